@@ -1,0 +1,71 @@
+# SketchZoo's own commands; `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# One gallery's folder-per-class photos; without it `make demo` draws its own.
+PHOTOS ?=
+# Set to stop `make demo` after the contact sheet.
+ONCE ?=
+# Set for the five-minute benchmarks.
+QUICK ?=
+
+.PHONY: help demo test check format stubs lock bench clean
+
+help:
+	@echo "make demo    set-up and main job: services, gallery, example sketches (PHOTOS=DIR, ONCE=1)"
+	@echo "make test    set-up and every test"
+	@echo "make check   lint, format, types, import rules, protos, stubs"
+	@echo "make bench   the benchmarks and their bars (QUICK=1 within five minutes)"
+	@echo "make format  format the code"
+	@echo "make stubs   make the gRPC stubs of protos/"
+	@echo "make lock    lock the dependencies anew"
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/sketchzoo demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(ONCE),--once)
+
+test: $(VENV)/dev.stamp
+	$(BIN)/pytest
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+	$(BIN)/python scripts/generate_stubs.py --check
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+stubs: $(VENV)/dev.stamp
+	$(BIN)/python scripts/generate_stubs.py
+
+lock: $(VENV)/uv.stamp
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
+		--extra demo --extra trace pyproject.toml -o requirements/demo.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
+		--extra demo --extra trace --extra train --group dev -c requirements/demo.txt \
+		pyproject.toml -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/uv.stamp: requirements/uv.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	touch $@
+
+# What runs, and nothing that trains: no torch.
+$(VENV)/demo.stamp: $(VENV)/uv.stamp requirements/demo.txt pyproject.toml
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/demo.txt
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/demo.stamp requirements/dev.txt
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	touch $@

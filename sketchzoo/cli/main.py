@@ -1,0 +1,88 @@
+"""The table of commands; each is loaded when it is called, so that `--help` is quick."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+import sketchzoo
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Where a command is defined (`module:app`) and what it does, in one line."""
+
+    target: str
+    help: str
+
+
+# The command line shows the rooms but imports none: names only, loaded on call.
+COMMANDS = {
+    "up": Command("sketchzoo.cli.up:app", "Start encoder, embedded Qdrant, search and live page."),
+    "demo": Command("sketchzoo.cli.demo:app", "Start all, ingest a gallery, run example sketches."),
+    "query": Command("sketchzoo.cli.query:app", "Search with a sketch or a photo from a terminal."),
+    "gallery": Command("gallery.commands:app", "Draw or fetch a gallery of photos."),
+    "ingest": Command("ingest.commands:app", "Write a gallery's photos into Qdrant."),
+    "encoder": Command("encoder_service.commands:app", "Serve embeddings of sketches and photos."),
+    "search": Command("search_service.commands:app", "Serve searches."),
+    "embedded-qdrant": Command("embedded_qdrant.commands:app", "Serve Qdrant's API in-process."),
+    "live": Command("live_demo.commands:app", "Serve the page to draw on."),
+    "data": Command("training.commands:data", "Inspect photos and sketches for training."),
+    "train": Command("training.commands:train", "Train a Siamese network."),
+    "evaluate": Command("training.commands:evaluate", "Measure P@12 of a model or a service."),
+    "study": Command("training.commands:study", "Run the study's experiments and draw its charts."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the commands' names in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Load a command; for the group's own help a placeholder with its line is enough."""
+        command = COMMANDS.get(cmd_name)
+        if command is None:
+            return None
+        if ctx.resilient_parsing or not _called(ctx):
+            return typer.core.TyperCommand(cmd_name, help=command.help)
+        module, _, attribute = command.target.partition(":")
+        loaded = get_command(getattr(import_module(module), attribute))
+        loaded.name = cmd_name
+        loaded.help = loaded.help or command.help
+        return loaded
+
+
+def _called(ctx: Any) -> bool:
+    """Tell whether a command is being run, rather than listed by the group's help."""
+    return bool(ctx.args or getattr(ctx, "_protected_args", None))
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Draw an animal, get its photos.",
+)
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(  # noqa: FBT001 - typer's form
+        default=False, help="Print the version and stop.", is_eager=True
+    ),
+) -> None:
+    if version:
+        typer.echo(sketchzoo.__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="sketchzoo")

@@ -1,0 +1,108 @@
+"""Options: a settings class as the options of a command.
+
+A settings class is the one place that says what can be set: its fields' names, types,
+limits, defaults and descriptions become the command's options, and pydantic reads
+the environment for those that were not given.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import typer
+from pydantic import SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from sketchzoo.settings import Settings
+
+S = TypeVar("S", bound=Settings)
+
+
+def with_settings(kind: type[S]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command that takes `settings: S` an option for each of S's fields.
+
+    The command's other parameters stay as they are. A value that S refuses ends the
+    command with exit status 2 and a message that names the option.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def run(**values: Any) -> Any:
+            given = {name: values.pop(name) for name in kind.model_fields}
+            return command(settings=_read(kind, given), **values)
+
+        own = inspect.signature(command).parameters.values()
+        fields = [_parameter(kind, name, field) for name, field in kind.model_fields.items()]
+        parameters = [p for p in own if p.name != "settings"] + fields
+        keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+        run.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined] # how signatures are set
+        run.__annotations__ = {p.name: p.annotation for p in keyword}
+        return run
+
+    return decorate
+
+
+def environment_name(kind: type[Settings], name: str) -> str:
+    """Return the environment variable of a settings field."""
+    alias = kind.model_fields[name].validation_alias
+    prefix = kind.model_config.get("env_prefix", "")
+    return alias if isinstance(alias, str) else f"{prefix}{name}".upper()
+
+
+def _read(kind: type[S], given: dict[str, Any]) -> S:
+    try:
+        return kind(**{name: value for name, value in given.items() if value not in (None, [])})
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors(include_url=False, include_input=False):
+            location = str(problem["loc"][0]) if problem["loc"] else "settings"
+            option = _option(_field_name(kind, location))
+            problems.append(f"{option} ({location.upper()}): {problem['msg']}")
+        raise typer.BadParameter("; ".join(problems)) from error
+
+
+def _field_name(kind: type[Settings], location: str) -> str:
+    """Pydantic names a field by its alias where it has one."""
+    for name, field in kind.model_fields.items():
+        if location in (name, field.validation_alias):
+            return name
+    return location
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _parameter(kind: type[Settings], name: str, field: FieldInfo) -> inspect.Parameter:
+    annotation, many = _plain(field.annotation)
+    names = [_option(name)]
+    if annotation is bool:
+        names = [f"{_option(name)}/--no-{name.replace('_', '-')}"]
+    notes = [f"env: {environment_name(kind, name)}"]
+    if field.default not in (None, PydanticUndefined, "", ()):
+        notes.append(f"default: {field.default}")
+    text = f"{field.description or ''} [{'] ['.join(notes)}]".replace("[", r"\[")
+    option = typer.Option(None, *names, help=text, show_default=False)
+    wanted: Any = list[annotation] if many else annotation  # type: ignore[valid-type] # built at run time
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=wanted | None
+    )
+
+
+def _plain(annotation: Any) -> tuple[Any, bool]:
+    """Return what typer parses for a field's type, and whether it takes several."""
+    if get_origin(annotation) in (Union, UnionType):
+        annotation = next(arg for arg in get_args(annotation) if arg is not NoneType)
+    if hasattr(annotation, "__metadata__"):
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (tuple, list, frozenset):
+        return _plain(get_args(annotation)[0])[0], True
+    if annotation is SecretStr:
+        return str, False
+    if annotation in (str, int, float, bool, Path) or get_origin(annotation) is Literal:
+        return annotation, False
+    return str, False

@@ -1,0 +1,1 @@
+"""Generated from `protos/sketchzoo/encoder`: see `make stubs`."""

@@ -1,0 +1,157 @@
+"""The model artefact: a folder that says all that a service must know of a model.
+
+`config.json` names the model, its embedding's length, a tower for each modality
+(the two may share one) with its preprocessing, and the fingerprint. Beside it lie
+each tower's weights as `<tower>.onnx` and `<tower>.safetensors`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from sketchzoo.images import Modality, Preprocessing
+
+SHIPPED = Path(__file__).resolve().parent.parent / "models"
+
+
+class ModelError(ValueError):
+    """The artefact cannot be used; the message names the file and what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tower:
+    """One network of a model: its files' stem, its architecture and its preprocessing.
+
+    `network` describes the architecture for `sketchzoo.network`, for instance
+    `{"backbone": "efficientnet_lite0", ...}`.
+    """
+
+    name: str
+    preprocessing: Preprocessing
+    network: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise ValueError(f"a tower's name is its files' stem, not {self.name!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelArtefact:
+    """A model as it lies in its folder.
+
+    `towers` has one entry a modality; one network for both is the same `Tower` twice.
+    `min_score` is the calibrated score under which a hit likely shows something else
+    than the query, 0 where nothing was calibrated.
+    """
+
+    folder: Path
+    name: str
+    dimension: int
+    towers: Mapping[Modality, Tower]
+    fingerprint: str
+    classes: tuple[str, ...] = ()
+    min_score: float = 0.0
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.dimension < 1:
+            raise ValueError(f"dimension must be at least 1, not {self.dimension}")
+        if set(self.towers) != set(Modality):
+            raise ValueError("towers must have an entry for photo and one for sketch")
+        if not 0 <= self.min_score <= 1:
+            raise ValueError(f"min_score must be 0 to 1, not {self.min_score}")
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Read an artefact from a folder, or a shipped one by its name.
+
+        Raises:
+            ModelError: the folder or a file is missing, or the configuration is wrong.
+
+        """
+        folder = Path(folder)
+        if not folder.exists() and (SHIPPED / folder.name).is_dir():
+            folder = SHIPPED / folder.name
+        path = folder / "config.json"
+        try:
+            config = json.loads(path.read_text())
+        except FileNotFoundError as error:
+            raise ModelError(f"{folder} is no model: it has no config.json") from error
+        except ValueError as error:
+            raise ModelError(f"{path} is not JSON: {error}") from error
+        try:
+            towers = {
+                name: Tower(name, _preprocessing(tower["preprocessing"]), tower["network"])
+                for name, tower in config["towers"].items()
+            }
+            return cls(
+                folder=folder,
+                name=config["name"],
+                dimension=config["dimension"],
+                towers={Modality(m): towers[name] for m, name in config["modalities"].items()},
+                fingerprint=config["fingerprint"],
+                classes=tuple(config.get("classes", ())),
+                min_score=config.get("min_score", 0.0),
+                notes=config.get("notes", {}),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{path}: {error!r}") from error
+
+    def save_config(self) -> None:
+        """Write `config.json` into the artefact's folder."""
+        towers = {tower.name: tower for tower in self.towers.values()}
+        config = {
+            "name": self.name,
+            "dimension": self.dimension,
+            "fingerprint": self.fingerprint,
+            "modalities": {str(m): tower.name for m, tower in self.towers.items()},
+            "towers": {
+                name: {
+                    "preprocessing": asdict(tower.preprocessing),
+                    "network": dict(tower.network),
+                }
+                for name, tower in towers.items()
+            },
+            "classes": list(self.classes),
+            "min_score": self.min_score,
+            "notes": dict(self.notes),
+        }
+        (self.folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+    def onnx(self, modality: Modality) -> Path:
+        """Return the path of a modality's ONNX file.
+
+        Its input `images` is float32 `(n, channels, size, size)`, its output
+        `embedding` float32 `(n, dimension)`, each row of L2 norm 1.
+        """
+        return self.folder / f"{self.towers[modality].name}.onnx"
+
+    def safetensors(self, modality: Modality) -> Path:
+        """Return the path of a modality's torch weights."""
+        return self.folder / f"{self.towers[modality].name}.safetensors"
+
+
+def fingerprint(weights: Mapping[str, bytes], preprocessing: Mapping[str, Preprocessing]) -> str:
+    """Hash each tower's weights (its safetensors file's bytes) and preprocessing.
+
+    Returns 16 hexadecimal digits: two models with the same ones give the same
+    embeddings.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(hashlib.sha256(weights[name]).digest())
+        digest.update(json.dumps(asdict(preprocessing[name]), sort_keys=True).encode())
+    return digest.hexdigest()[:16]
+
+
+def _preprocessing(values: Mapping[str, Any]) -> Preprocessing:
+    fields: dict[str, Any] = {
+        # JSON knows no tuples.
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in values.items()
+    }
+    return Preprocessing(**fields)

@@ -1,0 +1,31 @@
+"""gRPC as every part speaks it: one way to serve, to call, to fail and to be observed."""
+
+from sketchzoo.rpc.channel import ChannelSettings, open_channel, outgoing_metadata
+from sketchzoo.rpc.errors import (
+    CallError,
+    deadline_exceeded,
+    exhausted,
+    from_rpc_error,
+    invalid,
+    not_found,
+    precondition,
+    unavailable,
+)
+from sketchzoo.rpc.server import RpcServer, Service, run_until_signal
+
+__all__ = [
+    "CallError",
+    "ChannelSettings",
+    "RpcServer",
+    "Service",
+    "deadline_exceeded",
+    "exhausted",
+    "from_rpc_error",
+    "invalid",
+    "not_found",
+    "open_channel",
+    "outgoing_metadata",
+    "precondition",
+    "run_until_signal",
+    "unavailable",
+]

@@ -1,0 +1,85 @@
+"""Channels: how one part calls another."""
+
+import json
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+from pydantic import SecretStr
+
+from sketchzoo.rpc.tls import ClientTls
+from sketchzoo.telemetry import current_request_id
+
+REQUEST_ID = "x-request-id"
+
+# gRPC's own retries (gRFC A6): only UNAVAILABLE, where the call never did its work,
+# with a throttle that stops them when most calls fail.
+_SERVICE_CONFIG = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 3,
+                "initialBackoff": "0.05s",
+                "maxBackoff": "0.5s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ],
+    "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.5},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """How to reach a server.
+
+    `target` is a gRPC name: `host:port`, or `dns:///name:port` for every address
+    behind a name, called in turn.
+    """
+
+    target: str
+    tls: ClientTls | None = None
+    token: SecretStr | None = None
+    max_message_bytes: int = 16 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        if not self.target:
+            raise ValueError("target must name a server, for instance 127.0.0.1:50051")
+
+
+def channel_options(max_message_bytes: int) -> list[tuple[str, int | str]]:
+    """Return the options of every channel: keepalive, retries, round robin, sizes."""
+    return [
+        ("grpc.max_send_message_length", max_message_bytes),
+        ("grpc.max_receive_message_length", max_message_bytes),
+        # A peer that hangs without closing is found within half a minute.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 5_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        # A part that returns is found again within two seconds.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
+        ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+    ]
+
+
+def open_channel(settings: ChannelSettings) -> grpc.aio.Channel:
+    """Open an asyncio channel; it connects when it is first called."""
+    options = channel_options(settings.max_message_bytes)
+    if settings.tls is None:
+        return grpc.aio.insecure_channel(settings.target, options=options)
+    return grpc.aio.secure_channel(settings.target, settings.tls.credentials(), options=options)
+
+
+def outgoing_metadata(token: SecretStr | None = None) -> tuple[tuple[str, str], ...]:
+    """Return what goes along with a call: the request's id and the bearer token."""
+    request_id = current_request_id()
+    metadata = [(REQUEST_ID, request_id)] if request_id else []
+    if token is not None:
+        metadata.append(("authorization", f"Bearer {token.get_secret_value()}"))
+    return tuple(metadata)

@@ -1,0 +1,139 @@
+"""Errors of calls: a status code, a message and the details a program can read.
+
+Details follow google/rpc/error_details.proto (AIP-193): BadRequest names the field,
+RetryInfo says when to come back, ErrorInfo gives a stable reason.
+"""
+
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+DOMAIN = "sketchzoo"
+_CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class CallError(Exception):
+    """Why a call cannot be answered; raised by a servicer, sent as a rich status."""
+
+    def __init__(self, code: grpc.StatusCode, message: str, *details: Message) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details
+
+    def status(self) -> status_pb2.Status:
+        """Return the error as a `google.rpc.Status`, for answers that carry one inside."""
+        number: int = self.code.value[0]
+        status = status_pb2.Status(code=number, message=self.message)
+        for detail in self.details:
+            packed = AnyMessage()
+            packed.Pack(detail)
+            status.details.append(packed)
+        return status
+
+    def __str__(self) -> str:
+        return f"{self.code.name}: {self.message}"
+
+
+def invalid(field: str, problem: str) -> CallError:
+    """INVALID_ARGUMENT: `field` of the request is wrong, and what would be right."""
+    violation = error_details_pb2.BadRequest.FieldViolation(field=field, description=problem)
+    return CallError(
+        grpc.StatusCode.INVALID_ARGUMENT,
+        f"{field} {problem}",
+        error_details_pb2.BadRequest(field_violations=[violation]),
+    )
+
+
+def not_found(message: str) -> CallError:
+    """NOT_FOUND: what the request names does not exist."""
+    return CallError(grpc.StatusCode.NOT_FOUND, message, _info("NOT_FOUND"))
+
+
+def precondition(reason: str, message: str) -> CallError:
+    """FAILED_PRECONDITION: the system must be changed before this can succeed."""
+    return CallError(grpc.StatusCode.FAILED_PRECONDITION, message, _info(reason))
+
+
+def unavailable(part: str, message: str) -> CallError:
+    """UNAVAILABLE: `part` is away; the same call may succeed later."""
+    return CallError(
+        grpc.StatusCode.UNAVAILABLE, f"{part} is away: {message}", _info("UNAVAILABLE", part=part)
+    )
+
+
+def exhausted(what: str, retry_seconds: float) -> CallError:
+    """RESOURCE_EXHAUSTED: `what` is full; come back after `retry_seconds`."""
+    delay = Duration()
+    delay.FromNanoseconds(round(retry_seconds * 1e9))
+    return CallError(
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        f"{what}; try again in {retry_seconds:.3g} s",
+        error_details_pb2.RetryInfo(retry_delay=delay),
+    )
+
+
+def deadline_exceeded(where: str) -> CallError:
+    """DEADLINE_EXCEEDED: the caller's time was over, and the work was dropped."""
+    return CallError(
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        f"the deadline passed while {where}; the work was dropped",
+    )
+
+
+def from_rpc_error(error: grpc.aio.AioRpcError, part: str) -> CallError:
+    """Translate a failed call to `part` into the error of the call that needed it.
+
+    Codes that tell the caller something pass with their details; the others mean
+    that the part is not to be had.
+    """
+    code = error.code()
+    message = error.details() or code.name
+    match code:
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return deadline_exceeded(f"waiting for {part}")
+        case (
+            grpc.StatusCode.INVALID_ARGUMENT
+            | grpc.StatusCode.RESOURCE_EXHAUSTED
+            | grpc.StatusCode.FAILED_PRECONDITION
+        ):
+            return CallError(code, message, *_details(error))
+        case _:
+            return unavailable(part, message)
+
+
+def from_status(status: status_pb2.Status) -> CallError:
+    """Turn a `google.rpc.Status` that came inside an answer back into an error."""
+    code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
+    return CallError(code, status.message or code_pb2.Code.Name(status.code), *_unpacked(status))
+
+
+def _info(reason: str, **metadata: str) -> error_details_pb2.ErrorInfo:
+    return error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata)
+
+
+def _details(error: grpc.aio.AioRpcError) -> list[Message]:
+    call: Any = error  # it has a call's code, details and trailing metadata
+    status = rpc_status.from_call(call)
+    return _unpacked(status) if status is not None else []
+
+
+def _unpacked(status: status_pb2.Status) -> list[Message]:
+    found: list[Message] = []
+    for packed in status.details:
+        for kind in (
+            error_details_pb2.BadRequest,
+            error_details_pb2.RetryInfo,
+            error_details_pb2.ErrorInfo,
+        ):
+            if packed.Is(kind.DESCRIPTOR):
+                detail = kind()
+                packed.Unpack(detail)
+                found.append(detail)
+    return found

@@ -1,0 +1,1 @@
+"""Generated from `protos/sketchzoo/search`: see `make stubs`."""

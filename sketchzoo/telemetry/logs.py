@@ -1,0 +1,65 @@
+"""Logs: structlog events, JSON off a terminal, each with its request id."""
+
+import logging
+import re
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from structlog.contextvars import bound_contextvars, get_contextvars
+
+# What a caller may choose as a request id; anything else is replaced, so that no
+# caller writes into the logs what it likes.
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+
+
+def configure_logs(part: str, *, level: str = "info", form: str = "auto") -> None:
+    """Send structlog's and the standard library's events to stderr.
+
+    `part` is bound to every event. `form` is `json`, `console` or `auto`, which is
+    console on a terminal.
+    """
+    console = form == "console" or (form == "auto" and sys.stderr.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        if console
+        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    )
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*shared, *renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(part=part)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
+
+
+@contextmanager
+def request_context(request_id: str | None) -> Iterator[str]:
+    """Bind a request id to every event inside; make one where none, or a bad one, came."""
+    if request_id is None or not _REQUEST_ID.match(request_id):
+        request_id = uuid.uuid4().hex
+    with bound_contextvars(request_id=request_id):
+        yield request_id
+
+
+def current_request_id() -> str | None:
+    """Return the id of the request being served, to be passed on to the next part."""
+    value = get_contextvars().get("request_id")
+    return value if isinstance(value, str) else None
