@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from sketchzoo.rpc.channel import REQUEST_ID
 from sketchzoo.rpc.errors import CallError
-from sketchzoo.telemetry import SECONDS_BUCKETS, request_context
+from sketchzoo.telemetry import SECONDS_BUCKETS, current_request_id, request_context
 
 log = structlog.get_logger()
 
@@ -170,7 +170,9 @@ async def errors_as_status(
         yield
     except CallError as error:
         known: Any = context  # the stubs lack abort_with_status
-        await known.abort_with_status(rpc_status.to_status(error.status()))
+        status = rpc_status.to_status(error.status())
+        trailing = (*status.trailing_metadata, (REQUEST_ID, current_request_id() or ""))
+        await known.abort_with_status(status._replace(trailing_metadata=trailing))
     except (asyncio.CancelledError, grpc.aio.AbortError):
         raise
     except Exception:

@@ -10,6 +10,10 @@ from contextlib import contextmanager
 import structlog
 from structlog.contextvars import bound_contextvars, get_contextvars
 
+# Without the frames' locals: they may hold tokens.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 # What a caller may choose as a request id; anything else is replaced, so that no
 # caller writes into the logs what it likes.
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
@@ -30,7 +34,7 @@ def configure_logs(part: str, *, level: str = "info", form: str = "auto") -> Non
     renderer: list[structlog.typing.Processor] = (
         [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
         if console
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        else [_TRACEBACKS, structlog.processors.JSONRenderer()]
     )
     threshold = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
