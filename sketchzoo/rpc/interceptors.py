@@ -170,7 +170,7 @@ async def errors_as_status(
         yield
     except CallError as error:
         known: Any = context  # the stubs lack abort_with_status
-        status = rpc_status.to_status(error.status())
+        status: Any = rpc_status.to_status(error.status())  # a named tuple
         trailing = (*status.trailing_metadata, (REQUEST_ID, current_request_id() or ""))
         await known.abort_with_status(status._replace(trailing_metadata=trailing))
     except (asyncio.CancelledError, grpc.aio.AbortError):

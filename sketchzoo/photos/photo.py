@@ -1,0 +1,83 @@
+"""A photo of the gallery as its point's id and payload."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self
+
+# Payload fields with a meaning of their own; a source's columns must have other names.
+RESERVED = frozenset({"class", "uri", "sha256", "width", "height", "ingested_at"})
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://sketchzoo.dev/photos")
+_SHA256 = re.compile(r"^[0-9a-f]{64}$")
+
+
+def photo_id(sha256: str) -> str:
+    """Return the point id of a photo: UUIDv5 of its content's SHA-256 in hexadecimal.
+
+    The same content has the same id whenever and wherever it is ingested.
+    """
+    if not _SHA256.match(sha256):
+        raise ValueError(f"sha256 must be 64 hexadecimal digits, not {sha256!r}")
+    return str(uuid.uuid5(_NAMESPACE, sha256))
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """What is kept of a photo beside its embedding.
+
+    `uri` says where the file lies, `width` and `height` are in pixels, `payload` holds
+    the source's own columns.
+    """
+
+    class_name: str
+    uri: str
+    sha256: str
+    width: int
+    height: int
+    ingested_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.class_name:
+            raise ValueError("class_name must not be empty")
+        if not _SHA256.match(self.sha256):
+            raise ValueError(f"sha256 must be 64 hexadecimal digits, not {self.sha256!r}")
+        if self.width < 1 or self.height < 1:
+            raise ValueError(f"width and height must be pixels, not {self.width}x{self.height}")
+        if self.ingested_at.tzinfo is None:
+            raise ValueError("ingested_at must have a time zone")
+        if taken := RESERVED & self.payload.keys():
+            raise ValueError(f"payload must not use the reserved names {sorted(taken)}")
+
+    @property
+    def id(self) -> str:
+        """The point's id."""
+        return photo_id(self.sha256)
+
+    def to_payload(self) -> dict[str, Any]:
+        """Return the point's payload."""
+        return {
+            **self.payload,
+            "class": self.class_name,
+            "uri": self.uri,
+            "sha256": self.sha256,
+            "width": self.width,
+            "height": self.height,
+            "ingested_at": self.ingested_at.isoformat(),
+        }
+
+    @classmethod
+    def from_payload(cls, payload: Mapping[str, Any]) -> Self:
+        """Read a point's payload; KeyError or ValueError where something else wrote it."""
+        return cls(
+            class_name=payload["class"],
+            uri=payload["uri"],
+            sha256=payload["sha256"],
+            width=int(payload["width"]),
+            height=int(payload["height"]),
+            ingested_at=datetime.fromisoformat(payload["ingested_at"]),
+            payload={key: value for key, value in payload.items() if key not in RESERVED},
+        )
