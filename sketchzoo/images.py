@@ -12,9 +12,15 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, ImageStat, UnidentifiedImageError
+
+from sketchzoo.ink import lines, redraw
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM")
+
+_LIGHT = 200
+"""Opaque pixels lighter than this in the mean (of 255) are laid over black."""
+_OPAQUE = [255 if value >= 128 else 0 for value in range(256)]  # noqa: PLR2004 - half
 
 
 class Modality(StrEnum):
@@ -58,26 +64,31 @@ class Preprocessing:
     `size` is the side of the square input in pixels. `fit` is how an oblong image
     becomes square: `crop` resizes the short side to `size / keep` and cuts the
     middle out, `letterbox` resizes the long side to `size * keep` and pads with the
-    background. Pixels are scaled to 0..1, then `(value - mean) / std` a channel.
+    background, `ink` cuts a drawing out, so that its long side takes `keep` of the
+    square, and draws it again, black on white, with a pen `pen` pixels wide (see
+    `sketchzoo.ink`). Pixels are scaled to 0..1, then `(value - mean) / std` a channel.
     """
 
     size: int
-    fit: Literal["crop", "letterbox"]
+    fit: Literal["crop", "letterbox", "ink"]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     keep: float = 1.0
+    pen: int = 5
 
     def __post_init__(self) -> None:
         if not 16 <= self.size <= 1024:  # noqa: PLR2004 - stated in the message
             raise ValueError(f"size must be 16 to 1024 pixels, not {self.size}")
-        if self.fit not in ("crop", "letterbox"):
-            raise ValueError(f"fit must be crop or letterbox, not {self.fit!r}")
+        if self.fit not in ("crop", "letterbox", "ink"):
+            raise ValueError(f"fit must be crop, letterbox or ink, not {self.fit!r}")
         if len(self.mean) not in (1, 3) or len(self.mean) != len(self.std):
             raise ValueError("mean and std must both have 1 or 3 values, one a channel")
         if any(value <= 0 for value in self.std):
             raise ValueError(f"std must be above 0, not {self.std}")
         if not 0 < self.keep <= 1:
             raise ValueError(f"keep must be above 0 and at most 1, not {self.keep}")
+        if self.pen not in range(1, 17, 2):
+            raise ValueError(f"pen must be an odd number of pixels from 1 to 15, not {self.pen}")
 
     @property
     def channels(self) -> int:
@@ -87,6 +98,8 @@ class Preprocessing:
 
 def decode(content: bytes, limits: ImageLimits | None = None) -> Image.Image:
     """Decode an image file to RGB: turned as its EXIF says, alpha laid over white.
+
+    Where all that is opaque is nearly white, it is laid over black instead.
 
     Sizes are read from the header and refused before any pixel is unpacked.
 
@@ -126,7 +139,11 @@ def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.
     size = preprocessing.size
     if preprocessing.channels == 1:
         image = image.convert("L")
-    if preprocessing.fit == "crop":
+    if preprocessing.fit == "ink":
+        image = redraw(lines(image, preprocessing.keep), size, preprocessing.pen)
+        if preprocessing.channels != 1:
+            image = image.convert("RGB")
+    elif preprocessing.fit == "crop":
         cut = round(size / preprocessing.keep)
         image = ImageOps.fit(image, (cut, cut), Image.Resampling.BICUBIC)
         offset = (cut - size) // 2
@@ -146,7 +163,11 @@ def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.
 def _over_white(image: Image.Image) -> Image.Image:
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
-        ground = Image.new("RGBA", image.size, "white")
+        alpha = image.getchannel("A")
+        # What is white itself would vanish on white: chalk, a drawing for dark pages.
+        lightness = ImageStat.Stat(image.convert("L"), mask=alpha.point(_OPAQUE)).mean
+        light = bool(lightness) and lightness[0] > _LIGHT
+        ground = Image.new("RGBA", image.size, "black" if light else "white")
         return Image.alpha_composite(ground, image).convert("RGB")
     if image.mode in ("I;16", "I;16B", "I"):
         # Pillow clips 16-bit values to 255 on conversion: scale them instead.

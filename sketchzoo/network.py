@@ -21,6 +21,8 @@ from sketchzoo.model import ModelArtefact, ModelError
 LITE = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 RESNET = ("resnet18", "resnet34", "resnet50", "resnet101")
 BACKBONES = LITE + RESNET
+FEATURES = 1280
+"""The length of every EfficientNet-Lite's pooled features."""
 
 
 def backbone(name: str, channels: int = 3) -> tuple[nn.Module, int]:
@@ -33,8 +35,10 @@ def backbone(name: str, channels: int = 3) -> tuple[nn.Module, int]:
 
     """
     if name in LITE:
-        net = timm.create_model(f"tf_{name}", pretrained=False, num_classes=0, in_chans=channels)
-        return net, int(net.num_features)
+        net: nn.Module = timm.create_model(
+            f"tf_{name}", pretrained=False, num_classes=0, in_chans=channels
+        )
+        return net, FEATURES
     if name in RESNET:
         resnet = getattr(torchvision.models, name)(weights=None)
         length = int(resnet.fc.in_features)
