@@ -17,6 +17,9 @@ from PIL import Image, ImageOps, ImageStat, UnidentifiedImageError
 from sketchzoo.ink import lines, redraw
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM")
+# EXIF's tag for how the camera was held, and its values for a quarter turn.
+_ORIENTATION = 0x0112
+_ON_ITS_SIDE = (5, 6, 7, 8)
 
 _LIGHT = 200
 """Opaque pixels lighter than this in the mean (of 255) are laid over black."""
@@ -107,7 +110,32 @@ def decode(content: bytes, limits: ImageLimits | None = None) -> Image.Image:
         ImageError: not an image, damaged, or over the limits.
 
     """
-    limits = limits or ImageLimits()
+    image = _open(content, limits or ImageLimits())
+    try:
+        return _over_white(ImageOps.exif_transpose(image))
+    except (OSError, ValueError, SyntaxError, IndexError, EOFError) as error:
+        raise ImageError(f"is damaged or truncated: {error}", "truncated") from error
+
+
+def measure(content: bytes, limits: ImageLimits | None = None) -> tuple[int, int]:
+    """Return an image file's width and height as it is shown, from its header alone.
+
+    It passes what `decode` would pass, but for damaged pixels: none is unpacked.
+
+    Raises:
+        ImageError: not an image, or over the limits.
+
+    """
+    image = _open(content, limits or ImageLimits())
+    try:
+        # Without an EXIF block in the header, asking for one would read all pixels.
+        turn = image.getexif().get(_ORIENTATION, 1) if "exif" in image.info else 1
+    except (OSError, ValueError, SyntaxError):
+        turn = 1
+    return (image.height, image.width) if turn in _ON_ITS_SIDE else image.size
+
+
+def _open(content: bytes, limits: ImageLimits) -> Image.Image:
     if not content:
         raise ImageError("is empty; send an image file", "empty")
     if len(content) > limits.max_bytes:
@@ -128,10 +156,7 @@ def decode(content: bytes, limits: ImageLimits | None = None) -> Image.Image:
             f"is {image.width}x{image.height} pixels; at most {limits.max_side} a side are taken",
             "too_large",
         )
-    try:
-        return _over_white(ImageOps.exif_transpose(image))
-    except (OSError, ValueError, SyntaxError, IndexError, EOFError) as error:
-        raise ImageError(f"is damaged or truncated: {error}", "truncated") from error
+    return image
 
 
 def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
