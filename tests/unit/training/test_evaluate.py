@@ -1,0 +1,173 @@
+"""`sketchzoo evaluate` on a zoo of colours."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from sketchzoo.images import Modality
+from sketchzoo.model import ModelArtefact
+from training.commands import evaluate as app
+from training.data import DataError, list_images
+from training.embedding import embed, rank
+from training.evaluation import evaluate
+
+Picture = Callable[[Path, tuple[int, int, int]], None]
+
+
+def run(*arguments: str | Path) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def report_of(model: Path, gallery: Path, queries: Path, *more: str | Path) -> dict[str, Any]:
+    code, out, err = run(
+        "--model", model, "--gallery", gallery, "--queries", queries, "--json", "-", *more
+    )
+    assert code == 0, err
+    report: dict[str, Any] = json.loads(out)
+    return report
+
+
+def test_json_is_all_that_is_printed(colour_zoo: Path, colour_model: Path) -> None:
+    """`--json -` prints pure JSON whose keys begin with p@12, map, recall@1."""
+    report = report_of(colour_model, colour_zoo, colour_zoo)
+    assert list(report)[:3] == ["p@12", "map", "recall@1"]
+    # Four photos of each class lead every ranking: 4 of 12, and a perfect order.
+    assert report["p@12"] == pytest.approx(4 / 12)
+    assert report["map"] == report["p@1"] == 1
+    assert report["p@5"] == pytest.approx(4 / 5)
+    assert report["queries"] == report["paired_queries"] == 6
+    assert report["photos"] == 12
+    assert report["per_source"]["sketchy"]["queries"] == 6
+    assert report["per_class"]["cat"]["photos"] == 4
+    assert report["intervals"]["p@12"] == pytest.approx([4 / 12, 4 / 12])
+    assert report["model"] == "colour"
+
+
+def test_a_split_narrows_gallery_and_queries(colour_zoo: Path, colour_model: Path) -> None:
+    """`--split test` leaves the photos of other splits out."""
+    report = report_of(colour_model, colour_zoo / "photo", colour_zoo / "sketch", "--split", "test")
+    assert report["photos"] == 9
+    assert report["p@12"] == pytest.approx(3 / 12)
+
+
+def test_galleries_add_up(
+    colour_zoo: Path, colour_model: Path, tmp_path: Path, picture: Picture
+) -> None:
+    """Several galleries are one; a folder given twice counts once."""
+    picture(tmp_path / "more/owl/a.png", (200, 200, 40))
+    report = report_of(
+        colour_model,
+        colour_zoo,
+        colour_zoo,
+        "--gallery",
+        tmp_path / "more",
+        "--gallery",
+        colour_zoo / "photo",
+    )
+    assert report["photos"] == 13
+    assert report["classes"] == 4
+    assert report["left_out"] == {"photos": {}, "queries": {}}
+
+
+def test_what_cannot_be_measured_is_counted(
+    colour_zoo: Path, colour_model: Path, picture: Picture
+) -> None:
+    """Damaged and duplicate files and queries of other classes are left out and counted."""
+    photo = next((colour_zoo / "photo/cat").iterdir())
+    (colour_zoo / "photo/cat/copy.png").write_bytes(photo.read_bytes())
+    (colour_zoo / "photo/cat/text.jpg").write_text("no image")
+    (colour_zoo / "sketch/cat/cut.png").write_bytes(photo.read_bytes()[:200])
+    (colour_zoo / "sketch/cat/empty.png").touch()
+    picture(colour_zoo / "sketch/owl/a.png", (1, 2, 3))
+    report = report_of(colour_model, colour_zoo, colour_zoo)
+    assert report["left_out"]["photos"] == {"duplicate": 1, "not_an_image": 1}
+    assert report["left_out"]["queries"] == {
+        "class_not_in_gallery": 1,
+        "empty": 1,
+        "truncated": 1,
+    }
+    assert report["p@12"] == pytest.approx(4 / 12)
+
+
+def test_tables_and_a_failure_sheet(colour_zoo: Path, colour_model: Path, tmp_path: Path) -> None:
+    """Without --json tables are printed; --failures writes the sheet, --json FILE the figures."""
+    sheet, figures = tmp_path / "out/worst.png", tmp_path / "figures.json"
+    common = ("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo)
+    code, out, _ = run(*common, "--failures", sheet, "--json", figures)
+    assert code == 0
+    assert "p@12" in out
+    assert "sketchy" in out
+    assert json.loads(figures.read_text())["queries"] == 6
+    with Image.open(sheet) as image:
+        assert image.width > image.height / 2 > 100
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("--split", "val"), "its splits are test, train"),
+        (("--model", "nothing-here"), "no config.json"),
+        (("--gallery", "nowhere"), "does not exist"),
+    ],
+)
+def test_errors_name_what_is_wrong(
+    colour_zoo: Path, colour_model: Path, change: tuple[str, str], message: str
+) -> None:
+    """What cannot be used ends with status 2 and one line on standard error, none on output."""
+    common = ("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo)
+    code, out, err = run(*common, "--json", "-", *change)
+    assert code == 2
+    assert out == ""
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_a_gallery_without_any_class_asked_for_is_an_error(
+    colour_zoo: Path, colour_model: Path, tmp_path: Path, picture: Picture
+) -> None:
+    """When no query can be answered, the two sides' classes are named."""
+    picture(tmp_path / "owls/owl/a.png", (1, 2, 3))
+    with pytest.raises(DataError, match=r"it has cat, dog, eel; asked for owl"):
+        evaluate(
+            ModelArtefact.load(colour_model),
+            list_images(colour_zoo, Modality.PHOTO),
+            list_images(tmp_path / "owls", Modality.SKETCH),
+        )
+
+
+def test_workers_change_nothing(colour_zoo: Path, colour_model: Path) -> None:
+    """Embeddings come in the files' order, however many threads make them."""
+    artefact = ModelArtefact.load(colour_model)
+    files = list_images(colour_zoo, Modality.PHOTO)
+    one = embed(artefact, files, Modality.PHOTO, workers=1)
+    four = embed(artefact, files, Modality.PHOTO, workers=4)
+    assert one.files == four.files == files
+    assert np.array_equal(one.vectors, four.vectors)
+    assert np.allclose(np.linalg.norm(one.vectors, axis=1), 1)
+
+
+def test_ranks_are_by_cosine_and_stable() -> None:
+    """The nearest photo is first and equals keep the gallery's order."""
+    gallery = np.array([[0, 1], [1, 0], [1, 0], [0.6, 0.8]], np.float32)
+    assert rank(np.array([[1, 0]], np.float32), gallery).tolist() == [[1, 2, 3, 0]]
+
+
+def test_evaluation_needs_no_torch(colour_zoo: Path, colour_model: Path) -> None:
+    """A whole evaluation imports neither torch nor torchvision nor timm."""
+    code = (
+        "import sys; from training.commands import evaluate\n"
+        "try: evaluate()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "assert not {'torch', 'torchvision', 'timm'} & set(sys.modules)"
+    )
+    common = ["--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo]
+    subprocess.run([sys.executable, "-c", code, *common, "--json", "-"], check=True)

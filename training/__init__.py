@@ -1,0 +1,1 @@
+"""The Siamese study: data sets, networks, losses, training, evaluation, figures, export."""

@@ -1,0 +1,129 @@
+"""The commands `data`, `train`, `evaluate`, `study` and `export`.
+
+Imports of what is slow to load stand in the functions, so that `--help` is quick.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+evaluate = typer.Typer(no_args_is_help=True)
+
+_MODEL = typer.Option(
+    envvar="SKETCHZOO_MODEL", help="Name of a shipped model, or a model's folder."
+)
+
+
+@evaluate.command()
+def evaluate_model(
+    *,
+    gallery: Annotated[
+        list[Path],
+        typer.Option(
+            envvar="SKETCHZOO_EVALUATE_GALLERY",
+            help="Folder of photos, a folder per class, directly or under photo/. May be repeated.",
+        ),
+    ],
+    queries: Annotated[
+        list[Path],
+        typer.Option(
+            envvar="SKETCHZOO_EVALUATE_QUERIES",
+            help="Folder of sketches, a folder per class, directly or under sketch/. "
+            "May be repeated.",
+        ),
+    ],
+    model: Annotated[str, _MODEL] = "zoo-1",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SKETCHZOO_EVALUATE_SPLIT",
+            help="Measure one split of each folder's splits.csv, for instance test.",
+        ),
+    ] = None,
+    through: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            envvar="SKETCHZOO_EVALUATE_THROUGH",
+            help="Measure the search service that runs there instead of the library; "
+            "it must have ingested the gallery.",
+        ),
+    ] = None,
+    json_to: Annotated[
+        str | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="Write the figures as JSON; - prints them alone on standard output.",
+        ),
+    ] = None,
+    failures: Annotated[
+        Path | None,
+        typer.Option(help="Write a PNG of the sketches that fail worst, with what they got."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=256,
+            envvar="SKETCHZOO_EVALUATE_WORKERS",
+            help="Images embedded (or searches under way) at once; default: one a core.",
+        ),
+    ] = None,
+    deadline_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0.1,
+            envvar="SKETCHZOO_EVALUATE_DEADLINE_SECONDS",
+            help="Deadline of each call with --through.",
+        ),
+    ] = 30.0,
+) -> None:
+    """Measure how well sketches find photos of their class: P@12, mAP@all, Recall@1.
+
+    Prints tables, or JSON with `--json`. All figures are shares of 1. Sketches of classes
+    that the gallery does not show, and damaged files, are left out and counted.
+    """
+    with _errors():
+        from training.evaluate_command import Request, run  # noqa: PLC0415 - slow to load
+
+        request = Request(
+            model=model,
+            gallery=tuple(gallery),
+            queries=tuple(queries),
+            split=split,
+            through=through,
+            workers=workers,
+            deadline_seconds=deadline_seconds,
+            failures=failures,
+        )
+        report = run(request, quiet=json_to == "-")
+        _write_json(report, json_to)
+
+
+def _write_json(report: dict[str, Any], to: str | None) -> None:
+    if to is None:
+        return
+    text = json.dumps(report, indent=2, allow_nan=False)
+    if to == "-":
+        sys.stdout.write(text + "\n")
+    else:
+        Path(to).write_text(text + "\n")
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """End with exit status 2 and one line where the user's input is at fault."""
+    from sketchzoo.model import ModelError  # noqa: PLC0415 - slow to load
+    from training.errors import InputError  # noqa: PLC0415 - slow to load
+
+    try:
+        yield
+    except (InputError, ModelError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error

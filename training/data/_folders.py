@@ -1,0 +1,112 @@
+"""A folder per class, in the layouts that are in use.
+
+`DIR/<class>/*`, the same under a `photo/` or `sketch/` level (also in the plural), and
+the Sketchy database's `256x256/photo/tx_000000000000/<class>/*`. TU-Berlin's folders and
+folders of QuickDraw's `.ndjson` files are folders per class too. `splits.csv` lies at the
+data set's root, beside the level.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sketchzoo.images import Modality
+from training.data._image_file import ImageFile, class_name_of
+from training.data._quickdraw import list_drawings
+from training.data._splits import read_splits
+from training.errors import DataError
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".ppm"})
+_LEVELS = {
+    Modality.PHOTO: ("photo", "photos"),
+    Modality.SKETCH: ("sketch", "sketches"),
+}
+
+
+def list_images(
+    folder: Path, modality: Modality, *, split: str | None = None
+) -> tuple[ImageFile, ...]:
+    """List a data set's photos or sketches, by class and name.
+
+    Files that are no images by their ending, hidden ones and folders without images are
+    passed over. With `split` only that part of the data set, as its `splits.csv` says.
+
+    Raises:
+        DataError: no such folder, no class folder with images in it, or no such split.
+
+    """
+    folder = folder.expanduser().resolve()
+    root = _level(folder, modality)
+    files = tuple(_images(root, modality))
+    if not files:
+        raise DataError(_nothing_found(folder, root, modality))
+    splits = read_splits(folder, root)
+    if splits is None:
+        if split is not None:
+            raise DataError(
+                f"{folder} has no splits.csv, so it has no {split} split: "
+                "add one (columns path and split) or leave --split out"
+            )
+        return files
+    files = tuple(
+        file.in_split(splits.of(file.path)) if splits.of(file.path) else file for file in files
+    )
+    if split is None:
+        return files
+    chosen = tuple(file for file in files if file.split == split)
+    if not chosen:
+        raise DataError(
+            f"{splits.path} puts no {modality} of {root} in split {split!r}; "
+            f"its splits are {', '.join(splits.names)}"
+        )
+    return chosen
+
+
+def _level(folder: Path, modality: Modality) -> Path:
+    """Descend to the folder that holds the class folders."""
+    if not folder.exists():
+        raise DataError(f"{folder} does not exist; give a folder with a folder per class")
+    if not folder.is_dir():
+        raise DataError(f"{folder} is a file; give a folder with a folder per class")
+    root = folder
+    if (root / "256x256").is_dir():
+        root /= "256x256"
+    inner = _child(root, _LEVELS[modality])
+    if inner is None:
+        other = next(m for m in Modality if m is not modality)
+        if _child(root, _LEVELS[other]) is not None:
+            raise DataError(f"{folder} has a {other} level, but none called {modality}")
+    else:
+        root = inner
+    transforms = sorted(path for path in root.glob("tx_*") if path.is_dir())
+    # Sketchy holds each image in several crops; tx_000000000000 is the one as drawn.
+    return transforms[0] if transforms else root
+
+
+def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_dir()), None)
+
+
+def _images(root: Path, modality: Modality) -> Iterator[ImageFile]:
+    for entry in sorted(root.iterdir()):
+        if entry.name.startswith((".", "__")):
+            continue
+        if entry.is_dir():
+            class_name = class_name_of(entry.name)
+            for path in sorted(entry.rglob("*")):
+                if path.suffix.lower() in SUFFIXES and path.is_file() and _shown(path, entry):
+                    yield ImageFile(path, class_name, modality)
+        elif entry.suffix == ".ndjson" and modality is Modality.SKETCH:
+            yield from list_drawings(entry)
+
+
+def _shown(path: Path, below: Path) -> bool:
+    return not any(part.startswith(".") for part in path.relative_to(below).parts)
+
+
+def _nothing_found(folder: Path, root: Path, modality: Modality) -> str:
+    if any(path.suffix.lower() in SUFFIXES for path in root.iterdir() if path.is_file()):
+        return (
+            f"{root} holds images but no class folders; put each {modality} into its class's folder"
+        )
+    endings = ", ".join(sorted(SUFFIXES))
+    return f"{folder} holds no {modality}: expected {root}/<class>/ with {endings} files"

@@ -1,0 +1,17 @@
+"""What can be wrong with what a command was given; each message says what would be right."""
+
+
+class InputError(ValueError):
+    """A command cannot go on with what it was given."""
+
+
+class DataError(InputError):
+    """A data set cannot be used; the message names the folder or file and what is wrong."""
+
+
+class ConfigError(InputError):
+    """A preset or configuration cannot be used; the message names the field."""
+
+
+class ServiceError(InputError):
+    """The service did not answer as was needed; the message says what it said."""

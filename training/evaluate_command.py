@@ -1,0 +1,156 @@
+"""What `sketchzoo evaluate` does: list, measure, show."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from rich.console import Console
+from rich.progress import Progress, TimeRemainingColumn
+from rich.table import Table
+
+from sketchzoo.images import Modality
+from sketchzoo.model import ModelArtefact
+from sketchzoo.rpc.channel import ChannelSettings
+from sketchzoo.rpc.tls import ClientTls
+from sketchzoo.settings import ClientTlsSettings
+from training.data import DataError, ImageFile, list_images
+from training.evaluation import Evaluation, evaluate
+from training.metrics import METRICS
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to evaluate: a model's artefact, or with `through` the running service."""
+
+    model: str
+    gallery: tuple[Path, ...]
+    queries: tuple[Path, ...]
+    split: str | None = None
+    through: str | None = None
+    workers: int | None = None
+    deadline_seconds: float = 30.0
+    failures: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.gallery:
+            raise ValueError("gallery must name at least one folder of photos")
+        if not self.queries:
+            raise ValueError("queries must name at least one folder of sketches")
+
+
+def run(request: Request, *, quiet: bool) -> dict[str, Any]:
+    """Evaluate, print tables on standard output unless `quiet`, return the report.
+
+    Raises:
+        training.data.DataError: a folder cannot be used.
+        sketchzoo.model.ModelError: the model cannot be used.
+        training.through.ServiceError: the service failed.
+
+    """
+    started = time.monotonic()
+    gallery = _listed(request.gallery, Modality.PHOTO, request.split)
+    queries = _listed(request.queries, Modality.SKETCH, request.split)
+    if request.through is None:
+        artefact = ModelArtefact.load(request.model)
+        with _progress("embedding", len(gallery) + len(queries)) as advance:
+            evaluation = evaluate(
+                artefact, gallery, queries, workers=request.workers, advance=advance
+            )
+        of = {"model": artefact.name, "fingerprint": artefact.fingerprint}
+    else:
+        evaluation, of = _through(request, request.through, gallery, queries)
+    report = {
+        **evaluation.report(),
+        **of,
+        "split": request.split,
+        "gallery": [str(folder) for folder in request.gallery],
+        "query_folders": [str(folder) for folder in request.queries],
+        "through": request.through,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    if not quiet:
+        _show(Console(), report)
+    if request.failures is not None:
+        from training.failures import write_failures  # noqa: PLC0415 - only where asked for
+
+        path = write_failures(evaluation, request.failures)
+        Console(stderr=True).print(f"failure sheet: {path}", soft_wrap=True)
+    return report
+
+
+def _through(
+    request: Request, target: str, gallery: list[ImageFile], queries: list[ImageFile]
+) -> tuple[Evaluation, dict[str, Any]]:
+    from training.through import Through, evaluate_through  # noqa: PLC0415 - only where asked for
+
+    tls = ClientTlsSettings.model_validate({})
+    token = os.environ.get("SKETCHZOO_TOKEN")
+    channel = ChannelSettings(
+        target=target,
+        tls=ClientTls(tls.ca, tls.client_certificate, tls.client_key) if tls.ca else None,
+        token=SecretStr(token) if token else None,
+    )
+    through = Through(channel, request.deadline_seconds, request.workers or 2)
+    with _progress("searching", len(queries)) as advance:
+        answered = evaluate_through(through, gallery, queries, advance=advance)
+    if answered.passed_over:
+        Console(stderr=True).print(
+            f"{answered.passed_over} photos of the service's are in no --gallery and were "
+            "passed over"
+        )
+    of = {"model": None, "fingerprint": answered.fingerprint}
+    return answered.evaluation, of
+
+
+def _listed(folders: tuple[Path, ...], modality: Modality, split: str | None) -> list[ImageFile]:
+    # The same file under two folders given counts once.
+    files = {
+        file.path if file.drawing is None else (file.path, file.drawing): file
+        for folder in folders
+        for file in list_images(folder, modality, split=split)
+    }
+    if not files:
+        raise DataError(f"no {modality} found")
+    return list(files.values())
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
+
+
+def _show(console: Console, report: dict[str, Any]) -> None:
+    table = Table("metric", "value", "95 %", title="sketches finding photos")
+    for metric in METRICS:
+        table.add_row(metric, _share(report[metric]), _interval(report["intervals"][metric]))
+    console.print(table)
+    for groups, title in (("per_source", "source"), ("per_class", "class")):
+        table = Table(title, "queries", *METRICS, "p@12, 95 %")
+        for name, values in report[groups].items():
+            row = [_share(values[metric]) for metric in METRICS]
+            table.add_row(name, str(values["queries"]), *row, _interval(values["p@12_interval"]))
+        console.print(table)
+    console.print(
+        f"{report['queries']} sketches ({report['paired_queries']} with their own photo) asked "
+        f"for {report['photos']} photos of {report['classes']} classes"
+    )
+    for what, reasons in report["left_out"].items():
+        if reasons:
+            named = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+            console.print(f"{what} left out: {named}")
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _interval(value: tuple[float, float] | None) -> str:
+    return "-" if value is None else f"{value[0]:.2f}-{value[1]:.2f}"
