@@ -1,0 +1,207 @@
+"""Servers and channels over real sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from sketchzoo.encoder.v1 import encoder_pb2 as pb
+from sketchzoo.encoder.v1 import encoder_pb2_grpc
+from sketchzoo.rpc import (
+    CallError,
+    ChannelSettings,
+    RpcServer,
+    Service,
+    exhausted,
+    from_rpc_error,
+    invalid,
+    open_channel,
+    outgoing_metadata,
+)
+from sketchzoo.settings import ServerSettings
+from sketchzoo.telemetry import current_request_id, request_context
+
+NAME = "sketchzoo.encoder.v1.EncoderService"
+ANSWER = pb.GetModelResponse(name="fake")
+
+
+class FakeEncoder(encoder_pb2_grpc.EncoderServiceServicer):
+    """Answers, fails, or takes its time, as the test wants."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.seconds = 0.0
+        self.seen: list[str | None] = []
+        self.begun = asyncio.Event()
+
+    async def GetModel(self, request: Any, context: Any) -> pb.GetModelResponse:  # noqa: N802 - gRPC's name
+        self.seen.append(current_request_id())
+        self.begun.set()
+        await asyncio.sleep(self.seconds)
+        if self.error:
+            raise self.error
+        return ANSWER
+
+
+@asynccontextmanager
+async def serving(
+    fake: FakeEncoder, registry: CollectorRegistry | None = None, **settings: Any
+) -> AsyncIterator[grpc.aio.Channel]:
+    service = Service(NAME, fake, encoder_pb2_grpc.add_EncoderServiceServicer_to_server)
+    server = RpcServer(ServerSettings(**settings), [service], registry or CollectorRegistry())
+    async with (
+        server,
+        open_channel(ChannelSettings(f"127.0.0.1:{server.port}")) as channel,
+    ):
+        await server.set_serving(True)
+        yield channel
+
+
+async def call(channel: grpc.aio.Channel, **options: Any) -> pb.GetModelResponse:
+    stub = encoder_pb2_grpc.EncoderServiceStub(channel)
+    return await stub.GetModel(pb.GetModelRequest(), **{"timeout": 5, **options})
+
+
+async def refused(channel: grpc.aio.Channel, **options: Any) -> CallError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call(channel, **options)
+    return from_rpc_error(caught.value, "the encoder")
+
+
+async def test_an_invalid_argument_names_its_field() -> None:
+    """A BadRequest reaches the caller with the field and what would be right."""
+    fake = FakeEncoder()
+    fake.error = invalid("images[3].content", "is empty; send an image file")
+    async with serving(fake) as channel:
+        error = await refused(channel)
+    assert error.code is grpc.StatusCode.INVALID_ARGUMENT
+    (detail,) = error.details
+    assert isinstance(detail, error_details_pb2.BadRequest)
+    assert detail.field_violations[0].field == "images[3].content"
+
+
+async def test_a_full_queue_says_when_to_come_back() -> None:
+    """RESOURCE_EXHAUSTED carries a RetryInfo."""
+    fake = FakeEncoder()
+    fake.error = exhausted("the queue is full", 0.25)
+    async with serving(fake) as channel:
+        error = await refused(channel)
+    (detail,) = error.details
+    assert isinstance(detail, error_details_pb2.RetryInfo)
+    assert detail.retry_delay.ToNanoseconds() == 250_000_000
+
+
+async def test_a_bug_tells_the_caller_nothing_but_that() -> None:
+    """An unexpected exception is INTERNAL, and its text stays in the log."""
+    fake = FakeEncoder()
+    fake.error = RuntimeError("secret path")
+    async with serving(fake) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(channel)
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert "secret" not in (caught.value.details() or "")
+
+
+async def test_the_callers_request_id_is_used_and_returned() -> None:
+    """One id goes along from caller to server and back."""
+    fake = FakeEncoder()
+    async with serving(fake) as channel:
+        with request_context("abc-1"):
+            stub = encoder_pb2_grpc.EncoderServiceStub(channel)
+            pending = stub.GetModel(pb.GetModelRequest(), metadata=outgoing_metadata(), timeout=5)
+            await pending
+            trailing = dict(await pending.trailing_metadata())
+    assert fake.seen == ["abc-1"]
+    assert trailing["x-request-id"] == "abc-1"
+
+
+async def test_a_request_id_that_is_no_id_is_replaced() -> None:
+    """Nobody writes line breaks or novels into the logs."""
+    fake = FakeEncoder()
+    async with serving(fake) as channel:
+        await call(channel, metadata=(("x-request-id", "a" * 500),))
+    assert fake.seen[0]
+    assert fake.seen[0] != "a" * 500
+
+
+async def test_a_call_without_the_token_is_refused_and_health_is_not() -> None:
+    """The token guards calls; probes need none."""
+    async with serving(FakeEncoder(), token=SecretStr("hush")) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(channel)
+        assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert await call(channel, metadata=outgoing_metadata(SecretStr("hush"))) == ANSWER
+        await health_pb2_grpc.HealthStub(channel).Check(
+            health_pb2.HealthCheckRequest(service=NAME), timeout=5
+        )
+
+
+async def test_a_call_without_a_deadline_gets_the_servers() -> None:
+    """No call lasts for ever because its caller forgot to say how long."""
+    fake = FakeEncoder()
+    fake.seconds = 30
+    async with serving(fake, default_deadline_seconds=0.1, drain_seconds=0.1) as channel:
+        error = await refused(channel, timeout=None)
+    assert error.code is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_health_tells_of_the_server_and_of_each_service() -> None:
+    """Both names answer SERVING; an unknown service is NOT_FOUND."""
+    async with serving(FakeEncoder()) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        for name in ("", NAME):
+            answer = await stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=5)
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=5)
+        assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_reflection_lists_the_services() -> None:
+    """A tool like grpcurl needs no proto files."""
+    async with serving(FakeEncoder()) as channel:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        request = reflection_pb2.ServerReflectionRequest(list_services="")
+        answers = [a async for a in stub.ServerReflectionInfo(iter([request]), timeout=5)]
+    names = {service.name for service in answers[0].list_services_response.service}
+    assert {NAME, "grpc.health.v1.Health"} <= names
+
+
+async def test_calls_are_counted_by_their_code() -> None:
+    """The ecosystem's dashboards find the names they know."""
+    registry = CollectorRegistry()
+    fake = FakeEncoder()
+    async with serving(fake, registry) as channel:
+        await call(channel)
+        fake.error = invalid("x", "is wrong")
+        await refused(channel)
+    labels = {"grpc_type": "unary", "grpc_service": NAME, "grpc_method": "GetModel"}
+    for code in ("OK", "INVALID_ARGUMENT"):
+        found = registry.get_sample_value(
+            "grpc_server_handled_total", {**labels, "grpc_code": code}
+        )
+        assert found == 1
+    assert registry.get_sample_value("grpc_server_handling_seconds_count", labels) == 2
+
+
+async def test_calls_under_way_end_before_the_server_does() -> None:
+    """Leaving the server drains it: a call that had begun is answered."""
+    fake = FakeEncoder()
+    fake.seconds = 0.3
+    service = Service(NAME, fake, encoder_pb2_grpc.add_EncoderServiceServicer_to_server)
+    async with AsyncExitStack() as stack:
+        async with RpcServer(ServerSettings(), [service], CollectorRegistry()) as server:
+            settings = ChannelSettings(f"127.0.0.1:{server.port}")
+            channel = await stack.enter_async_context(open_channel(settings))
+            pending = asyncio.create_task(call(channel))
+            await asyncio.wait_for(fake.begun.wait(), 5)
+        assert await pending == ANSWER

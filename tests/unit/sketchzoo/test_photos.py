@@ -1,0 +1,107 @@
+"""Photos, filters and queries as Qdrant gets them."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from qdrant_client import models
+
+from sketchzoo.photos import RESERVED, FieldCondition, Filter, Nearest, Photo, photo_id
+
+SHA = "ab" * 32
+
+
+def test_the_same_content_has_the_same_id() -> None:
+    """Ids depend on the content's hash alone, today and in every release."""
+    assert photo_id(SHA) == "026c2941-3621-561d-962d-5588bae00666"
+    assert photo_id(SHA) != photo_id("cd" * 32)
+
+
+def test_a_bad_hash_is_refused() -> None:
+    """An id is never made of anything but a SHA-256."""
+    with pytest.raises(ValueError, match="64 hexadecimal"):
+        photo_id("abc")
+
+
+columns = st.text(min_size=1).filter(lambda name: name not in RESERVED)
+
+
+@given(
+    st.text(min_size=1),
+    st.integers(1, 10_000),
+    st.dictionaries(columns, st.integers() | st.text()),
+)
+def test_a_photo_comes_back_from_its_payload(
+    name: str, width: int, payload: dict[str, object]
+) -> None:
+    """What is written is what is read."""
+    photo = Photo(name, "file:///a.jpg", SHA, width, 1, datetime(2026, 1, 1, tzinfo=UTC), payload)
+    assert Photo.from_payload(photo.to_payload()) == photo
+
+
+def test_reserved_columns_are_refused() -> None:
+    """A source's column cannot overwrite the photo's own fields."""
+    with pytest.raises(ValueError, match="uri"):
+        Photo("cat", "file:///a.jpg", SHA, 1, 1, payload={"uri": "x"})
+
+
+def test_an_empty_filter_is_none() -> None:
+    """Qdrant is not asked to filter where every photo counts."""
+    assert Filter().to_qdrant() is None
+
+
+def test_classes_are_any_of_and_none_of() -> None:
+    """Wanted classes go to must, unwanted ones to must_not."""
+    made = Filter(classes=("cat", "dog"), excluded_classes=("cow",)).to_qdrant()
+    assert made is not None
+    assert made.must == [
+        models.FieldCondition(key="class", match=models.MatchAny(any=["cat", "dog"]))
+    ]
+    assert made.must_not == [models.FieldCondition(key="class", match=models.MatchAny(any=["cow"]))]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"equals": 1, "one_of": (1,)},
+        {"equals": 1, "gt": 2.0},
+        {"one_of": (1, "a")},
+        {"one_of": (True, False)},
+    ],
+)
+def test_a_condition_compares_in_one_way(values: dict[str, object]) -> None:
+    """None, or more than one way to compare, is refused; so are mixed types."""
+    with pytest.raises(ValueError, match="year"):
+        FieldCondition("year", **values)  # type: ignore[arg-type] # wrong on purpose
+
+
+def test_more_like_this_leaves_the_photo_itself_out() -> None:
+    """A photo's own id is excluded from its answer."""
+    request = Nearest(photo_id=photo_id(SHA)).to_qdrant()
+    assert request.filter is not None
+    assert request.filter.must_not == [models.HasIdCondition(has_id=[photo_id(SHA)])]
+
+
+def test_likes_and_dislikes_make_a_recommendation() -> None:
+    """The sketch counts as one of the positives."""
+    request = Nearest(vector=(1.0, 0.0), liked=("a",), disliked=("b",)).to_qdrant()
+    assert isinstance(request.query, models.RecommendQuery)
+    assert request.query.recommend.positive == [[1.0, 0.0], "a"]
+    assert request.query.recommend.negative == ["b"]
+
+
+def test_a_least_score_is_turned_into_a_cosine() -> None:
+    """Scores are (1 + cosine) / 2; Qdrant compares cosines."""
+    assert Nearest(vector=(1.0,), min_score=0.75).to_qdrant().score_threshold == 0.5
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"vector": (1.0,), "photo_id": "a"}, {"disliked": ("a",)}, {"photo_id": "a", "limit": 0}],
+)
+def test_a_query_has_one_source(values: dict[str, object]) -> None:
+    """Two sources, or none, are refused."""
+    with pytest.raises(ValueError, match=r"give|limit"):
+        Nearest(**values)  # type: ignore[arg-type] # wrong on purpose
