@@ -1,0 +1,65 @@
+"""Outcomes: what became of each photo that a source listed, and why."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of a photo."""
+
+    WRITTEN = "written"
+    """Embedded and written; it was not there before."""
+    UPDATED = "updated"
+    """There already, under another class, uri or columns: its payload was replaced."""
+    UNCHANGED = "unchanged"
+    """There already, as it is."""
+    DUPLICATE = "duplicate"
+    """The same content was listed before in this run; the first one stands."""
+    REFUSED = "refused"
+    """Not a photo that can be embedded; its reason says why."""
+
+
+class Reason(StrEnum):
+    """Why a photo was refused or left out."""
+
+    EMPTY = "empty"
+    NOT_AN_IMAGE = "not_an_image"
+    TOO_LARGE = "too_large"
+    TRUNCATED = "truncated"
+    UNREADABLE = "unreadable"
+    NOT_FOUND = "not_found"
+    NOT_A_FILE = "not_a_file"
+    NO_CLASS = "no_class"
+    BAD_NAME = "bad_name"
+    BAD_ROW = "bad_row"
+    FETCH_FAILED = "fetch_failed"
+    ENCODER_REFUSED = "encoder_refused"
+    DUPLICATE = "duplicate"
+    DUPLICATE_IN_OTHER_CLASS = "duplicate_in_other_class"
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome that the reason explains."""
+        if self in (Reason.DUPLICATE, Reason.DUPLICATE_IN_OTHER_CLASS):
+            return Outcome.DUPLICATE
+        return Outcome.REFUSED
+
+
+class RefusedError(Exception):
+    """A photo cannot be read from its source; `reason` and the message say why."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A photo that was left out: where it was listed, its uri if it has one, and why."""
+
+    origin: str
+    reason: Reason
+    message: str
+    uri: str = ""
+    class_name: str = ""

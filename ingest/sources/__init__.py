@@ -1,0 +1,46 @@
+"""Sources: where photos come from.
+
+A source is anything that fits the protocol `Source`: it lists `Candidate`s in a fixed
+order and reads their bytes. Two are built in: a folder per class and a CSV manifest.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingest.sources.fetch import Fetcher, FetchLimits
+from ingest.sources.folder import FolderSource
+from ingest.sources.local import LocalUris, UriPrefix
+from ingest.sources.manifest import ManifestSource
+from ingest.sources.source import Candidate, Source
+
+__all__ = [
+    "Candidate",
+    "FetchLimits",
+    "Fetcher",
+    "FolderSource",
+    "LocalUris",
+    "ManifestSource",
+    "Source",
+    "UriPrefix",
+    "open_source",
+]
+
+
+def open_source(
+    text: str, fetcher: Fetcher | None = None, prefixes: Sequence[UriPrefix] = ()
+) -> Source:
+    """Open what the operator named: a folder, or a file that ends in `.csv`.
+
+    Raises:
+        ValueError: it is neither; the message says what would be right.
+
+    """
+    path = Path(text)
+    uris = LocalUris(prefixes)
+    if path.is_dir():
+        return FolderSource(path, uris)
+    if path.suffix.lower() == ".csv" and path.is_file():
+        return ManifestSource(path, fetcher, uris)
+    if not path.exists():
+        raise ValueError(f"{text} does not exist: name a folder per class or a CSV manifest")
+    raise ValueError(f"{text} must be a folder per class or a CSV manifest (.csv)")
