@@ -1,0 +1,49 @@
+"""The parts of a stack on one machine: how `up` and `demo` start each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sketchzoo.cli.settings import UpSettings
+from sketchzoo.cli.stack import Part, free_port
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts in the order of their start, and the environment that their callers need."""
+
+    qdrant: Part
+    encoder: Part
+    search: Part
+    live: Part
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the settings by which any command finds the parts."""
+        return {
+            "SKETCHZOO_ENCODER_TARGET": self.encoder.address,
+            "SKETCHZOO_SEARCH_TARGET": self.search.address,
+            "SKETCHZOO_QDRANT_URL": f"http://{self.qdrant.address}",
+        }
+
+
+def compose(settings: UpSettings, gallery_roots: Sequence[Path] = ()) -> Parts:
+    """Choose ports and settings of every part; photos are served from `gallery_roots` alone."""
+    qdrant = Part(
+        "embedded-qdrant",
+        ("embedded-qdrant", "--path", str(settings.data / "qdrant")),
+        free_port(settings.qdrant_port),
+    )
+    encoder = Part(
+        "encoder", ("encoder", "--model", settings.model), free_port(settings.encoder_port)
+    )
+    roots = [argument for root in gallery_roots for argument in ("--gallery-roots", str(root))]
+    search = Part("search", ("search", *roots), free_port(settings.search_port))
+    live = Part("live", ("live",), free_port(settings.live_port))
+    found = Parts(qdrant, encoder, search, live).environment
+    return Parts(*(_placed(part, found) for part in (qdrant, encoder, search, live)))
+
+
+def _placed(part: Part, environment: dict[str, str]) -> Part:
+    arguments = (*part.arguments, "--port", str(part.port), "--metrics-port", "0")
+    return Part(part.name, arguments, part.port, environment)

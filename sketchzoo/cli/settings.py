@@ -1,0 +1,23 @@
+"""Settings of the commands that start a whole stack."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from sketchzoo.settings import Port, Settings
+
+
+class UpSettings(Settings):
+    """What `sketchzoo up` lets its user choose (`SKETCHZOO_UP_*`)."""
+
+    model_config = SettingsConfigDict(env_prefix="SKETCHZOO_UP_")
+
+    data: Path = Field(
+        Path("out"), description="Folder of what is kept: Qdrant's storage, galleries and logs."
+    )
+    model: str = Field("zoo-1", description="A shipped model's name, or a model's folder.")
+    encoder_port: Port = Field(50051, description="The encoder's port; a free one if taken.")
+    search_port: Port = Field(50052, description="The search service's; a free one if taken.")
+    qdrant_port: Port = Field(6334, description="Embedded Qdrant's; a free one if taken.")
+    live_port: Port = Field(8080, description="The live page's; a free one if taken.")
