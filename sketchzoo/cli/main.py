@@ -44,23 +44,21 @@ class LazyGroup(TyperGroup):
         """Return the commands' names in the table's order."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Load a command; for the group's own help a placeholder with its line is enough."""
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - click's signature
+        """Return a placeholder with the command's line, which is all that the help needs."""
         command = COMMANDS.get(cmd_name)
+        return None if command is None else typer.core.TyperCommand(cmd_name, help=command.help)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Load the command that is being run; an unknown one fails as in any group."""
+        command = COMMANDS.get(args[0])
         if command is None:
-            return None
-        if ctx.resilient_parsing or not _called(ctx):
-            return typer.core.TyperCommand(cmd_name, help=command.help)
+            return super().resolve_command(ctx, args)
         module, _, attribute = command.target.partition(":")
         loaded = get_command(getattr(import_module(module), attribute))
-        loaded.name = cmd_name
+        loaded.name = args[0]
         loaded.help = loaded.help or command.help
-        return loaded
-
-
-def _called(ctx: Any) -> bool:
-    """Tell whether a command is being run, rather than listed by the group's help."""
-    return bool(ctx.args or getattr(ctx, "_protected_args", None))
+        return args[0], loaded, args[1:]
 
 
 app = typer.Typer(
