@@ -1,0 +1,101 @@
+"""The batcher: prepared images of many calls into one run of the model, for GPUs.
+
+A batch goes when it is full, when its first image has waited `max_delay_seconds`, or at
+once when no further image is on its way.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Self
+
+from encoder_service.inference import Inference, Prepared
+from encoder_service.pace import Pace
+from sketchzoo.images import Modality
+
+
+class Batcher:
+    """Threads that collect and run batches while the context is open.
+
+    Each of `lanes` threads runs one batch at a time: while one waits for the device,
+    the next collects.
+    """
+
+    def __init__(
+        self,
+        inference: Inference,
+        pace: Pace,
+        *,
+        max_batch: int,
+        max_delay_seconds: float,
+        lanes: int,
+        more_coming: Callable[[], bool],
+    ) -> None:
+        """Collect up to `max_batch` images; `more_coming` tells whether waiting may pay."""
+        self._inference = inference
+        self._pace = pace
+        self._max_batch = max_batch
+        self._max_delay = max_delay_seconds
+        self._more_coming = more_coming
+        self._ready: dict[Modality, deque[Prepared]] = {m: deque() for m in Modality}
+        self._closed = False
+        self._changed = threading.Condition()
+        self._collecting = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"batch-{lane}", daemon=True)
+            for lane in range(lanes)
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def put(self, prepared: Prepared) -> None:
+        """Hand over an image; blocks while two batches of its modality are ready."""
+        ready = self._ready[prepared.job.image.modality]
+        with self._changed:
+            while len(ready) >= 2 * self._max_batch and not self._closed:
+                self._changed.wait()
+            ready.append(prepared)
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._collecting:
+                batch = self._collect()
+            if not batch:
+                return
+            start = time.monotonic()
+            embedded = self._inference.run(batch[0].job.image.modality, batch)
+            if embedded:
+                self._pace.observe((time.monotonic() - start) / embedded)
+
+    def _collect(self) -> list[Prepared]:
+        """Wait for a batch; empty when the batcher is closed and nothing is left."""
+        with self._changed:
+            while not any(self._ready.values()):
+                if self._closed:
+                    return []
+                self._changed.wait()
+            # The modality whose first image has waited longest.
+            ready = min(filter(None, self._ready.values()), key=lambda images: images[0].since)
+            due = ready[0].since + self._max_delay
+            while (
+                len(ready) < self._max_batch
+                and not self._closed
+                and (remaining := due - time.monotonic()) > 0
+                and self._more_coming()
+            ):
+                self._changed.wait(remaining)
+            batch = [ready.popleft() for _ in range(min(len(ready), self._max_batch))]
+            self._changed.notify_all()
+            return batch

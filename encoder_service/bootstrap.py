@@ -1,0 +1,123 @@
+"""The composition root: settings in, a serving encoder out."""
+
+import asyncio
+import time
+import warnings
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from encoder_service.cores import available_cores
+from encoder_service.encoder import Encoder
+from encoder_service.metrics import EncoderMetrics
+from encoder_service.runtimes import Runtime
+from encoder_service.runtimes.base import warm
+from encoder_service.servicer import EncoderServicer
+from encoder_service.settings import EncoderSettings
+from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
+from sketchzoo.images import Modality
+from sketchzoo.model import ModelArtefact
+from sketchzoo.rpc import RpcServer, Service, run_until_signal
+from sketchzoo.telemetry import MetricsPage, build_info, configure_logs
+
+PART = "encoder"
+SERVICE = "sketchzoo.encoder.v1.EncoderService"
+
+log = structlog.get_logger()
+
+
+def run(settings: EncoderSettings) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Raises:
+        ModelError: the model is missing or cannot be used.
+        OSError: a port is taken or a TLS file is missing.
+
+    """
+    configure_logs(PART, level=settings.log_level, form=settings.log_format)
+    # Pillow warns of each odd image on stderr; the answer tells its sender instead.
+    warnings.filterwarnings("ignore", module="PIL")
+    asyncio.run(serve(settings))
+
+
+async def serve(settings: EncoderSettings) -> None:
+    """Load and warm the model, then answer calls until a signal."""
+    start = time.perf_counter()
+    artefact = ModelArtefact.load(settings.model)
+    runtime = open_runtime(settings, artefact)
+    warm(runtime, artefact)
+    registry = CollectorRegistry()
+    build_info(registry, PART)
+    metrics = EncoderMetrics(registry)
+    workers = settings.workers or available_cores()
+    encoder = Encoder(
+        runtime,
+        {modality: tower.preprocessing for modality, tower in artefact.towers.items()},
+        metrics,
+        workers=workers,
+        queue_calls=settings.queue_calls or default_queue_calls(workers, runtime),
+        max_delay_seconds=settings.max_delay_seconds,
+    )
+    servicer = EncoderServicer(
+        encoder,
+        describe(artefact, runtime),
+        metrics,
+        default_deadline_seconds=settings.default_deadline_seconds,
+    )
+    service = Service(SERVICE, servicer, encoder_pb2_grpc.add_EncoderServiceServicer_to_server)
+    with encoder, MetricsPage(registry, settings.host, settings.metrics_port) as page:
+        async with RpcServer(settings, [service], registry) as server:
+            await server.set_serving(True)
+            log.info(
+                "serving",
+                model=artefact.name,
+                fingerprint=artefact.fingerprint,
+                runtime=runtime.name,
+                device=runtime.device,
+                workers=workers,
+                port=server.port,
+                metrics_port=page.port,
+                seconds=round(time.perf_counter() - start, 3),
+            )
+            await run_until_signal()
+
+
+def open_runtime(settings: EncoderSettings, artefact: ModelArtefact) -> Runtime:
+    """Load the chosen runtime; only its own library is imported.
+
+    Raises:
+        ModelError: the artefact cannot be used.
+
+    """
+    if settings.runtime == "onnx":
+        from encoder_service.runtimes.onnx import OnnxRuntime  # noqa: PLC0415 - chosen here
+
+        return OnnxRuntime(artefact)
+    from encoder_service.runtimes.torch import TorchRuntime  # noqa: PLC0415 - chosen here
+
+    return TorchRuntime(
+        artefact,
+        device=settings.device,
+        precision=settings.precision,
+        max_batch=settings.max_batch,
+    )
+
+
+def default_queue_calls(workers: int, runtime: Runtime) -> int:
+    """Return how many calls may wait where the operator chose no number."""
+    batches = 4 * runtime.max_batch if runtime.max_batch > 1 else 0
+    return max(8 * workers, batches)
+
+
+def describe(artefact: ModelArtefact, runtime: Runtime) -> encoder_pb2.GetModelResponse:
+    """Say which model is served, and on what."""
+    return encoder_pb2.GetModelResponse(
+        name=artefact.name,
+        fingerprint=artefact.fingerprint,
+        dimension=artefact.dimension,
+        photo_input_size=artefact.towers[Modality.PHOTO].preprocessing.size,
+        sketch_input_size=artefact.towers[Modality.SKETCH].preprocessing.size,
+        runtime=runtime.name,
+        device=runtime.device,
+        min_score=artefact.min_score,
+    )

@@ -1,0 +1,27 @@
+"""The command `sketchzoo encoder`."""
+
+import typer
+
+from encoder_service.settings import EncoderSettings
+from sketchzoo.cli.options import with_settings
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
+@with_settings(EncoderSettings)
+def encoder(settings: EncoderSettings) -> None:
+    """Serve embeddings of sketches and photos over gRPC.
+
+    Stops on SIGTERM or Ctrl-C after calls under way have ended. Exit status 2: the model
+    cannot be used, a port is taken or a file is missing; one line on stderr says which.
+    """
+    # Here, so that --help stays quick.
+    from encoder_service.bootstrap import run  # noqa: PLC0415
+    from sketchzoo.model import ModelError  # noqa: PLC0415
+
+    try:
+        run(settings)
+    except (ModelError, OSError) as error:
+        typer.echo(f"sketchzoo encoder: {error}", err=True)
+        raise typer.Exit(2) from error

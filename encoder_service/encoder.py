@@ -1,0 +1,181 @@
+"""The encoder: a bounded queue, and worker threads that turn image files into embeddings.
+
+On a CPU one worker does all of an image: decode, prepare, embed; one hand-over from the
+event loop, one back. With a runtime that gains by batches, workers decode and a batcher
+embeds.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from encoder_service.batcher import Batcher
+from encoder_service.inference import Inference, Prepared
+from encoder_service.metrics import EncoderMetrics
+from encoder_service.pace import Pace
+from encoder_service.queue import QueueFullError, WorkQueue
+from encoder_service.runtimes import Pixels, Runtime
+from encoder_service.work import Embeddings, ImageFile, Job, Seconds, Work
+from sketchzoo.images import ImageError, Modality, Preprocessing, decode, prepare
+
+log = structlog.get_logger()
+
+
+class RefusedError(Exception):
+    """The queue is full; `retry_seconds` is when it likely has a place again."""
+
+    def __init__(self, retry_seconds: float) -> None:
+        super().__init__(f"come back in {retry_seconds:.3g} s")
+        self.retry_seconds = retry_seconds
+
+
+class Encoder:
+    """Embeds image files while the context is open.
+
+    An image whose call was cancelled, or whose deadline has passed, never reaches the
+    model; `sketchzoo_encoder_dropped_total` counts it.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        preprocessing: Mapping[Modality, Preprocessing],
+        metrics: EncoderMetrics,
+        *,
+        workers: int,
+        queue_calls: int,
+        max_delay_seconds: float = 0.0,
+    ) -> None:
+        """Embed with `workers` threads; at most `queue_calls` calls wait for them."""
+        if workers < 1:
+            raise ValueError(f"workers must be at least 1, not {workers}")
+        self._preprocessing = preprocessing
+        self._metrics = metrics
+        self._queue = WorkQueue(queue_calls)
+        self._pace = Pace()
+        self._inference = Inference(runtime, metrics)
+        self._workers = workers
+        self._busy: set[int] = set()
+        self._batcher: Batcher | None = None
+        if runtime.max_batch > 1:
+            self._batcher = Batcher(
+                self._inference,
+                self._pace,
+                max_batch=runtime.max_batch,
+                max_delay_seconds=max_delay_seconds,
+                lanes=runtime.lanes,
+                more_coming=lambda: bool(self._queue.images or self._busy),
+            )
+        self._threads = [
+            threading.Thread(target=self._run, args=(number,), name=f"encode-{number}", daemon=True)
+            for number in range(workers)
+        ]
+        self._open = ExitStack()
+        metrics.watch(
+            workers=workers,
+            busy=lambda: len(self._busy),
+            queue_length=lambda: self._queue.images,
+        )
+
+    def __enter__(self) -> Self:
+        if self._batcher is not None:
+            self._open.enter_context(self._batcher)
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._queue.close()
+        for thread in self._threads:
+            thread.join()
+        self._open.close()
+
+    async def embed(self, images: Sequence[ImageFile], deadline: float) -> Embeddings:
+        """Embed a call's images; `deadline` is a reading of `time.monotonic`.
+
+        Cancelling drops the images that have not reached the model.
+
+        Raises:
+            RefusedError: the queue is full.
+            DeadlinePassedError: the deadline passed before each image reached the model.
+
+        """
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+
+        def end() -> None:
+            if not ended.done():
+                ended.set_result(None)
+
+        def done() -> None:
+            loop.call_soon_threadsafe(end)
+
+        work = Work(images, deadline, time.monotonic(), done)
+        try:
+            self._queue.put(work)
+        except QueueFullError as full:
+            self._metrics.dropped("queue_full", len(images))
+            raise RefusedError(self._pace.wait(full.images)) from full
+        try:
+            await ended
+            return work.result()
+        finally:
+            # Without effect on a call that had its answer.
+            if work.ended is None:
+                work.ended = "deadline" if time.monotonic() >= deadline else "cancelled"
+            left = self._queue.remove(work)
+            if left:
+                self._metrics.dropped(work.ended, left)
+
+    def _run(self, number: int) -> None:
+        while (job := self._queue.take()) is not None:
+            self._busy.add(number)
+            start = time.monotonic()
+            try:
+                self._one(job, start)
+            except Exception as error:  # noqa: BLE001 - the call logs it; the worker goes on
+                job.work.fail(error)
+            finally:
+                self._busy.discard(number)
+                self._metrics.busy_seconds.inc(time.monotonic() - start)
+
+    def _one(self, job: Job, start: float) -> None:
+        if self._inference.dropped(job):
+            return
+        seconds = Seconds(queue=start - job.work.arrived)
+        try:
+            pixels = self._pixels(job.image)
+        except ImageError as error:
+            seconds.decode = time.monotonic() - start
+            self._inference.refuse(job, error, seconds)
+            return
+        since = time.monotonic()
+        seconds.decode = since - start
+        self._metrics.decode_seconds.observe(seconds.decode)
+        prepared = Prepared(job, pixels, seconds, since)
+        if self._batcher is not None:
+            self._batcher.put(prepared)
+        elif self._inference.run(job.image.modality, [prepared]):
+            self._pace.observe((time.monotonic() - start) / self._workers)
+
+    def _pixels(self, image: ImageFile) -> Pixels:
+        """Decode and prepare an image; whatever its bytes do to the decoder stays in here."""
+        try:
+            return prepare(decode(image.content), self._preprocessing[image.modality])
+        except ImageError:
+            raise
+        except Exception as error:
+            # Decoders meet hostile bytes with errors of any kind.
+            log.warning("image broke its decoder", error=repr(error), bytes=len(image.content))
+            raise ImageError("could not be decoded", "not_an_image") from error

@@ -1,0 +1,80 @@
+"""Inference: prepared images into the model, their embeddings to the calls they came from."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from encoder_service.metrics import EncoderMetrics
+from encoder_service.runtimes import Pixels, Runtime
+from encoder_service.work import Job, Seconds
+from sketchzoo.images import ImageError, Modality
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An image ready for the model; `since` is when it was, by `time.monotonic`."""
+
+    job: Job
+    pixels: Pixels
+    seconds: Seconds
+    since: float
+
+
+class Inference:
+    """Runs the model on images of one modality whose calls still want them."""
+
+    def __init__(self, runtime: Runtime, metrics: EncoderMetrics) -> None:
+        """Run `runtime`'s model."""
+        self._runtime = runtime
+        self._metrics = metrics
+
+    def run(self, modality: Modality, batch: Sequence[Prepared]) -> int:
+        """Embed what was neither cancelled nor overdue; returns how many images that were.
+
+        A failure of the model fails the calls concerned, never the caller.
+        """
+        wanted = [prepared for prepared in batch if not self.dropped(prepared.job)]
+        if not wanted:
+            return 0
+        start = time.monotonic()
+        try:
+            vectors = self._runtime.embed(modality, [prepared.pixels for prepared in wanted])
+        except Exception as error:  # noqa: BLE001 - handed to the calls, which log it
+            for prepared in wanted:
+                prepared.job.work.fail(error)
+            return 0
+        took = time.monotonic() - start
+        self._metrics.batch_size.observe(len(wanted))
+        self._metrics.inference_seconds[modality].observe(took)
+        packed = np.ascontiguousarray(vectors, dtype="<f4")
+        finite = np.isfinite(packed).all(axis=1)
+        for prepared, vector, usable in zip(wanted, packed, finite, strict=True):
+            seconds = prepared.seconds
+            seconds.queue += start - prepared.since
+            seconds.encode += took / len(wanted)
+            self._metrics.queue_seconds.observe(seconds.queue)
+            if usable:
+                self._metrics.answered(modality)
+                prepared.job.work.finish(prepared.job.index, vector.tobytes(), seconds)
+            else:
+                self.refuse(
+                    prepared.job,
+                    ImageError("has no embedding: the model's answer is not finite", "truncated"),
+                    seconds,
+                )
+        return len(wanted)
+
+    def refuse(self, job: Job, error: ImageError, seconds: Seconds) -> None:
+        """Answer one image with why it has no embedding."""
+        self._metrics.refused(job.image.modality, error.reason)
+        job.work.finish(job.index, error, seconds)
+
+    def dropped(self, job: Job) -> bool:
+        """Tell whether an image must not reach the model any more, and count it if so."""
+        reason = job.work.must_drop(time.monotonic())
+        if reason is None:
+            return False
+        self._metrics.dropped(reason)
+        return True

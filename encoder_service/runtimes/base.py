@@ -1,0 +1,70 @@
+"""The protocol between the encoder and whatever runs the model."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sketchzoo.images import Modality
+from sketchzoo.model import ModelArtefact, ModelError
+
+Pixels = npt.NDArray[np.float32]
+"""One prepared image: float32 `(channels, size, size)`."""
+Vectors = npt.NDArray[np.float32]
+"""Embeddings: float32 `(n, dimension)`, each row of L2 norm 1."""
+
+_NORM_TOLERANCE = 1e-3
+
+
+class Runtime(Protocol):
+    """Runs a model's towers.
+
+    `embed` may be called from `lanes` threads at once, or from any number where
+    `max_batch` is 1: such a runtime gains nothing by batches.
+    """
+
+    @property
+    def name(self) -> str:
+        """The runtime's name: `onnx` or `torch`."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs, for instance `cpu` or `cuda:0`."""
+
+    @property
+    def max_batch(self) -> int:
+        """How many images `embed` takes at once."""
+
+    @property
+    def lanes(self) -> int:
+        """How many batches may be under way at once."""
+
+    def embed(self, modality: Modality, images: Sequence[Pixels]) -> Vectors:
+        """Embed 1 to `max_batch` prepared images of one modality, in order."""
+
+
+def warm(runtime: Runtime, artefact: ModelArtefact) -> None:
+    """Run every tower once, and see that the model keeps the artefact's promises.
+
+    Raises:
+        ModelError: the embeddings are not `dimension` finite values of norm 1.
+
+    """
+    for modality, tower in artefact.towers.items():
+        preprocessing = tower.preprocessing
+        shape = (preprocessing.channels, preprocessing.size, preprocessing.size)
+        # Noise, since a network may answer a blank input with the zero vector.
+        pixels = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+        vectors = runtime.embed(modality, [pixels])
+        if vectors.shape != (1, artefact.dimension):
+            raise ModelError(
+                f"{artefact.folder}: the {tower.name} tower answers {vectors.shape[1:]} values; "
+                f"config.json states dimension {artefact.dimension}"
+            )
+        norm = float(np.linalg.norm(vectors))
+        if not abs(norm - 1) < _NORM_TOLERANCE:
+            raise ModelError(
+                f"{artefact.folder}: the {tower.name} tower's embeddings have L2 norm {norm:.4g}; "
+                "they must have norm 1"
+            )

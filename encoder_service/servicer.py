@@ -1,0 +1,102 @@
+"""The servicer: the contract `sketchzoo.encoder.v1` in terms of the encoder."""
+
+import time
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+
+from encoder_service.encoder import Encoder, RefusedError
+from encoder_service.metrics import EncoderMetrics
+from encoder_service.work import DeadlinePassedError, Embeddings, ImageFile, Seconds
+from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
+from sketchzoo.images import ImageError, Modality
+from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, invalid
+
+MAX_IMAGES = 64
+_MODALITIES = {
+    encoder_pb2.MODALITY_PHOTO: Modality.PHOTO,
+    encoder_pb2.MODALITY_SKETCH: Modality.SKETCH,
+}
+
+
+class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
+    """Answers `Embed` and `GetModel`."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        model: encoder_pb2.GetModelResponse,
+        metrics: EncoderMetrics,
+        *,
+        default_deadline_seconds: float,
+    ) -> None:
+        """Serve `encoder`, whose model `model` describes."""
+        self._encoder = encoder
+        self._model = model
+        self._metrics = metrics
+        self._default_deadline = default_deadline_seconds
+
+    async def GetModel(  # noqa: N802 - the contract's name
+        self,
+        request: encoder_pb2.GetModelRequest,  # noqa: ARG002 - the contract's form
+        context: Any,  # noqa: ARG002 - the contract's form
+    ) -> encoder_pb2.GetModelResponse:
+        """Tell which model is served, and on what."""
+        return self._model
+
+    async def Embed(  # noqa: N802 - the contract's name
+        self, request: encoder_pb2.EmbedRequest, context: Any
+    ) -> encoder_pb2.EmbedResponse:
+        """Embed 1 to 64 images; one bad image gets a status and spares the others."""
+        if not 1 <= len(request.images) <= MAX_IMAGES:
+            raise invalid("images", f"must hold 1 to {MAX_IMAGES}, not {len(request.images)}")
+        results = [encoder_pb2.EmbedResult()] * len(request.images)  # each is replaced below
+        wanted: list[int] = []
+        files: list[ImageFile] = []
+        for index, image in enumerate(request.images):
+            modality = _MODALITIES.get(image.modality)
+            if modality is None:
+                self._metrics.refused(None, "no_modality")
+                problem = "must be MODALITY_PHOTO or MODALITY_SKETCH"
+                results[index] = _status(invalid(f"images[{index}].modality", problem))
+            else:
+                wanted.append(index)
+                files.append(ImageFile(image.content, modality))
+        seconds = Seconds()
+        if files:
+            embeddings = await self._embed(files, context.time_remaining())
+            seconds = embeddings.seconds
+            for index, outcome in zip(wanted, embeddings.outcomes, strict=True):
+                results[index] = self._result(index, outcome)
+        return encoder_pb2.EmbedResponse(
+            results=results,
+            model_fingerprint=self._model.fingerprint,
+            timings=encoder_pb2.EmbedTimings(
+                decode=_duration(seconds.decode),
+                queue=_duration(seconds.queue),
+                encode=_duration(seconds.encode),
+            ),
+        )
+
+    async def _embed(self, files: list[ImageFile], remaining: float | None) -> Embeddings:
+        allowed = self._default_deadline if remaining is None else remaining
+        try:
+            return await self._encoder.embed(files, time.monotonic() + allowed)
+        except RefusedError as error:
+            raise exhausted("the encoder's queue is full", error.retry_seconds) from error
+        except DeadlinePassedError as error:
+            raise deadline_exceeded("waiting for the model") from error
+
+    def _result(self, index: int, outcome: bytes | ImageError) -> encoder_pb2.EmbedResult:
+        if isinstance(outcome, ImageError):
+            return _status(invalid(f"images[{index}].content", str(outcome)))
+        embedding = encoder_pb2.Embedding(vector=outcome, dimension=self._model.dimension)
+        return encoder_pb2.EmbedResult(embedding=embedding)
+
+
+def _status(error: CallError) -> encoder_pb2.EmbedResult:
+    return encoder_pb2.EmbedResult(status=error.status())
+
+
+def _duration(seconds: float) -> Duration:
+    return Duration(seconds=int(seconds), nanos=int(seconds % 1 * 1e9))

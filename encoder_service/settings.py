@@ -1,0 +1,50 @@
+"""What the encoder's operator can choose."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from sketchzoo.settings import Port, ServerSettings
+
+Unset = Annotated[int, Field(ge=0, le=4096)]
+
+
+class EncoderSettings(ServerSettings):
+    """The encoder's settings; each is an environment variable `SKETCHZOO_ENCODER_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix="SKETCHZOO_ENCODER_")
+
+    port: Port = Field(50051, description="Port to listen on; 0 takes a free one and logs it.")
+    metrics_port: Port | None = Field(
+        9101, description="Port of the /metrics page; 0 takes a free one and logs it."
+    )
+    model: str = Field(
+        "zoo-1", min_length=1, description="A shipped model's name, or a model artefact's folder."
+    )
+    runtime: Literal["onnx", "torch"] = Field(
+        "onnx",
+        description="What runs the model: `onnx` for CPUs, `torch` for CUDA (needs the gpu extra).",
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:[0-9]{1,2})?)$",
+        description="Where torch runs: cpu, cuda or cuda:N; `auto` is CUDA where there is one.",
+    )
+    precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
+        "auto", description="What torch computes in; `auto` is float16 on CUDA, float32 on CPUs."
+    )
+    workers: Unset = Field(
+        0, description="Threads that decode images and, with onnx, embed them; 0 is one a core."
+    )
+    queue_calls: Unset = Field(
+        0,
+        description="Calls that may wait; more are refused with RESOURCE_EXHAUSTED. "
+        "0 is 8 a worker, and with torch at least 4 x max_batch.",
+    )
+    max_batch: Annotated[int, Field(ge=1, le=512)] = Field(
+        32, description="Most images in one run of the model (torch; onnx runs one a worker)."
+    )
+    max_delay_seconds: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.002, description="How long a batch may wait for images still on their way (torch)."
+    )

@@ -1,0 +1,122 @@
+"""Work: one call's images on their way through queue, workers and model."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sketchzoo.images import ImageError, Modality
+
+DropReason = Literal["cancelled", "deadline", "queue_full"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """An image file's bytes and what it shows."""
+
+    content: bytes
+    modality: Modality
+
+
+@dataclass(slots=True)
+class Seconds:
+    """Where the time of some images went, summed."""
+
+    decode: float = 0.0
+    queue: float = 0.0
+    encode: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """What became of a call's images, in order: packed `<f4` vectors, or why there is none."""
+
+    outcomes: Sequence[bytes | ImageError]
+    seconds: Seconds
+
+
+class DeadlinePassedError(Exception):
+    """The call's deadline passed before the model ran; its images were dropped."""
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """The images of one call.
+
+    `deadline` and `arrived` are readings of `time.monotonic`. `done` is called once, in
+    whatever thread ends the work: when each image has its outcome, or on failure.
+    Images are taken in order by `WorkQueue`, under its lock; outcomes come from the
+    workers in any order.
+    """
+
+    images: Sequence[ImageFile]
+    deadline: float
+    arrived: float
+    done: Callable[[], None]
+    taken: int = 0
+    ended: DropReason | None = None
+    error: Exception | None = None
+    outcomes: list[bytes | ImageError | None] = field(init=False)
+    seconds: Seconds = field(default_factory=Seconds)
+    _left: int = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        if not self.images:
+            raise ValueError("images must hold at least one")
+        self.outcomes = [None] * len(self.images)
+        self._left = len(self.images)
+
+    @property
+    def waiting(self) -> int:
+        """How many images no worker has taken yet."""
+        return len(self.images) - self.taken
+
+    def must_drop(self, now: float) -> DropReason | None:
+        """Say why the work's images must not reach the model, if so; ends overdue work."""
+        if self.ended is None and now >= self.deadline:
+            self.fail(DeadlinePassedError())
+            self.ended = "deadline"
+        return self.ended
+
+    def finish(self, index: int, outcome: bytes | ImageError, seconds: Seconds) -> None:
+        """Take an image's outcome; the last one ends the work."""
+        with self._lock:
+            self.outcomes[index] = outcome
+            self.seconds.decode += seconds.decode
+            self.seconds.queue += seconds.queue
+            self.seconds.encode += seconds.encode
+            self._left -= 1
+            last = self._left == 0 and self.error is None
+        if last:
+            self.done()
+
+    def fail(self, error: Exception) -> None:
+        """End the work with an error; only the first one counts."""
+        with self._lock:
+            if self.error is not None:
+                return
+            self.error = error
+        self.done()
+
+    def result(self) -> Embeddings:
+        """Return the outcomes, or raise what ended the work."""
+        if self.error is not None:
+            raise self.error
+        outcomes = [outcome for outcome in self.outcomes if outcome is not None]
+        if len(outcomes) != len(self.images):
+            raise RuntimeError("the work was read before each image had its outcome")
+        return Embeddings(outcomes, self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One image of a work."""
+
+    work: Work
+    index: int
+
+    @property
+    def image(self) -> ImageFile:
+        """The image's file."""
+        return self.work.images[self.index]
