@@ -1,0 +1,228 @@
+"""A collection: an engine shard, the queue of its writes, and what may replace the shard.
+
+Everything here runs on the event loop's thread. The engine holds the GIL in every call, so a
+second thread would gain nothing and cost a switch; instead calls are kept short, and large
+writes are cut into slices between which queries are answered.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import qdrant_edge as edge
+import structlog
+from qdrant_client import grpc
+
+from embedded_qdrant.conversion import configs
+from embedded_qdrant.errors import collection_missing, engine_errors
+from embedded_qdrant.folder import CollectionFolder
+from embedded_qdrant.journal import Journal, JournalFullError
+from embedded_qdrant.operations import Write, message_of, points_of, to_engine
+from embedded_qdrant.settings import EmbeddedQdrantSettings
+from sketchzoo.rpc import CallError, deadline_exceeded, exhausted
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A write on its way: its operations, until when it is wanted, and who waits for it."""
+
+    write: Write
+    operations: Sequence[edge.UpdateOperation]
+    size: int
+    deadline: float
+    done: asyncio.Future[int] = field(default_factory=asyncio.Future)
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What a collection holds, as it was a moment ago."""
+
+    points: int = 0
+    indexed: int = 0
+    segments: int = 0
+
+
+class Collection:
+    """One collection's reads and writes.
+
+    `deadline`s are `time.monotonic()` seconds. `open` must be called on the event loop.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: grpc.CollectionConfig,
+        folder: CollectionFolder,
+        shard: edge.EdgeShard,
+        settings: EmbeddedQdrantSettings,
+    ) -> None:
+        self.name = name
+        self.folder = folder
+        self.shard = shard
+        self.statistics = Statistics()
+        # Points written since the last index build: an upper bound of those without an index.
+        self.unindexed = 0
+        self.stale_index = False
+        self.building = False
+        # `time.monotonic()` of the last write and of the last index build's copy.
+        self.last_write = 0.0
+        self.last_copy = 0.0
+        self._settings = settings
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._arrived = asyncio.Event()
+        # Held by whoever writes to the shard: the writer, or an index build at its two ends.
+        self.writing = asyncio.Lock()
+        self._journal: Journal | None = None
+        self._operation = 0
+        self._dirty = False
+        # Set once the collection takes no more writes and is about to go.
+        self.closing = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+        self.set_config(config)
+
+    def set_config(self, config: grpc.CollectionConfig) -> None:
+        """Take a configuration; what concerns the index takes hold with the next build."""
+        self.config = config
+        self.dimensions = configs.dimensions(config)
+
+    def open(self) -> None:
+        """Start to take writes."""
+        self.refresh()
+        self.unindexed = max(0, self.statistics.points - self.statistics.indexed)
+        self._writer = asyncio.create_task(self._write_all(), name=f"writer of {self.name}")
+
+    async def close(self) -> None:
+        """Finish the write under way, refuse those that wait, flush and close the shard."""
+        self.closing.set()
+        async with self.writing:
+            if self._writer is not None:
+                self._writer.cancel()
+                with suppress(asyncio.CancelledError):
+                    await self._writer
+            while self._waiting:
+                self._refuse(self._waiting.popleft(), collection_missing(self.name))
+            self.shard.flush()
+            self.shard.close()
+
+    def refresh(self) -> None:
+        """Read the statistics from the engine."""
+        info = self.shard.info()
+        self.statistics = Statistics(
+            info.points_count, info.indexed_vectors_count, info.segments_count
+        )
+
+    def flush(self) -> None:
+        """Write what only the log has to the shard's own files, if there is any."""
+        if self._dirty:
+            self._dirty = False
+            self.shard.flush()
+
+    @property
+    def waiting(self) -> int:
+        """Writes that wait."""
+        return len(self._waiting)
+
+    @property
+    def journaled(self) -> int:
+        """Writes noted for the index build under way."""
+        return 0 if self._journal is None else self._journal.length
+
+    def journals_to(self, journal: Journal) -> bool:
+        """Tell whether every write is still noted in `journal`."""
+        return self._journal is journal
+
+    def start_journal(self, journal: Journal) -> None:
+        """Note every further write in `journal` too, until `stop_journal`."""
+        self._journal = journal
+
+    def stop_journal(self) -> None:
+        """Note no more."""
+        self._journal = None
+
+    async def write(self, write: Write, deadline: float) -> int:
+        """Make a write and return its number; acknowledged means in the engine's log.
+
+        RESOURCE_EXHAUSTED where too many wait, DEADLINE_EXCEEDED where the deadline passes
+        before it starts. Once started it is made whole, whether or not the caller waits.
+        """
+        size = message_of(write).ByteSize()
+        if (
+            len(self._waiting) >= self._settings.max_waiting_writes
+            or self._waiting_bytes + size > self._settings.max_waiting_write_bytes
+        ):
+            raise exhausted(f"collection `{self.name}` has too many writes waiting", 1.0)
+        self._waiting_bytes += size
+        try:
+            operations = []
+            for operation in to_engine(write, self.dimensions, self._settings.write_slice_points):
+                operations.append(operation)
+                await asyncio.sleep(0)
+            self._check_open()
+        except BaseException:
+            self._waiting_bytes -= size
+            raise
+        waiting = _Waiting(write, operations, size, deadline)
+        self._waiting.append(waiting)
+        self._arrived.set()
+        return await waiting.done
+
+    def _check_open(self) -> None:
+        if self.closing.is_set():
+            raise collection_missing(self.name)
+
+    async def _write_all(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                async with self.writing:
+                    # Between the wait for the lock and here, close() may have emptied it.
+                    if self._waiting:
+                        await self._make(self._waiting.popleft())
+
+    async def _make(self, waiting: _Waiting) -> None:
+        self._waiting_bytes -= waiting.size
+        if waiting.done.cancelled():
+            return
+        if time.monotonic() >= waiting.deadline:
+            waiting.done.set_exception(deadline_exceeded("the write waited for its turn"))
+            return
+        self._note(waiting.write)
+        self._dirty = True
+        self.last_write = time.monotonic()
+        self.unindexed += points_of(waiting.write)
+        try:
+            with engine_errors():
+                for operation in waiting.operations:
+                    self.shard.update(operation)
+                    await asyncio.sleep(0)
+        except Exception as error:  # noqa: BLE001 - the caller's future gets it; the writer must live
+            self._answer(waiting, error)
+        else:
+            self._operation += 1
+            if not waiting.done.cancelled():
+                waiting.done.set_result(self._operation)
+
+    def _note(self, write: Write) -> None:
+        if self._journal is None:
+            return
+        try:
+            self._journal.append(write)
+        except JournalFullError as error:
+            log.warning("index build given up", collection=self.name, reason=str(error))
+            self._journal = None
+
+    def _refuse(self, waiting: _Waiting, error: CallError) -> None:
+        self._waiting_bytes -= waiting.size
+        self._answer(waiting, error)
+
+    @staticmethod
+    def _answer(waiting: _Waiting, error: Exception) -> None:
+        if not waiting.done.cancelled():
+            waiting.done.set_exception(error)

@@ -1,0 +1,38 @@
+"""The command `sketchzoo embedded-qdrant`."""
+
+import sys
+
+import typer
+
+from embedded_qdrant.settings import EmbeddedQdrantSettings
+from sketchzoo.cli.options import with_settings
+
+app = typer.Typer(add_completion=False)
+
+# Exit status, next to 0 (asked to stop) and 2 (wrong options).
+STORAGE_IN_USE = 3
+STORAGE_DAMAGED = 4
+
+
+@app.command()
+@with_settings(EmbeddedQdrantSettings)
+def serve(settings: EmbeddedQdrantSettings) -> None:
+    """Serve Qdrant's gRPC API from a folder, without a Qdrant server.
+
+    Any Qdrant client with gRPC can use it. One process serves a folder at a time.
+    Exit status: 0 asked to stop, 2 wrong options, 3 the folder is in use by another
+    process, 4 the folder is damaged.
+    """
+    # Here, so that `--help` does not wait for the engine.
+    from embedded_qdrant.bootstrap import run  # noqa: PLC0415
+    from embedded_qdrant.files import StorageInUseError  # noqa: PLC0415
+    from embedded_qdrant.folder import DamagedCollectionError  # noqa: PLC0415
+
+    try:
+        run(settings)
+    except StorageInUseError as error:
+        typer.echo(f"embedded-qdrant: {error}", err=True)
+        sys.exit(STORAGE_IN_USE)
+    except DamagedCollectionError as error:
+        typer.echo(f"embedded-qdrant: {error}", err=True)
+        sys.exit(STORAGE_DAMAGED)

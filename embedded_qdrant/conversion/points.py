@@ -1,0 +1,69 @@
+"""Points: into the engine from messages, and out of it into messages."""
+
+import qdrant_edge as edge
+from qdrant_client import grpc
+
+from embedded_qdrant.conversion import ids, payloads, vectors
+from embedded_qdrant.conversion.vectors import Dimensions
+from embedded_qdrant.errors import engine_errors, wrong_input
+
+
+def to_engine(message: grpc.PointStruct, dimensions: Dimensions) -> edge.Point:
+    """Return the engine's point; INVALID_ARGUMENT where id, vectors or payload are wrong."""
+    with engine_errors():
+        return edge.Point(
+            ids.to_engine(message.id),
+            vectors.to_engine(message.vectors, dimensions),
+            payloads.to_engine(message.payload),
+        )
+
+
+def payload_selector(selector: grpc.WithPayloadSelector) -> "edge.WithPayloadType":
+    """Return which payload fields to give back."""
+    with engine_errors():
+        match selector.WhichOneof("selector_options"):
+            case "enable":
+                return selector.enable
+            case "include":
+                return edge.PayloadSelector.Include(list(selector.include.fields))
+            case "exclude":
+                return edge.PayloadSelector.Exclude(list(selector.exclude.fields))
+            case _:
+                return False
+
+
+def vector_selector(
+    selector: grpc.WithVectorsSelector, dimensions: Dimensions
+) -> "edge.WithVectorType":
+    """Return which vectors to give back; INVALID_ARGUMENT names one that does not exist."""
+    match selector.WhichOneof("selector_options"):
+        case "enable":
+            return selector.enable
+        case "include":
+            names = list(selector.include.names)
+            for name in names:
+                if name not in dimensions:
+                    raise wrong_input(f"Not existing vector name error: {name}")
+            return names
+        case _:
+            return False
+
+
+def scored(point: edge.ScoredPoint) -> grpc.ScoredPoint:
+    """Return a hit's message."""
+    return grpc.ScoredPoint(
+        id=ids.to_message(point.id),
+        payload=payloads.to_message(point.payload),
+        score=point.score,
+        version=point.version,
+        vectors=vectors.to_message(point.vector),
+    )
+
+
+def retrieved(record: edge.Record) -> grpc.RetrievedPoint:
+    """Return a stored point's message."""
+    return grpc.RetrievedPoint(
+        id=ids.to_message(record.id),
+        payload=payloads.to_message(record.payload),
+        vectors=vectors.to_message(record.vector),
+    )

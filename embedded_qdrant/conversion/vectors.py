@@ -1,0 +1,74 @@
+"""Vectors: dense ones, checked before the engine sees them.
+
+The engine stores and scores NaN without a word, and writes a wrong dimension to its log
+before it refuses it: so names, dimensions and finiteness are checked here.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qdrant_client import grpc
+
+from embedded_qdrant.errors import unserved, wrong_input
+
+# Vector names and dimensions of a collection; the unnamed vector's name is "".
+Dimensions = Mapping[str, int]
+
+
+def checked(values: Sequence[float], name: str, dimensions: Dimensions) -> list[float]:
+    """Return `values` as a list; INVALID_ARGUMENT unless they fit the vector `name`."""
+    expected = dimensions.get(name)
+    if expected is None:
+        raise wrong_input(f"Not existing vector name error: {name}")
+    numbers = list(values)
+    if len(numbers) != expected:
+        raise wrong_input(f"Vector dimension error: expected dim: {expected}, got {len(numbers)}")
+    # A float64 sum of float32 values is not finite exactly when one of them is not.
+    if not math.isfinite(sum(numbers)):
+        raise wrong_input("a vector's numbers must be finite, this one has NaN or infinity")
+    return numbers
+
+
+def _dense(vector: grpc.Vector) -> Sequence[float]:
+    match vector.WhichOneof("vector"):
+        case "dense":
+            return vector.dense.data
+        case None:
+            if vector.HasField("indices"):
+                raise unserved("Vector.indices (a sparse vector)")
+            if vector.HasField("vectors_count") and vector.vectors_count > 1:
+                raise unserved("Vector.vectors_count (a multivector)")
+            return vector.data
+        case other:
+            raise unserved(f"Vector.{other}")
+
+
+def to_engine(vectors: grpc.Vectors, dimensions: Dimensions) -> Any:
+    """Return what the engine's `Point` takes: a list, or a dict of names to lists."""
+    match vectors.WhichOneof("vectors_options"):
+        case "vector":
+            return checked(_dense(vectors.vector), "", dimensions)
+        case "vectors":
+            return {
+                name: checked(_dense(vector), name, dimensions)
+                for name, vector in vectors.vectors.vectors.items()
+            }
+        case _:
+            return {}
+
+
+def to_message(vector: Any) -> grpc.VectorsOutput | None:
+    """Return the message of a vector that the engine gave; None where it gave none."""
+    if vector is None:
+        return None
+    if isinstance(vector, dict):
+        return grpc.VectorsOutput(
+            vectors=grpc.NamedVectorsOutput(
+                vectors={
+                    name: grpc.VectorOutput(dense=grpc.DenseVector(data=values))
+                    for name, values in vector.items()
+                }
+            )
+        )
+    return grpc.VectorsOutput(vector=grpc.VectorOutput(dense=grpc.DenseVector(data=vector)))

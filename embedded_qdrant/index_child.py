@@ -1,0 +1,44 @@
+"""The process that builds an index, on a copy of the shard that nobody else uses.
+
+    python -m embedded_qdrant.index_child FOLDER THREADS NICE < collection config
+
+The engine's `optimize` holds the GIL until it is done, so it cannot run in the process that
+answers. The configuration comes on stdin as a `CollectionConfig` message, since it may be
+newer than the one in the folder.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+import qdrant_edge as edge
+from qdrant_client import grpc
+
+from embedded_qdrant.conversion import configs
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process with its server; elsewhere it ends by itself, in vain."""
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            sys.exit("the server is gone")
+
+
+def main(folder: str, threads: int, nice: int) -> None:
+    """Load the copy, build what is to be built, and leave it on disk."""
+    _die_with_parent()
+    os.nice(nice)
+    config = grpc.CollectionConfig.FromString(sys.stdin.buffer.read())
+    shard = edge.EdgeShard.load(folder, configs.to_engine(config, threads=threads))
+    shard.optimize()
+    shard.flush()
+    shard.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,1 @@
+"""Qdrant's gRPC services over the catalogue."""

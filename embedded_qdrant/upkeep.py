@@ -1,0 +1,84 @@
+"""Upkeep: what happens to collections while nobody asks: flushing and index building."""
+
+import asyncio
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from embedded_qdrant.catalogue import Catalogue
+from embedded_qdrant.collection import Collection
+from embedded_qdrant.indexing import IndexBuild, IndexBuildError, due
+from embedded_qdrant.metrics import CollectionMetrics
+from embedded_qdrant.settings import EmbeddedQdrantSettings
+
+log = structlog.get_logger()
+_TICK_SECONDS = 0.25
+# After a build that failed: not again at once, since it would most likely fail again.
+_RETRY_SECONDS = 60.0
+
+
+class Upkeep:
+    """Two tasks while the context is open: one flushes, one builds indexes, one at a time."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        settings: EmbeddedQdrantSettings,
+        metrics: CollectionMetrics,
+    ) -> None:
+        self._catalogue = catalogue
+        self._settings = settings
+        self._metrics = metrics
+        self._tasks: list[asyncio.Task[None]] = []
+        self._not_before: dict[str, float] = {}
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [
+            asyncio.create_task(self._flush(), name="flush"),
+            asyncio.create_task(self._index(), name="index"),
+        ]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.flush_seconds)
+            for collection in self._catalogue.all():
+                async with collection.writing:
+                    collection.flush()
+                    collection.refresh()
+
+    async def _index(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            for collection in self._catalogue.all():
+                if loop.time() >= self._not_before.get(collection.name, 0.0) and due(
+                    collection, self._settings
+                ):
+                    await self._build(collection)
+
+    async def _build(self, collection: Collection) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            with self._metrics.build_seconds.time():
+                await IndexBuild(collection, self._settings).run()
+        except IndexBuildError as error:
+            self._not_before[collection.name] = loop.time() + _RETRY_SECONDS
+            self._metrics.builds.labels("failed").inc()
+            log.warning("index build failed", collection=collection.name, reason=str(error))
+        else:
+            self._metrics.builds.labels("done").inc()
