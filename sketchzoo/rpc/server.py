@@ -22,6 +22,7 @@ from sketchzoo.rpc.interceptors import (
     errors_as_status,
     require_token,
 )
+from sketchzoo.rpc.malformed import MalformedInterceptor
 from sketchzoo.rpc.tls import ServerTls
 from sketchzoo.settings import ServerSettings
 
@@ -56,7 +57,10 @@ class RpcServer:
             arounds.append(require_token(settings.token))
         arounds += [default_deadline(settings.default_deadline_seconds), errors_as_status]
         self._server = grpc.aio.server(
-            interceptors=[AroundInterceptor(around) for around in arounds],
+            interceptors=[
+                *(AroundInterceptor(around) for around in arounds),
+                MalformedInterceptor(),
+            ],
             maximum_concurrent_rpcs=settings.max_concurrent_calls,
             options=[
                 ("grpc.max_receive_message_length", settings.max_message_bytes),

@@ -205,3 +205,34 @@ async def test_calls_under_way_end_before_the_server_does() -> None:
             pending = asyncio.create_task(call(channel))
             await asyncio.wait_for(fake.begun.wait(), 5)
         assert await pending == ANSWER
+
+
+async def test_bytes_that_are_no_message_are_an_invalid_argument() -> None:
+    """What cannot be parsed is the caller's fault, not UNKNOWN."""
+    async with serving(FakeEncoder()) as channel:
+        method = channel.unary_unary(f"/{NAME}/Embed")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await method(b"\xff\xff\xff", timeout=5)
+    error = from_rpc_error(caught.value, "the encoder")
+    assert error.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert error.details[0].field_violations[0].field == "request"
+
+
+async def test_health_can_be_watched() -> None:
+    """A watcher of health is told of each change."""
+    service = Service(NAME, FakeEncoder(), encoder_pb2_grpc.add_EncoderServiceServicer_to_server)
+    async with (
+        RpcServer(ServerSettings(), [service], CollectorRegistry()) as server,
+        open_channel(ChannelSettings(f"127.0.0.1:{server.port}")) as channel,
+    ):
+        watch = health_pb2_grpc.HealthStub(channel).Watch(
+            health_pb2.HealthCheckRequest(service=NAME), timeout=5
+        )
+        seen = [(await watch.read()).status]
+        await server.set_serving(True)
+        seen.append((await watch.read()).status)
+        watch.cancel()
+    assert seen == [
+        health_pb2.HealthCheckResponse.NOT_SERVING,
+        health_pb2.HealthCheckResponse.SERVING,
+    ]
