@@ -1,0 +1,150 @@
+"""The composition root: settings in, a serving search service out."""
+
+import asyncio
+import time
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from search_service.admission import Admission
+from search_service.batch import BatchSearcher
+from search_service.classes import Classes
+from search_service.embedding import Embedder
+from search_service.encoder import EncoderClient
+from search_service.files import GalleryFiles
+from search_service.metrics import SearchMetrics
+from search_service.readiness import CheckTimes, Readiness
+from search_service.searching import Limits, Searcher
+from search_service.servicer import (
+    SERVICE,
+    Admissions,
+    SearchServicer,
+    Seconds,
+    add_to_server,
+)
+from search_service.settings import SearchSettings
+from search_service.thumbnails import Photos
+from sketchzoo.images import ImageLimits
+from sketchzoo.photos import PhotoReader, connect
+from sketchzoo.rpc import ChannelSettings, RpcServer, Service, open_channel, run_until_signal
+from sketchzoo.rpc.tls import ClientTls
+from sketchzoo.telemetry import MetricsPage, build_info, configure_logs
+
+PART = "search"
+# What a GetPhoto answer holds besides the file.
+_ENVELOPE_BYTES = 64 * 1024
+
+log = structlog.get_logger()
+
+
+def run(settings: SearchSettings) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Raises:
+        OSError: a port is taken, a gallery root or a TLS file is missing.
+
+    """
+    configure_logs(PART, level=settings.log_level, form=settings.log_format)
+    asyncio.run(serve(settings))
+
+
+async def serve(settings: SearchSettings) -> None:
+    """Answer calls until a signal; health says SERVING while searches can be answered."""
+    start = time.perf_counter()
+    registry = CollectorRegistry()
+    build_info(registry, PART)
+    metrics = SearchMetrics(registry)
+    files = GalleryFiles(settings.gallery_roots, settings.max_message_bytes - _ENVELOPE_BYTES)
+    connection = connect(settings)
+    reader = PhotoReader(connection, settings.alias)
+    channel = open_channel(
+        ChannelSettings(
+            settings.encoder_target,
+            tls=client_tls(settings),
+            token=settings.encoder_token,
+            max_message_bytes=settings.max_message_bytes,
+        )
+    )
+    encoder = EncoderClient(channel, settings.encoder_token)
+    times = CheckTimes(
+        settings.check_seconds, settings.recheck_seconds, settings.check_timeout_seconds
+    )
+    readiness = Readiness(encoder, reader, metrics, times)
+    photos = Photos(
+        files,
+        ImageLimits(),
+        threads=settings.thumbnail_threads,
+        cache_bytes=settings.thumbnail_cache_bytes,
+    )
+    servicer = build(
+        settings,
+        encoder=encoder,
+        reader=reader,
+        readiness=readiness,
+        photos=photos,
+        metrics=metrics,
+    )
+    service = Service(SERVICE, servicer, add_to_server)
+    try:
+        with photos, MetricsPage(registry, settings.host, settings.metrics_port) as page:
+            async with RpcServer(settings, [service], registry) as server:
+                readiness.on_change = server.set_serving
+                watching = asyncio.create_task(readiness.watch())
+                log.info(
+                    "serving",
+                    port=server.port,
+                    metrics_port=page.port,
+                    encoder=settings.encoder_target,
+                    qdrant=settings.qdrant_url,
+                    seconds=round(time.perf_counter() - start, 3),
+                )
+                await run_until_signal()
+                # Health says NOT_SERVING from here on, whatever the watcher would say.
+                watching.cancel()
+                await asyncio.wait([watching])
+    finally:
+        await channel.close(None)
+        await connection.close()
+
+
+def build(
+    settings: SearchSettings,
+    *,
+    encoder: EncoderClient,
+    reader: PhotoReader,
+    readiness: Readiness,
+    photos: Photos,
+    metrics: SearchMetrics,
+) -> SearchServicer:
+    """Wire the servicer to what it stands on."""
+    embedder = Embedder(
+        encoder, metrics, settings.embedding_cache_entries, settings.embedding_cache_bytes
+    )
+    limits = Limits(
+        settings.max_depth, settings.query_reserve_seconds, settings.qdrant_timeout_seconds
+    )
+    searcher = Searcher(embedder, reader, readiness, limits)
+    retry = settings.retry_after_seconds
+    return SearchServicer(
+        searcher=searcher,
+        batches=BatchSearcher(searcher, embedder, reader, readiness, limits),
+        classes=Classes(reader, readiness, settings.classes_cache_seconds),
+        photos=photos,
+        reader=reader,
+        readiness=readiness,
+        admissions=Admissions(
+            searches=Admission("searches", settings.max_concurrent_searches, retry),
+            batches=Admission("batch searches", settings.max_concurrent_batches, retry),
+            streams=Admission("live searches", settings.max_live_streams, retry),
+            photos=Admission("calls for photos", settings.max_concurrent_photos, retry),
+        ),
+        metrics=metrics,
+        seconds=Seconds(settings.default_deadline_seconds, settings.live_deadline_seconds),
+    )
+
+
+def client_tls(settings: SearchSettings) -> ClientTls | None:
+    """Return what the service trusts and shows when it calls the encoder."""
+    if settings.ca is None:
+        return None
+    return ClientTls(settings.ca, settings.client_certificate, settings.client_key)

@@ -1,0 +1,59 @@
+"""Classes: the gallery's classes with their counts, remembered for a moment."""
+
+from time import monotonic
+
+from search_service.cache import LruCache, SingleFlight
+from search_service.readiness import Readiness
+from search_service.searching import is_missing_collection
+from sketchzoo.photos import Filter, PhotoReader
+from sketchzoo.rpc import CallError
+
+_MAX_FILTERS = 64
+_MAX_BYTES = 4 * 1024 * 1024
+
+Key = tuple[str, Filter]
+Counted = tuple[float, dict[str, int]]
+
+
+class Classes:
+    """Counts classes; a page that shows them asks again and again with few filters."""
+
+    def __init__(self, reader: PhotoReader, readiness: Readiness, keep_seconds: float) -> None:
+        self._reader = reader
+        self._readiness = readiness
+        self._keep_seconds = keep_seconds
+        self._kept: LruCache[Key, Counted] = LruCache(
+            _MAX_FILTERS, _MAX_BYTES, lambda value: 200 * len(value[1]) + 500
+        )
+        self._flights: SingleFlight[Key, dict[str, int]] = SingleFlight()
+
+    async def count(self, condition: Filter, timeout_seconds: float) -> dict[str, int]:
+        """Return each class's number of photos that meet the filter.
+
+        Raises:
+            CallError: what asking Qdrant failed with.
+
+        """
+        collection = self._readiness.collection()
+        try:
+            return await self._count(collection, condition, timeout_seconds)
+        except CallError as error:
+            if not is_missing_collection(error):
+                raise
+        collection = (await self._readiness.refresh()).gallery.collection
+        return await self._count(collection, condition, timeout_seconds)
+
+    async def _count(
+        self, collection: str, condition: Filter, timeout_seconds: float
+    ) -> dict[str, int]:
+        key = (collection, condition)
+        kept = self._kept.get(key)
+        if kept is not None and monotonic() - kept[0] < self._keep_seconds:
+            return kept[1]
+        return await self._flights.run(key, lambda: self._ask(key, timeout_seconds))
+
+    async def _ask(self, key: Key, timeout_seconds: float) -> dict[str, int]:
+        collection, condition = key
+        counts = await self._reader.classes(collection, condition, timeout_seconds)
+        self._kept.put(key, (monotonic(), counts))
+        return counts

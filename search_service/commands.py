@@ -1,0 +1,28 @@
+"""The command `sketchzoo search`."""
+
+import typer
+
+from search_service.settings import SearchSettings
+from sketchzoo.cli.options import with_settings
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
+@with_settings(SearchSettings)
+def search(settings: SearchSettings) -> None:
+    """Serve searches over gRPC: a sketch in, twelve photos out.
+
+    Needs an encoder and a Qdrant (or embedded Qdrant) with an ingested gallery; until
+    they are there, health says NOT_SERVING. Stops on SIGTERM or Ctrl-C after calls under
+    way have ended. Exit status 2: a port is taken or a file is missing; one line on
+    stderr says which.
+    """
+    # Here, so that --help stays quick.
+    from search_service.bootstrap import run  # noqa: PLC0415
+
+    try:
+        run(settings)
+    except (OSError, ValueError) as error:
+        typer.echo(f"sketchzoo search: {error}", err=True)
+        raise typer.Exit(2) from error

@@ -1,0 +1,39 @@
+"""Deadlines: until when a call's work makes sense, shared out between its steps."""
+
+import time
+from dataclasses import dataclass
+from typing import Self
+
+from sketchzoo.rpc import deadline_exceeded
+
+# The most of the remaining time that is kept for the query while the encoder works.
+_RESERVED_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment of the monotonic clock, in seconds."""
+
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Self:
+        """Return the deadline `seconds` from now."""
+        return cls(time.monotonic() + seconds)
+
+    def remaining(self, where: str) -> float:
+        """Return the seconds left.
+
+        Raises:
+            CallError: DEADLINE_EXCEEDED; none is left. `where` says what was going on.
+
+        """
+        seconds = self.at - time.monotonic()
+        if seconds <= 0:
+            raise deadline_exceeded(where)
+        return seconds
+
+    def for_encoder(self, reserve_seconds: float) -> float:
+        """Return the seconds that the encoder may take, so that some are left for Qdrant."""
+        seconds = self.remaining("preparing the query")
+        return seconds - min(reserve_seconds, seconds * _RESERVED_SHARE)

@@ -1,0 +1,92 @@
+"""Metrics: what Prometheus learns of searches."""
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from search_service.timings import Timings
+from sketchzoo.photos import ScoredPhoto
+from sketchzoo.telemetry import SECONDS_BUCKETS
+
+# (1 + cosine) / 2 of a best hit seldom lies below 0.5.
+_SCORE_BUCKETS = (0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98, 1.0)
+# Classes come from the gallery, never from callers; a gallery of thousands is cut here.
+_MAX_CLASS_LABELS = 256
+_OTHER = "(other)"
+
+
+class SearchMetrics:
+    """The search service's own metrics in a registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._stages = Histogram(
+            "sketchzoo_search_stage_seconds",
+            "Seconds that answered searches spent in each stage; total is the whole call. "
+            "Stages that a search skipped are not counted.",
+            ["stage"],
+            buckets=SECONDS_BUCKETS,
+            registry=registry,
+        )
+        self._queries = Counter(
+            "sketchzoo_search_queries_total",
+            "Searches by the kind of their query and their status code.",
+            ["kind", "code"],
+            registry=registry,
+        )
+        self._top_score = Histogram(
+            "sketchzoo_search_top_score",
+            "Score of the best hit of searches' first pages, (1 + cosine) / 2.",
+            buckets=_SCORE_BUCKETS,
+            registry=registry,
+        )
+        self._empty = Counter(
+            "sketchzoo_search_empty_total", "Searches that found nothing.", registry=registry
+        )
+        self._cache = Counter(
+            "sketchzoo_search_cache_total",
+            "Embeddings asked for: hit (kept), joined (being made for another search), miss.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._classes = Counter(
+            "sketchzoo_search_class_hits_total",
+            f"Hits by class; beyond {_MAX_CLASS_LABELS} classes as {_OTHER}.",
+            ["class_name"],
+            registry=registry,
+        )
+        self._known_classes: set[str] = set()
+        self._ready = Gauge(
+            "sketchzoo_search_ready",
+            "1 while the encoder answers and the alias matches its model.",
+            registry=registry,
+        )
+
+    def searched(self, kind: str, code: str) -> None:
+        """Count a search that ended."""
+        self._queries.labels(kind, code).inc()
+
+    def answered(self, photos: Sequence[ScoredPhoto], timings: Timings, *, first: bool) -> None:
+        """Observe an answer's stages and hits; `first` says that it is a first page."""
+        for stage, seconds in timings.stages():
+            self._stages.labels(stage).observe(seconds)
+        if first and photos:
+            self._top_score.observe(photos[0].score)
+        elif first:
+            self._empty.inc()
+        for found in photos:
+            self._classes.labels(self._class_label(found.photo.class_name)).inc()
+
+    def cached(self, outcome: str) -> None:
+        """Count where an embedding came from: `hit`, `joined` or `miss`."""
+        self._cache.labels(outcome).inc()
+
+    def ready(self, *, state: bool) -> None:
+        """Tell whether searches can be answered."""
+        self._ready.set(state)
+
+    def _class_label(self, name: str) -> str:
+        if name not in self._known_classes:
+            if len(self._known_classes) >= _MAX_CLASS_LABELS:
+                return _OTHER
+            self._known_classes.add(name)
+        return name

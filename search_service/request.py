@@ -1,0 +1,293 @@
+"""Requests: protobuf messages to frozen values, every field checked.
+
+What is wrong is named by its path in the message, for instance
+`query.strokes.strokes[2].x`.
+"""
+
+import hashlib
+import math
+import struct
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from search_service.encoder import Embedding
+from search_service.filters import parse_filter
+from sketchzoo import strokes as drawings
+from sketchzoo.images import ImageLimits, Modality
+from sketchzoo.photos import Filter
+from sketchzoo.rpc import invalid
+from sketchzoo.search.v1 import search_pb2
+
+DEFAULT_LIMIT = 12
+MAX_LIMIT = 1_000
+MAX_LIKED = 100
+MAX_BATCH = 64
+DEFAULT_SIDE = 256
+MIN_SIDE = 16
+MAX_SIDE = 1_024
+_IMAGES = ImageLimits()
+_DIGEST_BYTES = 16
+
+M = TypeVar("M", bound=Message)
+
+
+class Kind(StrEnum):
+    """What a query starts from."""
+
+    SKETCH = "sketch"
+    STROKES = "strokes"
+    PHOTO = "photo"
+    PHOTO_ID = "photo_id"
+    EMBEDDING = "embedding"
+    LIKED = "liked"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSource:
+    """A sketch's or a photo's image file, and a digest of it."""
+
+    kind: Kind
+    content: bytes = field(repr=False)
+    digest: bytes
+
+    @property
+    def modality(self) -> Modality:
+        """What the image is."""
+        return Modality.PHOTO if self.kind is Kind.PHOTO else Modality.SKETCH
+
+
+@dataclass(frozen=True, slots=True)
+class StrokesSource:
+    """A drawing, and a digest of it."""
+
+    drawing: drawings.Strokes = field(repr=False)
+    digest: bytes
+    kind: Kind = Kind.STROKES
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoIdSource:
+    """A photo of the gallery."""
+
+    photo_id: str
+    kind: Kind = Kind.PHOTO_ID
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingSource:
+    """An embedding made before."""
+
+    embedding: Embedding
+    kind: Kind = Kind.EMBEDDING
+
+
+@dataclass(frozen=True, slots=True)
+class LikedSource:
+    """Nothing but the liked photos."""
+
+    kind: Kind = Kind.LIKED
+
+
+Source = ImageSource | StrokesSource | PhotoIdSource | EmbeddingSource | LikedSource
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search, checked as far as it can be without the gallery."""
+
+    source: Source
+    liked: tuple[str, ...] = ()
+    disliked: tuple[str, ...] = ()
+    filter: Filter = field(default_factory=Filter)
+    limit: int = DEFAULT_LIMIT
+    min_score: float | None = None
+    page_token: str = ""
+    exact: bool = False
+    with_payload: bool = False
+    with_embedding: bool = False
+
+    def identity(self) -> bytes:
+        """Return a digest of all that decides which hits come in which order."""
+        parts = (self.source, self.liked, self.disliked, self.filter, self.min_score, self.exact)
+        return hashlib.blake2b(repr(parts).encode(), digest_size=_DIGEST_BYTES).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoWanted:
+    """Which photo's file, and how large: `max_side` in pixels, None for the original."""
+
+    photo_id: str
+    max_side: int | None
+
+
+def read_message(kind: type[M], content: bytes) -> M:
+    """Decode a message; gRPC's own way would answer INTERNAL to damaged bytes.
+
+    Raises:
+        CallError: INVALID_ARGUMENT; the bytes are no such message.
+
+    """
+    try:
+        return kind.FromString(content)
+    except DecodeError as error:
+        raise invalid("request", f"is no {kind.DESCRIPTOR.full_name} message") from error
+
+
+def parse_search(message: search_pb2.SearchRequest) -> Search:
+    """Check a search.
+
+    Raises:
+        CallError: INVALID_ARGUMENT, naming the field.
+
+    """
+    if message.limit > MAX_LIMIT:
+        raise invalid("limit", f"must be 1 to {MAX_LIMIT:,}, or 0 for {DEFAULT_LIMIT}")
+    min_score: float | None = None
+    if message.HasField("min_score"):
+        min_score = message.min_score
+        if not 0 <= min_score <= 1:
+            raise invalid("min_score", "must be 0 to 1")
+    query = message.query
+    liked = _photo_ids("query.liked_photo_ids", query.liked_photo_ids)
+    disliked = _photo_ids("query.disliked_photo_ids", query.disliked_photo_ids)
+    return Search(
+        source=_source(query),
+        liked=liked,
+        disliked=disliked,
+        filter=parse_filter(message.filter, "filter"),
+        limit=message.limit or DEFAULT_LIMIT,
+        min_score=min_score,
+        page_token=message.page_token,
+        exact=message.exact,
+        with_payload=message.include.payload,
+        with_embedding=message.include.query_embedding,
+    )
+
+
+def parse_photo(message: search_pb2.GetPhotoRequest) -> PhotoWanted:
+    """Check what photo is wanted.
+
+    Raises:
+        CallError: INVALID_ARGUMENT, naming the field.
+
+    """
+    photo_id = _photo_id("photo_id", message.photo_id)
+    if message.size not in search_pb2.PhotoSize.values():
+        raise invalid("size", "must be PHOTO_SIZE_THUMBNAIL or PHOTO_SIZE_ORIGINAL")
+    if message.max_side and not MIN_SIDE <= message.max_side <= MAX_SIDE:
+        raise invalid(
+            "max_side", f"must be {MIN_SIDE} to {MAX_SIDE:,} pixels, or 0 for {DEFAULT_SIDE}"
+        )
+    if message.size == search_pb2.PHOTO_SIZE_ORIGINAL:
+        return PhotoWanted(photo_id, None)
+    return PhotoWanted(photo_id, message.max_side or DEFAULT_SIDE)
+
+
+def _source(query: search_pb2.Query) -> Source:
+    match query.WhichOneof("source"):
+        case "sketch":
+            return _image(Kind.SKETCH, query.sketch)
+        case "photo":
+            return _image(Kind.PHOTO, query.photo)
+        case "strokes":
+            return _strokes(query.strokes)
+        case "photo_id":
+            return PhotoIdSource(_photo_id("query.photo_id", query.photo_id))
+        case "embedding":
+            return _embedding(query.embedding)
+        case _:
+            if query.liked_photo_ids:
+                return LikedSource()
+            raise invalid(
+                "query",
+                "is missing; give a sketch, strokes, a photo, a photo_id, an embedding "
+                "or liked_photo_ids",
+            )
+
+
+def _image(kind: Kind, content: bytes) -> ImageSource:
+    if not content:
+        raise invalid(f"query.{kind}", "is empty; send an image file")
+    if len(content) > _IMAGES.max_bytes:
+        raise invalid(
+            f"query.{kind}", f"has {len(content)} bytes; at most {_IMAGES.max_bytes} are taken"
+        )
+    return ImageSource(kind, content, _digest(content))
+
+
+def _strokes(message: search_pb2.Strokes) -> StrokesSource:
+    path = "query.strokes"
+    for name in ("canvas_width", "canvas_height"):
+        if not 1 <= getattr(message, name) <= drawings.MAX_CANVAS:
+            raise invalid(f"{path}.{name}", f"must be 1 to {drawings.MAX_CANVAS}")
+    _check_width(f"{path}.width", message.width)
+    if not 1 <= len(message.strokes) <= drawings.MAX_STROKES:
+        raise invalid(f"{path}.strokes", f"must be 1 to {drawings.MAX_STROKES:,} strokes")
+    if sum(len(stroke.x) for stroke in message.strokes) > drawings.MAX_POINTS:
+        raise invalid(f"{path}.strokes", f"must have at most {drawings.MAX_POINTS:,} points")
+    for index, stroke in enumerate(message.strokes):
+        at = f"{path}.strokes[{index}]"
+        _check_width(f"{at}.width", stroke.width)
+        if not stroke.x:
+            raise invalid(f"{at}.x", "must hold at least one point")
+        if len(stroke.x) != len(stroke.y):
+            raise invalid(f"{at}.y", f"must hold as many values as x, {len(stroke.x)}")
+        if max(stroke.x) > message.canvas_width:
+            raise invalid(f"{at}.x", f"must lie on the canvas, 0 to {message.canvas_width}")
+        if max(stroke.y) > message.canvas_height:
+            raise invalid(f"{at}.y", f"must lie on the canvas, 0 to {message.canvas_height}")
+    drawing = drawings.Strokes(
+        canvas_width=message.canvas_width,
+        canvas_height=message.canvas_height,
+        strokes=tuple(
+            drawings.Stroke(tuple(zip(stroke.x, stroke.y, strict=True)), stroke.width)
+            for stroke in message.strokes
+        ),
+        width=message.width,
+    )
+    return StrokesSource(drawing, _digest(message.SerializeToString(deterministic=True)))
+
+
+def _check_width(path: str, width: float) -> None:
+    if not 0 <= width <= drawings.MAX_CANVAS:
+        raise invalid(path, f"must be 0 to {drawings.MAX_CANVAS}")
+
+
+def _embedding(message: search_pb2.Embedding) -> EmbeddingSource:
+    path = "query.embedding"
+    if not message.vector or len(message.vector) != 4 * message.dimension:
+        raise invalid(f"{path}.vector", "must hold `dimension` packed float32 values")
+    if not message.model_fingerprint:
+        raise invalid(f"{path}.model_fingerprint", "must name the model that made the embedding")
+    values = struct.unpack(f"<{message.dimension}f", message.vector)
+    # The sum of finite squares of float32 values cannot overflow a double.
+    length = math.sqrt(math.fsum(value * value for value in values if math.isfinite(value)))
+    if not all(math.isfinite(value) for value in values) or length == 0:
+        raise invalid(f"{path}.vector", "must hold finite values that are not all 0")
+    return EmbeddingSource(Embedding(message.vector, message.model_fingerprint))
+
+
+def _photo_ids(path: str, values: Sequence[str]) -> tuple[str, ...]:
+    if len(values) > MAX_LIKED:
+        raise invalid(path, f"must be at most {MAX_LIKED} photo ids")
+    return tuple(_photo_id(f"{path}[{index}]", value) for index, value in enumerate(values))
+
+
+def _photo_id(path: str, value: str) -> str:
+    # uuid.UUID takes more spellings than one; a photo has one.
+    try:
+        known = str(uuid.UUID(value))
+    except ValueError:
+        known = ""
+    if known != value.lower():
+        raise invalid(path, "must be a photo's id, a UUID as hits carry it")
+    return known
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest()

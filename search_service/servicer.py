@@ -1,0 +1,230 @@
+"""The servicer: gRPC's calls to searches and back.
+
+Requests arrive as bytes and are decoded here: a call that is refused because too many
+are under way costs no decoding, and damaged bytes are the caller's mistake
+(INVALID_ARGUMENT), where gRPC's own decoding would answer INTERNAL.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from search_service.admission import Admission
+from search_service.batch import BatchSearcher
+from search_service.classes import Classes
+from search_service.deadline import Deadline
+from search_service.filters import parse_filter
+from search_service.live import answer_drawings
+from search_service.metrics import SearchMetrics
+from search_service.readiness import Readiness
+from search_service.request import (
+    MAX_BATCH,
+    Search,
+    parse_photo,
+    parse_search,
+    read_message,
+)
+from search_service.response import classes_response, hit, search_response
+from search_service.searching import Found, Searcher
+from search_service.thumbnails import Photos
+from sketchzoo.photos import PhotoReader
+from sketchzoo.rpc import CallError, invalid, not_found
+from sketchzoo.search.v1 import search_pb2
+
+SERVICE = "sketchzoo.search.v1.SearchService"
+# The kind of a query that was refused before it was read.
+_UNREAD = "unread"
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Admissions:
+    """The places for calls of each kind."""
+
+    searches: Admission
+    batches: Admission
+    streams: Admission
+    photos: Admission
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Deadlines of what comes without one: a call, a search of a stream."""
+
+    call: float
+    live: float
+
+
+class SearchServicer:
+    """Answers `sketchzoo.search.v1.SearchService`; each method takes the request's bytes."""
+
+    def __init__(
+        self,
+        *,
+        searcher: Searcher,
+        batches: BatchSearcher,
+        classes: Classes,
+        photos: Photos,
+        reader: PhotoReader,
+        readiness: Readiness,
+        admissions: Admissions,
+        metrics: SearchMetrics,
+        seconds: Seconds,
+    ) -> None:
+        self._searcher = searcher
+        self._batches = batches
+        self._classes = classes
+        self._photos = photos
+        self._reader = reader
+        self._readiness = readiness
+        self._admissions = admissions
+        self._metrics = metrics
+        self._seconds = seconds
+
+    async def search(self, content: bytes, context: Context) -> search_pb2.SearchResponse:
+        """Answer Search."""
+        deadline = self._deadline(context)
+        return await self._search(lambda: read_message(search_pb2.SearchRequest, content), deadline)
+
+    async def batch_search(
+        self, content: bytes, context: Context
+    ) -> search_pb2.BatchSearchResponse:
+        """Answer BatchSearch."""
+        deadline = self._deadline(context)
+        with self._admissions.batches:
+            request = read_message(search_pb2.BatchSearchRequest, content)
+            if not 1 <= len(request.requests) <= MAX_BATCH:
+                raise invalid("requests", f"must be 1 to {MAX_BATCH} searches")
+            searches = [_parsed(each) for each in request.requests]
+            outcomes = await self._batches.search(searches, deadline)
+        return search_pb2.BatchSearchResponse(
+            results=[
+                self._result(search, outcome)
+                for search, outcome in zip(searches, outcomes, strict=True)
+            ]
+        )
+
+    async def live_search(
+        self, requests: AsyncIterator[bytes], context: Context
+    ) -> AsyncGenerator[search_pb2.LiveSearchResponse, None]:
+        """Answer LiveSearch."""
+
+        async def answer(request: search_pb2.SearchRequest) -> search_pb2.SearchResponse:
+            return await self._search(lambda: request, self._deadline(context, self._seconds.live))
+
+        with self._admissions.streams:
+            async with aclosing(answer_drawings(requests, answer)) as answers:
+                async for response in answers:
+                    yield response
+
+    async def list_classes(
+        self, content: bytes, context: Context
+    ) -> search_pb2.ListClassesResponse:
+        """Answer ListClasses."""
+        deadline = self._deadline(context)
+        with self._admissions.photos:
+            request = read_message(search_pb2.ListClassesRequest, content)
+            condition = parse_filter(request.filter, "filter")
+            counts = await self._classes.count(condition, deadline.remaining("reading the request"))
+        return classes_response(counts)
+
+    async def get_photo(self, content: bytes, context: Context) -> search_pb2.GetPhotoResponse:
+        """Answer GetPhoto."""
+        deadline = self._deadline(context)
+        with self._admissions.photos:
+            wanted = parse_photo(read_message(search_pb2.GetPhotoRequest, content))
+            # Photos can be looked at while the encoder is away.
+            collection = self._readiness.collection()
+            timeout = deadline.remaining("reading the request")
+            found = await self._reader.get(collection, [wanted.photo_id], timeout)
+            photo = found.get(wanted.photo_id)
+            if photo is None:
+                raise not_found(f"the gallery has no photo {wanted.photo_id}")
+            if wanted.max_side is None:
+                made = await self._photos.original(photo)
+            else:
+                made = await self._photos.thumbnail(photo, wanted.max_side)
+        return search_pb2.GetPhotoResponse(
+            content=made.content,
+            content_type=made.content_type,
+            photo=hit(wanted.photo_id, photo, 0.0, with_payload=True),
+        )
+
+    async def _search(
+        self, read: Callable[[], search_pb2.SearchRequest], deadline: Deadline
+    ) -> search_pb2.SearchResponse:
+        kind = _UNREAD
+        try:
+            with self._admissions.searches:
+                search = parse_search(read())
+                kind = search.source.kind
+                found = await self._searcher.search(search, deadline)
+        except CallError as error:
+            self._metrics.searched(kind, error.code.name)
+            raise
+        except asyncio.CancelledError:
+            self._metrics.searched(kind, "CANCELLED")
+            raise
+        return self._answered(search, found)
+
+    def _answered(self, search: Search, found: Found) -> search_pb2.SearchResponse:
+        self._metrics.searched(search.source.kind, "OK")
+        self._metrics.answered(found.photos, found.timings, first=found.first_page)
+        return search_response(found, with_payload=search.with_payload)
+
+    def _result(
+        self, search: Search | CallError, outcome: Found | CallError
+    ) -> search_pb2.BatchSearchResult:
+        if isinstance(search, CallError):
+            self._metrics.searched(_UNREAD, search.code.name)
+            return search_pb2.BatchSearchResult(status=search.status())
+        if isinstance(outcome, CallError):
+            self._metrics.searched(search.source.kind, outcome.code.name)
+            return search_pb2.BatchSearchResult(status=outcome.status())
+        return search_pb2.BatchSearchResult(response=self._answered(search, outcome))
+
+    def _deadline(self, context: Context, otherwise: float | None = None) -> Deadline:
+        """Return the call's own deadline; that of one of its searches where it is nearer."""
+        remaining: float | None = context.time_remaining()
+        limits = [limit for limit in (remaining, otherwise) if limit is not None]
+        return Deadline.after(min(limits, default=self._seconds.call))
+
+
+def add_to_server(servicer: SearchServicer, server: grpc.aio.Server) -> None:
+    """Register the servicer's methods, each for the request's bytes."""
+    unary = grpc.unary_unary_rpc_method_handler
+    handlers = {
+        "Search": unary(
+            servicer.search, response_serializer=search_pb2.SearchResponse.SerializeToString
+        ),
+        "BatchSearch": unary(
+            servicer.batch_search,
+            response_serializer=search_pb2.BatchSearchResponse.SerializeToString,
+        ),
+        "LiveSearch": grpc.stream_stream_rpc_method_handler(
+            servicer.live_search,
+            response_serializer=search_pb2.LiveSearchResponse.SerializeToString,
+        ),
+        "ListClasses": unary(
+            servicer.list_classes,
+            response_serializer=search_pb2.ListClassesResponse.SerializeToString,
+        ),
+        "GetPhoto": unary(
+            servicer.get_photo,
+            response_serializer=search_pb2.GetPhotoResponse.SerializeToString,
+        ),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+
+
+def _parsed(request: search_pb2.SearchRequest) -> Search | CallError:
+    try:
+        return parse_search(request)
+    except CallError as error:
+        return error

@@ -1,0 +1,106 @@
+"""Settings: what the search service lets its operator choose."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from sketchzoo.settings import (
+    ClientTlsSettings,
+    Count,
+    Port,
+    QdrantSettings,
+    Seconds,
+    ServerSettings,
+)
+
+_MIB = 1024 * 1024
+
+
+class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
+    """The search service's settings, `SKETCHZOO_SEARCH_*` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="SKETCHZOO_SEARCH_")
+
+    port: Port = Field(50052, description="Port to listen on; 0 takes a free one and logs it.")
+    metrics_port: Port | None = Field(
+        9102, description="Port of the /metrics page; 0 takes a free one."
+    )
+    encoder_target: str = Field(
+        "127.0.0.1:50051",
+        min_length=1,
+        validation_alias="SKETCHZOO_ENCODER_TARGET",
+        description="The encoder: host:port, or dns:///name:port for every address behind a "
+        "name, called in turn.",
+    )
+    encoder_token: SecretStr | None = Field(
+        None,
+        validation_alias="SKETCHZOO_ENCODER_CALL_TOKEN",
+        description="Bearer token sent to the encoder.",
+    )
+    gallery_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description="Folders that GetPhoto may read from (in the environment separated as in "
+        "PATH); without any it answers no image.",
+    )
+    max_concurrent_searches: Count = Field(
+        24,
+        description="Searches under way at once, those of live streams included; more are "
+        "refused with RESOURCE_EXHAUSTED.",
+    )
+    max_concurrent_batches: Count = Field(
+        4, description="BatchSearch calls under way at once; more are refused."
+    )
+    max_concurrent_photos: Count = Field(
+        128, description="GetPhoto and ListClasses calls under way at once; more are refused."
+    )
+    max_live_streams: Count = Field(
+        64, description="LiveSearch streams open at once; more are refused."
+    )
+    retry_after_seconds: Seconds = Field(
+        0.2, description="When refused callers are told to come back."
+    )
+    live_deadline_seconds: Seconds = Field(
+        5.0, description="Deadline of one search of a live stream."
+    )
+    query_reserve_seconds: Seconds = Field(
+        0.5,
+        description="What is kept of a call's time for Qdrant while the encoder works, "
+        "but at most a quarter.",
+    )
+    max_depth: Annotated[int, Field(ge=1000, le=1_000_000)] = Field(
+        10_000, description="How many hits of one search can be paged through."
+    )
+    embedding_cache_entries: Annotated[int, Field(ge=0)] = Field(
+        2048, description="Embeddings kept of repeated images; 0 keeps none."
+    )
+    embedding_cache_bytes: Count = Field(
+        8 * _MIB, description="Most bytes that the kept embeddings may take."
+    )
+    thumbnail_cache_bytes: Annotated[int, Field(ge=0)] = Field(
+        16 * _MIB, description="Most bytes that kept thumbnails may take; 0 keeps none."
+    )
+    thumbnail_threads: Annotated[int, Field(ge=1, le=64)] = Field(
+        2, description="Threads that read photos and make thumbnails."
+    )
+    classes_cache_seconds: Annotated[float, Field(ge=0)] = Field(
+        2.0, description="How long ListClasses answers may be repeated; 0 asks Qdrant each time."
+    )
+    check_seconds: Seconds = Field(
+        1.0, description="How often the encoder and the alias are checked while all is well."
+    )
+    recheck_seconds: Seconds = Field(
+        0.2,
+        description="How soon they are checked again while something is missing; backs off to "
+        "`check_seconds`.",
+    )
+    check_timeout_seconds: Seconds = Field(1.0, description="Deadline of such a check.")
+
+    @field_validator("gallery_roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part for part in value.split(os.pathsep) if part)
+        return value

@@ -1,0 +1,126 @@
+"""Photos to look at: originals and thumbnails, made in threads and remembered."""
+
+import asyncio
+import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from PIL import Image
+
+from search_service.cache import LruCache, SingleFlight
+from search_service.files import GalleryFiles
+from sketchzoo.images import ImageError, ImageLimits, decode
+from sketchzoo.photos import Photo
+from sketchzoo.rpc import precondition
+
+_QUALITY = 85
+_ENTRY_BYTES = 500
+_MAX_ENTRIES = 100_000
+
+# Of what may be ingested; what a browser cannot show is a download all the same.
+_TYPES = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF8", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"P", "image/x-portable-anymap"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """A photo's file as it is sent."""
+
+    content: bytes = field(repr=False)
+    content_type: str
+
+
+class Photos:
+    """Makes renditions of photos; its threads live while the context is open."""
+
+    def __init__(
+        self, files: GalleryFiles, limits: ImageLimits, *, threads: int, cache_bytes: int
+    ) -> None:
+        self._files = files
+        self._limits = limits
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="photos")
+        self._kept: LruCache[tuple[str, int], Rendition] = LruCache(
+            _MAX_ENTRIES, cache_bytes, lambda made: len(made.content) + _ENTRY_BYTES
+        )
+        self._flights: SingleFlight[tuple[str, int], Rendition] = SingleFlight()
+
+    async def original(self, photo: Photo) -> Rendition:
+        """Return the file as it was ingested.
+
+        Raises:
+            CallError: as `GalleryFiles.read`.
+
+        """
+        content = await self._in_thread(photo, None)
+        return Rendition(content, _content_type(content))
+
+    async def thumbnail(self, photo: Photo, max_side: int) -> Rendition:
+        """Return a JPEG of at most `max_side` pixels a side.
+
+        Raises:
+            CallError: as `GalleryFiles.read`.
+
+        """
+        key = (photo.sha256, max_side)
+        kept = self._kept.get(key)
+        return kept or await self._flights.run(key, lambda: self._make(photo, max_side))
+
+    async def _make(self, photo: Photo, max_side: int) -> Rendition:
+        made = Rendition(await self._in_thread(photo, max_side), "image/jpeg")
+        self._kept.put((photo.sha256, max_side), made)
+        return made
+
+    async def _in_thread(self, photo: Photo, max_side: int | None) -> bytes:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._read, photo, max_side)
+
+    def _read(self, photo: Photo, max_side: int | None) -> bytes:
+        content = self._files.read(photo)
+        if max_side is None:
+            return content
+        try:
+            return shrink(content, max_side, self._limits)
+        except ImageError as error:
+            raise precondition("NOT_AN_IMAGE", f"the photo's file {error}: {photo.uri}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+
+def shrink(content: bytes, max_side: int, limits: ImageLimits) -> bytes:
+    """Return an image as a JPEG of at most `max_side` pixels a side, never enlarged.
+
+    Raises:
+        ImageError: it cannot be decoded.
+
+    """
+    image = decode(content, limits)
+    image.thumbnail((max_side, max_side), Image.Resampling.BICUBIC)
+    made = io.BytesIO()
+    # Nothing of the file's metadata goes along: it may hold where a photo was taken.
+    image.info.clear()
+    image.save(made, "JPEG", quality=_QUALITY)
+    return made.getvalue()
+
+
+def _content_type(content: bytes) -> str:
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    return next(
+        (kind for start, kind in _TYPES if content.startswith(start)), "application/octet-stream"
+    )
