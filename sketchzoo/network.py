@@ -95,30 +95,47 @@ class LinearHead(nn.Module):
 class PosteriorHead(nn.Module):
     """A class posterior and a general part side by side, of norm 1 together.
 
-    The first `classes` values are `sqrt(weight)` times the square roots of the class
-    posterior: two of them multiply to the Bhattacharyya coefficient, so photos rank by
-    how well their posterior agrees with the query's. The rest is `sqrt(1 - weight)`
-    times a unit vector of things no class names, which keeps unknown classes apart.
+    Of `classes` the first `shared` are those that both modalities know; the rest count
+    as one more, "something else". The first `shared + 1` values of an embedding are the
+    square roots of that posterior, times `sqrt(weight)`: two of them multiply to the
+    Bhattacharyya coefficient, so photos rank by how well their posterior agrees with the
+    query's. The `general` others are a unit vector times `sqrt(1 - weight)`: likeness
+    that no class names, which keeps unknown things apart.
     """
 
     def __init__(
-        self, length: int, classes: int, general: int, *, temperature: float, weight: float
+        self,
+        length: int,
+        classes: int,
+        shared: int,
+        general: int,
+        *,
+        temperature: float,
+        weight: float,
     ) -> None:
-        """Build a head from features of `length` to `classes + general` values."""
+        """Build a head from features of `length` to `shared + 1 + general` values."""
         super().__init__()
+        if not 0 < shared <= classes:
+            raise ValueError(f"shared must be 1 to {classes} classes, not {shared}")
+        if temperature <= 0 or not 0 <= weight <= 1:
+            raise ValueError("temperature must be above 0 and weight 0 to 1")
         self.classifier = nn.Linear(length, classes)
         self.general = nn.Linear(length, general)
+        self.shared = shared
         self.temperature = temperature
         self.weight = weight
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map features `(n, f)` to embeddings `(n, classes + general)`."""
+        """Map features `(n, f)` to embeddings `(n, shared + 1 + general)`."""
         posterior = functional.softmax(self.classifier(features) / self.temperature, dim=1)
+        known, others = posterior[:, : self.shared], posterior[:, self.shared :]
+        # A hair above zero: neither gradients nor exporters like sqrt(0).
+        roots = (torch.cat([known, others.sum(1, keepdim=True)], dim=1) + 1e-9).sqrt()
         general = functional.normalize(self.general(features), dim=1)
-        # Above zero, so that no gradient and no exporter meets sqrt(0).
-        root = (posterior + 1e-9).sqrt()
-        root = functional.normalize(root, dim=1)
-        parts = [root * self.weight**0.5, general * (1 - self.weight) ** 0.5]
+        parts = [
+            functional.normalize(roots, dim=1) * self.weight**0.5,
+            general * (1 - self.weight) ** 0.5,
+        ]
         return torch.cat(parts, dim=1)
 
 

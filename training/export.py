@@ -78,7 +78,8 @@ def write_onnx(net: network.Tower, tower: Tower, path: Path) -> int:
     size = tower.preprocessing.size
     images = torch.rand(2, tower.preprocessing.channels, size, size) * 2 - 1
     # The exporter's remarks about its own progress are no news to the caller.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for name in ("torch.onnx", "onnx_ir", "onnxscript"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     program = torch.onnx.export(
         net,
         (images,),

@@ -1,0 +1,78 @@
+"""Drawing anew: thin lines become a batch of images, each drawn as another hand might.
+
+Works on whole batches of tensors: pen width, turn, stretch, shear, shift, mirror, an
+elastic warp, and parts that were not drawn.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sketchzoo.ink import WORK
+
+
+def unpack(packed: npt.NDArray[np.uint8]) -> Tensor:
+    """Unpack thin lines to float32 `(n, 1, WORK, WORK)`, 1 where there is a line."""
+    return torch.from_numpy(np.unpackbits(packed, axis=2)).float()[:, None]
+
+
+def draw(thinned: Tensor, size: int, pen: int) -> Tensor:
+    """Draw lines as `sketchzoo.ink.redraw` does: `(n, 1, size, size)`, ink -1, paper 1."""
+    inked = functional.max_pool2d(thinned, pen, 1, pen // 2)
+    if WORK % size == 0:
+        return 1 - 2 * functional.avg_pool2d(inked, WORK // size)
+    resized = functional.interpolate(inked, (size, size), mode="bilinear", antialias=True)
+    return 1 - 2 * resized
+
+
+def augment(
+    thinned: Tensor, size: int, pens: tuple[int, ...], strength: float, generator: torch.Generator
+) -> Tensor:
+    """Draw lines each in its own way: `(n, 1, size, size)`, ink -1, paper 1."""
+    count = len(thinned)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(count, *shape, generator=generator) * strength
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(count, *shape, generator=generator)
+
+    chosen = torch.randint(len(pens), (count,), generator=generator)
+    inked = torch.empty_like(thinned)
+    for number, pen in enumerate(pens):
+        those = chosen == number
+        if those.any():
+            inked[those] = functional.max_pool2d(thinned[those], pen, 1, pen // 2)
+    turn, shear = normal() * 0.17, normal() * 0.1
+    # The sampling grid grows, so the drawing shrinks: a drawing cut out is never larger.
+    scale, aspect = 1.03 + 0.13 * normal().abs(), torch.exp(normal() * 0.12)
+    mirror = torch.where(uniform() < 0.5, -1.0, 1.0)  # noqa: PLR2004 - half
+    cos, sin = turn.cos() * scale, turn.sin() * scale
+    affine = torch.empty(count, 2, 3)
+    affine[:, 0, 0], affine[:, 0, 1] = cos * aspect * mirror, (shear * scale - sin) * aspect
+    affine[:, 1, 0], affine[:, 1, 1] = sin / aspect * mirror, cos / aspect
+    affine[:, :, 2] = normal(2) * 0.05
+    grid = functional.affine_grid(affine, [count, 1, size, size], align_corners=False)
+    warp = functional.interpolate(
+        normal(2, 5, 5) * 0.045, (size, size), mode="bicubic", align_corners=True
+    )
+    drawn = functional.grid_sample(inked, grid + warp.permute(0, 2, 3, 1), align_corners=False)
+    if strength > 0:
+        place = torch.arange(size)
+        for _ in range(3):
+            middle, reach = uniform(2) * size, (uniform(2) * 0.15 + 0.04) * size
+            rows = (place - middle[:, :1]).abs() < reach[:, :1]
+            columns = (place - middle[:, 1:]).abs() < reach[:, 1:]
+            there = (uniform() < 0.3)[:, None, None]  # noqa: PLR2004 - one in three holes
+            drawn = drawn.masked_fill((rows[:, :, None] & columns[:, None] & there)[:, None], 0.0)
+    return 1 - 2 * drawn
+
+
+def schedule(step: int, steps: int, warm: int = 60) -> float:
+    """Return the learning rate's share at a step: a short rise, then half a cosine."""
+    rise = min(1.0, (step + 1) / warm)
+    return rise * (0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))) * 0.99 + 0.01)

@@ -1,0 +1,123 @@
+"""Joining the sides: heads of one embedding, with temperatures and weight chosen on val."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from sketchzoo.network import PosteriorHead
+from training.towers.photos import Linear
+
+TEMPERATURES = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5)
+WEIGHTS = (0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
+SLACK = 0.005
+"""What of P@12 on val a heavier general part may cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was chosen on val, and P@12 there with it."""
+
+    photo_temperature: float
+    sketch_temperature: float
+    weight: float
+    val_p12: float
+
+    def notes(self) -> dict[str, Any]:
+        """Return the figures for the artefact's configuration."""
+        return asdict(self)
+
+
+def head(
+    classifier: Linear, general: Linear, shared: int, temperature: float, weight: float
+) -> PosteriorHead:
+    """Build one side's head from its linear maps; classes after `shared` are something else."""
+    classes, length = classifier.weight.shape
+    built = PosteriorHead(
+        length, classes, shared, len(general.bias), temperature=temperature, weight=weight
+    )
+    with torch.no_grad():
+        built.classifier.weight.copy_(classifier.weight)
+        built.classifier.bias.copy_(classifier.bias)
+        built.general.weight.copy_(general.weight)
+        built.general.bias.copy_(general.bias)
+    return built.eval()
+
+
+def parts(
+    logits: Tensor, general: Tensor, shared: int, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """Return an embedding's two parts, each of norm 1, from logits and general values."""
+    posterior = torch.softmax(logits / temperature, dim=1)
+    other = posterior[:, shared:].sum(1, keepdim=True)
+    roots = torch.cat([posterior[:, :shared], other], dim=1).sqrt()
+    return roots, torch.nn.functional.normalize(general, dim=1)
+
+
+def precision(
+    scores: Tensor, queries: npt.NDArray[np.int64], gallery: npt.NDArray[np.int64], k: int = 12
+) -> npt.NDArray[np.float64]:
+    """Return each query's P@k: `(queries,)`, from scores `(queries, photos)`."""
+    best = scores.topk(min(k, scores.shape[1]), dim=1).indices.numpy()
+    hits: npt.NDArray[np.float64] = (gallery[best] == queries[:, None]).sum(1) / k
+    return hits
+
+
+def calibrate(
+    sketches: tuple[Tensor, Tensor],
+    photos: tuple[Tensor, Tensor],
+    shared: int,
+    queries: npt.NDArray[np.int64],
+    gallery: npt.NDArray[np.int64],
+) -> Calibration:
+    """Choose temperatures, then the weight: the least within `SLACK` of the best P@12.
+
+    `sketches` and `photos` are logits and general values of val's sketches and of a
+    gallery whose logits come from probes that have not seen it.
+    """
+    best = Calibration(1.0, 1.0, WEIGHTS[0], -1.0)
+    for photo_temperature in TEMPERATURES:
+        there = parts(*photos, shared, photo_temperature)
+        for sketch_temperature in TEMPERATURES:
+            here = parts(*sketches, shared, sketch_temperature)
+            p12 = _p12(here, there, WEIGHTS[1], queries, gallery)
+            if p12 > best.val_p12:
+                best = Calibration(photo_temperature, sketch_temperature, WEIGHTS[1], p12)
+    here = parts(*sketches, shared, best.sketch_temperature)
+    there = parts(*photos, shared, best.photo_temperature)
+    figures = {w: _p12(here, there, w, queries, gallery) for w in WEIGHTS}
+    enough = max(figures.values()) - SLACK
+    weight = min(w for w, p12 in figures.items() if p12 >= enough)
+    return Calibration(
+        best.photo_temperature, best.sketch_temperature, weight, round(figures[weight], 4)
+    )
+
+
+def _p12(
+    here: tuple[Tensor, Tensor],
+    there: tuple[Tensor, Tensor],
+    weight: float,
+    queries: npt.NDArray[np.int64],
+    gallery: npt.NDArray[np.int64],
+) -> float:
+    scores = weight * here[0] @ there[0].T + (1 - weight) * here[1] @ there[1].T
+    return float(precision(scores, queries, gallery).mean())
+
+
+def auroc(known: npt.NDArray[np.float64], unknown: npt.NDArray[np.float64]) -> float:
+    """Return the chance that a known thing's score is above an unknown one's; ties count half."""
+    order = np.sort(unknown)
+    below = np.searchsorted(order, known, "left")
+    upto = np.searchsorted(order, known, "right")
+    return float((below + upto).mean() / (2 * len(unknown)))
+
+
+def best_threshold(known: npt.NDArray[np.float64], unknown: npt.NDArray[np.float64]) -> float:
+    """Return the score that tells known from unknown best: the largest sum of both shares."""
+    cuts = np.unique(np.concatenate([known, unknown]))
+    kept = 1 - np.searchsorted(np.sort(known), cuts, "left") / len(known)
+    refused = np.searchsorted(np.sort(unknown), cuts, "left") / len(unknown)
+    return float(cuts[np.argmax(kept + refused)])

@@ -1,0 +1,90 @@
+"""The recipe's settings, each with the value that the shipped model was trained with."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from training.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the towers are trained.
+
+    `steps` batches of `batch` sketches, of which the first `small_share` at `small_size`
+    pixels a side, the others at `size`. `frozen_blocks` of the sketch backbone keep their
+    ImageNet weights, beside the stem. `zoo_share` of a batch shows the classes that are
+    searched for, the rest the others. `rare` lifts rare classes: a sketch is drawn with
+    its class's count to the power of `-rare`; doodles `doodle_weight` times as often.
+    `held_out_classes` of the other classes with photos are kept out of everything, to
+    measure what the model makes of things that it has never seen.
+    """
+
+    seed: int = 0
+    steps: int = 5000
+    batch: int = 64
+    size: int = 128
+    small_size: int = 96
+    small_share: float = 0.5
+    pen: int = 5
+    pens: tuple[int, ...] = (3, 5, 7)
+    keep: float = 0.92
+    frozen_blocks: int = 3
+    rate: float = 8e-4
+    head_rate: float = 3e-3
+    weight_decay: float = 0.05
+    dropout: float = 0.2
+    label_smoothing: float = 0.1
+    averaging: float = 0.998
+    zoo_share: float = 0.65
+    rare: float = 0.3
+    doodle_weight: float = 1.5
+    strength: float = 1.0
+    general: int = 128
+    general_weight: float = 0.5
+    photo_size: int = 224
+    probe_weight_decay: float = 0.3
+    probe_steps: int = 400
+    held_out_classes: int = 20
+    checkpoint_every: int = 100
+    evaluate_every: int = 500
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "general", "checkpoint_every", "evaluate_every", "threads"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("size", "small_size", "photo_size"):
+            if not 32 <= getattr(self, name) <= 512:  # noqa: PLR2004 - stated in the message
+                raise ConfigError(f"{name} must be 32 to 512 pixels, not {getattr(self, name)}")
+        for name in ("small_share", "zoo_share", "dropout", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(
+                    f"{name} must be 0 or more and below 1, not {getattr(self, name)}"
+                )
+        if not 0 <= self.frozen_blocks <= 7:  # noqa: PLR2004 - stated in the message
+            raise ConfigError(f"frozen_blocks must be 0 to 7, not {self.frozen_blocks}")
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Build a recipe from a configuration's table; what it leaves out has its default.
+
+        Raises:
+            ConfigError: an unknown key or a value out of range.
+
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(f"{unknown[0]} is no setting; known are {', '.join(sorted(known))}")
+        settings: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**settings)
+
+    def digest(self) -> str:
+        """Name this recipe in 16 hexadecimal digits: a run is resumed by its own only."""
+        settings = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(settings.encode()).hexdigest()[:16]

@@ -1,0 +1,208 @@
+"""The sketch side: a network that names drawings and points where photos of them lie."""
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sketchzoo import network
+from training.errors import ConfigError
+from training.towers.augment import augment, draw, schedule, unpack
+from training.towers.drawings import Drawings
+from training.towers.recipe import Recipe
+from training.weights import imagenet
+
+BACKBONE = "efficientnet_lite0"
+SHARPNESS = 10.0
+"""Cosines to the photo prototypes are multiplied by this before the cross-entropy."""
+
+
+class SketchNet(nn.Module):
+    """A grey backbone with two linear heads: class logits and the general part."""
+
+    def __init__(self, classes: int, general: int) -> None:
+        """Build it with ImageNet weights, for `classes` and `general` values."""
+        super().__init__()
+        self.backbone, length = network.backbone(BACKBONE, channels=1)
+        imagenet(self.backbone, BACKBONE)
+        self.classifier = nn.Linear(length, classes)
+        nn.init.normal_(self.classifier.weight, std=0.01)
+        nn.init.zeros_(self.classifier.bias)
+        self.general = nn.Linear(length, general)
+
+    def freeze(self, blocks: int) -> None:
+        """Keep the stem and the first `blocks` blocks as they are, their batch-norms too."""
+        frozen = [self.backbone.conv_stem, self.backbone.bn1]
+        frozen += list(self.backbone.blocks)[:blocks]  # type: ignore[arg-type]
+        for part in frozen:
+            assert isinstance(part, nn.Module)  # noqa: S101 - for the type checker
+            part.eval()
+            part.requires_grad_(requires_grad=False)
+
+
+@dataclass(slots=True)
+class Run:
+    """A sketch network in training: itself, its running average, its optimiser."""
+
+    recipe: Recipe
+    net: SketchNet
+    average: SketchNet
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, recipe: Recipe, classes: int) -> "Run":
+        """Begin a run from ImageNet weights."""
+        torch.manual_seed(recipe.seed)
+        net = SketchNet(classes, recipe.general)
+        net = net.to(memory_format=torch.channels_last)
+        net.train()
+        net.freeze(recipe.frozen_blocks)
+        body = [p for p in net.backbone.parameters() if p.requires_grad]
+        heads = [*net.classifier.parameters(), *net.general.parameters()]
+        optimiser = torch.optim.AdamW(
+            [
+                {"params": [p for p in body if p.ndim > 1], "base": recipe.rate},
+                # Neither batch-norms nor biases decay.
+                {
+                    "params": [p for p in body if p.ndim == 1],
+                    "base": recipe.rate,
+                    "weight_decay": 0.0,
+                },
+                {"params": heads, "base": recipe.head_rate},
+            ],
+            weight_decay=recipe.weight_decay,
+            foreach=True,
+        )
+        return cls(recipe, net, copy.deepcopy(net).eval(), optimiser)
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint; the old one stays whole until the new one is."""
+        state = {
+            "recipe": self.recipe.digest(),
+            "step": self.step,
+            "losses": self.losses,
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        part = path.with_suffix(".part")
+        torch.save(state, part)
+        part.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint, if there is one.
+
+        Raises:
+            ConfigError: the checkpoint is of another recipe.
+
+        """
+        if not path.is_file():
+            return
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if state["recipe"] != self.recipe.digest():
+            raise ConfigError(f"{path} was made with other settings; give another --run folder")
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.losses = state["step"], state["losses"]
+
+    def learn(self, images: Tensor, labels: Tensor, targets: Tensor) -> float:
+        """Take one step and return its loss.
+
+        `labels` `(n,)` are classes; `targets` `(classes of photos, general)` the photo
+        prototypes, which lead the numbering of the classes that have photos: `labels`
+        below their count are pulled to them.
+        """
+        share = schedule(self.step, self.recipe.steps)
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["base"] * share
+        # Dropout's dice follow from the step, so that a resumed run throws the same.
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.step)
+        features = functional.dropout(self.net.backbone(images), self.recipe.dropout)
+        loss = functional.cross_entropy(
+            self.net.classifier(features), labels, label_smoothing=self.recipe.label_smoothing
+        )
+        pulled = labels < len(targets)
+        if pulled.any():
+            general = functional.normalize(self.net.general(features[pulled]), dim=1)
+            loss = loss + self.recipe.general_weight * functional.cross_entropy(
+                SHARPNESS * general @ targets.T, labels[pulled]
+            )
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        self._average()
+        self.step += 1
+        self.losses.append(round(loss.item(), 5))
+        return self.losses[-1]
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        rate = 1 - min(self.recipe.averaging, (1 + self.step) / (10 + self.step))
+        pairs = [
+            (mean, value)
+            for mean, value in zip(
+                self.average.state_dict().values(), self.net.state_dict().values(), strict=True
+            )
+            if mean.is_floating_point()
+        ]
+        torch._foreach_lerp_([m for m, _ in pairs], [v for _, v in pairs], rate)
+
+
+def batches(
+    drawings: Drawings, order: list[int], recipe: Recipe, start: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the batches from step `start` on: images `(n, 1, size, size)`, labels `(n,)`.
+
+    Each follows from the seed and its step alone. `order` renumbers the classes.
+    """
+    train = drawings.where("train")
+    labels = drawings.labels[train]
+    share = np.bincount(labels, minlength=len(drawings.names))[labels] ** -recipe.rare
+    share[drawings.source[train] == "extra_quickdraw"] *= recipe.doodle_weight
+    zoo = labels < drawings.zoo
+    share[zoo] *= (recipe.zoo_share if (~zoo).any() else 1.0) / share[zoo].sum()
+    if (~zoo).any():
+        share[~zoo] *= (1 - recipe.zoo_share) / share[~zoo].sum()
+    number = np.asarray(order)
+    for step in range(start, recipe.steps):
+        rng = np.random.default_rng([recipe.seed, step])
+        chosen = rng.choice(train, recipe.batch, p=share)
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        small = step < recipe.small_share * recipe.steps
+        images = augment(
+            unpack(drawings.lines[chosen]),
+            recipe.small_size if small else recipe.size,
+            recipe.pens,
+            recipe.strength,
+            generator,
+        )
+        yield (
+            images.contiguous(memory_format=torch.channels_last),
+            torch.from_numpy(number[drawings.labels[chosen]]),
+        )
+
+
+@torch.inference_mode()
+def features(net: nn.Module, drawings: Drawings, chosen: Any, recipe: Recipe) -> Tensor:
+    """Return the backbone's features of drawings as they are served: `(n, 1280)`."""
+    parts = []
+    for start in range(0, len(chosen), 64):
+        thinned = unpack(drawings.lines[chosen[start : start + 64]])
+        images = draw(thinned, recipe.size, recipe.pen)
+        parts.append(net(images.contiguous(memory_format=torch.channels_last)))
+    return torch.cat(parts) if parts else torch.zeros(0, 1280)
+
+
+def write_losses(path: Path, losses: list[float]) -> None:
+    """Write every step's loss, one JSON number a line."""
+    path.write_text("".join(json.dumps(loss) + "\n" for loss in losses))
