@@ -32,11 +32,11 @@ def draw(
     finds them complete and does nothing. Exit status: 0 drawn or already there, 2 bad options,
     3 the directory holds something else.
     """
-    from rich.console import Console
-    from rich.progress import Progress
+    from rich.console import Console  # noqa: PLC0415 - loaded when the command runs
+    from rich.progress import Progress  # noqa: PLC0415
 
-    from gallery.drawn import CLASSES, GalleryExistsError, Plan
-    from gallery.drawn import draw as draw_gallery
+    from gallery.drawn import CLASSES, GalleryExistsError, Plan  # noqa: PLC0415
+    from gallery.drawn import draw as draw_gallery  # noqa: PLC0415
 
     names = tuple(name.strip() for name in settings.classes.split(",") if name.strip()) or CLASSES
     try:
@@ -67,6 +67,6 @@ def draw(
 @app.command("list")
 def list_galleries() -> None:
     """List what can be drawn."""
-    from gallery.drawn import CLASSES
+    from gallery.drawn import CLASSES  # noqa: PLC0415
 
     typer.echo(f"drawn: {len(CLASSES)} classes: {', '.join(CLASSES)}")

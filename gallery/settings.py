@@ -25,5 +25,5 @@ class DrawSettings(Settings):
         0, description="Processes that draw; 0 takes one a core, four at most."
     )
     replace: bool = Field(
-        False, description="Replace another drawn gallery that is in the directory."
+        default=False, description="Replace another drawn gallery that is in the directory."
     )

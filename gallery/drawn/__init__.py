@@ -6,7 +6,14 @@ and tests have a fixed one.
 """
 
 from gallery.drawn._gallery import (
-    CLASSES, REVISION, DrawnGallery, GalleryExistsError, Plan, draw, draw_picture, draw_sketch,
+    CLASSES,
+    REVISION,
+    DrawnGallery,
+    GalleryExistsError,
+    Plan,
+    draw,
+    draw_picture,
+    draw_sketch,
 )  # fmt: skip
 
 __all__ = [

@@ -8,7 +8,6 @@ from PIL import Image, ImageDraw
 from gallery.drawn import relief, textures
 from gallery.drawn.curves import Floats
 from gallery.drawn.figure import Coat, Colour, Dab, Layer, Line, Place, Shape, Skin
-from gallery.drawn.relief import Grid
 
 SIDE = 256
 """Pixels along a picture's side."""
@@ -31,7 +30,8 @@ class View:
         """Return the 2 x 2 part, to be multiplied from the right."""
         c, s = np.cos(self.angle), np.sin(self.angle)
         side = -1.0 if self.flip else 1.0
-        return np.array([[side, 0.0], [0.0, 1.0]]) @ np.array([[c, s], [-s, c]]) * self.scale
+        turned = np.array([[side, 0.0], [0.0, 1.0]]) @ np.array([[c, s], [-s, c]])
+        return np.asarray(turned * self.scale)
 
     def pixels(self, curve: Floats) -> Floats:
         """Return a curve's points in pixels."""
@@ -55,7 +55,7 @@ class Light:
 class Canvas:
     """A picture in the making: `rgb` is (256, 256, 3) float32, 0..1."""
 
-    def __init__(self, backdrop: Grid, view: View, light: Light) -> None:
+    def __init__(self, backdrop: Floats, view: View, light: Light) -> None:
         self.rgb = backdrop
         self.alpha = np.zeros((SIDE, SIDE), dtype=np.float32)
         self._view = view
@@ -82,7 +82,7 @@ class Canvas:
         width, height = (int(v) + int(v) % 2 for v in high - low)
         return int(low[0]), int(low[1]), max(4, width), max(4, height)
 
-    def _blend(self, left: int, top: int, colour: Grid, alpha: Grid) -> None:
+    def _blend(self, left: int, top: int, colour: Floats, alpha: Floats) -> None:
         height, width = alpha.shape
         x0, y0 = max(0, left), max(0, top)
         x1, y1 = min(SIDE, left + width), min(SIDE, top + height)
@@ -108,7 +108,7 @@ class Canvas:
             ragged = textures.lookup("fibre", place.y / coat.tile, place.x / coat.tile)
             near = relief.box(alpha, max(1, round(0.012 * scale * coat.fuzzy * 2)))
             alpha = np.clip((near - 0.5 + 0.16 * coat.fuzzy * ragged) * 3 + 0.5, 0, 1)
-        colour = self._colour(coat, place, scale)
+        colour = self._colour(coat, place)
         lit = self._lit(surface, coat, width, height)
         colour = colour * (lit[0] * (1 - coat.glow) + coat.glow)[..., None] * skin.shade
         colour = colour * np.asarray(self._light.tint, dtype=np.float32) + lit[1][..., None]
@@ -120,7 +120,7 @@ class Canvas:
 
     def _surface(
         self, shapes: tuple[Shape, ...], local: list[Floats], window: tuple[int, int, int, int]
-    ) -> tuple[Grid, Place]:
+    ) -> tuple[Floats, Place]:
         """Return the common height at half resolution, and where each pixel lies."""
         left, top, width, height = window
         w, h = width // 2, height // 2
@@ -168,7 +168,7 @@ class Canvas:
         y: Floats,
         corner: tuple[int, int],
         window: tuple[int, int, int, int],
-    ) -> Grid:
+    ) -> Floats:
         """Return how far along the shape each half-resolution pixel lies, in units."""
         if shape.ribs is None:
             return (x * shape.axis[0] + y * shape.axis[1]).astype(np.float32)
@@ -188,7 +188,7 @@ class Canvas:
                 draw.polygon(quad.ravel().tolist(), fill=float(run))
         return np.asarray(image, dtype=np.float32)
 
-    def _colour(self, coat: Coat, place: Place, scale: float) -> Grid:
+    def _colour(self, coat: Coat, place: Place) -> Floats:
         colour = np.empty((*place.x.shape, 3), dtype=np.float32)
         colour[:] = coat.colour
         if coat.under is not None:
@@ -205,7 +205,7 @@ class Canvas:
             colour *= (1 + coat.rough * (fine + 0.6 * broad))[..., None]
         return colour
 
-    def _lit(self, surface: Grid, coat: Coat, width: int, height: int) -> tuple[Grid, Grid]:
+    def _lit(self, surface: Floats, coat: Coat, width: int, height: int) -> tuple[Floats, Floats]:
         """Return the light on the surface and its highlights, (height, width) each."""
         slope_y, slope_x = np.gradient(surface)
         norm = 1 / np.sqrt(slope_x**2 + slope_y**2 + 1)
@@ -239,7 +239,7 @@ class Canvas:
         alpha = relief.stroke(curve - (left, top), thickness, width, height) * line.opacity
         self._flat(left, top, line.colour, alpha, lit=True)
 
-    def _flat(self, left: int, top: int, colour: Colour, alpha: Grid, *, lit: bool) -> None:
+    def _flat(self, left: int, top: int, colour: Colour, alpha: Floats, *, lit: bool) -> None:
         flat = np.asarray(colour, dtype=np.float32)
         if lit:
             light = self._light

@@ -3,17 +3,29 @@
 A figure is about two units high or wide; x goes right, y goes down, as in pictures.
 """
 
-from typing import TypeAlias
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Floats: TypeAlias = npt.NDArray[np.float64]
+Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 
 
 def points(*xy: tuple[float, float]) -> Floats:
     """Return the given points as an (n, 2) array."""
     return np.asarray(xy, dtype=np.float64)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> tuple[tuple[float, float], ...]:
+    pairs = (pair.split(",") for pair in text.split())
+    return tuple((float(x), float(y)) for x, y in pairs)
+
+
+def path(text: str) -> Floats:
+    """Return the points of `x,y x,y ...`, written as in SVG's `points`, as an (n, 2) array."""
+    return np.asarray(_parsed(text), dtype=np.float64)
 
 
 def smooth(control: Floats, *, closed: bool = True, steps: int = 8) -> Floats:
@@ -29,7 +41,7 @@ def smooth(control: Floats, *, closed: bool = True, steps: int = 8) -> Floats:
         2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
     )
     curve = curve.reshape(-1, 2)
-    return curve if closed else np.concatenate([curve, control[-1:]])
+    return np.asarray(curve if closed else np.concatenate([curve, control[-1:]]))
 
 
 def ellipse(
@@ -38,14 +50,14 @@ def ellipse(
     """Return an ellipse's outline; `angle` in radians turns its own x axis."""
     t = np.linspace(0, 2 * np.pi, steps, endpoint=False)
     flat = np.stack([rx * np.cos(t), ry * np.sin(t)], axis=1)
-    return turn(flat, angle) + (x, y)
+    return np.asarray(turn(flat, angle) + (x, y))
 
 
 def turn(curve: Floats, angle: float, about: tuple[float, float] = (0.0, 0.0)) -> Floats:
     """Return the curve turned by `angle` radians about a point."""
     c, s = np.cos(angle), np.sin(angle)
     matrix = np.array([[c, s], [-s, c]])
-    return (curve - about) @ matrix + np.asarray(about)
+    return np.asarray((curve - about) @ matrix + np.asarray(about))
 
 
 def mirror(curve: Floats) -> Floats:

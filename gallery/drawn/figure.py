@@ -73,7 +73,7 @@ class Shape:
     ribs: Floats | None = None
 
     def __post_init__(self) -> None:
-        if self.outline.ndim != 2 or self.outline.shape[1] != 2 or len(self.outline) < 3:  # noqa: PLR2004 - a polygon is (n >= 3, 2)
+        if self.outline.ndim != 2 or self.outline.shape[1] != 2 or len(self.outline) < 3:
             raise ValueError(f"outline must be (n >= 3, 2), got {self.outline.shape}")
         if self.puff <= 0:
             raise ValueError(f"puff must be above 0, got {self.puff}")
@@ -166,6 +166,12 @@ def ball(
 ) -> Shape:
     """Return an ellipse as a shape, as thick as its smaller radius."""
     return Shape(ellipse(x, y, rx, ry, angle), min(rx, ry), lift)
+
+
+def tinted(colour: Colour, gain: float) -> Colour:
+    """Return the colour, brighter or darker by a factor."""
+    r, g, b = (min(1.0, c * gain) for c in colour)
+    return r, g, b
 
 
 def eye(x: float, y: float, r: float, iris: Colour = (0.08, 0.05, 0.03)) -> tuple[Layer, ...]:

@@ -6,11 +6,12 @@ import numpy as np
 from PIL import Image
 
 from gallery.drawn import relief, textures
+from gallery.drawn.backdrop import blades
 from gallery.drawn.canvas import SIDE, Canvas, View
-from gallery.drawn.curves import ellipse
+from gallery.drawn.curves import Floats, ellipse
 from gallery.drawn.figure import Figure, bounds
-from gallery.drawn.relief import Grid
-from gallery.drawn.scenes import SCENES, Scene, blades, vary
+from gallery.drawn.palette import vary
+from gallery.drawn.scenes import SCENES, Scene
 
 _CLOSE_UP = 0.15
 _FLIP = 0.5
@@ -21,13 +22,12 @@ def picture(figure: Figure, rng: np.random.Generator) -> bytes:
     scene = SCENES[figure.scenes[int(rng.integers(len(figure.scenes)))]](rng)
     view = _view(figure, scene, rng)
     _ground_shadow(figure, scene, view, rng)
-    behind = scene.rgb.copy() if figure.floats else scene.rgb
     canvas = Canvas(scene.rgb, view, scene.light)
     canvas.draw(figure.layers)
     rgb = canvas.rgb
     if figure.floats:
-        rgb = _mirrored(rgb, behind, canvas.alpha, view, figure, rng)
-    if scene.plants is not None and rng.random() < 0.4:  # noqa: PLR2004 - some pictures
+        rgb = _mirrored(rgb, canvas.alpha, view, figure, rng)
+    if scene.plants is not None and rng.random() < 0.4:
         colour, thick = scene.plants
         for part in np.array_split(np.arange(3), 3):
             cover = relief.cover(blades(rng, thick, scene.ground), SIDE, SIDE, 2)
@@ -65,14 +65,13 @@ def _ground_shadow(figure: Figure, scene: Scene, view: View, rng: np.random.Gene
     """Darken the ground under what stands, or beside what lies flat, in place."""
     if scene.shadow <= 0 or figure.floats:
         return
-    left, top, right, bottom = bounds(figure.layers)
+    left, _, right, bottom = bounds(figure.layers)
     if figure.stands:
         wide = (right - left) * 0.42
         middle = view.pixels(np.asarray([((left + right) / 2, bottom)]))[0]
         lean = -scene.light.toward[0] * wide * view.scale * 0.4
         shape = ellipse(middle[0] + lean, middle[1] - 1, wide * view.scale, 0.07 * view.scale)
-        cover = relief.cover([shape], SIDE, SIDE, 1)
-        soft = relief.box(relief.box(cover, 3), 4)
+        soft = relief.shadow([shape], SIDE, 4)
     else:
         outlines = [
             view.pixels(shape.outline) + np.asarray(scene.light.toward[:2]) * -0.05 * view.scale
@@ -80,13 +79,13 @@ def _ground_shadow(figure: Figure, scene: Scene, view: View, rng: np.random.Gene
             if hasattr(layer, "shapes")
             for shape in layer.shapes
         ]
-        soft = relief.box(relief.box(relief.cover(outlines, SIDE, SIDE, 1), 2), 3)
+        soft = relief.shadow(outlines, SIDE, 3)
     scene.rgb.__imul__((1 - scene.shadow * rng.uniform(0.7, 1.2) * soft)[..., None])
 
 
 def _mirrored(
-    rgb: Grid, behind: Grid, alpha: Grid, view: View, figure: Figure, rng: np.random.Generator
-) -> Grid:
+    rgb: Floats, alpha: Floats, view: View, figure: Figure, rng: np.random.Generator
+) -> Floats:
     """Return the picture with the figure mirrored in the water below its lowest point."""
     line = int(view.pixels(np.asarray([(0.0, bounds(figure.layers)[3])]))[0][1]) - 3
     rows = np.arange(SIDE)
@@ -97,15 +96,14 @@ def _mirrored(
     image, cover = rgb[source[:, None], columns], alpha[source[:, None], columns]
     fade = np.clip(1 - (rows - line) / 110, 0, 1) * (rows > line)
     share = cover * fade[:, None].astype(np.float32) * (0.5 + 0.1 * ripple) * (1 - alpha)
-    mixed = behind * (rows >= line)[:, None, None] * 0 + rgb
-    return np.asarray(mixed + (image * 0.75 - mixed) * share[..., None], dtype=np.float32)
+    return np.asarray(rgb + (image * 0.75 - rgb) * share[..., None], dtype=np.float32)
 
 
-def _developed(rgb: Grid, rng: np.random.Generator) -> bytes:
+def _developed(rgb: Floats, rng: np.random.Generator) -> bytes:
     """Return the JPEG: exposure, vignette, grain, a touch of blur."""
     gain = rng.uniform(0.88, 1.12)
     out = np.clip(rgb * gain, 0, None)
-    out = relief.soften(out, 1.0) if rng.random() < 0.15 else out  # noqa: PLR2004 - few are unsharp
+    out = relief.soften(out, 1.0) if rng.random() < 0.15 else out
     axis = np.linspace(-1, 1, SIDE, dtype=np.float32) ** 2
     out = out * (1 - rng.uniform(0.0, 0.18) * (axis[:, None] + axis[None, :]) / 2)[..., None]
     out = out + (rng.uniform(0.008, 0.025) * textures.window("grain", rng, SIDE))[..., None]

@@ -49,7 +49,7 @@ def a_hand(rng: np.random.Generator) -> Hand:
 
 def strokes(figure: Figure, rng: np.random.Generator, hand: Hand) -> list[Floats]:
     """Return the visible strokes in pixels, each (n >= 2, 2), in the order they are drawn."""
-    view = _view(figure, rng, hand)
+    view = _view(figure, rng)
     bend = rng.uniform(-1, 1, (2, 2, 3))
     kept: list[Floats] = []
     above: list[Floats] = []
@@ -66,10 +66,9 @@ def strokes(figure: Figure, rng: np.random.Generator, hand: Hand) -> list[Floats
             ]
         if isinstance(layer, Skin):
             above += outlines
-    whole = [
+    return [
         stroke for stroke in reversed(kept) if rng.random() >= hand.gap * 0.5 or len(stroke) > 60
-    ]  # noqa: PLR2004 - a long stroke carries the shape
-    return whole
+    ]
 
 
 def sketch(figure: Figure, rng: np.random.Generator) -> bytes:
@@ -101,11 +100,11 @@ def _outlines(layer: Layer) -> list[Floats]:
     return [layer.outline if isinstance(layer, Dab) else layer.curve]
 
 
-def _view(figure: Figure, rng: np.random.Generator, hand: Hand) -> View:
+def _view(figure: Figure, rng: np.random.Generator) -> View:
     left, top, right, bottom = bounds(figure.layers)
     scale = SIDE * rng.uniform(0.6, 0.88) / max(right - left, bottom - top)
     angle = rng.uniform(-figure.spin, figure.spin) * (1.0 if figure.spin > 1 else 0.6)
-    unplaced = View(scale, angle, bool(rng.random() < 0.5), 0.0, 0.0)  # noqa: PLR2004 - a coin
+    unplaced = View(scale, angle, bool(rng.random() < 0.5), 0.0, 0.0)
     corners = np.array([(left, top), (right, top), (left, bottom), (right, bottom)])
     middle = unplaced.pixels(corners).mean(axis=0)
     x, y = SIDE / 2 - middle + rng.uniform(-0.03, 0.03, 2) * SIDE
@@ -146,7 +145,7 @@ def _visible(
         start = int(np.argmin(seen))
         seen, dense = np.roll(seen, -start), np.roll(dense, -start, axis=0)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], seen.astype(int), [0]])))
-    runs = [dense[a:b] for a, b in edges.reshape(-1, 2) if b - a > 2]  # noqa: PLR2004 - no line
+    runs = [dense[a:b] for a, b in edges.reshape(-1, 2) if b - a > 2]
     return [
         run
         for run in runs
@@ -166,6 +165,6 @@ def _by_hand(run: Floats, rng: np.random.Generator, hand: Hand) -> Floats:
     wobble = off[low] * (1 - t) + off[low + 1] * t
     small = min(1.0, count / 25)
     moved = run + wobble * hand.wobble * 0.55 * small + rng.normal(0, 0.5, 2) * hand.wobble * small
-    if count > 30 and rng.random() < hand.gap * 3:  # noqa: PLR2004 - short strokes stay whole
+    if count > 30 and rng.random() < hand.gap * 3:
         moved = moved[: -int(count * rng.uniform(0.04, 0.15))]
     return np.asarray(moved)

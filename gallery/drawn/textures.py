@@ -7,8 +7,9 @@ constant seed, so that every process and machine has the same ones.
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
+
+from gallery.drawn.curves import Floats
 
 SIDE = 512
 """Pixels along one tile."""
@@ -16,24 +17,26 @@ SIDE = 512
 _SEED = 20261123
 
 
-def _stretched(rng: np.random.Generator, cells_y: int, cells_x: int) -> npt.NDArray[np.float32]:
+def _stretched(rng: np.random.Generator, cells_y: int, cells_x: int) -> Floats:
     """Return tileable smooth noise with that many cells down and across the tile."""
     pad = 2
     cells = np.pad(rng.standard_normal((cells_y, cells_x)), pad, mode="wrap").astype(np.float32)
     height = SIDE * (cells_y + 2 * pad) // cells_y
     width = SIDE * (cells_x + 2 * pad) // cells_x
-    big = np.asarray(Image.fromarray(cells).resize((width, height), Image.Resampling.BICUBIC))
+    big: Floats = np.asarray(
+        Image.fromarray(cells).resize((width, height), Image.Resampling.BICUBIC)
+    )
     top, left = pad * SIDE // cells_y, pad * SIDE // cells_x
-    return big[top : top + SIDE, left : left + SIDE]
+    return np.array(big[top : top + SIDE, left : left + SIDE])
 
 
-def _unit(field: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _unit(field: Floats) -> Floats:
     """Return the field with mean 0 and deviation 1, its tails cut at 2.5."""
     out = (field - field.mean()) / field.std()
-    return np.clip(out, -2.5, 2.5).astype(np.float32)
+    return np.asarray(np.clip(out, -2.5, 2.5), dtype=np.float32)
 
 
-def _fractal(rng: np.random.Generator, first: int, stretch: int = 1) -> npt.NDArray[np.float32]:
+def _fractal(rng: np.random.Generator, first: int, stretch: int = 1) -> Floats:
     total = np.zeros((SIDE, SIDE), dtype=np.float32)
     cells, weight = first, 1.0
     while cells <= SIDE:
@@ -42,7 +45,7 @@ def _fractal(rng: np.random.Generator, first: int, stretch: int = 1) -> npt.NDAr
     return _unit(total)
 
 
-def _cells(rng: np.random.Generator, count: int) -> npt.NDArray[np.float32]:
+def _cells(rng: np.random.Generator, count: int) -> Floats:
     """Return the difference of the distances to the two nearest of count x count seeds, 0..1."""
     seeds = rng.uniform(0.12, 0.88, (count, count, 2))
     step = SIDE / count
@@ -57,10 +60,10 @@ def _cells(rng: np.random.Generator, count: int) -> npt.NDArray[np.float32]:
             far = np.hypot((r + at[..., 0]) * step - y, (c + at[..., 1]) * step - x)
             second = np.minimum(second, np.maximum(far, nearest))
             nearest = np.minimum(nearest, far)
-    return np.clip((second - nearest) / step, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((second - nearest) / step, 0, 1), dtype=np.float32)
 
 
-def _scales(count: int) -> npt.NDArray[np.float32]:
+def _scales(count: int) -> Floats:
     """Return overlapping round scales, 0 at their rims and 1 at their middles."""
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE * count
     out = np.zeros((SIDE, SIDE))
@@ -68,13 +71,13 @@ def _scales(count: int) -> npt.NDArray[np.float32]:
         shift = 0.5 * ((np.floor(y) + row) % 2)
         dx = (x + shift) % 1.0 - 0.5
         dy = y % 1.0 + row - 1.0
-        inside = np.hypot(dx * 1.5, dy - 0.1) < 0.8 + 0.0 * row  # noqa: PLR2004 - the scale's radius
+        inside = np.hypot(dx * 1.5, dy - 0.1) < 0.8 + 0.0 * row
         out = np.where(inside, np.clip(1.0 - np.hypot(dx * 1.5, dy - 0.1) / 0.8, 0, 1), out)
     return out.astype(np.float32)
 
 
 @lru_cache(maxsize=1)
-def bank() -> dict[str, npt.NDArray[np.float32]]:
+def bank() -> dict[str, Floats]:
     """Return all textures by name, each (512, 512) float32.
 
     Noises have mean 0 and deviation 1; `cells` and `scales` run from 0 to 1.
@@ -93,18 +96,16 @@ def bank() -> dict[str, npt.NDArray[np.float32]]:
     }
 
 
-def lookup(
-    name: str, u: npt.NDArray[np.floating], v: npt.NDArray[np.floating]
-) -> npt.NDArray[np.float32]:
+def lookup(name: str, u: Floats, v: Floats) -> Floats:
     """Return the texture at tile coordinates (u across, v down), which wrap round."""
     column = (u * SIDE).astype(np.int64) & (SIDE - 1)
     row = (v * SIDE).astype(np.int64) & (SIDE - 1)
-    return bank()[name][row, column]
+    return np.asarray(bank()[name][row, column])
 
 
-def window(name: str, rng: np.random.Generator, side: int) -> npt.NDArray[np.float32]:
+def window(name: str, rng: np.random.Generator, side: int) -> Floats:
     """Return a random square piece of a texture at its own resolution."""
     texture = bank()[name]
     top, left = (int(v) for v in rng.integers(0, SIDE - side, 2))
     piece = texture[top : top + side, left : left + side]
-    return piece[:, ::-1] if rng.random() < 0.5 else piece  # noqa: PLR2004 - a coin
+    return piece[:, ::-1] if rng.random() < 0.5 else piece

@@ -4,24 +4,43 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gallery.drawn.animals import birds, hoofed, shore, small
+from gallery.drawn.animals.butterfly import butterfly
+from gallery.drawn.animals.crab import crab
+from gallery.drawn.animals.elephant import elephant
+from gallery.drawn.animals.fish import fish
+from gallery.drawn.animals.giraffe import giraffe
+from gallery.drawn.animals.jellyfish import jellyfish
+from gallery.drawn.animals.owl import owl
+from gallery.drawn.animals.penguin import penguin
+from gallery.drawn.animals.rabbit import rabbit
+from gallery.drawn.animals.sea_turtle import sea_turtle
+from gallery.drawn.animals.snail import snail
+from gallery.drawn.animals.snake import snake
+from gallery.drawn.animals.spider import spider
+from gallery.drawn.animals.starfish import starfish
+from gallery.drawn.animals.swan import swan
+from gallery.drawn.animals.zebra import zebra
 from gallery.drawn.figure import Figure
 
 ANIMALS: dict[str, Callable[[np.random.Generator], Figure]] = {
-    "butterfly": small.butterfly,
-    "crab": shore.crab,
-    "elephant": hoofed.elephant,
-    "fish": shore.fish,
-    "giraffe": hoofed.giraffe,
-    "jellyfish": shore.jellyfish,
-    "owl": birds.owl,
-    "penguin": birds.penguin,
-    "rabbit": small.rabbit,
-    "sea_turtle": shore.sea_turtle,
-    "snail": small.snail,
-    "snake": small.snake,
-    "spider": small.spider,
-    "starfish": shore.starfish,
-    "swan": birds.swan,
-    "zebra": hoofed.zebra,
+    animal.__name__: animal
+    for animal in (
+        butterfly,
+        crab,
+        elephant,
+        fish,
+        giraffe,
+        jellyfish,
+        owl,
+        penguin,
+        rabbit,
+        sea_turtle,
+        snail,
+        snake,
+        spider,
+        starfish,
+        swan,
+        zebra,
+    )
 }
+"""By class, in alphabetical order."""
