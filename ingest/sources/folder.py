@@ -44,7 +44,12 @@ class FolderSource:
 
     def candidates(self) -> Iterator[Candidate | Refusal]:
         """Yield every file, class by class."""
-        for entry in _entries(self._folder):
+        try:
+            classes = _entries(self._folder)
+        except OSError as error:
+            yield self._refuse_folder(str(self._folder), error)
+            return
+        for entry in classes:
             if not entry.is_dir():
                 yield self._refuse(entry.path, Reason.NO_CLASS, "lies outside the classes' folders")
                 continue
@@ -63,7 +68,7 @@ class FolderSource:
         try:
             entries = _entries(folder)
         except OSError as error:
-            yield self._refuse(folder, Reason.UNREADABLE, f"cannot be listed: {error.strerror}")
+            yield self._refuse_folder(folder, error)
             return
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
@@ -85,6 +90,11 @@ class FolderSource:
                 origin=_printable(entry.path),
                 size=found.st_size,
             )
+
+    def _refuse_folder(self, path: str, error: OSError) -> Refusal:
+        # The slash says that whatever lies below is left out.
+        message = f"cannot be listed: {error.strerror}"
+        return Refusal(_printable(path), Reason.UNREADABLE, message, self._uris.of(path) + "/")
 
     def _refuse(self, path: str, reason: Reason, message: str) -> Refusal:
         return Refusal(_printable(path), reason, message, self._uris.of(path))

@@ -1,0 +1,33 @@
+"""Stages: workers that take from one queue until it ends."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def drain(queue: "asyncio.Queue[T | None]") -> AsyncIterator[T]:
+    """Yield what a queue gets until its None, which is left there for the next worker."""
+    while (item := await queue.get()) is not None:
+        yield item
+    queue.put_nowait(None)
+
+
+async def in_parallel(workers: int, work: Callable[[], Awaitable[None]]) -> None:
+    """Run `work` as several tasks; return when all have ended, fail when one fails."""
+    async with asyncio.TaskGroup() as group:
+        for _ in range(workers):
+            group.create_task(_run(work))
+
+
+def first_failure(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first failure of a group, however deep it lies."""
+    failure: BaseException = group
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure
+
+
+async def _run(work: Callable[[], Awaitable[None]]) -> None:
+    await work()
