@@ -3,6 +3,9 @@
 import asyncio
 import time
 import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -45,6 +48,33 @@ async def serve(settings: EncoderSettings) -> None:
     start = time.perf_counter()
     artefact = ModelArtefact.load(settings.model)
     runtime = open_runtime(settings, artefact)
+    async with serving(settings, artefact, runtime) as addresses:
+        log.info(
+            "serving",
+            model=artefact.name,
+            fingerprint=artefact.fingerprint,
+            runtime=runtime.name,
+            device=runtime.device,
+            port=addresses.port,
+            metrics_port=addresses.metrics_port,
+            seconds=round(time.perf_counter() - start, 3),
+        )
+        await run_until_signal()
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The ports that are listened on."""
+
+    port: int
+    metrics_port: int | None
+
+
+@asynccontextmanager
+async def serving(
+    settings: EncoderSettings, artefact: ModelArtefact, runtime: Runtime
+) -> AsyncIterator[Addresses]:
+    """Warm the model and answer calls while the context is open."""
     warm(runtime, artefact)
     registry = CollectorRegistry()
     build_info(registry, PART)
@@ -68,18 +98,7 @@ async def serve(settings: EncoderSettings) -> None:
     with encoder, MetricsPage(registry, settings.host, settings.metrics_port) as page:
         async with RpcServer(settings, [service], registry) as server:
             await server.set_serving(True)
-            log.info(
-                "serving",
-                model=artefact.name,
-                fingerprint=artefact.fingerprint,
-                runtime=runtime.name,
-                device=runtime.device,
-                workers=workers,
-                port=server.port,
-                metrics_port=page.port,
-                seconds=round(time.perf_counter() - start, 3),
-            )
-            await run_until_signal()
+            yield Addresses(server.port, page.port)
 
 
 def open_runtime(settings: EncoderSettings, artefact: ModelArtefact) -> Runtime:
