@@ -80,7 +80,7 @@ class Collection:
         self.writing = asyncio.Lock()
         self._journal: Journal | None = None
         self._operation = 0
-        self._dirty = False
+        self._dirty_since: float | None = None
         # Set once the collection takes no more writes and is about to go.
         self.closing = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
@@ -119,9 +119,17 @@ class Collection:
 
     def flush(self) -> None:
         """Write what only the log has to the shard's own files, if there is any."""
-        if self._dirty:
-            self._dirty = False
+        if self._dirty_since is not None:
+            self._dirty_since = None
             self.shard.flush()
+
+    def flush_if_due(self, quiet_seconds: float, longest_seconds: float) -> None:
+        """Flush after a pause in the writes, or after the longest time without one."""
+        now = time.monotonic()
+        if self._dirty_since is not None and (
+            now - self.last_write >= quiet_seconds or now - self._dirty_since >= longest_seconds
+        ):
+            self.flush()
 
     @property
     def waiting(self) -> int:
@@ -194,8 +202,9 @@ class Collection:
             waiting.done.set_exception(deadline_exceeded("the write waited for its turn"))
             return
         self._note(waiting.write)
-        self._dirty = True
         self.last_write = time.monotonic()
+        if self._dirty_since is None:
+            self._dirty_since = self.last_write
         self.unindexed += points_of(waiting.write)
         try:
             with engine_errors():

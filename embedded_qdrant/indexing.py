@@ -95,8 +95,7 @@ class IndexBuild:
                 await self._replay(shard)
             shard.flush()
             await asyncio.to_thread(sync_tree, folder)
-            old = await self._swap(folder, shard)
-            shard = None
+            old_folder, old_shard = await self._swap(folder, shard)
         except BaseException:
             collection.stop_journal()
             if shard is not None:
@@ -106,7 +105,10 @@ class IndexBuild:
         finally:
             collection.building = False
             self._journal.close()
-        await asyncio.to_thread(remove_tree, old)
+        # Apart from the swap, so that queries come in between: closing syncs some files.
+        await asyncio.sleep(0)
+        old_shard.close()
+        await asyncio.to_thread(remove_tree, old_folder)
         log.info(
             "index built",
             collection=collection.name,
@@ -180,8 +182,8 @@ class IndexBuild:
                     shard.update(operation)
                     await asyncio.sleep(0)
 
-    async def _swap(self, folder: Path, shard: edge.EdgeShard) -> Path:
-        """Replay the rest and make `shard` the collection's; returns the old folder."""
+    async def _swap(self, folder: Path, shard: edge.EdgeShard) -> tuple[Path, edge.EdgeShard]:
+        """Replay the rest and make `shard` the collection's; returns the old folder and shard."""
         collection = self._collection
         async with collection.writing:
             self._check_open()
@@ -194,8 +196,7 @@ class IndexBuild:
             collection.shard = shard
             collection.unindexed -= self._unindexed_before
             collection.refresh()
-            old_shard.close()
-        return old_folder
+        return old_folder, old_shard
 
     def _check_open(self) -> None:
         if self._collection.closing.is_set():

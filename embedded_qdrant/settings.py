@@ -49,7 +49,9 @@ class EmbeddedQdrantSettings(ServerSettings):
         64, description="Points written in one go; queries are answered between slices."
     )
     flush_seconds: Seconds = Field(
-        5.0, description="Longest time that written points stay in the log alone."
+        30.0,
+        description="Longest time that written points stay in the log alone while writes go on; "
+        "a pause in the writes flushes at once.",
     )
 
     index_threshold_points: int = Field(

@@ -15,6 +15,9 @@ from embedded_qdrant.settings import EmbeddedQdrantSettings
 
 log = structlog.get_logger()
 _TICK_SECONDS = 0.25
+_FLUSH_TICK_SECONDS = 1.0
+# A flush syncs some twenty files, and no query is answered meanwhile: better between writes.
+_QUIET_SECONDS = 1.0
 # After a build that failed: not again at once, since it would most likely fail again.
 _RETRY_SECONDS = 60.0
 
@@ -55,11 +58,12 @@ class Upkeep:
 
     async def _flush(self) -> None:
         while True:
-            await asyncio.sleep(self._settings.flush_seconds)
+            await asyncio.sleep(_FLUSH_TICK_SECONDS)
             for collection in self._catalogue.all():
                 async with collection.writing:
-                    collection.flush()
-                    collection.refresh()
+                    if not collection.closing.is_set():
+                        collection.flush_if_due(_QUIET_SECONDS, self._settings.flush_seconds)
+                        collection.refresh()
 
     async def _index(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,0 +1,188 @@
+"""Writing and reading points, as a Qdrant client sees it."""
+
+from typing import Any
+
+import grpc
+import pytest
+from qdrant_client import AsyncQdrantClient, models
+
+UUID5 = "00000000-0000-0000-0000-000000000005"
+
+
+async def _ids(client: AsyncQdrantClient, name: str) -> list[int | str]:
+    records, _ = await client.scroll(name, limit=100)
+    return [record.id for record in records]  # type: ignore[misc] # ids are numbers or texts
+
+
+async def _payload(client: AsyncQdrantClient, name: str, point: int | str) -> Any:
+    return (await client.retrieve(name, [point]))[0].payload
+
+
+async def test_points_come_back_as_they_were_written(
+    client: AsyncQdrantClient, filled: str
+) -> None:
+    """Ids, nested payloads and (normalised) vectors survive the round trip."""
+    records = await client.retrieve(filled, [UUID5, 2, 99], with_vectors=True)
+    by_id = {record.id: record for record in records}
+    assert set(by_id) == {UUID5, 2}
+    assert by_id[UUID5].payload == {"class": "fox", "nothing": None, "deep": {"count": 1}}
+    assert by_id[UUID5].vector == [0, 0, 1, 0]
+    assert by_id[2].vector == pytest.approx([0.99388, 0.110432, 0, 0], abs=1e-5)
+
+
+async def test_writing_a_point_again_replaces_it(client: AsyncQdrantClient, filled: str) -> None:
+    """An upsert of a known id replaces vector and payload and adds no point."""
+    result = await client.upsert(
+        filled, [models.PointStruct(id=1, vector=[0, 0, 0, 2], payload={"new": True})], wait=True
+    )
+    assert result.status == models.UpdateStatus.COMPLETED
+    assert (await client.count(filled)).count == 6
+    (record,) = await client.retrieve(filled, [1], with_vectors=True)
+    assert (record.payload, record.vector) == ({"new": True}, [0, 0, 0, 1])
+
+
+async def test_a_write_without_wait_is_acknowledged_and_seen(
+    client: AsyncQdrantClient, collection: str
+) -> None:
+    """`wait=False` answers ACKNOWLEDGED; the points are there once a waiting write is."""
+    point = models.PointStruct(id=1, vector=[1, 0, 0, 0])
+    result = await client.upsert(collection, [point], wait=False)
+    assert result.status == models.UpdateStatus.ACKNOWLEDGED
+    await client.upsert(collection, [point], wait=True)
+    assert (await client.count(collection)).count == 1
+
+
+async def test_upload_points_writes_batches(client: AsyncQdrantClient, collection: str) -> None:
+    """The client's own uploader writes every point."""
+    client.upload_points(
+        collection,
+        (models.PointStruct(id=i, vector=[1, i, 0, 0]) for i in range(500)),
+        batch_size=64,
+        wait=True,
+    )
+    assert (await client.count(collection)).count == 500
+
+
+async def test_points_go_by_id_and_by_filter(client: AsyncQdrantClient, filled: str) -> None:
+    """Deleting by ids ignores unknown ones; deleting by filter deletes what matches."""
+    await client.delete(filled, [1, 99], wait=True)
+    assert await _ids(client, filled) == [2, 3, 4, 6, UUID5]
+    dogs = models.Filter(
+        must=[models.FieldCondition(key="class", match=models.MatchValue(value="dog"))]
+    )
+    await client.delete(filled, models.FilterSelector(filter=dogs), wait=True)
+    assert await _ids(client, filled) == [2, 6, UUID5]
+
+
+async def test_payloads_are_set_overwritten_and_cleared(
+    client: AsyncQdrantClient, filled: str
+) -> None:
+    """Set merges, overwrite replaces, delete removes keys, clear removes all."""
+    await client.set_payload(filled, {"width": 11, "note": "x"}, points=[1], wait=True)
+    assert await _payload(client, filled, 1) == {"class": "cat", "width": 11, "note": "x"}
+    await client.set_payload(filled, {"count": 2}, points=[UUID5], key="deep", wait=True)
+    assert (await _payload(client, filled, UUID5))["deep"] == {"count": 2}
+    await client.delete_payload(filled, ["width"], points=[1], wait=True)
+    assert await _payload(client, filled, 1) == {"class": "cat", "note": "x"}
+    await client.overwrite_payload(filled, {"class": "owl"}, points=[1], wait=True)
+    assert await _payload(client, filled, 1) == {"class": "owl"}
+    dogs = models.Filter(
+        must=[models.FieldCondition(key="class", match=models.MatchValue(value="dog"))]
+    )
+    await client.set_payload(filled, {"seen": True}, points=dogs, wait=True)
+    assert (await _payload(client, filled, 3))["seen"] is True
+    await client.clear_payload(filled, [1], wait=True)
+    assert await _payload(client, filled, 1) == {}
+
+
+async def test_a_conditional_upsert_writes_only_what_may_be_written(
+    client: AsyncQdrantClient, filled: str
+) -> None:
+    """With an update filter, points that exist are replaced only where it matches."""
+    cats = models.Filter(
+        must=[models.FieldCondition(key="class", match=models.MatchValue(value="cat"))]
+    )
+    await client.upsert(
+        filled,
+        [models.PointStruct(id=i, vector=[0, 0, 0, 1], payload={"new": True}) for i in (1, 3)],
+        update_filter=cats,
+        wait=True,
+    )
+    assert await _payload(client, filled, 1) == {"new": True}
+    assert (await _payload(client, filled, 3))["class"] == "dog"
+
+
+async def test_scroll_goes_through_every_point_once(client: AsyncQdrantClient, filled: str) -> None:
+    """Pages follow each other by offset in the order of ids: numbers first, then UUIDs."""
+    seen: list[Any] = []
+    offset: Any = None
+    while True:
+        records, offset = await client.scroll(filled, limit=4, offset=offset)
+        seen += [record.id for record in records]
+        if offset is None:
+            break
+    assert seen == [1, 2, 3, 4, 6, UUID5]
+
+
+async def test_scroll_gives_the_fields_asked_for(client: AsyncQdrantClient, filled: str) -> None:
+    """with_payload takes a list, an exclusion or False; with_vectors gives vectors."""
+    cats = models.Filter(
+        must=[models.FieldCondition(key="class", match=models.MatchValue(value="cat"))]
+    )
+    records, _ = await client.scroll(filled, cats, with_payload=["width"], with_vectors=True)
+    assert [record.payload for record in records] == [{"width": 10}, {"width": 20}]
+    assert records[0].vector == [1, 0, 0, 0]
+    records, _ = await client.scroll(
+        filled, cats, with_payload=models.PayloadSelectorExclude(exclude=["width"])
+    )
+    assert [record.payload for record in records] == [{"class": "cat"}] * 2
+    records, _ = await client.scroll(filled, cats, with_payload=False)
+    assert [(record.payload, record.vector) for record in records] == [({}, None)] * 2
+
+
+@pytest.mark.parametrize(
+    ("vector", "words"),
+    [
+        ([1, 0, 0], "Wrong input: Vector dimension error: expected dim: 4, got 3"),
+        ({"nowhere": [1, 0, 0, 0]}, "Wrong input: Not existing vector name error: nowhere"),
+    ],
+)
+async def test_a_vector_that_does_not_fit_is_refused(
+    client: AsyncQdrantClient, filled: str, vector: Any, words: str
+) -> None:
+    """A wrong dimension or name is INVALID_ARGUMENT in the server's words, and writes nothing."""
+    points = [
+        models.PointStruct(id=100, vector=[1, 0, 0, 0]),
+        models.PointStruct(id=101, vector=vector),
+    ]
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await client.upsert(filled, points, wait=True)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert caught.value.details() == words
+    assert await client.retrieve(filled, [100, 101]) == []
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+async def test_numbers_that_are_not_finite_are_refused(
+    client: AsyncQdrantClient, filled: str, address: Any, number: float
+) -> None:
+    """NaN and infinity are INVALID_ARGUMENT in a stored vector, a query and a payload."""
+    if not address.embedded:
+        pytest.skip("the server takes some of them")
+    vector = [1, 0, 0, number]
+    for call in (
+        client.upsert(filled, [models.PointStruct(id=9, vector=vector)]),
+        client.query_points(filled, query=vector),
+        client.set_payload(filled, {"width": number}, points=[1]),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+        assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_an_id_that_is_no_uuid_is_refused(client: AsyncQdrantClient, filled: str) -> None:
+    """A text id must be a UUID: INVALID_ARGUMENT."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await client.retrieve(filled, ["not-a-uuid"])
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "Unable to parse UUID: not-a-uuid" in (caught.value.details() or "")

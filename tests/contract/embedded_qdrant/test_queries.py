@@ -1,0 +1,235 @@
+"""Queries, filters, recommendations, facets and counts, as a Qdrant client sees them."""
+
+from typing import Any
+
+import grpc
+import pytest
+from qdrant_client import AsyncQdrantClient, models
+
+UUID5 = "00000000-0000-0000-0000-000000000005"
+
+
+def _match(key: str, match: Any) -> models.FieldCondition:
+    return models.FieldCondition(key=key, match=match)
+
+
+CAT = _match("class", models.MatchValue(value="cat"))
+DOG = _match("class", models.MatchValue(value="dog"))
+
+
+async def _hits(client: AsyncQdrantClient, name: str, query: Any, **asked: Any) -> list[Any]:
+    return [point.id for point in (await client.query_points(name, query=query, **asked)).points]
+
+
+async def test_hits_come_nearest_first_with_score_and_payload(
+    client: AsyncQdrantClient, filled: str
+) -> None:
+    """Hits are ordered by cosine, with the payload asked for and no vector."""
+    points = (await client.query_points(filled, query=[1, 0, 0, 0], limit=3)).points
+    assert [point.id for point in points[:2]] == [1, 2]
+    assert points[0].score == pytest.approx(1.0)
+    assert points[1].score == pytest.approx(0.99388, abs=1e-5)
+    assert points[0].payload == {"class": "cat", "width": 10}
+    assert points[0].vector is None
+
+
+async def test_paging_gives_every_hit_once(client: AsyncQdrantClient, filled: str) -> None:
+    """Offset continues where the page before ended."""
+    query = [1.0, 0.5, 0.25, 0.125]
+    whole = await _hits(client, filled, query, limit=6)
+    pages = [await _hits(client, filled, query, limit=2, offset=o) for o in (0, 2, 4, 6)]
+    assert [hit for page in pages for hit in page] == whole
+    assert pages[3] == []
+
+
+async def test_a_score_threshold_leaves_out_lower_hits(
+    client: AsyncQdrantClient, filled: str
+) -> None:
+    """No hit has a score below the threshold, and none above is left out."""
+    assert await _hits(client, filled, [1, 0, 0, 0], score_threshold=0.9) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("query_filter", "expected"),
+    [
+        (models.Filter(must=[CAT]), {1, 2}),
+        (models.Filter(must_not=[CAT]), {3, 4, UUID5, 6}),
+        (models.Filter(should=[CAT, DOG]), {1, 2, 3, 4}),
+        (models.Filter(must=[_match("class", models.MatchAny(any=["cat", "fox"]))]), {1, 2, UUID5}),
+        (
+            models.Filter(must=[_match("class", models.MatchExcept(**{"except": ["cat", "fox"]}))]),
+            {3, 4},
+        ),
+        (
+            models.Filter(
+                must=[models.FieldCondition(key="width", range=models.Range(gte=20, lt=30))]
+            ),
+            {2},
+        ),
+        (models.Filter(must=[models.HasIdCondition(has_id=[1, UUID5, 77])]), {1, UUID5}),
+        (
+            models.Filter(
+                must=[models.IsEmptyCondition(is_empty=models.PayloadField(key="width"))]
+            ),
+            {4, UUID5, 6},
+        ),
+        (
+            models.Filter(
+                must=[models.IsNullCondition(is_null=models.PayloadField(key="nothing"))]
+            ),
+            {UUID5},
+        ),
+        (models.Filter(must=[_match("deep.count", models.MatchValue(value=1))]), {UUID5}),
+        (models.Filter(must=[_match("tags", models.MatchValue(value="b"))]), {4}),
+        (
+            models.Filter(
+                must=[models.FieldCondition(key="tags", values_count=models.ValuesCount(gte=2))]
+            ),
+            {4},
+        ),
+        (
+            models.Filter(
+                must=[
+                    models.Filter(should=[CAT, DOG]),
+                    models.Filter(
+                        must_not=[models.FieldCondition(key="width", range=models.Range(gt=15))]
+                    ),
+                ]
+            ),
+            {1, 4},
+        ),
+        (
+            models.Filter(
+                min_should=models.MinShould(
+                    conditions=[CAT, models.HasIdCondition(has_id=[1, 3]), DOG], min_count=2
+                )
+            ),
+            {1, 3},
+        ),
+    ],
+)
+async def test_filters_select(
+    client: AsyncQdrantClient, filled: str, query_filter: models.Filter, expected: set[Any]
+) -> None:
+    """Query, count and scroll agree on what a filter selects."""
+    assert set(await _hits(client, filled, [1, 1, 1, 1], query_filter=query_filter)) == expected
+    assert (await client.count(filled, query_filter)).count == len(expected)
+    records, _ = await client.scroll(filled, query_filter)
+    assert {record.id for record in records} == expected
+
+
+async def test_a_batch_answers_each_query_in_order(client: AsyncQdrantClient, filled: str) -> None:
+    """Each query of a batch has its own filter, limit and answer."""
+    answers = await client.query_batch_points(
+        filled,
+        [
+            models.QueryRequest(query=[0, 1, 0, 0], limit=1),
+            models.QueryRequest(query=[0, 1, 0, 0], limit=5, filter=models.Filter(must=[CAT])),
+            models.QueryRequest(query=[0, 0, 1, 0], limit=1, with_payload=["class"]),
+        ],
+    )
+    assert [[point.id for point in answer.points] for answer in answers] == [[3], [2, 1], [UUID5]]
+    assert answers[2].points[0].payload == {"class": "fox"}
+
+
+async def test_a_query_by_id_finds_the_others(client: AsyncQdrantClient, filled: str) -> None:
+    """A stored point as the query is not among its own hits."""
+    assert (await _hits(client, filled, 1, limit=2))[0] == 2
+    assert 1 not in await _hits(client, filled, 1)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await client.query_points(filled, query=99)
+    assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+    assert caught.value.details() == "Not found: No point with id 99 found"
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        models.RecommendStrategy.AVERAGE_VECTOR,
+        models.RecommendStrategy.BEST_SCORE,
+        models.RecommendStrategy.SUM_SCORES,
+    ],
+)
+async def test_recommendations_follow_what_is_liked(
+    client: AsyncQdrantClient, filled: str, strategy: models.RecommendStrategy
+) -> None:
+    """Liked and disliked points, as ids or vectors, order the hits and are not among them."""
+    query = models.RecommendQuery(
+        recommend=models.RecommendInput(
+            positive=[3, [0, 1, 0.1, 0]], negative=[1], strategy=strategy
+        )
+    )
+    hits = await _hits(client, filled, query)
+    assert hits[0] == 4
+    assert not {1, 3} & set(hits)
+
+
+async def test_a_recommendation_needs_examples(client: AsyncQdrantClient, filled: str) -> None:
+    """average_vector without a liked point is INVALID_ARGUMENT in the server's words."""
+    query = models.RecommendQuery(recommend=models.RecommendInput(negative=[1]))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await client.query_points(filled, query=query)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "At least one positive vector ID required" in (caught.value.details() or "")
+
+
+async def test_best_score_works_with_dislikes_alone(client: AsyncQdrantClient, filled: str) -> None:
+    """best_score with only disliked points ranks the most unlike first."""
+    query = models.RecommendQuery(
+        recommend=models.RecommendInput(negative=[1], strategy=models.RecommendStrategy.BEST_SCORE)
+    )
+    hits = await _hits(client, filled, query)
+    assert hits[-1] == 2
+    assert 1 not in hits
+
+
+async def test_facets_count_values(client: AsyncQdrantClient, filled: str) -> None:
+    """A facet counts an indexed field's values, under a filter too."""
+    facet = await client.facet(filled, "class", exact=True)
+    assert {hit.value: hit.count for hit in facet.hits} == {"cat": 2, "dog": 2, "fox": 1}
+    wide = models.Filter(must=[models.FieldCondition(key="width", range=models.Range(gt=15))])
+    facet = await client.facet(filled, "class", facet_filter=wide, exact=True)
+    assert {hit.value: hit.count for hit in facet.hits} == {"cat": 1, "dog": 1}
+
+
+async def test_a_facet_needs_an_index(client: AsyncQdrantClient, filled: str) -> None:
+    """A facet over a field without an index is INVALID_ARGUMENT and says what to do."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await client.facet(filled, "width")
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "No appropriate index for faceting: `width`" in (caught.value.details() or "")
+
+
+async def test_a_query_without_a_vector_gives_points_by_id(
+    client: AsyncQdrantClient, filled: str
+) -> None:
+    """Where nothing is asked for, points come in the order of ids."""
+    hits = await _hits(client, filled, None, limit=3)
+    assert hits == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"query": [1, 0]}, "Vector dimension error: expected dim: 4, got 2"),
+        ({"query": [1, 0, 0, 0], "using": "no"}, "Not existing vector name error: no"),
+    ],
+)
+async def test_a_query_that_does_not_fit_is_refused(
+    client: AsyncQdrantClient, filled: str, asked: Any, words: str
+) -> None:
+    """A wrong dimension or vector name is INVALID_ARGUMENT in the server's words."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await client.query_points(filled, **asked)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert words in (caught.value.details() or "")
+
+
+async def test_exact_and_ef_are_taken(client: AsyncQdrantClient, filled: str) -> None:
+    """Search parameters are accepted and change no exact answer."""
+    params = models.SearchParams(
+        exact=True,
+        hnsw_ef=64,
+        quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0),
+    )
+    assert (await _hits(client, filled, [0, 1, 0, 0], search_params=params))[:2] == [3, 4]
