@@ -1,0 +1,77 @@
+"""The ONNX runtime and the promises of an artefact."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from encoder_service.runtimes.base import warm
+from encoder_service.runtimes.onnx import OnnxRuntime
+from sketchzoo.images import Modality
+from sketchzoo.model import ModelError
+from tests.artefacts import tiny_model
+
+
+def test_one_image_and_many_give_the_same_vectors(tmp_path: Path) -> None:
+    """Whether images come alone or together changes nothing."""
+    runtime = OnnxRuntime(tiny_model(tmp_path))
+    images = list(np.random.default_rng(0).standard_normal((5, 3, 32, 32), dtype=np.float32))
+    together = runtime.embed(Modality.PHOTO, images)
+    alone = np.concatenate([runtime.embed(Modality.PHOTO, [image]) for image in images])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
+
+
+def test_each_modality_has_its_own_tower(tmp_path: Path) -> None:
+    """Sketch and photo of the same pixels differ, unless the model shares its tower."""
+    image = [np.random.default_rng(0).standard_normal((3, 32, 32), dtype=np.float32)]
+    own = OnnxRuntime(tiny_model(tmp_path / "own"))
+    assert not np.allclose(own.embed(Modality.PHOTO, image), own.embed(Modality.SKETCH, image))
+    shared = OnnxRuntime(tiny_model(tmp_path / "shared", shared=True))
+    assert np.allclose(shared.embed(Modality.PHOTO, image), shared.embed(Modality.SKETCH, image))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The message names the file that is not there."""
+    artefact = tiny_model(tmp_path)
+    artefact.onnx(Modality.SKETCH).unlink()
+    with pytest.raises(ModelError, match=r"sketch\.onnx is missing"):
+        OnnxRuntime(artefact)
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    """The message names the file that cannot be loaded."""
+    artefact = tiny_model(tmp_path)
+    artefact.onnx(Modality.PHOTO).write_bytes(b"not a model")
+    with pytest.raises(ModelError, match=r"photo\.onnx is no model"):
+        OnnxRuntime(artefact)
+
+
+def test_other_inputs_are_refused(tmp_path: Path) -> None:
+    """A graph that names its input otherwise was not exported for this service."""
+    artefact = tiny_model(tmp_path, shared=True)
+    graph = onnx.load(artefact.onnx(Modality.PHOTO))
+    graph.graph.input[0].name = graph.graph.node[0].input[0] = "pixels"
+    onnx.save(graph, artefact.onnx(Modality.PHOTO))
+    with pytest.raises(ModelError, match="must map images to embedding"):
+        OnnxRuntime(artefact)
+
+
+def test_a_wrong_dimension_is_found_before_serving(tmp_path: Path) -> None:
+    """config.json and the network must agree."""
+    artefact = tiny_model(tmp_path, dimension=8)
+    with pytest.raises(ModelError, match="states dimension 9"):
+        warm(OnnxRuntime(artefact), replace(artefact, dimension=9))
+
+
+def test_a_norm_other_than_one_is_found_before_serving(tmp_path: Path) -> None:
+    """The contract promises unit vectors."""
+    artefact = tiny_model(tmp_path, shared=True)
+    graph = onnx.load(artefact.onnx(Modality.PHOTO))
+    graph.graph.node[-1].op_type = "Identity"
+    del graph.graph.node[-1].attribute[:]
+    onnx.save(graph, artefact.onnx(Modality.PHOTO))
+    with pytest.raises(ModelError, match="must have norm 1"):
+        warm(OnnxRuntime(artefact), artefact)

@@ -1,0 +1,83 @@
+"""The torch runtime, on the CPU device."""
+
+
+import numpy as np
+import pytest
+import torch
+
+from encoder_service.runtimes.base import warm
+from encoder_service.runtimes.torch import TorchRuntime, batch_sizes
+from sketchzoo import network
+from sketchzoo.images import Modality
+from sketchzoo.model import ModelArtefact, ModelError
+from tests.artefacts import torch_model
+
+
+@pytest.fixture(scope="module")
+def artefact(tmp_path_factory: pytest.TempPathFactory) -> ModelArtefact:
+    return torch_model(tmp_path_factory.mktemp("torch"))
+
+
+@pytest.fixture(scope="module")
+def images() -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+    return list(np.random.default_rng(0).standard_normal((7, 3, 32, 32), dtype=np.float32))
+
+
+def test_a_batch_is_what_the_network_gives_image_by_image(
+    artefact: ModelArtefact, images: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
+) -> None:
+    """Padding to a fixed batch size and channels_last change no embedding."""
+    runtime = TorchRuntime(artefact, device="cpu", max_batch=8)
+    warm(runtime, artefact)
+    net = network.load(artefact, Modality.PHOTO)
+    with torch.inference_mode():
+        expected = net(torch.from_numpy(np.stack(images))).numpy()
+    np.testing.assert_allclose(runtime.embed(Modality.PHOTO, images), expected, atol=1e-4)
+    np.testing.assert_allclose(runtime.embed(Modality.PHOTO, images[:1]), expected[:1], atol=1e-4)
+
+
+def test_half_precision_stays_close_and_of_norm_one(
+    artefact: ModelArtefact, images: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
+) -> None:
+    """bfloat16 runs on CPUs too: the embeddings point nearly the same way."""
+    full = TorchRuntime(artefact, device="cpu").embed(Modality.SKETCH, images)
+    half = TorchRuntime(artefact, device="cpu", precision="bfloat16").embed(Modality.SKETCH, images)
+    assert half.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(half, axis=1), 1, atol=1e-6)
+    assert (full * half).sum(axis=1).min() > 0.99
+
+
+def test_batches_are_padded_to_powers_of_two() -> None:
+    """Few fixed sizes, the limit among them."""
+    assert batch_sizes(1) == (1,)
+    assert batch_sizes(8) == (1, 2, 4, 8)
+    assert batch_sizes(12) == (1, 2, 4, 8, 12)
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_a_batch_outside_the_limit_is_refused(
+    artefact: ModelArtefact,
+    images: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]],
+    count: int,
+) -> None:
+    """The batcher never does this; a caller that does is told the limit."""
+    runtime = TorchRuntime(artefact, device="cpu", max_batch=4)
+    with pytest.raises(ValueError, match="images must hold 1 to 4"):
+        runtime.embed(Modality.PHOTO, images[:count])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_cuda_where_there_is_none_is_refused(artefact: ModelArtefact) -> None:
+    """Asked for CUDA, the encoder does not fall back in silence."""
+    with pytest.raises(ModelError, match="no CUDA here"):
+        TorchRuntime(artefact, device="cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_cuda_agrees_with_the_cpu(
+    artefact: ModelArtefact, images: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
+) -> None:
+    """Graphs, pinned memory and half precision change no neighbour."""
+    cpu = TorchRuntime(artefact, device="cpu").embed(Modality.PHOTO, images)
+    cuda = TorchRuntime(artefact, device="cuda").embed(Modality.PHOTO, images)
+    assert (cpu * cuda).sum(axis=1).min() > 0.999
