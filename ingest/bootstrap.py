@@ -142,6 +142,7 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
 def _limits(settings: IngestSettings) -> PipelineLimits:
     return PipelineLimits(
         images=ImageLimits(settings.max_bytes, settings.max_side),
+        chunk_photos=settings.chunk_photos,
         batch_size=settings.batch_size,
         batch_bytes=settings.batch_bytes,
         calls_in_flight=settings.calls_in_flight,

@@ -20,7 +20,7 @@ class Collection(Protocol):
     async def known(self, ids: Sequence[str]) -> Mapping[str, Photo]:
         """Return those of the photos that are there, by id."""
 
-    async def upsert(self, photos: Sequence[tuple[Photo, Vector[float]]]) -> None:
+    async def upsert(self, photos: Sequence[tuple[Photo, Vector]]) -> None:
         """Write photos with their embeddings."""
 
     async def set_payload(self, photo: Photo) -> None:
@@ -39,7 +39,7 @@ class QdrantCollection:
         """Return those of the photos that are there, by id."""
         return await self._patience.persist(PART, partial(self._writer.known, self._name, ids))
 
-    async def upsert(self, photos: Sequence[tuple[Photo, Vector[float]]]) -> None:
+    async def upsert(self, photos: Sequence[tuple[Photo, Vector]]) -> None:
         """Write photos with their embeddings; they are on disk when this returns."""
         await self._patience.persist(PART, partial(self._writer.upsert, self._name, photos))
 
@@ -67,7 +67,7 @@ class ReadOnlyCollection:
             self._missing = True
             return {}
 
-    async def upsert(self, photos: Sequence[tuple[Photo, Vector[float]]]) -> None:
+    async def upsert(self, photos: Sequence[tuple[Photo, Vector]]) -> None:
         """Write nothing."""
 
     async def set_payload(self, photo: Photo) -> None:

@@ -26,7 +26,8 @@ _FINAL = (
     grpc.StatusCode.INTERNAL,
 )
 
-Vector = array  # of float32 values: `array("f")`
+Vector = Sequence[float]
+"""An embedding: an `array` of float32 values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,7 @@ class Encoder:
             raise _explained(error) from error
         return Model(answer.name, answer.fingerprint, answer.dimension)
 
-    async def embed(
-        self, model: Model, contents: Sequence[bytes]
-    ) -> list["Vector[float] | RefusedError"]:
+    async def embed(self, model: Model, contents: Sequence[bytes]) -> list[Vector | RefusedError]:
         """Return each photo's embedding, or why it has none, in order.
 
         Raises:
@@ -103,14 +102,14 @@ class Encoder:
         return [_embedding(result, model) for result in answer.results]
 
 
-def _embedding(result: encoder_pb2.EmbedResult, model: Model) -> "Vector[float] | RefusedError":
+def _embedding(result: encoder_pb2.EmbedResult, model: Model) -> Vector | RefusedError:
     if result.WhichOneof("outcome") != "embedding":
         if result.status.code != code_pb2.INVALID_ARGUMENT:
             raise from_status(result.status)
         # The header was read here; what is left to the encoder to find is damaged pixels.
         _, _, problem = result.status.message.partition(".content ")
         return RefusedError(Reason.TRUNCATED, problem or result.status.message)
-    vector: Vector[float] = array("f")
+    vector = array("f")
     vector.frombytes(result.embedding.vector)
     if sys.byteorder == "big":
         vector.byteswap()

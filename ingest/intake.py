@@ -75,7 +75,7 @@ class Intake:
         for source in sources:
             chunker = Chunker(
                 source,
-                photos=self._limits.batch_size,
+                photos=self._limits.chunk_photos,
                 max_bytes=self._limits.buffer_bytes // 2,
                 limits=self._limits.images,
             )

@@ -12,6 +12,7 @@ class PipelineLimits:
     """`IngestSettings` says what each of them means."""
 
     images: ImageLimits = field(default_factory=ImageLimits)
+    chunk_photos: int = 64
     batch_size: int = 16
     batch_bytes: int = 8 * _MIB
     calls_in_flight: int = 3
@@ -22,6 +23,7 @@ class PipelineLimits:
 
     def __post_init__(self) -> None:
         for name in (
+            "chunk_photos",
             "batch_size",
             "batch_bytes",
             "calls_in_flight",

@@ -31,7 +31,7 @@ from sketchzoo.photos import Photo, photo_id
 # While Qdrant writes one batch to disk, the next is on its way.
 _WRITERS = 2
 
-Embedded = tuple[Photo, Vector[float] | None]
+Embedded = tuple[Photo, Vector | None]
 """A photo to write; without an embedding, the one it has stays."""
 
 
@@ -127,7 +127,7 @@ class Pipeline:
                 self._tally.count(Outcome.WRITTEN, len(fresh))
                 self._budget.release(sum(len(photo.content) for photo in fresh))
                 continue
-            for batch in _batches(fresh, self._limits.batch_bytes):
+            for batch in _batches(fresh, self._limits):
                 await self._fresh.put(batch)
         await self._fresh.put(None)
 
@@ -207,12 +207,13 @@ def _kept(photo: ReadPhoto) -> Photo:
     )
 
 
-def _batches(photos: Sequence[ReadPhoto], max_bytes: int) -> Iterator[list[ReadPhoto]]:
+def _batches(photos: Sequence[ReadPhoto], limits: PipelineLimits) -> Iterator[list[ReadPhoto]]:
     """Cut photos into calls that a message can carry; a larger photo goes alone."""
     batch: list[ReadPhoto] = []
     size = 0
     for photo in photos:
-        if batch and size + len(photo.content) > max_bytes:
+        full = len(batch) == limits.batch_size or size + len(photo.content) > limits.batch_bytes
+        if batch and full:
             yield batch
             batch, size = [], 0
         batch.append(photo)

@@ -77,6 +77,9 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
     buffer_bytes: Count = Field(
         128 * _MIB, description="Most bytes of photos held in memory between reading and embedding."
     )
+    chunk_photos: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        64, description="Most photos read together and looked up in Qdrant by one call."
+    )
     read_threads: Annotated[int, Field(ge=1, le=64)] = Field(
         2, description="Threads that read and hash files."
     )
