@@ -1,0 +1,74 @@
+"""The Python SDK: `Client("host:port").search("cat.png", classes=["cat"])`.
+
+`AsyncClient` is its asyncio twin. Results are frozen values, errors a small hierarchy
+under `SearchError`, every call has a deadline. Importing this package loads neither
+gRPC nor Pillow; using it does.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from sketchzoo.client.errors import (
+    DeadlineExceeded,
+    Denied,
+    InvalidRequest,
+    NotFound,
+    NotReady,
+    Overloaded,
+    SearchError,
+    Unavailable,
+)
+from sketchzoo.client.query import Query, Range
+from sketchzoo.client.results import (
+    Embedding,
+    Hit,
+    LiveAnswer,
+    PhotoFile,
+    SearchResult,
+    Timings,
+)
+
+if TYPE_CHECKING:
+    from sketchzoo.client.aio import AsyncClient
+    from sketchzoo.client.sync import Client
+    from sketchzoo.rpc.tls import ClientTls
+    from sketchzoo.strokes import Stroke, Strokes
+
+_LAZY = {
+    "AsyncClient": "sketchzoo.client.aio",
+    "Client": "sketchzoo.client.sync",
+    "ClientTls": "sketchzoo.rpc.tls",
+    "Stroke": "sketchzoo.strokes",
+    "Strokes": "sketchzoo.strokes",
+}
+
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "ClientTls",
+    "DeadlineExceeded",
+    "Denied",
+    "Embedding",
+    "Hit",
+    "InvalidRequest",
+    "LiveAnswer",
+    "NotFound",
+    "NotReady",
+    "Overloaded",
+    "PhotoFile",
+    "Query",
+    "Range",
+    "SearchError",
+    "SearchResult",
+    "Stroke",
+    "Strokes",
+    "Timings",
+    "Unavailable",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs gRPC or Pillow when it is asked for."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

@@ -1,0 +1,204 @@
+"""The asyncio client: the blocking one's twin, method by method."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import grpc.aio
+from pydantic import SecretStr
+
+from sketchzoo.client import calls
+from sketchzoo.client.calls import Answer, Call, Retries
+from sketchzoo.client.options import Options, as_query, following
+from sketchzoo.client.query import Picture, Query
+from sketchzoo.client.results import LiveAnswer, PhotoFile, SearchResult
+from sketchzoo.rpc.channel import ChannelSettings, open_channel, outgoing_metadata
+from sketchzoo.rpc.tls import ClientTls
+from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
+from sketchzoo.strokes import Strokes
+
+R = TypeVar("R")
+
+
+class AsyncClient:
+    """Searches through the service at `target`, `host:port`; belongs to one event loop.
+
+    `timeout` is every call's deadline in seconds unless it has its own; `retries` says
+    how often a call that was refused for overload is repeated within it. It connects
+    when first called; close it, or use it in an `async with` statement.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        token: str | None = None,
+        tls: ClientTls | None = None,
+        timeout: float = 10.0,
+        retries: int = 2,
+        max_message_bytes: int = 16 * 1024 * 1024,
+    ) -> None:
+        if timeout <= 0:
+            raise ValueError(f"timeout must be above 0 seconds, not {timeout}")
+        self._timeout = timeout
+        self._retries = Retries(retries)
+        self._token = SecretStr(token) if token else None
+        self._settings = ChannelSettings(
+            target, tls=tls, token=self._token, max_message_bytes=max_message_bytes
+        )
+        # gRPC's asyncio channels take the event loop that runs when they are made.
+        self._channel: grpc.aio.Channel | None = None
+        self._methods: Any = None
+
+    async def search(
+        self,
+        sketch: Picture | Strokes | Query | None = None,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - a deadline that travels with the call
+        **options: Unpack[Options],
+    ) -> SearchResult:
+        """Return the photos nearest to a sketch, or to what the options name; see `Query`.
+
+        Raises:
+            SearchError: why there is no answer.
+            OSError: a picture's file is missing.
+
+        """
+        return await self._call(calls.search(as_query(sketch, options)), timeout)
+
+    async def pages(
+        self,
+        sketch: Picture | Strokes | Query | None = None,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+        **options: Unpack[Options],
+    ) -> AsyncIterator[SearchResult]:
+        """Yield page after page of a search, each of `limit` hits; one call each.
+
+        Raises:
+            SearchError: why there is no answer.
+
+        """
+        query: Query | None = as_query(sketch, options)
+        while query is not None:
+            page = await self._call(calls.search(query), timeout)
+            yield page
+            query = following(query, page)
+
+    async def batch(
+        self,
+        queries: Iterable[Query | Picture | Strokes],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+    ) -> list[Answer]:
+        """Answer up to 64 searches at once, each with its result or its SearchError.
+
+        Raises:
+            SearchError: why none has an answer.
+
+        """
+        call = calls.batch([as_query(query, {}) for query in queries])
+        return await self._call(call, timeout)
+
+    async def live(
+        self,
+        drawings: AsyncIterable[Query | Picture | Strokes],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+    ) -> AsyncIterator[LiveAnswer]:
+        """Yield answers while drawings come; one overtaken by a newer gets none.
+
+        `timeout` ends the whole stream; without it the stream lasts.
+
+        Raises:
+            SearchError: why the stream ended.
+
+        """
+
+        async def requests() -> AsyncIterator[search_pb2.LiveSearchRequest]:
+            number = 0
+            async for query in drawings:
+                yield calls.drawing(number, as_query(query, {}))
+                number += 1
+
+        stream = self._stub().LiveSearch(requests(), timeout=timeout, metadata=self._metadata())
+        try:
+            async for response in stream:
+                yield calls.live_answer(response)
+        except grpc.aio.AioRpcError as error:
+            raise calls.from_rpc_error(error) from error
+        finally:
+            stream.cancel()
+
+    async def classes(
+        self,
+        *,
+        classes: Sequence[str] = (),
+        excluded_classes: Sequence[str] = (),
+        where: Mapping[str, Any] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+    ) -> dict[str, int]:
+        """Return the gallery's classes with their number of photos that meet the filter."""
+        return await self._call(calls.classes(classes, excluded_classes, where), timeout)
+
+    async def photo(
+        self,
+        photo_id: str,
+        *,
+        max_side: int | None = None,
+        original: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+    ) -> PhotoFile:
+        """Return a photo's thumbnail of at most `max_side` pixels (256), or its original file.
+
+        Raises:
+            NotFound: the gallery has no such photo, or its file has gone.
+            NotReady: the photo lies outside of the service's gallery roots.
+
+        """
+        return await self._call(calls.photo(photo_id, max_side, original=original), timeout)
+
+    async def close(self) -> None:
+        """Close the connection; calls under way fail."""
+        if self._channel is not None:
+            await self._channel.close(None)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _call(self, call: Call[R], timeout: float | None) -> R:  # noqa: ASYNC109 - as above
+        until = time.monotonic() + (self._timeout if timeout is None else timeout)
+        method = getattr(self._stub(), call.method)
+        attempt = 0
+        while True:
+            remaining = max(0.0, until - time.monotonic())
+            try:
+                return call.read(
+                    await method(call.request, timeout=remaining, metadata=self._metadata())
+                )
+            except grpc.aio.AioRpcError as error:
+                failure = calls.from_rpc_error(error)
+                pause = self._retries.pause(failure, attempt, until - time.monotonic())
+                if pause is None:
+                    raise failure from error
+            await asyncio.sleep(pause)
+            attempt += 1
+
+    def _stub(self) -> Any:
+        if self._channel is None:
+            self._channel = open_channel(self._settings)
+            self._methods = search_pb2_grpc.SearchServiceStub(self._channel)
+        return self._methods
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return outgoing_metadata(self._token)

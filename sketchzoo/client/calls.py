@@ -1,0 +1,234 @@
+"""Calls: what both clients share, free of any transport.
+
+A `Call` is a method's name, its request and how its response is read. Retries are
+decided here and slept by the clients: gRPC itself repeats what failed with UNAVAILABLE
+before it reached a server; a refusal that says when to come back is obeyed here. Every
+method only reads, so repeating one is safe; streams are never repeated.
+"""
+
+import random
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import grpc
+from google.protobuf.json_format import MessageToDict
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from sketchzoo.client import errors
+from sketchzoo.client.query import Query, filter_message
+from sketchzoo.client.results import (
+    Embedding,
+    Hit,
+    LiveAnswer,
+    PhotoFile,
+    SearchResult,
+    Timings,
+)
+from sketchzoo.search.v1 import search_pb2
+
+R = TypeVar("R")
+
+REQUEST_ID = "x-request-id"
+_JITTER = 0.25
+
+Answer = SearchResult | errors.SearchError
+
+# Each code's error, and what its details tell besides.
+_KINDS: dict[grpc.StatusCode, tuple[type[errors.SearchError], str | None]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: (errors.InvalidRequest, "field"),
+    grpc.StatusCode.NOT_FOUND: (errors.NotFound, None),
+    grpc.StatusCode.FAILED_PRECONDITION: (errors.NotReady, "reason"),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (errors.Overloaded, "retry_after"),
+    grpc.StatusCode.UNAUTHENTICATED: (errors.Denied, None),
+    grpc.StatusCode.PERMISSION_DENIED: (errors.Denied, None),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (errors.DeadlineExceeded, None),
+    grpc.StatusCode.UNAVAILABLE: (errors.Unavailable, None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[R]):
+    """A call to make: the stub's method, its request, and how the response is read."""
+
+    method: str
+    request: Any
+    read: Callable[[Any], R]
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a refused call is repeated."""
+
+    most: int = 2
+
+    def __post_init__(self) -> None:
+        if self.most < 0:
+            raise ValueError(f"retries must be at least 0, not {self.most}")
+
+    def pause(self, error: errors.SearchError, attempt: int, remaining: float) -> float | None:
+        """Return the seconds to wait before the next attempt, None to give up.
+
+        `attempt` counts from 0, `remaining` are the seconds until the deadline.
+        """
+        if attempt >= self.most or not isinstance(error, errors.Overloaded):
+            return None
+        if error.retry_after is None:
+            return None
+        # Later each time and never all at once, or the same crowd comes back together.
+        pause = error.retry_after * 2**attempt * random.uniform(1, 1 + _JITTER)  # noqa: S311 - no secret
+        return pause if pause < remaining else None
+
+
+def search(query: Query) -> Call[SearchResult]:
+    """Return the call of one search."""
+    return Call("Search", query.message(), _result)
+
+
+def batch(queries: Sequence[Query]) -> Call[list[Answer]]:
+    """Return the call of several searches; each has its result or its error."""
+    request = search_pb2.BatchSearchRequest(requests=[query.message() for query in queries])
+    return Call("BatchSearch", request, _results)
+
+
+def classes(
+    classes: Sequence[str], excluded: Sequence[str], where: Mapping[str, Any] | None
+) -> Call[dict[str, int]]:
+    """Return the call that counts classes."""
+    request = search_pb2.ListClassesRequest(filter=filter_message(classes, excluded, where))
+    return Call("ListClasses", request, _counts)
+
+
+def photo(photo_id: str, max_side: int | None, *, original: bool) -> Call[PhotoFile]:
+    """Return the call that gets a photo."""
+    size = search_pb2.PHOTO_SIZE_ORIGINAL if original else search_pb2.PHOTO_SIZE_THUMBNAIL
+    request = search_pb2.GetPhotoRequest(photo_id=photo_id, size=size, max_side=max_side or 0)
+    return Call("GetPhoto", request, _photo)
+
+
+def drawing(sequence: int, query: Query) -> search_pb2.LiveSearchRequest:
+    """Return one request of a live search."""
+    return search_pb2.LiveSearchRequest(sequence=sequence, request=query.message())
+
+
+def live_answer(response: search_pb2.LiveSearchResponse) -> LiveAnswer:
+    """Read one response of a live search."""
+    if response.WhichOneof("outcome") == "status":
+        return LiveAnswer(response.sequence, error=from_status(response.status))
+    return LiveAnswer(response.sequence, result=_result(response.response))
+
+
+def from_rpc_error(error: Any) -> errors.SearchError:
+    """Turn a failed call, sync or asyncio, into the error that the user sees."""
+    status = _rich_status(error)
+    details = status.details if status is not None else ()
+    message = error.details() or error.code().name
+    trailing = dict(error.trailing_metadata() or ())
+    request_id = trailing.get(REQUEST_ID, "")
+    return _error(error.code(), message, details, str(request_id))
+
+
+def from_status(status: status_pb2.Status) -> errors.SearchError:
+    """Turn a status that came inside of a response into an error."""
+    code = _code(status.code)
+    return _error(code, status.message or code.name, status.details)
+
+
+def _rich_status(error: Any) -> status_pb2.Status | None:
+    try:
+        found: status_pb2.Status | None = rpc_status.from_call(error)
+    except ValueError:
+        # The status inside of the trailer tells otherwise than the call: trust the call.
+        return None
+    return found
+
+
+def _error(
+    code: grpc.StatusCode, message: str, details: Iterable[Any], request_id: str = ""
+) -> errors.SearchError:
+    kind, detail = _KINDS.get(code, (errors.SearchError, None))
+    known: dict[str, Any] = {"code": code.name, "request_id": request_id}
+    found = _details(details)
+    if detail in found:
+        known[detail] = found[detail]
+    return kind(message, **known)
+
+
+def _details(details: Iterable[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for packed in details:
+        bad = error_details_pb2.BadRequest()
+        retry = error_details_pb2.RetryInfo()
+        info = error_details_pb2.ErrorInfo()
+        if packed.Unpack(bad) and bad.field_violations:
+            found["field"] = bad.field_violations[0].field
+        elif packed.Unpack(retry):
+            found["retry_after"] = _seconds(retry.retry_delay)
+        elif packed.Unpack(info):
+            found["reason"] = info.reason
+    return found
+
+
+def _code(number: int) -> grpc.StatusCode:
+    return next(
+        (code for code in grpc.StatusCode if code.value[0] == number), grpc.StatusCode.UNKNOWN
+    )
+
+
+def _result(response: search_pb2.SearchResponse) -> SearchResult:
+    timings = response.timings
+    embedding = None
+    if response.HasField("query_embedding"):
+        packed = response.query_embedding
+        vector = struct.unpack(f"<{packed.dimension}f", packed.vector)
+        embedding = Embedding(vector, packed.model_fingerprint)
+    return SearchResult(
+        hits=tuple(_hit(hit) for hit in response.hits),
+        model_fingerprint=response.model_fingerprint,
+        next_page_token=response.next_page_token,
+        timings=Timings(
+            decode=_seconds(timings.decode),
+            queue=_seconds(timings.queue),
+            encode=_seconds(timings.encode),
+            query=_seconds(timings.query),
+            total=_seconds(timings.total),
+            cached=timings.cached,
+        ),
+        confident_score=response.confident_score,
+        query_embedding=embedding,
+    )
+
+
+def _results(response: search_pb2.BatchSearchResponse) -> list[Answer]:
+    return [
+        from_status(result.status)
+        if result.WhichOneof("outcome") == "status"
+        else _result(result.response)
+        for result in response.results
+    ]
+
+
+def _counts(response: search_pb2.ListClassesResponse) -> dict[str, int]:
+    return {each.class_name: each.count for each in response.classes}
+
+
+def _photo(response: search_pb2.GetPhotoResponse) -> PhotoFile:
+    return PhotoFile(response.content, response.content_type, _hit(response.photo))
+
+
+def _hit(hit: search_pb2.Hit) -> Hit:
+    return Hit(
+        photo_id=hit.photo_id,
+        class_name=hit.class_name,
+        score=hit.score,
+        uri=hit.uri,
+        width=hit.width,
+        height=hit.height,
+        payload=MessageToDict(hit.payload) if hit.HasField("payload") else {},
+    )
+
+
+def _seconds(duration: Any) -> float:
+    return float(duration.seconds + duration.nanos / 1e9)

@@ -1,0 +1,106 @@
+"""Results: what the service answered, as frozen values."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sketchzoo.client.errors import SearchError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A photo found.
+
+    `score` is (1 + cosine) / 2: 1 is the same direction, 0.5 unrelated. `width` and
+    `height` are in pixels. `payload` is empty unless it was asked for.
+    """
+
+    photo_id: str
+    class_name: str
+    score: float
+    uri: str
+    width: int
+    height: int
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Where the time of a search went on the servers, in seconds.
+
+    With `cached` the embedding was known already: decode, queue and encode are 0.
+    """
+
+    decode: float = 0.0
+    queue: float = 0.0
+    encode: float = 0.0
+    query: float = 0.0
+    total: float = 0.0
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """A point in a model's space, and the fingerprint of the model."""
+
+    vector: tuple[float, ...] = field(repr=False)
+    model_fingerprint: str
+
+    def __post_init__(self) -> None:
+        if not self.vector:
+            raise ValueError("vector must not be empty")
+        if not self.model_fingerprint:
+            raise ValueError("model_fingerprint must name the model that made the vector")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The answer to a search: hits, best first.
+
+    `next_page_token` is empty on the last page. A hit scoring under `confident_score`
+    likely shows something else than the query; it is 0 where the model states none.
+    """
+
+    hits: tuple[Hit, ...]
+    model_fingerprint: str
+    next_page_token: str
+    timings: Timings
+    confident_score: float
+    query_embedding: Embedding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAnswer:
+    """The answer to the drawing number `sequence` (from 0) of a live search: one of the two."""
+
+    sequence: int
+    result: SearchResult | None = None
+    error: SearchError | None = None
+
+    def __post_init__(self) -> None:
+        if (self.result is None) == (self.error is None):
+            raise ValueError("an answer has either a result or an error")
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFile:
+    """A photo's file or thumbnail; `photo` says what is known of it, its score is 0."""
+
+    content: bytes = field(repr=False)
+    content_type: str
+    photo: Hit
+
+    def save(self, path: Path | str) -> None:
+        """Write the file."""
+        Path(path).write_bytes(self.content)
+
+    def open(self) -> "Image.Image":
+        """Return it as a Pillow image."""
+        from PIL import Image  # noqa: PLC0415 - only who looks at pixels needs Pillow
+
+        return Image.open(io.BytesIO(self.content))
