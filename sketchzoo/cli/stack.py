@@ -139,4 +139,3 @@ class Stack:
     def _last_line(self, part: Part) -> str:
         lines = self.log(part).read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
-

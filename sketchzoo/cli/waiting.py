@@ -28,4 +28,3 @@ def until_stopped(stack: Stack) -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-

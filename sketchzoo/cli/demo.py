@@ -1,0 +1,48 @@
+"""`sketchzoo demo`: the whole system on this machine, with a gallery and example sketches."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sketchzoo.cli.options import with_settings
+from sketchzoo.cli.settings import UpSettings
+
+app = typer.Typer()
+
+
+@app.command()
+@with_settings(UpSettings)
+def demo(
+    settings: UpSettings,
+    photos: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of photos with a folder for each class; without it a gallery is drawn.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    once: Annotated[  # noqa: FBT002 - typer's form
+        bool, typer.Option("--once", help="Stop after the contact sheet.")
+    ] = False,
+    sketches: Annotated[int, typer.Option(min=1, max=100, help="How many example sketches.")] = 8,
+) -> None:
+    """Start every part, ingest a gallery, search with example sketches, show what they find.
+
+    Writes a contact sheet (sketch left, twelve photos right) and leaves the services and
+    the live page up until Ctrl-C, or stops after the sheet with --once.
+
+    Exit status: 0 done, 1 a part failed; the message names it and its log.
+    """
+    from rich.console import Console  # noqa: PLC0415 - loaded when the command runs
+
+    from sketchzoo.cli.stack import StackError  # noqa: PLC0415
+    from sketchzoo.cli.walkthrough import Walkthrough  # noqa: PLC0415
+
+    console = Console()
+    try:
+        Walkthrough(settings, console, photos, sketches).run(once=once)
+    except StackError as error:
+        console.print(f"[red]{error}[/red]", highlight=False)
+        raise typer.Exit(1) from error
