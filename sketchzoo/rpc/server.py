@@ -93,17 +93,23 @@ class RpcServer:
     async def __aenter__(self) -> Self:
         settings = self._settings
         address = f"{settings.host}:{settings.port}"
-        if settings.tls_certificate is None:
-            self.port = self._server.add_insecure_port(address)
-        else:
-            if settings.tls_key is None:
-                raise ValueError("tls_certificate needs tls_key, its private key")
-            tls = ServerTls(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
-            self.port = self._server.add_secure_port(address, tls.credentials())
+        try:
+            self.port = self._listen(address)
+        except RuntimeError as error:  # gRPC's word for it
+            raise OSError(f"cannot listen on {address}: is the port taken?") from error
         await self.set_serving(False)
         await self._server.start()
         log.info("listening", host=settings.host, port=self.port, services=self._names)
         return self
+
+    def _listen(self, address: str) -> int:
+        settings = self._settings
+        if settings.tls_certificate is None:
+            return self._server.add_insecure_port(address)
+        if settings.tls_key is None:
+            raise ValueError("tls_certificate needs tls_key, its private key")
+        tls = ServerTls(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+        return self._server.add_secure_port(address, tls.credentials())
 
     async def __aexit__(
         self,

@@ -51,9 +51,13 @@ class MetricsPage:
 
     def __enter__(self) -> Self:
         if self.port is not None:
-            self._server, self._thread = start_http_server(
-                self.port, addr=self._host, registry=self._registry
-            )
+            try:
+                self._server, self._thread = start_http_server(
+                    self.port, addr=self._host, registry=self._registry
+                )
+            except OSError as error:
+                address = f"{self._host}:{self.port}"
+                raise OSError(f"cannot serve metrics on {address}: {error.strerror}") from error
             self.port = int(self._server.server_port)
         return self
 
