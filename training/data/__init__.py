@@ -3,6 +3,16 @@
 from training.data._folders import list_images
 from training.data._image_file import ImageFile, class_name_of
 from training.data._splits import SPLITS, split_by_photo
+from training.data._training_set import TrainingSet, load_training_set
 from training.errors import DataError
 
-__all__ = ["SPLITS", "DataError", "ImageFile", "class_name_of", "list_images", "split_by_photo"]
+__all__ = [
+    "SPLITS",
+    "DataError",
+    "ImageFile",
+    "TrainingSet",
+    "class_name_of",
+    "list_images",
+    "load_training_set",
+    "split_by_photo",
+]

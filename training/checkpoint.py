@@ -1,0 +1,92 @@
+"""Checkpoints: all that a run needs to go on, written so that none is ever half there."""
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from training.errors import ConfigError
+
+FORMAT = 1
+
+
+class Parts(NamedTuple):
+    """What changes while a run goes on."""
+
+    network: nn.Module
+    loss: nn.Module
+    optimiser: Optimizer
+    schedule: LRScheduler
+
+
+class Progress(NamedTuple):
+    """How far a run has come; `stale` counts validations since the best."""
+
+    step: int = 0
+    best: float = -1.0
+    best_step: int = 0
+    stale: int = 0
+
+
+def save_checkpoint(
+    path: Path, parts: Parts, progress: Progress, identity: str, accelerator: Accelerator
+) -> None:
+    """Write a checkpoint; a reader sees the old one or the new one, whole.
+
+    `identity` names configuration and data: only the same run may go on from it. The
+    sampler's state is the step.
+    """
+    scaler = accelerator.scaler
+    state = {
+        "format": FORMAT,
+        "identity": identity,
+        "progress": tuple(progress),
+        "network": accelerator.unwrap_model(parts.network).state_dict(),
+        "loss": accelerator.unwrap_model(parts.loss).state_dict(),
+        "optimiser": parts.optimiser.state_dict(),
+        "schedule": parts.schedule.state_dict(),
+        "scaler": scaler.state_dict() if scaler is not None else None,
+        "torch_rng": torch.get_rng_state(),
+        "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+    write_atomically(path, state)
+
+
+def load_checkpoint(path: Path, parts: Parts, identity: str, accelerator: Accelerator) -> Progress:
+    """Put every part back as it was; returns how far the run had come.
+
+    Raises:
+        ConfigError: the checkpoint is of another configuration or other data.
+
+    """
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if state["format"] != FORMAT or state["identity"] != identity:
+        raise ConfigError(
+            f"{path} is of another configuration or other data; choose another run folder, "
+            "or delete this one"
+        )
+    accelerator.unwrap_model(parts.network).load_state_dict(state["network"])
+    accelerator.unwrap_model(parts.loss).load_state_dict(state["loss"])
+    parts.optimiser.load_state_dict(state["optimiser"])
+    parts.schedule.load_state_dict(state["schedule"])
+    if accelerator.scaler is not None and state["scaler"] is not None:
+        accelerator.scaler.load_state_dict(state["scaler"])
+    torch.set_rng_state(state["torch_rng"])
+    if state["cuda_rng"]:
+        torch.cuda.set_rng_state_all(state["cuda_rng"])
+    return Progress(*state["progress"])
+
+
+def write_atomically(path: Path, state: Any) -> None:
+    """Save with torch beside `path`, reach the disk, then take the name."""
+    beside = path.with_suffix(".part")
+    with beside.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

@@ -1,0 +1,313 @@
+"""The trainer: a configuration and a data set in, a run folder with the best weights out.
+
+It may be killed at any moment: started again on the same folder it goes on from the last
+checkpoint and, on the CPU, computes the very losses it would have computed. Several GPUs
+and mixed precision are accelerate's business (`accelerate launch -m sketchzoo.cli train`).
+"""
+
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch.optim import Adam, AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.tensorboard import SummaryWriter
+
+from sketchzoo.images import Modality
+from training.batches import Batch, ImageStore, StepBatches, load_steps, usable
+from training.checkpoint import Parts, Progress, load_checkpoint, save_checkpoint, write_atomically
+from training.config import OptimiserConfig, TrainingConfig
+from training.data import DataError, ImageFile, TrainingSet, load_training_set
+from training.inference import retrieve
+from training.losses import make_loss
+from training.run_folder import Rows, RunFolder, write_json
+from training.sampling import Labels, make_sampler
+from training.siamese import SiameseNetwork, build_siamese, preprocessing
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a listener is told after each step."""
+
+    step: int
+    steps: int
+    loss: float
+    p_at_12: float | None = None
+
+
+@dataclass(slots=True)
+class _Run:
+    """All that one run holds in its hands."""
+
+    config: TrainingConfig
+    data: TrainingSet
+    folder: RunFolder
+    accelerator: Accelerator
+    parts: Parts
+    progress: Progress
+    stores: dict[tuple[Modality, str], ImageStore]
+    identity: str
+    losses: Rows
+    validations: Rows
+    curves: SummaryWriter | None
+    listen: Callable[[Report], Any] = field(repr=False)
+
+
+def train(
+    config: TrainingConfig,
+    data_dir: Path,
+    run_dir: Path,
+    *,
+    listen: Callable[[Report], Any] = lambda _: None,
+) -> dict[str, Any]:
+    """Train, or go on where a killed run stopped; return what `result.json` holds.
+
+    Raises:
+        training.errors.InputError: the data, the configuration or the folder's older run
+            does not fit.
+
+    """
+    folder = RunFolder(run_dir)
+    started = time.monotonic()
+    run = _prepare(config, data_dir, folder, listen)
+    first = run.progress.step
+    try:
+        if folder.result.exists():
+            done: dict[str, Any] = json.loads(folder.result.read_text())
+            return done
+        _steps(run)
+    finally:
+        run.losses.close()
+        run.validations.close()
+        if run.curves is not None:
+            run.curves.close()
+    result = {
+        "steps": run.progress.step,
+        "best_step": run.progress.best_step,
+        "validation_p@12": run.progress.best,
+        "steps_this_time": run.progress.step - first,
+        "seconds_this_time": round(time.monotonic() - started, 1),
+    }
+    if run.accelerator.is_main_process:
+        write_json(folder.result, result)
+    return result
+
+
+def load_best(run_dir: Path, config: TrainingConfig) -> SiameseNetwork:
+    """Return a run's network with the weights of its best validation."""
+    network = build_siamese(config.network.model_copy(update={"weights": "none"}))
+    network.load_state_dict(
+        torch.load(RunFolder(run_dir).best, map_location="cpu", weights_only=True)
+    )
+    return network.eval()
+
+
+def store_of(
+    files: tuple[ImageFile, ...], modality: Modality, config: TrainingConfig
+) -> ImageStore:
+    """Return the images of one modality, prepared for a configuration's network."""
+    prepared = preprocessing(config.network, config.data.size, modality)
+    return ImageStore(files, prepared, config.data.cache_bytes)
+
+
+def _prepare(
+    config: TrainingConfig, data_dir: Path, folder: RunFolder, listen: Callable[[Report], Any]
+) -> _Run:
+    if config.device.threads is not None:
+        torch.set_num_threads(config.device.threads)
+    accelerator = Accelerator(
+        cpu=config.device.device == "cpu", mixed_precision=config.device.precision
+    )
+    data = load_training_set(data_dir, config.data)
+    stores, damaged = _stores(data, config)
+    torch.manual_seed(config.seed)
+    network = build_siamese(config.network)
+    loss = make_loss(config.loss, classes=len(data.classes), dimension=config.network.dimension)
+    optimiser = _optimiser(network, loss, config.optimiser)
+    schedule = LambdaLR(optimiser, _rate(config.optimiser, config.budget.steps))
+    if any(True for _ in loss.parameters()):
+        network, loss, optimiser = accelerator.prepare(network, loss, optimiser)
+    else:
+        network, optimiser = accelerator.prepare(network, optimiser)
+    parts = Parts(network, loss, optimiser, schedule)
+    identity = f"{config.digest()}-{data.fingerprint}"
+    progress = Progress()
+    if folder.checkpoint.exists():
+        progress = load_checkpoint(folder.checkpoint, parts, identity, accelerator)
+    main = accelerator.is_main_process
+    if main:
+        folder.record(config, data, damaged)
+    where = folder.path if main else folder.path / f"process-{accelerator.process_index}"
+    where.mkdir(exist_ok=True)
+    return _Run(
+        config=config,
+        data=data,
+        folder=folder,
+        accelerator=accelerator,
+        parts=parts,
+        progress=progress,
+        stores=stores,
+        identity=identity,
+        losses=Rows(where / "losses.csv", ("step", "loss", "rate"), before=progress.step),
+        validations=Rows(where / "validation.csv", ("step", "p@12"), before=progress.step + 1),
+        curves=SummaryWriter(str(folder.path / "tensorboard"), purge_step=progress.step)
+        if main
+        else None,
+        listen=listen if main else lambda _: None,
+    )
+
+
+def _stores(
+    data: TrainingSet, config: TrainingConfig
+) -> tuple[dict[tuple[Modality, str], ImageStore], int]:
+    stores = {}
+    damaged: set[ImageFile] = set()
+    for modality in Modality:
+        for split in ("train", "val"):
+            files = data.of(modality, split)
+            if (modality, split) == (Modality.PHOTO, "val"):
+                files = _filled_up(files, data.of(modality, "train"))
+            found = usable(files)
+            damaged.update(found.damaged)
+            if not found.files:
+                raise DataError(f"the {split} split holds no {modality} that decodes")
+            stores[modality, split] = store_of(found.files, modality, config)
+    return stores, len(damaged)
+
+
+def _filled_up(
+    photos: tuple[ImageFile, ...], others: tuple[ImageFile, ...], count: int = 12
+) -> tuple[ImageFile, ...]:
+    """Add others where a class has fewer than `count` photos: P@12 tells little of two."""
+    of_class = Counter(photo.class_name for photo in photos)
+    added = []
+    for other in others:
+        if of_class[other.class_name] < count:
+            of_class[other.class_name] += 1
+            added.append(other)
+    return (*photos, *added)
+
+
+def _optimiser(
+    network: SiameseNetwork, loss: torch.nn.Module, config: OptimiserConfig
+) -> Optimizer:
+    head_rate = config.head_learning_rate or config.learning_rate
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in network.tower.backbone.parameters() if p.requires_grad]},
+        {"params": [*network.tower.head.parameters(), *loss.parameters()], "lr": head_rate},
+    ]
+    kind = AdamW if config.name == "adamw" else Adam
+    return kind(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
+
+
+def _rate(config: OptimiserConfig, steps: int) -> Callable[[int], float]:
+    def factor(step: int) -> float:
+        warm = min(1.0, (step + 1) / (config.warmup_steps + 1))
+        if config.schedule == "constant":
+            return warm
+        return warm * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
+
+    return factor
+
+
+def _steps(run: _Run) -> None:
+    config, accelerator = run.config, run.accelerator
+    sketches = run.stores[Modality.SKETCH, "train"]
+    photos = run.stores[Modality.PHOTO, "train"]
+    labels = {name: label for label, name in enumerate(run.data.classes)}
+    numbers = Labels(
+        *(np.array([labels[file.class_name] for file in s.files]) for s in (sketches, photos))
+    )
+    process = accelerator.process_index
+    sampler = make_sampler(
+        config.sampling, config.loss.name, numbers, seed=config.seed, process=process
+    )
+    batches = StepBatches(
+        sampler=sampler,
+        sketches=sketches,
+        photos=photos,
+        labels=labels,
+        augmentation=config.augmentation,
+        seed=(config.seed, process),
+    )
+    left = range(run.progress.step, config.budget.steps)
+    for step, batch in zip(left, load_steps(batches, left, config.data.workers), strict=True):
+        loss = _step(run, batch)
+        run.losses.add(step, loss, float(run.parts.schedule.get_last_lr()[0]))
+        if run.curves is not None:
+            run.curves.add_scalar("loss", loss, step)
+        run.progress = run.progress._replace(step=step + 1)
+        if _due(step + 1, config.budget.validate_every, config.budget.steps):
+            _validate(run)
+            run.listen(Report(step + 1, config.budget.steps, loss, run.progress.best))
+        else:
+            run.listen(Report(step + 1, config.budget.steps, loss))
+        stopping = accelerator.check_trigger()
+        if stopping or _due(step + 1, config.budget.checkpoint_every, config.budget.steps):
+            _save(run)
+        if stopping:
+            return
+
+
+def _step(run: _Run, batch: Batch) -> float:
+    network, criterion, optimiser, schedule = run.parts
+    device = run.accelerator.device
+    sketches, photos, sketch_labels, photo_labels = (
+        tensor.to(device, non_blocking=True) for tensor in batch
+    )
+    network.train()
+    of_sketches, of_photos = network(sketches, photos)
+    loss = criterion(of_sketches, of_photos, sketch_labels, photo_labels)
+    optimiser.zero_grad(set_to_none=True)
+    run.accelerator.backward(loss)
+    optimiser.step()
+    schedule.step()
+    return float(loss.detach())
+
+
+def _validate(run: _Run) -> None:
+    """Measure P@12 of the `val` split; keep the best weights; ask to stop when it is time.
+
+    The `val` sketches ask for `val` photos, filled up with training photos to twelve a
+    class: a class of two photos could never score more than 2/12.
+    """
+    run.accelerator.wait_for_everyone()
+    if not run.accelerator.is_main_process:
+        return
+    network = run.accelerator.unwrap_model(run.parts.network)
+    photos, sketches = run.stores[Modality.PHOTO, "val"], run.stores[Modality.SKETCH, "val"]
+    evaluation, _, _ = retrieve(
+        network, photos, sketches, run.config.distance, run.accelerator.device
+    )
+    value = evaluation.per_query.mean("p@12") or 0.0
+    run.validations.add(run.progress.step, value)
+    if run.curves is not None:
+        run.curves.add_scalar("p@12", value, run.progress.step)
+    if value > run.progress.best:
+        write_atomically(run.folder.best, network.state_dict())
+        run.progress = run.progress._replace(best=value, best_step=run.progress.step, stale=0)
+    else:
+        run.progress = run.progress._replace(stale=run.progress.stale + 1)
+    patience = run.config.budget.patience
+    if patience is not None and run.progress.stale >= patience:
+        run.accelerator.set_trigger()
+
+
+def _save(run: _Run) -> None:
+    run.accelerator.wait_for_everyone()
+    if run.accelerator.is_main_process:
+        save_checkpoint(
+            run.folder.checkpoint, run.parts, run.progress, run.identity, run.accelerator
+        )
+
+
+def _due(step: int, every: int, last: int) -> bool:
+    return step % every == 0 or step == last
