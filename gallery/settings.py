@@ -5,7 +5,50 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from sketchzoo.settings import Settings
+from gallery.limits import Limits
+from sketchzoo.settings import Count, Seconds, Settings
+
+_DEFAULTS = Limits()
+
+
+class FetchSettings(Settings):
+    """What `sketchzoo gallery fetch` lets its user choose."""
+
+    model_config = SettingsConfigDict(env_prefix="SKETCHZOO_GALLERY_FETCH_")
+
+    max_files: Count = Field(_DEFAULTS.max_files, description="Rows that a manifest may have.")
+    max_file_bytes: Count = Field(
+        _DEFAULTS.max_file_bytes, description="Largest file that is taken, in bytes."
+    )
+    max_total_bytes: Count = Field(
+        _DEFAULTS.max_total_bytes, description="Bytes that one run may take from the network."
+    )
+    at_once: Annotated[int, Field(ge=1, le=32)] = Field(
+        _DEFAULTS.at_once, description="Files fetched at the same time."
+    )
+    attempts: Annotated[int, Field(ge=1, le=20)] = Field(
+        _DEFAULTS.attempts, description="How often a file is tried in all."
+    )
+    connect_seconds: Seconds = Field(
+        _DEFAULTS.connect_seconds, description="Longest time to reach a server."
+    )
+    read_seconds: Seconds = Field(
+        _DEFAULTS.read_seconds, description="Longest silence of a server that is sending."
+    )
+    file_seconds: Seconds = Field(
+        _DEFAULTS.file_seconds, description="Longest time for one attempt at one file."
+    )
+    max_wait_seconds: Seconds = Field(
+        _DEFAULTS.max_wait_seconds,
+        description="Longest pause before another attempt; a server that asks for more is left.",
+    )
+    max_side: Annotated[int, Field(ge=64, le=4096)] = Field(
+        _DEFAULTS.max_side, description="Photos with a longer side, in pixels, are made smaller."
+    )
+
+    def limits(self) -> Limits:
+        """Return the bounds of a run."""
+        return Limits(**self.model_dump())
 
 
 class DrawSettings(Settings):

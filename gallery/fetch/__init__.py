@@ -1,0 +1,24 @@
+"""Fetching a gallery of openly licensed photos that a CSV manifest names.
+
+The manifest says where each photo is, what it shows, who took it and under which licence; the
+folder that results says so too, in `ATTRIBUTION.csv`.
+"""
+
+from gallery.fetch._catalogue import MANIFESTS, find
+from gallery.fetch._job import FolderError, fetch
+from gallery.fetch._manifest import ManifestError, Row, read_manifest
+from gallery.fetch._report import Outcome, Report
+from gallery.limits import Limits
+
+__all__ = [
+    "MANIFESTS",
+    "FolderError",
+    "Limits",
+    "ManifestError",
+    "Outcome",
+    "Report",
+    "Row",
+    "fetch",
+    "find",
+    "read_manifest",
+]

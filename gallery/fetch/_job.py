@@ -1,0 +1,174 @@
+"""The job: every photo of a manifest into a folder, with its attribution."""
+
+import asyncio
+import csv
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from gallery.fetch._download import Budget, Download, Sleep, a_client
+from gallery.fetch._lock import NAME, Entry, Lock, key
+from gallery.fetch._manifest import Row
+from gallery.fetch._part import Part, digest
+from gallery.fetch._photo import finish
+from gallery.fetch._report import Outcome, PhotoError, Report
+from gallery.limits import Limits
+
+_PARTS = ".parts"
+_COLUMNS = ("path", "class", "author", "licence", "licence_url", "source", "origin", "changes")
+
+
+class FolderError(Exception):
+    """The folder can't be used."""
+
+
+async def fetch(
+    rows: Sequence[Row],
+    folder: Path,
+    limits: Limits | None = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    sleep: Sleep = asyncio.sleep,
+) -> Report:
+    """Fetch a manifest's photos into `folder/photo/<class>/` and write `ATTRIBUTION.csv`.
+
+    What is there already and unchanged is left alone, and what an earlier run left half done is
+    taken up. One bad photo never stops the others. `progress` gets photos done and photos in all.
+
+    Raises `FolderError` if the folder holds something else or another run is at work in it.
+    """
+    limits = limits or Limits()
+    with _opened(folder) as lock:
+        report, budget = Report(), Budget(limits.max_total_bytes)
+        waiting = iter(rows)
+        async with a_client(limits) as client:
+            download = Download(client, limits, budget, sleep)
+
+            async def work() -> None:
+                for row in waiting:
+                    try:
+                        report.good(await _one(row, folder, lock, download, limits))
+                    except PhotoError as error:
+                        report.bad(row.where, error)
+                    if progress is not None:
+                        progress(report.counts.total(), len(rows))
+
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(min(limits.at_once, len(rows))):
+                        group.create_task(work())
+            except* OSError as errors:
+                raise FolderError(f"{folder} can't be written: {errors.exceptions[0]}") from errors
+        report.taken_bytes = budget.taken
+        _attribute(rows, folder, lock)
+    return report
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[Lock]:
+    """Yield the folder's lock file while no other run may work in the folder."""
+    if folder.exists() and not folder.is_dir():
+        raise FolderError(f"{folder} is a file: name a folder")
+    fresh = not folder.exists() or not any(folder.iterdir())
+    if not fresh and not (folder / NAME).exists():
+        raise FolderError(f"{folder} is not empty and no fetched gallery: choose another")
+    (folder / _PARTS).mkdir(parents=True, exist_ok=True)
+    (folder / NAME).touch()
+    descriptor = os.open(folder / NAME, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FolderError(f"another run is at work in {folder}") from error
+        try:
+            yield Lock(folder)
+        except ValueError as error:
+            raise FolderError(str(error)) from error
+        if not any((folder / _PARTS).iterdir()):
+            (folder / _PARTS).rmdir()
+    finally:
+        os.close(descriptor)
+
+
+async def _one(row: Row, folder: Path, lock: Lock, download: Download, limits: Limits) -> Outcome:
+    known = lock.get(row)
+    expected = row.sha256 or (known.sha256 if known else "")
+    if known is not None and known.sha256 == expected and await _there(folder, row, known):
+        return Outcome.KEPT
+    part = Part(folder / _PARTS / row.stem)
+    resumed = part.size > 0
+    found = await _bytes(row, part, download, limits)
+    if expected and found != expected and resumed:
+        # The part here may have been of another file: once more, from the beginning.
+        part.forget()
+        found = await _bytes(row, part, download, limits)
+    if expected and found != expected:
+        part.forget()
+        raise PhotoError(Outcome.WRONG_HASH, f"has SHA-256 {found}, but {expected} was wanted")
+    size = part.size
+    try:
+        content, ending, changed = await asyncio.to_thread(finish, part.path, row, limits.max_side)
+    except PhotoError:
+        part.forget()
+        raise
+    file = Path("photo") / row.label / f"{row.stem}{ending}"
+    await asyncio.to_thread(_place, folder / file, content)
+    where, crop = key(row)
+    stored = hashlib.sha256(content).hexdigest()
+    lock.add(Entry(where, crop, found, size, str(file), stored, changed))
+    part.forget()
+    return Outcome.FETCHED
+
+
+async def _bytes(row: Row, part: Part, download: Download, limits: Limits) -> str:
+    """Bring a photo's bytes into `part` and return their SHA-256."""
+    if row.local:
+        await asyncio.to_thread(_copy, Path(row.where), part.path, limits)
+    else:
+        await download.fetch(row, part)
+    return await asyncio.to_thread(part.digest)
+
+
+async def _there(folder: Path, row: Row, known: Entry) -> bool:
+    path = folder / known.file
+    if path.parent.name != row.label:
+        return False
+    return path.is_file() and await asyncio.to_thread(digest, path) == known.file_sha256
+
+
+def _copy(path: Path, part: Path, limits: Limits) -> None:
+    try:
+        if path.stat().st_size > limits.max_file_bytes:
+            raise PhotoError(Outcome.TOO_LARGE, f"has over {limits.max_file_bytes} bytes")
+        shutil.copyfile(path, part)
+    except OSError as error:
+        raise PhotoError(Outcome.NOT_FOUND, f"can't be read: {error.strerror}") from error
+
+
+def _place(path: Path, content: bytes) -> None:
+    """Write a file so that nobody sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def _attribute(rows: Sequence[Row], folder: Path, lock: Lock) -> None:
+    """Write who took each photo that is there, under which licence, and what was changed.
+
+    The file is a manifest that ingest reads, so that the same facts reach the payload.
+    """
+    temporary = folder / ".ATTRIBUTION.csv.new"
+    with temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        for row in rows:
+            entry = lock.get(row)
+            if entry is not None and (folder / entry.file).is_file():
+                whose = (row.author, row.licence, row.licence_url, row.source, row.where)
+                writer.writerow((entry.file, row.label, *whose, entry.changed))
+    temporary.replace(folder / "ATTRIBUTION.csv")

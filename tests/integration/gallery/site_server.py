@@ -1,0 +1,124 @@
+"""A web server with the faults that real ones have, on a free port of this machine."""
+
+import io
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from PIL import Image
+
+HEADER = "url,class,author,licence,licence_url,source,sha256,bytes,crop\n"
+
+
+def jpeg(shade: int = 90, size: tuple[int, int] = (320, 240)) -> bytes:
+    """Return a JPEG that is long enough to be cut in pieces."""
+    buffer = io.BytesIO()
+    noise = Image.effect_noise(size, 80).point(lambda v: (v + shade) % 256)
+    noise.convert("RGB").save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
+class Site:
+    """What the server answers, by path; `hits` and `ranges` are what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Callable[[BaseHTTPRequestHandler, int], None]] = {}
+        self.hits: Counter[str] = Counter()
+        self.ranges: list[str] = []
+        self.at_once = 0
+        self.most_at_once = 0
+        self.mutex = threading.Lock()
+        self.url = ""
+
+    def photo(self, path: str, content: bytes, *, etag: str = '"one"') -> str:
+        """Serve a photo properly, ranges and all."""
+
+        def answer(handler: BaseHTTPRequestHandler, hit: int) -> None:
+            send(handler, content, etag=etag)
+
+        self.answers[path] = answer
+        return self.url + path
+
+
+def send(handler: BaseHTTPRequestHandler, content: bytes, *, etag: str = '"one"') -> None:
+    """Answer with a file, or the part that was asked for while the ETag holds."""
+    asked, held = handler.headers.get("range"), handler.headers.get("if-range")
+    begin = 0
+    if asked and held in (None, etag):
+        begin = int(asked.removeprefix("bytes=").rstrip("-"))
+    if begin >= len(content):
+        handler.send_response(416)
+        handler.send_header("content-length", "0")
+        handler.end_headers()
+        return
+    handler.send_response(206 if begin else 200)
+    if begin:
+        handler.send_header("content-range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+    if etag:
+        handler.send_header("etag", etag)
+    handler.send_header("content-length", str(len(content) - begin))
+    handler.end_headers()
+    handler.wfile.write(content[begin:])
+
+
+def cut_short(handler: BaseHTTPRequestHandler, content: bytes, *, etag: str = '"one"') -> None:
+    """Announce the whole file, send half of it and hang up."""
+    handler.send_response(200)
+    if etag:
+        handler.send_header("etag", etag)
+    handler.send_header("content-length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content[: len(content) // 2])
+    handler.wfile.flush()
+    handler.close_connection = True
+
+
+def status(code: int, **headers: str) -> Callable[[BaseHTTPRequestHandler, int], None]:
+    """Return an answer of a status and headers alone."""
+
+    def answer(handler: BaseHTTPRequestHandler, hit: int) -> None:
+        handler.send_response(code)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("content-length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+@contextmanager
+def a_site() -> Iterator[Site]:
+    """Serve a site until the block ends."""
+    made = Site()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            with made.mutex:
+                made.hits[self.path] += 1
+                hit = made.hits[self.path]
+                made.ranges.append(self.headers.get("range", ""))
+                made.at_once += 1
+                made.most_at_once = max(made.most_at_once, made.at_once)
+            try:
+                made.answers.get(self.path, status(404))(self, hit)
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True
+            finally:
+                with made.mutex:
+                    made.at_once -= 1
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield made
+    server.shutdown()
+    thread.join()
+    server.server_close()
