@@ -41,6 +41,9 @@ def demo(
     from sketchzoo.cli.walkthrough import Walkthrough  # noqa: PLC0415
 
     console = Console()
+    if not console.is_terminal:
+        # Not rich's 80 columns: a log or a script has no edge to wrap at.
+        console = Console(width=120)
     try:
         Walkthrough(settings, console, photos, sketches).run(once=once)
     except StackError as error:

@@ -17,10 +17,10 @@ def table(title: str, result: SearchResult) -> Table:
     if result.hits and result.hits[0].score < result.confident_score:
         caption += "\nnothing here looks much like it"
     made = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
-    made.add_column("#", justify="right")
-    made.add_column("class")
-    made.add_column("score", justify="right")
-    made.add_column("photo", overflow="ellipsis", no_wrap=True)
+    made.add_column("#", justify="right", no_wrap=True)
+    made.add_column("class", no_wrap=True)
+    made.add_column("score", justify="right", no_wrap=True)
+    made.add_column("photo", overflow="fold")
     for rank, hit in enumerate(result.hits, 1):
         made.add_row(str(rank), hit.class_name, f"{hit.score:.3f}", hit.uri)
     return made
