@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -53,10 +55,30 @@ async def serve(settings: SearchSettings) -> None:
     start = time.perf_counter()
     registry = CollectorRegistry()
     build_info(registry, PART)
-    metrics = SearchMetrics(registry)
-    files = GalleryFiles(settings.gallery_roots, settings.max_message_bytes - _ENVELOPE_BYTES)
     connection = connect(settings)
-    reader = PhotoReader(connection, settings.alias)
+    try:
+        with MetricsPage(registry, settings.host, settings.metrics_port) as page:
+            reader = PhotoReader(connection, settings.alias)
+            async with serving(settings, reader, registry) as server:
+                log.info(
+                    "serving",
+                    port=server.port,
+                    metrics_port=page.port,
+                    encoder=settings.encoder_target,
+                    qdrant=settings.qdrant_url,
+                    seconds=round(time.perf_counter() - start, 3),
+                )
+                await run_until_signal()
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def serving(
+    settings: SearchSettings, reader: PhotoReader, registry: CollectorRegistry
+) -> AsyncIterator[RpcServer]:
+    """Serve searches in a gallery while the context is open."""
+    metrics = SearchMetrics(registry)
     channel = open_channel(
         ChannelSettings(
             settings.encoder_target,
@@ -71,7 +93,7 @@ async def serve(settings: SearchSettings) -> None:
     )
     readiness = Readiness(encoder, reader, metrics, times)
     photos = Photos(
-        files,
+        GalleryFiles(settings.gallery_roots, settings.max_message_bytes - _ENVELOPE_BYTES),
         ImageLimits(),
         threads=settings.thumbnail_threads,
         cache_bytes=settings.thumbnail_cache_bytes,
@@ -84,27 +106,20 @@ async def serve(settings: SearchSettings) -> None:
         photos=photos,
         metrics=metrics,
     )
-    service = Service(SERVICE, servicer, add_to_server)
     try:
-        with photos, MetricsPage(registry, settings.host, settings.metrics_port) as page:
+        with photos:
+            service = Service(SERVICE, servicer, add_to_server)
             async with RpcServer(settings, [service], registry) as server:
                 readiness.on_change = server.set_serving
                 watching = asyncio.create_task(readiness.watch())
-                log.info(
-                    "serving",
-                    port=server.port,
-                    metrics_port=page.port,
-                    encoder=settings.encoder_target,
-                    qdrant=settings.qdrant_url,
-                    seconds=round(time.perf_counter() - start, 3),
-                )
-                await run_until_signal()
-                # Health says NOT_SERVING from here on, whatever the watcher would say.
-                watching.cancel()
-                await asyncio.wait([watching])
+                try:
+                    yield server
+                finally:
+                    # Health says NOT_SERVING from here on, whatever the watcher would say.
+                    watching.cancel()
+                    await asyncio.wait([watching])
     finally:
         await channel.close(None)
-        await connection.close()
 
 
 def build(

@@ -1,6 +1,5 @@
 """The encoder as search sees it: images in, embeddings or errors out."""
 
-import asyncio
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,7 +73,6 @@ class EncoderClient:
     """Calls the encoder; failures raise `CallError`."""
 
     def __init__(self, channel: grpc.aio.Channel, token: SecretStr | None = None) -> None:
-        self._channel = channel
         stub = encoder_pb2_grpc.EncoderServiceStub(channel)
         # The generated stub's type says "sync or asyncio"; the channel is asyncio.
         self._embed: grpc.aio.UnaryUnaryMultiCallable[
@@ -125,11 +123,6 @@ class EncoderClient:
         return EncoderModel(
             response.name, response.fingerprint, response.dimension, response.min_score
         )
-
-    async def connect(self) -> None:
-        """Start connecting, so that the first search need not wait for it."""
-        self._channel.get_state(try_to_connect=True)
-        await asyncio.sleep(0)
 
 
 def _outcome(result: encoder_pb2.EmbedResult, fingerprint: str) -> Embedding | CallError:

@@ -226,8 +226,21 @@ def _hit(hit: search_pb2.Hit) -> Hit:
         uri=hit.uri,
         width=hit.width,
         height=hit.height,
-        payload=MessageToDict(hit.payload) if hit.HasField("payload") else {},
+        payload=_plain(MessageToDict(hit.payload)) if hit.HasField("payload") else {},
     )
+
+
+def _plain(value: Any) -> Any:
+    """Return a payload with whole numbers as int: a Struct knows floats alone."""
+    match value:
+        case dict():
+            return {key: _plain(inner) for key, inner in value.items()}
+        case list():
+            return [_plain(inner) for inner in value]
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            return value
 
 
 def _seconds(duration: Any) -> float:

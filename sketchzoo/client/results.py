@@ -17,7 +17,8 @@ class Hit:
     """A photo found.
 
     `score` is (1 + cosine) / 2: 1 is the same direction, 0.5 unrelated. `width` and
-    `height` are in pixels. `payload` is empty unless it was asked for.
+    `height` are in pixels. `payload` is empty unless it was asked for; its whole numbers
+    are `int`, even where the source's were floats.
     """
 
     photo_id: str
