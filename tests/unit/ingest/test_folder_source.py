@@ -1,0 +1,210 @@
+"""Listing a folder per class."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ingest.outcome import Reason, Refusal, RefusedError
+from ingest.sources import Candidate, FolderSource, LocalUris, UriPrefix, open_source
+
+
+def put(path: Path, content: bytes = b"x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def listed(source: FolderSource) -> list[tuple[str, str]]:
+    return [
+        (entry.class_name, Path(entry.location).name)
+        for entry in source.candidates()
+        if isinstance(entry, Candidate)
+    ]
+
+
+def refused(source: FolderSource) -> list[tuple[str, Reason]]:
+    return [
+        (Path(entry.origin).name, entry.reason)
+        for entry in source.candidates()
+        if isinstance(entry, Refusal)
+    ]
+
+
+def test_class_is_the_first_folder(tmp_path: Path) -> None:
+    """A file's class is the folder below the root, however deep the file lies."""
+    put(tmp_path / "dog" / "b.jpg")
+    put(tmp_path / "cat" / "deep" / "er" / "a.jpg")
+    assert listed(FolderSource(tmp_path)) == [("cat", "a.jpg"), ("dog", "b.jpg")]
+
+
+def test_listing_goes_by_name(tmp_path: Path) -> None:
+    """The order of a listing is the names', not the disk's: every run has the same."""
+    names = ["z.jpg", "a.jpg", "m.jpg", "b.jpg"]
+    for name in names:
+        put(tmp_path / "cat" / name)
+    assert [name for _, name in listed(FolderSource(tmp_path))] == sorted(names)
+
+
+def test_photo_level_is_entered(tmp_path: Path) -> None:
+    """Where the root has a folder `photo` with classes in it, only that is listed."""
+    put(tmp_path / "photo" / "cat" / "a.jpg")
+    put(tmp_path / "sketch" / "cat" / "a.png")
+    put(tmp_path / "splits.csv")
+    source = FolderSource(tmp_path)
+    assert listed(source) == [("cat", "a.jpg")]
+    assert refused(source) == []
+    assert source.root == (tmp_path / "photo").as_uri() + "/"
+
+
+def test_photo_may_be_a_class(tmp_path: Path) -> None:
+    """A folder `photo` that holds files only is a class like any other."""
+    put(tmp_path / "photo" / "a.jpg")
+    assert listed(FolderSource(tmp_path)) == [("photo", "a.jpg")]
+
+
+def test_hidden_is_passed_over(tmp_path: Path) -> None:
+    """Hidden files and folders are neither listed nor refused."""
+    put(tmp_path / ".cache" / "a.jpg")
+    put(tmp_path / "cat" / ".DS_Store")
+    put(tmp_path / "cat" / ".thumbs" / "a.jpg")
+    put(tmp_path / "cat" / "a.jpg")
+    source = FolderSource(tmp_path)
+    assert listed(source) == [("cat", "a.jpg")]
+    assert refused(source) == []
+
+
+def test_files_without_a_class_are_refused(tmp_path: Path) -> None:
+    """A file beside the classes' folders has no class and is refused for it."""
+    put(tmp_path / "readme.txt")
+    put(tmp_path / "cat" / "a.jpg")
+    assert refused(FolderSource(tmp_path)) == [("readme.txt", Reason.NO_CLASS)]
+
+
+def test_pipes_and_broken_links_are_refused(tmp_path: Path) -> None:
+    """What is no file is refused without being opened; a link into nothing is not there."""
+    put(tmp_path / "cat" / "a.jpg")
+    os.mkfifo(tmp_path / "cat" / "pipe")
+    (tmp_path / "cat" / "broken").symlink_to(tmp_path / "nothing")
+    assert refused(FolderSource(tmp_path)) == [
+        ("broken", Reason.NOT_FOUND),
+        ("pipe", Reason.NOT_A_FILE),
+    ]
+
+
+def test_linked_classes_are_followed_loops_are_not(tmp_path: Path) -> None:
+    """A class's folder may be a link; a link to a folder further down is not entered."""
+    put(tmp_path / "elsewhere" / "a.jpg")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "cat").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path / "root")
+    source = FolderSource(tmp_path / "root")
+    assert listed(source) == [("cat", "a.jpg")]
+    assert refused(source) == [("loop", Reason.NOT_A_FILE)]
+
+
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    """A file's name may hold any bytes: its uri quotes them; a class's name may not."""
+    (tmp_path / "cat").mkdir()
+    path = os.fsencode(tmp_path / "cat") + b"/\xff.jpg"
+    with open(path, "wb") as file:  # noqa: PTH123 - a path of bytes
+        file.write(b"x")
+    os.mkdir(os.fsencode(tmp_path) + b"/d\xffg")  # noqa: PTH102 - the same
+    source = FolderSource(tmp_path)
+    [candidate] = [entry for entry in source.candidates() if isinstance(entry, Candidate)]
+    assert candidate.uri.endswith("/cat/%FF.jpg")
+    assert candidate.origin.isprintable()
+    assert source.read(candidate, 10) == b"x"
+    assert [reason for _, reason in refused(source)] == [Reason.BAD_NAME]
+
+
+def test_unreadable_folder_is_refused_as_a_whole(tmp_path: Path) -> None:
+    """A folder that cannot be listed is refused by a uri that covers all below it."""
+    put(tmp_path / "cat" / "a.jpg")
+    source = FolderSource(tmp_path)
+    entries = source.candidates()
+    (tmp_path / "cat" / "a.jpg").unlink()
+    (tmp_path / "dog").mkdir()
+    os.rename(tmp_path / "cat", tmp_path / "gone")  # noqa: PTH104
+    os.symlink(tmp_path / "gone", tmp_path / "cat")  # noqa: PTH211
+    os.rmdir(tmp_path / "gone")  # noqa: PTH106
+    assert [type(entry) for entry in entries] == [Refusal]
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (os.fspath, Reason.NOT_FOUND),
+        (lambda path: path.mkdir(), Reason.NOT_A_FILE),
+        (os.mkfifo, Reason.NOT_A_FILE),
+        (lambda path: path.write_bytes(b"x" * 11), Reason.TOO_LARGE),
+    ],
+)
+def test_reading_what_changed_since(tmp_path: Path, make: object, reason: Reason) -> None:
+    """What became of a file since it was listed is a reason of its own, and never hangs."""
+    (tmp_path / "cat").mkdir()
+    source = FolderSource(tmp_path)
+    path = tmp_path / "cat" / "a.jpg"
+    make(path)  # type: ignore[operator]
+    candidate = Candidate(path.as_uri(), "cat", str(path), str(path), 1)
+    with pytest.raises(RefusedError) as error:
+        source.read(candidate, 10)
+    assert error.value.reason is reason
+
+
+def test_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that may not be read is unreadable."""
+    path = put(tmp_path / "cat" / "a.jpg")
+    source = FolderSource(tmp_path)
+
+    def refuse(*arguments: object) -> int:
+        # Tests may run as root, who may read everything.
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("ingest.sources.local.os.open", refuse)
+    with pytest.raises(RefusedError, match="Permission denied") as error:
+        source.read(Candidate(path.as_uri(), "cat", str(path), str(path), 1), 10)
+    assert error.value.reason is Reason.UNREADABLE
+
+
+def test_uris_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative folder's uris are absolute, with spaces and the like quoted."""
+    put(tmp_path / "cat" / "a b#.jpg")
+    monkeypatch.chdir(tmp_path)
+    [entry] = FolderSource(Path()).candidates()
+    assert entry.uri == tmp_path.as_uri() + "/cat/a%20b%23.jpg"
+
+
+@pytest.mark.parametrize(
+    ("path", "uri"),
+    [
+        ("/data/zoo/cat/a b.jpg", "https://photos.example.org/zoo/cat/a%20b.jpg"),
+        ("/data/zoo/wild/a.jpg", "s3://wild/a.jpg"),
+        ("/data/zoological/a.jpg", "file:///data/zoological/a.jpg"),
+    ],
+)
+def test_prefixes_map_uris(path: str, uri: str) -> None:
+    """The longest folder that holds a file says what its uri starts with."""
+    uris = LocalUris(
+        [
+            UriPrefix.parse("/data/zoo=https://photos.example.org/zoo/"),
+            UriPrefix.parse("/data/zoo/wild=s3://wild"),
+        ]
+    )
+    assert uris.of(path) == uri
+
+
+@pytest.mark.parametrize("text", ["/data", "=http://x", "/data=x"])
+def test_prefix_must_be_whole(text: str) -> None:
+    """A prefix that is not FOLDER=URI is refused with an example."""
+    with pytest.raises(ValueError, match="FOLDER=URI"):
+        UriPrefix.parse(text)
+
+
+def test_source_must_exist(tmp_path: Path) -> None:
+    """What is neither folder nor manifest is refused, and the message says what would be."""
+    with pytest.raises(ValueError, match="does not exist"):
+        open_source(str(tmp_path / "nothing"))
+    with pytest.raises(ValueError, match="a folder per class or a CSV manifest"):
+        open_source(str(put(tmp_path / "photos.zip")))
+    assert isinstance(open_source(str(tmp_path)), FolderSource)

@@ -1,0 +1,129 @@
+"""Listing a CSV manifest."""
+
+from pathlib import Path
+
+import pytest
+
+from ingest.outcome import Reason, Refusal
+from ingest.sources import Candidate, ManifestSource, open_source
+
+
+def manifest(tmp_path: Path, text: str | bytes) -> ManifestSource:
+    path = tmp_path / "photos.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    source = open_source(str(path))
+    assert isinstance(source, ManifestSource)
+    return source
+
+
+def listed(source: ManifestSource) -> list[Candidate]:
+    return [entry for entry in source.candidates() if isinstance(entry, Candidate)]
+
+
+def refused(source: ManifestSource) -> list[tuple[str, Reason]]:
+    return [
+        (entry.origin.rsplit(":", 1)[1], entry.reason)
+        for entry in source.candidates()
+        if isinstance(entry, Refusal)
+    ]
+
+
+def test_path_and_url_rows(tmp_path: Path) -> None:
+    """A row has a path, relative to the manifest, or a url, which is its uri."""
+    (tmp_path / "a.jpg").write_bytes(b"12345")
+    source = manifest(tmp_path, "class,path,url\ncat,a.jpg,\ndog,,https://example.org/d.jpg\n")
+    cat, dog = listed(source)
+    assert (cat.class_name, cat.uri, cat.size) == ("cat", (tmp_path / "a.jpg").as_uri(), 5)
+    assert (dog.class_name, dog.uri, dog.size) == ("dog", "https://example.org/d.jpg", None)
+    assert source.read(cat, 10) == b"12345"
+
+
+def test_further_columns_become_payload(tmp_path: Path) -> None:
+    """Further columns are payload fields with the type that all their rows agree on."""
+    source = manifest(
+        tmp_path,
+        "path,class,year,weight,wild,licence,code,mixed\n"
+        "a.jpg,cat,1999,4.5,true,CC BY,007,1\n"
+        "b.jpg,cat,2001,4,FALSE,,012,x\n",
+    )
+    first, second = (candidate.payload for candidate in listed(source))
+    assert first == {
+        "year": 1999,
+        "weight": 4.5,
+        "wild": True,
+        "licence": "CC BY",
+        "code": "007",
+        "mixed": "1",
+    }
+    assert second == {"year": 2001, "weight": 4.0, "wild": False, "code": "012", "mixed": "x"}
+    assert isinstance(second["weight"], float)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("path,class,sha256", "'sha256' has the name of a field that ingest itself writes"),
+        ("path,class,ingested_at", "call it something else"),
+        ("path,class,a.b", "must be named with letters"),
+        ("path,class,x,x", "'x' is there twice"),
+        ("path,path,class", "is there twice"),
+        ("path,name", "must start with a header that names `class` and `path` or `url`"),
+        ("class,file", "not 'class', 'file'"),
+        ("", "not nothing"),
+    ],
+)
+def test_bad_headers_are_refused(tmp_path: Path, header: str, message: str) -> None:
+    """A header that cannot be used is refused before anything starts, and says why."""
+    with pytest.raises(ValueError, match=r"photos\.csv") as error:
+        manifest(tmp_path, header + "\n")
+    assert message in str(error.value)
+
+
+def test_bad_rows_spare_the_others(tmp_path: Path) -> None:
+    """A bad row is refused under its line; the rows after it are listed."""
+    source = manifest(
+        tmp_path,
+        b"class,path,url\n"
+        b"cat,a.jpg\n"  # too short
+        b"cat,,\n"  # neither
+        b"cat,a.jpg,https://example.org/a.jpg\n"  # both
+        b",a.jpg,\n"  # no class
+        b"cat,,ftp://example.org/a.jpg\n"
+        b"cat,,file:///etc/passwd\n"
+        b"cat,,http://[bad/a.jpg\n"
+        b"c\xfft,a.jpg,\n"  # not UTF-8
+        b'cat,"a"x.jpg,\n'  # not CSV
+        b"\n"
+        b"cat,last.jpg,\n",
+    )
+    assert [candidate.location for candidate in listed(source)] == [str(tmp_path / "last.jpg")]
+    assert refused(source) == [
+        *((str(line), Reason.BAD_ROW) for line in (2, 3, 4)),
+        ("5", Reason.NO_CLASS),
+        *((str(line), Reason.BAD_ROW) for line in (6, 7, 8, 9, 10)),
+    ]
+
+
+def test_byte_order_mark_and_quotes(tmp_path: Path) -> None:
+    """A manifest saved by a spreadsheet, with a mark and quoted line breaks, is read."""
+    source = manifest(tmp_path, '\ufeffclass,path,note\r\ncat,a.jpg,"two\r\nlines"\r\n')
+    [candidate] = listed(source)
+    assert candidate.payload == {"note": "two\r\nlines"}
+
+
+def test_path_of_any_bytes(tmp_path: Path) -> None:
+    """A path may hold bytes that are not UTF-8, as files' names do."""
+    source = manifest(tmp_path, b"class,path\ncat,\xff.jpg\n")
+    [candidate] = listed(source)
+    assert candidate.uri.endswith("/%FF.jpg")
+
+
+def test_manifest_has_no_root(tmp_path: Path) -> None:
+    """A manifest has no root: what was in it once cannot be told."""
+    assert manifest(tmp_path, "class,path\n").root is None
+
+
+def test_second_listing_is_the_same(tmp_path: Path) -> None:
+    """A manifest can be listed again, with the same entries in the same order."""
+    source = manifest(tmp_path, "class,url\ncat,https://x/1\ndog,https://x/2\n")
+    assert list(source.candidates()) == list(source.candidates())
