@@ -1,0 +1,1 @@
+"""Manifests that come with SketchZoo, as CSV files."""
