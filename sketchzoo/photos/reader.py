@@ -1,6 +1,6 @@
 """Reading photos: the nearest to an embedding, single ones, and the classes."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from sketchzoo.photos.filter import Filter
 from sketchzoo.photos.photo import Photo
 from sketchzoo.rpc import CallError, not_found, precondition
 
+_SCROLL_PAGE = 500
 # More classes than any animal gallery has; a facet needs a limit.
 _MAX_CLASSES = 10_000
 
@@ -155,6 +156,24 @@ class PhotoReader:
         async with self._connection.call(timeout_seconds):
             records = await self._client.retrieve(collection, list(ids), with_payload=True)
         return {str(record.id): Photo.from_payload(record.payload or {}) for record in records}
+
+    async def embeddings(self, collection: str) -> AsyncIterator[tuple[Photo, list[float]]]:
+        """Yield every photo with its embedding, in the order of ids, a page at a time."""
+        offset: Any = None
+        while True:
+            async with self._connection.call():
+                records, offset = await self._client.scroll(
+                    collection,
+                    limit=_SCROLL_PAGE,
+                    offset=offset,
+                    with_payload=True,
+                    with_vectors=True,
+                )
+            for record in records:
+                vector: Any = record.vector  # of an unnamed vector a list of numbers
+                yield Photo.from_payload(record.payload or {}), vector
+            if offset is None:
+                return
 
     async def classes(
         self, collection: str, condition: Filter, timeout_seconds: float | None = None

@@ -1,0 +1,1 @@
+"""The page to draw on, and the thin gateway between it and the search service."""

@@ -1,0 +1,81 @@
+"""The composition root: builds the gateway and serves it until asked to stop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import structlog
+import uvicorn
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
+
+from live_demo.application import Gateway
+from live_demo.gallery_map import MapFile
+from live_demo.metrics import LiveMetrics
+from live_demo.searcher import Searcher
+from live_demo.settings import LiveSettings
+from sketchzoo.rpc import run_until_signal
+from sketchzoo.telemetry import MetricsPage, build_info
+
+log = structlog.get_logger()
+
+_KEEP_ALIVE_SECONDS = 15
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server without its signal handlers: the part has its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(settings: LiveSettings) -> None:
+    """Serve the page until SIGTERM or Ctrl-C."""
+    registry = CollectorRegistry()
+    build_info(registry, "live")
+    searcher = Searcher(settings)
+    gateway = Gateway(settings, searcher, LiveMetrics(registry), MapFile(settings.map_file))
+    try:
+        with (
+            MetricsPage(registry, settings.host, settings.metrics_port) as page,
+            contextlib.closing(_listen(settings.host, settings.port)) as listener,
+        ):
+            server = _Server(_config(gateway.application, settings))
+            serving = asyncio.create_task(server.serve([listener]))
+            port = listener.getsockname()[1]
+            log.info("listening", host=settings.host, port=port, metrics_port=page.port)
+            stopping = asyncio.create_task(run_until_signal())
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            log.info("draining", seconds=settings.drain_seconds)
+            server.should_exit = True
+            await serving
+    finally:
+        await searcher.close()
+        log.info("stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=1024)
+
+
+def _config(application: ASGIApp, settings: LiveSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        http="h11",
+        ws="websockets-sansio",
+        ws_max_size=settings.max_message_bytes,
+        ws_max_queue=4,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies or None,
+        # A page takes a WebSocket and up to six connections for photos.
+        limit_concurrency=8 * settings.max_connections,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+    )

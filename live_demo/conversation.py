@@ -1,0 +1,123 @@
+"""A conversation: one LiveSearch with the search service, from its opening to its end."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from live_demo.searcher import PART, Searcher
+from sketchzoo.rpc import CallError, deadline_exceeded, from_rpc_error
+from sketchzoo.search.v1 import search_pb2
+
+Tell = Callable[[search_pb2.LiveSearchResponse, float | None], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Newest:
+    """Holds a page's newest request; an older one that nobody took is forgotten."""
+
+    _request: search_pb2.LiveSearchRequest | None = None
+    _there: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, request: search_pb2.LiveSearchRequest) -> None:
+        """Leave a request, in the place of one still there."""
+        self._request = request
+        self._there.set()
+
+    async def wait(self) -> None:
+        """Wait until there is a request."""
+        await self._there.wait()
+
+    def take(self) -> search_pb2.LiveSearchRequest | None:
+        """Take the request, if there is one."""
+        self._there.clear()
+        request, self._request = self._request, None
+        return request
+
+
+class Conversation:
+    """Asks what a page wants newest and tells it what the service answers.
+
+    `tell` gets each answer, with the seconds it took where it is the newest's.
+    `pending` is the sequence that has no answer yet.
+    """
+
+    def __init__(self, searcher: Searcher, newest: Newest, tell: Tell, seconds: float) -> None:
+        self._searcher = searcher
+        self._newest = newest
+        self._tell = tell
+        self._seconds = seconds
+        self._asked_at = 0.0
+        self.pending: int | None = None
+
+    async def run(self) -> None:
+        """Go on until the conversation breaks, which it says by a `CallError`."""
+        call = self._searcher.live()
+        reading = asyncio.ensure_future(call.read())
+        waiting = asyncio.ensure_future(self._newest.wait())
+        try:
+            while True:
+                done, _ = await asyncio.wait(
+                    {reading, waiting}, timeout=self._left(), return_when=asyncio.FIRST_COMPLETED
+                )
+                if not done:
+                    raise deadline_exceeded(f"waiting for {PART}")
+                if waiting in done:
+                    await self._ask(call)
+                    waiting = asyncio.ensure_future(self._newest.wait())
+                if reading in done:
+                    response = reading.result()
+                    if not isinstance(response, search_pb2.LiveSearchResponse):
+                        raise await _ended(call)
+                    reading = asyncio.ensure_future(call.read())
+                    await self._answered(response)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, PART) from error
+        except asyncio.InvalidStateError as error:
+            # Written to after it broke.
+            raise await _ended(call) from error
+        finally:
+            call.cancel()
+            waiting.cancel()
+            reading.cancel()
+            await asyncio.gather(waiting, reading, return_exceptions=True)
+
+    async def _ask(self, call: Any) -> None:
+        request = self._newest.take()
+        if request is not None:
+            self.pending = request.sequence
+            self._asked_at = time.monotonic()
+            await call.write(request)
+
+    async def _answered(self, response: search_pb2.LiveSearchResponse) -> None:
+        seconds = None
+        if response.sequence == self.pending:
+            self.pending = None
+            seconds = time.monotonic() - self._asked_at
+        await self._tell(response, seconds)
+
+    def _left(self) -> float | None:
+        if self.pending is None:
+            return None
+        return max(0.0, self._asked_at + self._seconds - time.monotonic())
+
+
+async def _ended(call: Any) -> CallError:
+    """Return the error that a call ended with; ending well is one, too."""
+    code = await call.code()
+    if code is grpc.StatusCode.OK:
+        return CallError(grpc.StatusCode.UNAVAILABLE, f"{PART} ended the conversation")
+    return from_rpc_error(
+        grpc.aio.AioRpcError(
+            code,
+            await call.initial_metadata(),
+            await call.trailing_metadata(),
+            await call.details(),
+            None,
+        ),
+        PART,
+    )

@@ -1,0 +1,171 @@
+"""Messages between the page and the gateway: JSON, checked before anything is done with it.
+
+The page sends `Ask`s, and images as binary messages, each of which replaces the one
+before. The gateway sends answers and failures, both with the sequence they belong to.
+"""
+
+from collections.abc import Collection
+from typing import Annotated, Any, Literal
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import MessageToDict
+from google.rpc import error_details_pb2
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sketchzoo.rpc import CallError
+from sketchzoo.search.v1 import search_pb2
+from sketchzoo.strokes import MAX_CANVAS, MAX_POINTS, MAX_STROKES
+
+MAX_HITS = 60
+_MAX_SEQUENCE = 2**53 - 1
+_MAX_CLASSES = 200
+
+Coordinate = Annotated[int, Field(ge=0, le=MAX_CANVAS)]
+Length = Annotated[int, Field(ge=1, le=MAX_CANVAS)]
+Width = Annotated[float, Field(ge=0, le=MAX_CANVAS, allow_inf_nan=False)]
+PhotoId = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+]
+ClassName = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Stroke(_Message):
+    """One line: as many `x` as `y`, in canvas units."""
+
+    x: list[Coordinate] = Field(min_length=1, max_length=MAX_POINTS)
+    y: list[Coordinate] = Field(min_length=1, max_length=MAX_POINTS)
+    width: Width = 0
+
+    @model_validator(mode="after")
+    def _paired(self) -> "Stroke":
+        if len(self.x) != len(self.y):
+            raise ValueError("x and y must be equally long")
+        return self
+
+
+class Drawing(_Message):
+    """Strokes on a canvas of `width` x `height` units."""
+
+    width: Length
+    height: Length
+    strokes: list[Stroke] = Field(min_length=1, max_length=MAX_STROKES)
+
+
+class Ask(_Message):
+    """One state of the page: what to look for and among which photos.
+
+    `source` says where the query comes from: the `drawing`, the image sent last taken as
+    a `sketch` or a `photo`, or the `photo_id`.
+    """
+
+    sequence: int = Field(ge=1, le=_MAX_SEQUENCE)
+    source: Literal["drawing", "sketch", "photo", "photo_id"]
+    drawing: Drawing | None = None
+    photo_id: PhotoId | None = None
+    liked: list[PhotoId] = Field(default=[], max_length=100)
+    disliked: list[PhotoId] = Field(default=[], max_length=100)
+    classes: list[ClassName] = Field(default=[], max_length=_MAX_CLASSES)
+    limit: int = Field(default=12, ge=1, le=MAX_HITS)
+    page_token: str = Field(default="", max_length=4096)
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Ask":
+        if (self.drawing is not None) != (self.source == "drawing"):
+            raise ValueError("drawing goes with the source `drawing`")
+        if (self.photo_id is not None) != (self.source == "photo_id"):
+            raise ValueError("photo_id goes with the source `photo_id`")
+        return self
+
+
+def to_request(
+    ask: Ask, image: bytes | None, *, query_embedding: bool
+) -> search_pb2.LiveSearchRequest:
+    """Return the search that a page asks for; ValueError where it has sent no image yet."""
+    query = search_pb2.Query(liked_photo_ids=ask.liked, disliked_photo_ids=ask.disliked)
+    if ask.drawing is not None:
+        drawing = ask.drawing
+        query.strokes.CopyFrom(
+            search_pb2.Strokes(
+                canvas_width=drawing.width,
+                canvas_height=drawing.height,
+                strokes=[
+                    search_pb2.Stroke(x=stroke.x, y=stroke.y, width=stroke.width)
+                    for stroke in drawing.strokes
+                ],
+            )
+        )
+    elif ask.photo_id is not None:
+        query.photo_id = ask.photo_id
+    elif image is None:
+        raise ValueError("send the image before the search")
+    elif ask.source == "sketch":
+        query.sketch = image
+    else:
+        query.photo = image
+    return search_pb2.LiveSearchRequest(
+        sequence=ask.sequence,
+        request=search_pb2.SearchRequest(
+            query=query,
+            limit=ask.limit,
+            filter=search_pb2.Filter(classes=ask.classes),
+            page_token=ask.page_token,
+            include=search_pb2.Include(payload=True, query_embedding=query_embedding),
+        ),
+    )
+
+
+def answer(
+    sequence: int, response: search_pb2.SearchResponse, shown_fields: Collection[str]
+) -> dict[str, Any]:
+    """Return the message of an answer; photos' uris stay here, for they may be paths."""
+    timings = response.timings
+    stages = ("decode", "queue", "encode", "query", "total")
+    return {
+        "type": "answer",
+        "sequence": sequence,
+        "hits": [_hit(hit, shown_fields) for hit in response.hits],
+        "next_page_token": response.next_page_token,
+        "milliseconds": {stage: _milliseconds(getattr(timings, stage)) for stage in stages},
+        "cached": timings.cached,
+        "confident_score": round(response.confident_score, 4),
+    }
+
+
+def failure(sequence: int | None, error: CallError) -> dict[str, Any]:
+    """Return the message of a failure: its code, what is away, when to come back."""
+    message: dict[str, Any] = {
+        "type": "failure",
+        "sequence": sequence,
+        "code": error.code.name,
+        "message": error.message,
+    }
+    for detail in error.details:
+        if isinstance(detail, error_details_pb2.RetryInfo):
+            message["retry_milliseconds"] = _milliseconds(detail.retry_delay)
+        elif isinstance(detail, error_details_pb2.ErrorInfo):
+            message["part"] = detail.metadata.get("part", "")
+    return message
+
+
+def _hit(hit: search_pb2.Hit, shown_fields: Collection[str]) -> dict[str, Any]:
+    payload = MessageToDict(hit.payload)
+    return {
+        "id": hit.photo_id,
+        "class": hit.class_name,
+        "score": round(hit.score, 4),
+        "width": hit.width,
+        "height": hit.height,
+        "about": {
+            name: str(payload[name])[:300]
+            for name in shown_fields
+            if payload.get(name) not in (None, "")
+        },
+    }
+
+
+def _milliseconds(duration: Duration) -> float:
+    return round(duration.seconds * 1e3 + duration.nanos / 1e6, 2)

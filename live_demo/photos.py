@@ -1,0 +1,90 @@
+"""Photos as the page shows them: thumbnails of the search service's, cached by content."""
+
+import re
+from collections import OrderedDict
+
+import grpc
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from live_demo.metrics import LiveMetrics
+from live_demo.searcher import Searcher
+from sketchzoo.rpc import CallError
+
+# A tile and a dialog's picture, in pixels a side; other sizes would fill the cache.
+SIZES = (320, 960)
+_ID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+_MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif")
+_STATUS = {
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.FAILED_PRECONDITION: 404,
+    grpc.StatusCode.INVALID_ARGUMENT: 404,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+}
+
+
+class PhotoCache:
+    """Keeps the photos asked for last, up to a number of bytes."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._photos: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
+
+    def get(self, key: str) -> tuple[bytes, str] | None:
+        """Return a photo and its media type, if it is here."""
+        found = self._photos.get(key)
+        if found is not None:
+            self._photos.move_to_end(key)
+        return found
+
+    def put(self, key: str, photo: tuple[bytes, str]) -> None:
+        """Keep a photo; those not asked for the longest make room."""
+        old = self._photos.pop(key, None)
+        self._bytes += len(photo[0]) - (len(old[0]) if old else 0)
+        self._photos[key] = photo
+        while self._bytes > self._max_bytes:
+            _, (content, _) = self._photos.popitem(last=False)
+            self._bytes -= len(content)
+
+
+class Photos:
+    """Answers requests for photos."""
+
+    def __init__(self, searcher: Searcher, metrics: LiveMetrics, cache_bytes: int) -> None:
+        self._searcher = searcher
+        self._metrics = metrics
+        self._cache = PhotoCache(cache_bytes)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer `/photos/{photo_id}/{side}`."""
+        photo_id, side = request.path_params["photo_id"], request.path_params["side"]
+        if side not in SIZES or not _ID.match(photo_id):
+            return _failed(404, "no such photo")
+        # An id is made from the photo's content: what it names never changes.
+        tag = f'"{photo_id}-{side}"'
+        headers = {"etag": tag, "cache-control": "public, max-age=31536000, immutable"}
+        if tag in request.headers.get("if-none-match", ""):
+            self._count("unchanged")
+            return Response(status_code=304, headers=headers)
+        photo = self._cache.get(tag)
+        self._count("cached" if photo else "fetched")
+        if photo is None:
+            try:
+                photo = await self._searcher.photo(photo_id, side)
+            except CallError as error:
+                self._count("failed")
+                return _failed(_STATUS.get(error.code, 503), error.message)
+            if photo[1] not in _MEDIA_TYPES:
+                self._count("failed")
+                return _failed(502, "the search service sent no picture")
+            self._cache.put(tag, photo)
+        return Response(photo[0], media_type=photo[1], headers=headers)
+
+    def _count(self, outcome: str) -> None:
+        self._metrics.photos.labels(outcome).inc()
+
+
+def _failed(status: int, message: str) -> Response:
+    return PlainTextResponse(f"{message}\n", status, {"cache-control": "no-store"})

@@ -1,0 +1,143 @@
+"""A session: a page's WebSocket, from its opening to its end."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from live_demo.conversation import Conversation, Newest
+from live_demo.gallery_map import MapFile
+from live_demo.limits import TokenBucket
+from live_demo.messages import Ask, answer, failure, to_request
+from live_demo.metrics import LiveMetrics
+from live_demo.searcher import Searcher
+from live_demo.settings import LiveSettings
+from sketchzoo.rpc import CallError, exhausted, invalid
+from sketchzoo.rpc.errors import from_status
+from sketchzoo.search.v1 import search_pb2
+
+log = structlog.get_logger()
+
+_BURST_SECONDS = 3
+# Our page sends nothing that cannot be read; this many bad messages are no accident.
+_MAX_REFUSALS = 50
+POLICY_VIOLATION = 1008
+IDLE = 4408
+
+
+class Session:
+    """Serves one page until it leaves; the service's failures are told, not fatal."""
+
+    def __init__(
+        self,
+        websocket: WebSocket,
+        searcher: Searcher,
+        settings: LiveSettings,
+        metrics: LiveMetrics,
+        map_file: MapFile,
+    ) -> None:
+        self._websocket = websocket
+        self._searcher = searcher
+        self._settings = settings
+        self._metrics = metrics
+        self._map_file = map_file
+        self._newest = Newest()
+        self._image: bytes | None = None
+        rate = settings.searches_per_second
+        self._bucket = TokenBucket(rate, rate * _BURST_SECONDS)
+        self._refusals = 0
+
+    async def run(self) -> None:
+        """Serve until the page leaves, is idle for too long or misbehaves."""
+        asking = asyncio.create_task(self._converse())
+        try:
+            # Either one's end is the page's: it left, or could not be told something.
+            listening = asyncio.create_task(self._listen())
+            await asyncio.wait({asking, listening}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (asking, listening):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect):
+                    await task
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._settings.idle_seconds):
+                    message = await self._websocket.receive()
+            except TimeoutError:
+                await self._websocket.close(IDLE, "idle for too long; reload to go on")
+                return
+            if message["type"] == "websocket.disconnect":
+                return
+            if wait := self._bucket.take():
+                await self._refuse("rate", None, exhausted("too many searches", wait))
+            elif (text := message.get("text")) is not None:
+                await self._take(text)
+            else:
+                self._image = message["bytes"]
+            if self._refusals > _MAX_REFUSALS:
+                await self._websocket.close(POLICY_VIOLATION, "too many bad messages")
+                return
+
+    async def _take(self, text: str) -> None:
+        try:
+            ask = Ask.model_validate_json(text)
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in problem["loc"]) or "message"
+            await self._refuse("message", None, invalid(where, problem["msg"]))
+            return
+        try:
+            mapped = await self._map_file.current() is not None
+            request = to_request(ask, self._image, query_embedding=mapped)
+        except ValueError as error:
+            await self._refuse("image", ask.sequence, invalid("source", str(error)))
+            return
+        self._newest.put(request)
+
+    async def _refuse(self, reason: str, sequence: int | None, error: CallError) -> None:
+        self._metrics.refused.labels(reason).inc()
+        self._refusals += 1
+        await self._websocket.send_json(failure(sequence, error))
+
+    async def _converse(self) -> None:
+        """Keep a conversation with the service; a new one begins with the next request."""
+        while True:
+            conversation = Conversation(
+                self._searcher, self._newest, self._tell, self._settings.search_seconds
+            )
+            try:
+                await conversation.run()
+            except CallError as error:
+                await self._fail(conversation.pending, error)
+            # The page asks again when it sees fit.
+            await self._newest.wait()
+
+    async def _fail(self, sequence: int | None, error: CallError) -> None:
+        self._metrics.searches.labels(error.code.name).inc()
+        await self._websocket.send_json(failure(sequence, error))
+
+    async def _tell(self, response: search_pb2.LiveSearchResponse, seconds: float | None) -> None:
+        if seconds is not None:
+            self._metrics.search_seconds.observe(seconds)
+        if response.WhichOneof("outcome") == "status":
+            await self._fail(response.sequence, from_status(response.status))
+            return
+        self._metrics.searches.labels("OK").inc()
+        message = answer(response.sequence, response.response, self._settings.shown_fields)
+        await self._place(message, response.response)
+        await self._websocket.send_json(message)
+
+    async def _place(self, message: dict[str, Any], response: search_pb2.SearchResponse) -> None:
+        """Say where on the map the query and the hits lie, if it is this gallery's map."""
+        gallery_map = await self._map_file.current()
+        if gallery_map is None or gallery_map.fingerprint != response.model_fingerprint:
+            return
+        if response.HasField("query_embedding"):
+            message["at"] = gallery_map.place(response.query_embedding.vector)
+        for hit in message["hits"]:
+            hit["at"] = gallery_map.where(hit["id"])

@@ -1,0 +1,43 @@
+// Examples: drawings to start from, shipped as strokes.
+
+import { SIDE } from "./drawing.js";
+import { paint } from "./easel.js";
+import { decode } from "./link.js";
+import { element } from "./results.js";
+
+const SMALL = 56;
+
+export class Examples extends EventTarget {
+  #list;
+  #canvases = [];
+
+  constructor(list) {
+    super();
+    this.#list = list;
+  }
+
+  async load() {
+    const response = await fetch("/static/examples.json");
+    if (!response.ok) return;
+    for (const { name, drawing } of await response.json()) {
+      const strokes = decode(drawing);
+      if (!strokes) continue;
+      const canvas = element("canvas", { width: 2 * SMALL, height: 2 * SMALL });
+      const button = element("button", { type: "button", title: name }, canvas);
+      button.setAttribute("aria-label", `Start from a drawing of a ${name}`);
+      button.addEventListener("click", () => this.dispatchEvent(new CustomEvent("choose", { detail: strokes })));
+      this.#list.append(element("li", {}, button));
+      this.#canvases.push([canvas, strokes]);
+    }
+    this.recolour();
+  }
+
+  recolour() {
+    for (const [canvas, strokes] of this.#canvases) {
+      const pen = canvas.getContext("2d");
+      pen.clearRect(0, 0, canvas.width, canvas.height);
+      const bold = strokes.map((stroke) => ({ ...stroke, width: Math.max(24, stroke.width) }));
+      paint(pen, bold, canvas.width / SIDE, getComputedStyle(canvas).color);
+    }
+  }
+}

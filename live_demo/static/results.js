@@ -1,0 +1,144 @@
+// The photos found: tiles that move rather than blink, and what can be done with each.
+
+import { colour } from "./colours.js";
+import { label } from "./words.js";
+
+const SIDE = 320;
+const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+
+export const thumbnail = (id) => `/photos/${id}/${SIDE}`;
+export const large = (id) => `/photos/${id}/960`;
+
+// Makes an element: element("p", {className: "x"}, "text", child).
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in made) made[name] = value;
+    else made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+export function icon(path) {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const shape = document.createElementNS(space, "path");
+  shape.setAttribute("d", path);
+  svg.append(shape);
+  return svg;
+}
+
+const UP = "M7.5 11v9H4.5v-9zM7.5 18.5c2 1.3 4 1.5 6.5 1.5 2.5 0 4-.8 4.6-3l1-4c.4-1.7-.4-2.5-2-2.5h-4c.6-2 .8-3.5.5-5-.3-1.3-1.9-1.6-2.4-.4-.9 2.3-2 4.2-4.2 6";
+const DOWN = "M7.5 13V4H4.5v9zM7.5 5.5c2-1.3 4-1.5 6.5-1.5 2.5 0 4 .8 4.6 3l1 4c.4 1.7-.4 2.5-2 2.5h-4c.6 2 .8 3.5.500 5-.3 1.3-1.9 1.6-2.4.4-.9-2.3-2-4.2-4.2-6";
+
+export class Results extends EventTarget {
+  #grid;
+  #tiles = new Map();
+  #hits = [];
+
+  constructor(grid) {
+    super();
+    this.#grid = grid;
+  }
+
+  get hits() {
+    return this.#hits;
+  }
+
+  // Shows these hits, best first.
+  show(hits) {
+    this.#hits = hits;
+    const before = this.#places();
+    const wanted = new Map();
+    for (const hit of hits) {
+      const tile = this.#tiles.get(hit.id) ?? this.#make(hit);
+      this.#update(tile, hit);
+      wanted.set(hit.id, tile);
+    }
+    const focused = document.activeElement?.closest?.(".tile");
+    for (const [id, tile] of this.#tiles) if (!wanted.has(id)) tile.item.remove();
+    let previous = null;
+    for (const tile of wanted.values()) {
+      const next = previous ? previous.nextSibling : this.#grid.firstChild;
+      if (tile.item !== next) this.#grid.insertBefore(tile.item, next);
+      previous = tile.item;
+    }
+    this.#tiles = wanted;
+    if (focused && !focused.isConnected) this.#grid.querySelector("button")?.focus({ preventScroll: true });
+    this.#move(before);
+  }
+
+  // Resolves when the photos shown are there to be painted.
+  async painted() {
+    const images = [...this.#tiles.values()].slice(0, 12).map(({ image }) => image);
+    await Promise.all(images.map((image) => image.decode().catch(() => null)));
+    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+  }
+
+  mark(liked, disliked) {
+    for (const [id, { like, dislike }] of this.#tiles) {
+      like.setAttribute("aria-pressed", liked.has(id));
+      dislike.setAttribute("aria-pressed", disliked.has(id));
+    }
+  }
+
+  faint(on) {
+    this.#grid.classList.toggle("faint", on);
+  }
+
+  #make(hit) {
+    const name = label(hit.class);
+    const image = element("img", { alt: name, src: thumbnail(hit.id), width: SIDE, height: SIDE, draggable: false });
+    image.addEventListener("error", () => open.classList.add("missing"), { once: true });
+    const score = element("span", { className: "score" });
+    const dot = element("span", { className: "dot", "aria-hidden": "true" });
+    const caption = element("span", { className: "caption" }, dot, element("span", { className: "name" }, name), score);
+    const open = element("button", { type: "button", className: "open" }, image, caption);
+    const like = element("button", { type: "button", className: "vote", title: "More like this one" }, icon(UP));
+    const dislike = element("button", { type: "button", className: "vote", title: "Less like this one" }, icon(DOWN));
+    const item = element("li", { className: "tile" }, open, element("span", { className: "votes" }, like, dislike));
+    const tile = { item, image, score, dot, like, dislike, open, hit };
+    open.addEventListener("click", () => this.#tell("open", tile.hit));
+    like.addEventListener("click", () => this.#tell("like", tile.hit));
+    dislike.addEventListener("click", () => this.#tell("dislike", tile.hit));
+    like.setAttribute("aria-label", `Like: more photos such as this ${name}`);
+    dislike.setAttribute("aria-label", `Dislike: fewer photos such as this ${name}`);
+    for (const button of [like, dislike]) button.setAttribute("aria-pressed", "false");
+    return tile;
+  }
+
+  #update(tile, hit) {
+    tile.hit = hit;
+    tile.score.textContent = hit.score.toFixed(2);
+    tile.dot.style.background = colour(hit.class);
+    tile.open.setAttribute("aria-label", `${label(hit.class)}, score ${hit.score.toFixed(2)}: details`);
+  }
+
+  #tell(what, hit) {
+    this.dispatchEvent(new CustomEvent(what, { detail: hit }));
+  }
+
+  #places() {
+    const places = new Map();
+    if (STILL.matches) return places;
+    for (const [id, { item }] of this.#tiles) places.set(id, [item.offsetLeft, item.offsetTop]);
+    return places;
+  }
+
+  // Lets tiles glide from where they were, and new ones come up.
+  #move(before) {
+    if (STILL.matches) return;
+    const easing = "cubic-bezier(.2,.7,.2,1)";
+    const moves = [];
+    for (const [id, { item }] of this.#tiles) {
+      const from = before.get(id);
+      const [dx, dy] = from ? [from[0] - item.offsetLeft, from[1] - item.offsetTop] : [0, 0];
+      if (!from) moves.push([item, [{ opacity: 0.4, transform: "scale(.97)" }, {}]]);
+      else if (dx || dy) moves.push([item, [{ transform: `translate(${dx}px,${dy}px)` }, {}]]);
+    }
+    for (const [item, frames] of moves) item.animate(frames, { duration: 180, easing });
+  }
+}

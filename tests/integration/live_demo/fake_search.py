@@ -1,0 +1,260 @@
+"""A search service of eight classes over a real socket, without encoder and Qdrant.
+
+Photos are the page's own examples on coloured ground; an embedding is a blurred raster of
+a drawing's lines, so that what looks alike is found.
+"""
+
+import asyncio
+import base64
+import io
+import json
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from google.protobuf.struct_pb2 import Struct
+from PIL import Image, ImageFilter
+from prometheus_client import CollectorRegistry
+
+from sketchzoo.rpc import CallError, RpcServer, Service, not_found
+from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
+from sketchzoo.settings import ServerSettings
+from sketchzoo.strokes import Stroke, Strokes, rasterize
+
+FINGERPRINT = "fake"
+PER_CLASS = 24
+_SIDE = 24
+_GROUNDS = ("#c9d8b6", "#b9d3e0", "#e8cfae", "#d9c3d8", "#e6b8a8", "#b8d8cd")
+
+
+def decode(text: str) -> Strokes:
+    """Read a drawing as the page's links hold it."""
+    content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    at = 1
+
+    def number() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            value |= (content[at] & 127) << shift
+            shift, at = shift + 7, at + 1
+            if content[at - 1] < 128:
+                return value
+
+    def step() -> int:
+        value = number()
+        return -((value + 1) >> 1) if value & 1 else value >> 1
+
+    strokes, x, y = [], 0, 0
+    while at < len(content):
+        count, width = number(), number() >> 1
+        points = []
+        for _ in range(count):
+            x, y = x + step(), y + step()
+            points.append((float(x), float(y)))
+        strokes.append(Stroke(tuple(points), width))
+    return Strokes(1024, 1024, tuple(strokes))
+
+
+def examples() -> dict[str, str]:
+    """Return the page's examples: names and drawings."""
+    text = files("live_demo").joinpath("static/examples.json").read_text()
+    return {each["name"]: each["drawing"] for each in json.loads(text)}
+
+
+def embed(image: Image.Image) -> npt.NDArray[np.float32]:
+    """Return a picture's embedding: where it is dark, blurred."""
+    small = image.convert("L").filter(ImageFilter.GaussianBlur(10)).resize((_SIDE, _SIDE))
+    ink = 255 - np.asarray(small, dtype=np.float32).ravel()
+    ink -= ink.mean()
+    return np.asarray(ink / max(float(np.linalg.norm(ink)), 1e-9), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class FakePhoto:
+    id: str
+    class_name: str
+    content: bytes
+    vector: npt.NDArray[np.float32]
+
+
+def gallery() -> dict[str, FakePhoto]:
+    """Draw the photos, by id."""
+    rng = np.random.default_rng(1)
+    found = {}
+    for name, text in examples().items():
+        lines = rasterize(decode(text), 256)
+        own = embed(lines)
+        for index in range(PER_CLASS):
+            photo_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name}/{index}"))
+            turned = lines.rotate(float(rng.uniform(-12, 12)), fillcolor=255)
+            ground = Image.new("RGB", (256, 256), _GROUNDS[int(rng.integers(len(_GROUNDS)))])
+            ground.paste("#2c2b28", mask=turned.point([255 - value for value in range(256)]))
+            content = io.BytesIO()
+            ground.save(content, "JPEG", quality=80)
+            vector = own + rng.normal(0, 0.012, own.size).astype(np.float32)
+            vector /= np.linalg.norm(vector)
+            found[photo_id] = FakePhoto(photo_id, name, content.getvalue(), vector)
+    return found
+
+
+class FakeSearch(search_pb2_grpc.SearchServiceServicer):
+    """Answers as the contract says; `failure`, `delay` and `confident_score` are for tests."""
+
+    def __init__(self) -> None:
+        self.photos = gallery()
+        self.failure: CallError | None = None
+        self.delay = 0.0
+        self.confident_score = 0.6
+        self.requests: list[search_pb2.SearchRequest] = []
+        self.cancelled = 0
+        self.streams = 0
+        self.photos_asked = 0
+        self.metadata: dict[str, str] = {}
+
+    async def LiveSearch(  # noqa: N802 - the contract's name
+        self, request_iterator: Any, context: Any
+    ) -> AsyncIterator[search_pb2.LiveSearchResponse]:
+        self.streams += 1
+        self.metadata = {str(k): str(v) for k, v in context.invocation_metadata()}
+        answers: asyncio.Queue[search_pb2.LiveSearchResponse | None] = asyncio.Queue(8)
+
+        async def answer(request: search_pb2.LiveSearchRequest) -> None:
+            await asyncio.sleep(self.delay)
+            try:
+                response = self.search(request.request)
+            except CallError as error:
+                await answers.put(
+                    search_pb2.LiveSearchResponse(sequence=request.sequence, status=error.status())
+                )
+                return
+            await answers.put(
+                search_pb2.LiveSearchResponse(sequence=request.sequence, response=response)
+            )
+
+        async def read() -> None:
+            work: asyncio.Task[None] | None = None
+            async for request in request_iterator:
+                if work is not None and not work.done():
+                    work.cancel()
+                    self.cancelled += 1
+                work = asyncio.create_task(answer(request))
+            await answers.put(None)
+
+        reading = asyncio.create_task(read())
+        try:
+            while (response := await answers.get()) is not None:
+                yield response
+        finally:
+            reading.cancel()
+
+    async def ListClasses(self, request: Any, context: Any) -> search_pb2.ListClassesResponse:  # noqa: N802 - as above
+        if self.failure is not None:
+            raise self.failure
+        names = sorted({photo.class_name for photo in self.photos.values()})
+        return search_pb2.ListClassesResponse(
+            classes=[search_pb2.ClassCount(class_name=name, count=PER_CLASS) for name in names],
+            total=len(self.photos),
+        )
+
+    async def GetPhoto(self, request: Any, context: Any) -> search_pb2.GetPhotoResponse:  # noqa: N802 - as above
+        self.photos_asked += 1
+        photo = self.photos.get(request.photo_id)
+        if photo is None:
+            raise not_found("no such photo")
+        return search_pb2.GetPhotoResponse(content=photo.content, content_type="image/jpeg")
+
+    async def Search(self, request: Any, context: Any) -> search_pb2.SearchResponse:  # noqa: N802 - as above
+        return self.search(request)
+
+    async def BatchSearch(self, request: Any, context: Any) -> search_pb2.BatchSearchResponse:  # noqa: N802 - as above
+        raise NotImplementedError
+
+    def search(self, request: search_pb2.SearchRequest) -> search_pb2.SearchResponse:
+        """Compare the query with every photo."""
+        self.requests.append(request)
+        if self.failure is not None:
+            raise self.failure
+        query = request.query
+        source = self._vector(query)
+        vector = source + sum(self.photos[i].vector for i in query.liked_photo_ids)
+        for photo_id in query.disliked_photo_ids:
+            vector = vector - self.photos[photo_id].vector
+        vector = vector / max(float(np.linalg.norm(vector)), 1e-9)
+        named = {*query.liked_photo_ids, *query.disliked_photo_ids, query.photo_id}
+        wanted = set(request.filter.classes)
+        scored = sorted(
+            ((1 + float(photo.vector @ vector)) / 2, photo.id)
+            for photo in self.photos.values()
+            if photo.id not in named and (not wanted or photo.class_name in wanted)
+        )[::-1]
+        start = int(request.page_token or 0)
+        end = start + (request.limit or 12)
+        response = search_pb2.SearchResponse(
+            hits=[self._hit(photo_id, score) for score, photo_id in scored[start:end]],
+            model_fingerprint=FINGERPRINT,
+            next_page_token=str(end) if end < len(scored) else "",
+            confident_score=self.confident_score,
+        )
+        for stage, nanoseconds in {
+            "decode": 9e5,
+            "encode": 6e6,
+            "query": 8e5,
+            "total": 8e6,
+        }.items():
+            getattr(response.timings, stage).FromNanoseconds(int(nanoseconds))
+        if request.include.query_embedding:
+            response.query_embedding.vector = vector.astype("<f4").tobytes()
+            response.query_embedding.dimension = vector.size
+        return response
+
+    def _vector(self, query: search_pb2.Query) -> npt.NDArray[np.float32]:
+        match query.WhichOneof("source"):
+            case "strokes":
+                drawing = query.strokes
+                strokes = tuple(
+                    Stroke(tuple(zip(map(float, s.x), map(float, s.y), strict=True)), s.width)
+                    for s in drawing.strokes
+                )
+                size = drawing.canvas_width, drawing.canvas_height
+                return embed(rasterize(Strokes(*size, strokes)))
+            case "photo_id":
+                if query.photo_id not in self.photos:
+                    raise not_found("no such photo")
+                return self.photos[query.photo_id].vector
+            case "sketch":
+                return embed(Image.open(io.BytesIO(query.sketch)))
+            case _:
+                return embed(Image.open(io.BytesIO(query.photo)))
+
+    def _hit(self, photo_id: str, score: float) -> search_pb2.Hit:
+        payload = Struct()
+        payload.update({"author": "Nobody", "licence": "CC0", "secret": "x", "uri": "/srv/a.jpg"})
+        return search_pb2.Hit(
+            photo_id=photo_id,
+            class_name=self.photos[photo_id].class_name,
+            score=score,
+            uri="/srv/a.jpg",
+            width=256,
+            height=256,
+            payload=payload,
+        )
+
+
+def server(fake: FakeSearch, port: int = 0, **settings: Any) -> RpcServer:
+    """Return a server of the fake; it serves while its context is open."""
+    return RpcServer(
+        ServerSettings(port=port, drain_seconds=0.1, **settings),
+        [
+            Service(
+                "sketchzoo.search.v1.SearchService",
+                fake,
+                search_pb2_grpc.add_SearchServiceServicer_to_server,
+            )
+        ],
+        CollectorRegistry(),
+    )
