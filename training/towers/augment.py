@@ -4,8 +4,6 @@ Works on whole batches of tensors: pen width, turn, stretch, shear, shift, mirro
 elastic warp, and parts that were not drawn.
 """
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -70,9 +68,3 @@ def augment(
             there = (uniform() < 0.3)[:, None, None]  # noqa: PLR2004 - one in three holes
             drawn = drawn.masked_fill((rows[:, :, None] & columns[:, None] & there)[:, None], 0.0)
     return 1 - 2 * drawn
-
-
-def schedule(step: int, steps: int, warm: int = 60) -> float:
-    """Return the learning rate's share at a step: a short rise, then half a cosine."""
-    rise = min(1.0, (step + 1) / warm)
-    return rise * (0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))) * 0.99 + 0.01)

@@ -15,6 +15,8 @@ from training.towers.recipe import Recipe
 
 UNSEEN = "unseen"
 """The split of classes that no training sees."""
+CONTOURS = "contours"
+"""The source of drawings that are contours of photos."""
 
 SAME = {
     "flower_with_stem": "flower",
@@ -149,7 +151,7 @@ def _lines(
         except ImageError as error:
             raise DataError(f"{file.path} {error}") from error
 
-    with ThreadPoolExecutor(recipe.threads) as pool:
+    with ThreadPoolExecutor(recipe.workers) as pool:
         packed = np.stack(list(pool.map(pack, images)))
     if cache is not None:
         part = cache.with_suffix(".part.npz")

@@ -13,13 +13,17 @@ from training.errors import ConfigError
 class Recipe:
     """How the towers are trained.
 
-    `steps` batches of `batch` sketches, of which the first `small_share` at `small_size`
-    pixels a side, the others at `size`. `frozen_blocks` of the sketch backbone keep their
+    `steps` batches of `batch` sketches, of which the first `small_steps` at `small_size`
+    pixels a side, the others at `size`. The learning rates rise for `warm_steps`, stay, and
+    fall to nothing in the last `decay_share` of the steps: until then a run may be given
+    fewer or more steps. `frozen_blocks` of the sketch backbone keep their
     ImageNet weights, beside the stem. `zoo_share` of a batch shows the classes that are
     searched for, the rest the others. `rare` lifts rare classes: a sketch is drawn with
     its class's count to the power of `-rare`; doodles `doodle_weight` times as often.
+    From step `contours_from` on `contour_share` of the sketches are contours of photos.
     `held_out_classes` of the other classes with photos are kept out of everything, to
-    measure what the model makes of things that it has never seen.
+    measure what the model makes of things that it has never seen. `workers` processes of
+    `threads` threads share each batch.
     """
 
     seed: int = 0
@@ -27,12 +31,14 @@ class Recipe:
     batch: int = 64
     size: int = 128
     small_size: int = 96
-    small_share: float = 0.5
+    small_steps: int = 2500
+    warm_steps: int = 150
+    decay_share: float = 0.3
     pen: int = 5
     pens: tuple[int, ...] = (3, 5, 7)
     keep: float = 0.92
     frozen_blocks: int = 3
-    rate: float = 8e-4
+    rate: float = 6e-4
     head_rate: float = 3e-3
     weight_decay: float = 0.05
     dropout: float = 0.2
@@ -42,6 +48,8 @@ class Recipe:
     rare: float = 0.3
     doodle_weight: float = 1.5
     strength: float = 1.0
+    contours_from: int = 600
+    contour_share: float = 0.12
     general: int = 128
     general_weight: float = 0.5
     photo_size: int = 224
@@ -50,20 +58,31 @@ class Recipe:
     held_out_classes: int = 20
     checkpoint_every: int = 100
     evaluate_every: int = 500
-    threads: int = 2
+    workers: int = 2
+    threads: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "general", "checkpoint_every", "evaluate_every", "threads"):
+        for name in (
+            "steps",
+            "batch",
+            "general",
+            "checkpoint_every",
+            "evaluate_every",
+            "workers",
+            "threads",
+        ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
         for name in ("size", "small_size", "photo_size"):
             if not 32 <= getattr(self, name) <= 512:  # noqa: PLR2004 - stated in the message
                 raise ConfigError(f"{name} must be 32 to 512 pixels, not {getattr(self, name)}")
-        for name in ("small_share", "zoo_share", "dropout", "label_smoothing"):
+        for name in ("decay_share", "zoo_share", "contour_share", "dropout", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(
                     f"{name} must be 0 or more and below 1, not {getattr(self, name)}"
                 )
+        if self.batch % self.workers:
+            raise ConfigError(f"batch must be a multiple of workers, {self.workers}")
         if not 0 <= self.frozen_blocks <= 7:  # noqa: PLR2004 - stated in the message
             raise ConfigError(f"frozen_blocks must be 0 to 7, not {self.frozen_blocks}")
 
@@ -84,7 +103,15 @@ class Recipe:
         }
         return cls(**settings)
 
+    def rate_share(self, step: int) -> float:
+        """Return the learning rates' share at a step, from 0 to 1."""
+        left = (self.steps - step) / (self.decay_share * self.steps or 1)
+        return min(1.0, (step + 1) / self.warm_steps, left)
+
     def digest(self) -> str:
         """Name this recipe in 16 hexadecimal digits: a run is resumed by its own only."""
-        settings = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(settings.encode()).hexdigest()[:16]
+        settings = asdict(self)
+        # These change nothing of what was trained before the rates fall.
+        for name in ("steps", "small_steps", "decay_share", "checkpoint_every", "evaluate_every"):
+            del settings[name]
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

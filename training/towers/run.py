@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from sketchzoo.images import Modality, Preprocessing
 from sketchzoo.model import ModelArtefact, Tower
 from training.export import export_artefact
 from training.towers import join, photos, sketches
+from training.towers.contours import add_contours
 from training.towers.drawings import UNSEEN, Drawings, load_drawings
 from training.towers.photos import Linear, Photos
 from training.towers.recipe import Recipe
 from training.towers.sketches import Run
+from training.towers.workers import Crew, crew
 
 log = logging.getLogger(__name__)
 
@@ -40,19 +43,39 @@ def train_zoo(config: Mapping[str, Any], data_dir: Path, run_dir: Path) -> Model
 
     """
     recipe = Recipe.of(config)
-    keep_memory()
-    torch.set_num_threads(recipe.threads)
     run_dir.mkdir(parents=True, exist_ok=True)
+    keep_memory()
+    torch.set_num_threads(recipe.workers)
+    # Before the other processes start, so that they find the caches.
     drawings = load_drawings(data_dir, recipe, run_dir / "drawings.npz")
     pictures = photos.load_photos(data_dir, recipe, run_dir / "photos.npz")
+    drawings = add_contours(drawings, pictures, data_dir, recipe, run_dir / "contours.npz")
+    with crew(recipe.workers, partial(take_part, recipe, data_dir, run_dir)) as member:
+        run = learn(recipe, drawings, pictures, run_dir, member)
+    return assemble(run, drawings, pictures, run_dir / NAME)
+
+
+def take_part(recipe: Recipe, data_dir: Path, run_dir: Path, member: Crew) -> None:
+    """Do another process's part of a run."""
+    keep_memory()
+    drawings = load_drawings(data_dir, recipe, run_dir / "drawings.npz")
+    pictures = photos.load_photos(data_dir, recipe, run_dir / "photos.npz")
+    drawings = add_contours(drawings, pictures, data_dir, recipe, run_dir / "contours.npz")
+    learn(recipe, drawings, pictures, run_dir, member)
+
+
+def learn(recipe: Recipe, drawings: Drawings, pictures: Photos, run_dir: Path, member: Crew) -> Run:
+    """Train the sketch network, from its checkpoint on if there is one."""
+    torch.set_num_threads(recipe.threads)
     order = renumber(drawings, pictures)
-    run = Run.start(recipe, len(drawings.names))
+    run = Run.start(recipe, len(drawings.names), member)
     run.resume(run_dir / "sketches.pt")
-    general = photos.general_part(pictures, recipe)
-    targets = photos.prototypes(pictures, general)
+    targets = photos.prototypes(pictures, photos.general_part(pictures, recipe))
     began, first = time.monotonic(), run.step
-    for images, labels in sketches.batches(drawings, order, recipe, run.step):
+    for images, labels in sketches.batches(drawings, order, recipe, run.step, member):
         run.learn(images, labels, targets)
+        if not member.leads:
+            continue
         if run.step % recipe.checkpoint_every == 0 or run.step == recipe.steps:
             run.save(run_dir / "sketches.pt")
             sketches.write_losses(run_dir / "losses.jsonl", run.losses)
@@ -66,7 +89,7 @@ def train_zoo(config: Mapping[str, Any], data_dir: Path, run_dir: Path) -> Model
             log.info("%s", row)
             with (run_dir / "progress.jsonl").open("a") as lines:
                 lines.write(json.dumps(row) + "\n")
-    return assemble(run, drawings, pictures, run_dir / NAME)
+    return run
 
 
 def renumber(drawings: Drawings, pictures: Photos) -> list[int]:

@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sketchzoo import network
 from training.errors import ConfigError
-from training.towers.augment import augment, draw, schedule, unpack
-from training.towers.drawings import Drawings
+from training.towers.augment import augment, draw, unpack
+from training.towers.drawings import CONTOURS, Drawings
 from training.towers.recipe import Recipe
+from training.towers.workers import Crew
 from training.weights import imagenet
 
 BACKBONE = "efficientnet_lite0"
+ALONE = Crew()
 SHARPNESS = 10.0
 """Cosines to the photo prototypes are multiplied by this before the cross-entropy."""
 
@@ -55,11 +58,12 @@ class Run:
     net: SketchNet
     average: SketchNet
     optimiser: torch.optim.Optimizer
+    member: Crew = ALONE
     step: int = 0
     losses: list[float] = field(default_factory=list)
 
     @classmethod
-    def start(cls, recipe: Recipe, classes: int) -> "Run":
+    def start(cls, recipe: Recipe, classes: int, member: Crew = ALONE) -> "Run":
         """Begin a run from ImageNet weights."""
         torch.manual_seed(recipe.seed)
         net = SketchNet(classes, recipe.general)
@@ -82,7 +86,7 @@ class Run:
             weight_decay=recipe.weight_decay,
             foreach=True,
         )
-        return cls(recipe, net, copy.deepcopy(net).eval(), optimiser)
+        return cls(recipe, net, copy.deepcopy(net).eval(), optimiser, member)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; the old one stays whole until the new one is."""
@@ -122,27 +126,31 @@ class Run:
         prototypes, which lead the numbering of the classes that have photos: `labels`
         below their count are pulled to them.
         """
-        share = schedule(self.step, self.recipe.steps)
+        share = self.recipe.rate_share(self.step)
         for group in self.optimiser.param_groups:
             group["lr"] = group["base"] * share
         # Dropout's dice follow from the step, so that a resumed run throws the same.
-        torch.manual_seed(self.recipe.seed * 1_000_003 + self.step)
+        torch.manual_seed((self.recipe.seed * 64 + self.member.rank) * 1_000_003 + self.step)
         features = functional.dropout(self.net.backbone(images), self.recipe.dropout)
         loss = functional.cross_entropy(
             self.net.classifier(features), labels, label_smoothing=self.recipe.label_smoothing
         )
         pulled = labels < len(targets)
-        if pulled.any():
-            general = functional.normalize(self.net.general(features[pulled]), dim=1)
-            loss = loss + self.recipe.general_weight * functional.cross_entropy(
-                SHARPNESS * general @ targets.T, labels[pulled]
-            )
+        general = functional.normalize(self.net.general(features[pulled]), dim=1)
+        # A sum, so that a batch with none to pull still has a gradient, of zero.
+        pull = functional.cross_entropy(
+            SHARPNESS * general @ targets.T, labels[pulled], reduction="sum"
+        )
+        loss = loss + self.recipe.general_weight * pull / max(1, int(pulled.sum()))
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        shown = loss.detach()
+        grads = [p.grad for group in self.optimiser.param_groups for p in group["params"]]
+        self.member.mean([*(grad for grad in grads if grad is not None), shown])
         self.optimiser.step()
         self._average()
         self.step += 1
-        self.losses.append(round(loss.item(), 5))
+        self.losses.append(round(shown.item(), 5))
         return self.losses[-1]
 
     @torch.no_grad()
@@ -159,26 +167,24 @@ class Run:
 
 
 def batches(
-    drawings: Drawings, order: list[int], recipe: Recipe, start: int
+    drawings: Drawings, order: list[int], recipe: Recipe, start: int, member: Crew = ALONE
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the batches from step `start` on: images `(n, 1, size, size)`, labels `(n,)`.
 
-    Each follows from the seed and its step alone. `order` renumbers the classes.
+    Each follows from the seed and its step alone; of several processes each draws its
+    own part. `order` renumbers the classes.
     """
-    train = drawings.where("train")
-    labels = drawings.labels[train]
-    share = np.bincount(labels, minlength=len(drawings.names))[labels] ** -recipe.rare
-    share[drawings.source[train] == "extra_quickdraw"] *= recipe.doodle_weight
-    zoo = labels < drawings.zoo
-    share[zoo] *= (recipe.zoo_share if (~zoo).any() else 1.0) / share[zoo].sum()
-    if (~zoo).any():
-        share[~zoo] *= (1 - recipe.zoo_share) / share[~zoo].sum()
+    drawn, drawn_share = _shares(drawings, recipe, contours=False)
+    every, every_share = _shares(drawings, recipe, contours=True)
     number = np.asarray(order)
     for step in range(start, recipe.steps):
-        rng = np.random.default_rng([recipe.seed, step])
-        chosen = rng.choice(train, recipe.batch, p=share)
+        rng = np.random.default_rng([recipe.seed, step, member.rank])
+        train, share = (
+            (every, every_share) if step >= recipe.contours_from else (drawn, drawn_share)
+        )
+        chosen = rng.choice(train, recipe.batch // member.size, p=share)
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        small = step < recipe.small_share * recipe.steps
+        small = step < recipe.small_steps
         images = augment(
             unpack(drawings.lines[chosen]),
             recipe.small_size if small else recipe.size,
@@ -190,6 +196,30 @@ def batches(
             images.contiguous(memory_format=torch.channels_last),
             torch.from_numpy(number[drawings.labels[chosen]]),
         )
+
+
+def _shares(
+    drawings: Drawings, recipe: Recipe, *, contours: bool
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Return the drawings to learn from, and each one's share of the batches."""
+    train = drawings.where("train")
+    traced = drawings.source[train] == CONTOURS
+    if not contours:
+        train, traced = train[~traced], traced[~traced]
+    labels = drawings.labels[train]
+    counts = np.bincount(labels[~traced], minlength=len(drawings.names))
+    share = np.maximum(counts[labels], 1).astype(np.float64) ** -recipe.rare
+    share[drawings.source[train] == "extra_quickdraw"] *= recipe.doodle_weight
+    zoo = (labels < drawings.zoo) & ~traced
+    others = ~zoo & ~traced
+    parts = ((zoo, recipe.zoo_share), (others, 1 - recipe.zoo_share))
+    for part, wanted in parts:
+        if part.any():
+            share[part] *= wanted / share[part].sum()
+    if traced.any():
+        share[~traced] *= 1 - recipe.contour_share
+        share[traced] *= recipe.contour_share / share[traced].sum()
+    return train, share / share.sum()
 
 
 @torch.inference_mode()
