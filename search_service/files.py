@@ -43,7 +43,10 @@ class GalleryFiles:
         return content
 
     def _resolve(self, uri: str) -> Path:
-        parts = urlsplit(uri)
+        try:
+            parts = urlsplit(uri)
+        except ValueError as error:
+            raise _outside(uri) from error
         if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
             raise precondition(
                 "OUTSIDE_GALLERY", f"the photo is no file of this machine; it lies at {uri}"

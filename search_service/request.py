@@ -284,7 +284,7 @@ def _photo_id(path: str, value: str) -> str:
         known = str(uuid.UUID(value))
     except ValueError:
         known = ""
-    if known != value.lower():
+    if not known or known != value.lower():
         raise invalid(path, "must be a photo's id, a UUID as hits carry it")
     return known
 
