@@ -291,5 +291,3 @@ async def bench(*, ready: bool = True, **settings: Any) -> AsyncIterator[Bench]:
 def unknown_id() -> str:
     """Return a photo id that no gallery has."""
     return str(uuid.uuid4())
-
-

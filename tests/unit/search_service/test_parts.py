@@ -1,0 +1,89 @@
+"""Settings, deadlines, admission and thumbnails by themselves."""
+
+import io
+import os
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from search_service.admission import Admission
+from search_service.deadline import Deadline
+from search_service.files import GalleryFiles
+from search_service.settings import SearchSettings
+from search_service.thumbnails import shrink
+from sketchzoo.images import ImageError, ImageLimits
+from sketchzoo.rpc import CallError
+from tests.artefacts import picture
+
+
+def test_roots_are_separated_as_in_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SKETCHZOO_SEARCH_GALLERY_ROOTS holds folders as PATH does."""
+    monkeypatch.setenv("SKETCHZOO_SEARCH_GALLERY_ROOTS", os.pathsep.join(["/a", "/b c"]))
+    assert SearchSettings().gallery_roots == (Path("/a"), Path("/b c"))
+    assert SearchSettings(gallery_roots=("/x",)).gallery_roots == (Path("/x"),)
+
+
+def test_listens_on_its_own_ports_by_default() -> None:
+    """Port 50052 for calls, 9102 for metrics, an encoder on 50051, no roots."""
+    settings = SearchSettings()
+    assert (settings.port, settings.metrics_port) == (50052, 9102)
+    assert settings.encoder_target == "127.0.0.1:50051"
+    assert settings.gallery_roots == ()
+
+
+def test_a_missing_root_stops_the_start(tmp_path: Path) -> None:
+    """A root that is not there is named at once, not at the first photo."""
+    with pytest.raises(FileNotFoundError, match="no-such"):
+        GalleryFiles([tmp_path / "no-such"], 1000)
+
+
+def test_a_share_of_the_time_is_kept_for_the_query() -> None:
+    """A quarter of a short time, the reserve of a long one."""
+    assert Deadline.after(1.0).for_encoder(0.5) == pytest.approx(0.75, abs=0.05)
+    assert Deadline.after(60.0).for_encoder(0.5) == pytest.approx(59.5, abs=0.05)
+
+
+def test_no_time_left_is_deadline_exceeded() -> None:
+    """A deadline that has passed says where."""
+    with pytest.raises(CallError, match="while reading"):
+        Deadline(time.monotonic() - 1).remaining("reading")
+
+
+def test_places_are_given_back() -> None:
+    """A place is free again however its holder ends."""
+    admission = Admission("searches", 1, 0.2)
+    for _ in range(3):
+        with pytest.raises(ValueError, match="ended"), admission:
+            raise ValueError("ended")
+    with admission, pytest.raises(CallError) as caught, admission:
+        pass
+    assert caught.value.code.name == "RESOURCE_EXHAUSTED"
+    assert admission.held == 0
+
+
+def test_a_limit_is_at_least_one() -> None:
+    """No places at all is refused by name."""
+    with pytest.raises(ValueError, match="limit"):
+        Admission("searches", 0, 0.2)
+
+
+def test_a_thumbnail_carries_none_of_the_photos_metadata() -> None:
+    """What EXIF tells of place and camera stays on the server; its turn is applied."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "a camera"
+    file = io.BytesIO()
+    Image.new("RGB", (80, 40), "red").save(file, "JPEG", exif=exif, comment=b"at home")
+    made = shrink(file.getvalue(), 40, ImageLimits())
+    with Image.open(io.BytesIO(made)) as image:
+        assert image.size == (20, 40)
+        assert not image.getexif()
+        assert "comment" not in image.info
+
+
+def test_what_is_no_image_has_no_thumbnail() -> None:
+    """A damaged photo is refused."""
+    with pytest.raises(ImageError):
+        shrink(picture(1)[:200], 64, ImageLimits())

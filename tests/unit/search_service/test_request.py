@@ -1,0 +1,188 @@
+"""Requests: what is checked, and what a wrong field is called."""
+
+import struct
+from typing import Any
+
+import pytest
+from google.rpc import error_details_pb2
+
+from search_service.request import (
+    ImageSource,
+    Kind,
+    StrokesSource,
+    parse_search,
+)
+from sketchzoo.images import Modality
+from sketchzoo.rpc import CallError
+from sketchzoo.search.v1 import search_pb2 as pb
+
+ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+
+def strokes(**changes: Any) -> pb.SearchRequest:
+    values = {
+        "canvas_width": 100,
+        "canvas_height": 50,
+        "strokes": [pb.Stroke(x=[0, 100], y=[0, 50])],
+        **changes,
+    }
+    return pb.SearchRequest(query=pb.Query(strokes=pb.Strokes(**values)))
+
+
+def embedding(vector: bytes, dimension: int, fingerprint: str = "m") -> pb.SearchRequest:
+    made = pb.Embedding(vector=vector, dimension=dimension, model_fingerprint=fingerprint)
+    return pb.SearchRequest(query=pb.Query(embedding=made))
+
+
+def condition(**values: Any) -> pb.SearchRequest:
+    made = pb.FieldCondition(**values)
+    return pb.SearchRequest(query=pb.Query(sketch=b"x"), filter=pb.Filter(fields=[made]))
+
+
+def one_of(*values: pb.FieldValue) -> pb.SearchRequest:
+    return condition(field="f", **{"in": pb.FieldValues(values=values)})
+
+
+def query(**values: Any) -> pb.SearchRequest:
+    return pb.SearchRequest(query=pb.Query(**values))
+
+
+TEXT = pb.FieldValue(string_value="x")
+NUMBER = pb.FieldValue(int_value=1)
+LONG = "x" * 1025
+good = {"x": [1], "y": [1]}
+
+WRONG = [
+    (pb.SearchRequest(), "query"),
+    (query(disliked_photo_ids=[ID]), "query"),
+    (query(sketch=b""), "query.sketch"),
+    (query(sketch=bytes(8 * 1024 * 1024 + 1)), "query.sketch"),
+    (query(photo=b""), "query.photo"),
+    (query(photo_id=""), "query.photo_id"),
+    (query(photo_id="{" + ID + "}"), "query.photo_id"),
+    (query(photo_id=ID.replace("-", "")), "query.photo_id"),
+    (query(liked_photo_ids=[ID, "x"]), "query.liked_photo_ids[1]"),
+    (query(liked_photo_ids=[ID] * 101), "query.liked_photo_ids"),
+    (query(sketch=b"x", disliked_photo_ids=["x"]), "query.disliked_photo_ids[0]"),
+    (query(sketch=b"x", disliked_photo_ids=[ID] * 101), "query.disliked_photo_ids"),
+    (strokes(canvas_width=0), "query.strokes.canvas_width"),
+    (strokes(canvas_height=65_536), "query.strokes.canvas_height"),
+    (strokes(width=float("nan")), "query.strokes.width"),
+    (strokes(width=-1), "query.strokes.width"),
+    (strokes(strokes=[]), "query.strokes.strokes"),
+    (strokes(strokes=[pb.Stroke(**good)] * 1001), "query.strokes.strokes"),
+    (strokes(strokes=[pb.Stroke(x=[1] * 10_001, y=[1] * 10_001)]), "query.strokes.strokes"),
+    (strokes(strokes=[pb.Stroke(**good), pb.Stroke()]), "query.strokes.strokes[1].x"),
+    (strokes(strokes=[pb.Stroke(x=[1, 2], y=[1])]), "query.strokes.strokes[0].y"),
+    (strokes(strokes=[pb.Stroke(x=[101], y=[1])]), "query.strokes.strokes[0].x"),
+    (strokes(strokes=[pb.Stroke(x=[1], y=[51])]), "query.strokes.strokes[0].y"),
+    (strokes(strokes=[pb.Stroke(**good, width=-1)]), "query.strokes.strokes[0].width"),
+    (embedding(b"", 0), "query.embedding.vector"),
+    (embedding(b"\0\0\x80?", 2), "query.embedding.vector"),
+    (embedding(bytes(8), 2), "query.embedding.vector"),
+    (embedding(struct.pack("<f", float("nan")), 1), "query.embedding.vector"),
+    (embedding(struct.pack("<2f", float("inf"), 1), 2), "query.embedding.vector"),
+    (embedding(b"\0\0\x80?", 1, ""), "query.embedding.model_fingerprint"),
+    (query(sketch=b"x", photo_id=ID), ""),
+    (pb.SearchRequest(query=pb.Query(sketch=b"x"), limit=1001), "limit"),
+    (pb.SearchRequest(query=pb.Query(sketch=b"x"), min_score=-0.1), "min_score"),
+    (
+        pb.SearchRequest(query=pb.Query(sketch=b"x"), filter=pb.Filter(classes=["a", ""])),
+        "filter.classes[1]",
+    ),
+    (
+        pb.SearchRequest(query=pb.Query(sketch=b"x"), filter=pb.Filter(excluded_classes=[LONG])),
+        "filter.excluded_classes[0]",
+    ),
+    (
+        pb.SearchRequest(query=pb.Query(sketch=b"x"), filter=pb.Filter(classes=["a"] * 1001)),
+        "filter.classes",
+    ),
+    (condition(equals=TEXT), "filter.fields[0].field"),
+    (condition(field="a b", equals=TEXT), "filter.fields[0].field"),
+    (condition(field="a..b", equals=TEXT), "filter.fields[0].field"),
+    (condition(field="a" * 201, equals=TEXT), "filter.fields[0].field"),
+    (condition(field="f"), "filter.fields[0]"),
+    (condition(field="f", equals=pb.FieldValue()), "filter.fields[0].equals"),
+    (
+        condition(field="f", equals=pb.FieldValue(string_value=LONG)),
+        "filter.fields[0].equals.string_value",
+    ),
+    (one_of(), "filter.fields[0].in.values"),
+    (one_of(TEXT, NUMBER), "filter.fields[0].in.values"),
+    (one_of(pb.FieldValue(bool_value=True)), "filter.fields[0].in.values"),
+    (one_of(*[NUMBER] * 1001), "filter.fields[0].in.values"),
+    (condition(field="f", range=pb.FieldRange()), "filter.fields[0].range"),
+    (condition(field="f", range=pb.FieldRange(lt=float("nan"))), "filter.fields[0].range.lt"),
+    (condition(field="f", range=pb.FieldRange(gte=float("inf"))), "filter.fields[0].range.gte"),
+]
+
+
+@pytest.mark.parametrize(("request_", "field"), [pair for pair in WRONG if pair[1]])
+def test_names_the_field_that_is_wrong(request_: pb.SearchRequest, field: str) -> None:
+    """INVALID_ARGUMENT with the field's path in message and detail."""
+    with pytest.raises(CallError) as caught:
+        parse_search(request_)
+    assert caught.value.code.name == "INVALID_ARGUMENT"
+    (detail,) = caught.value.details
+    assert isinstance(detail, error_details_pb2.BadRequest)
+    assert detail.field_violations[0].field == field
+    assert caught.value.message.startswith(field + " ")
+
+
+def test_twelve_hits_of_anything_are_the_default() -> None:
+    """An otherwise empty search with a sketch: 12 hits, no filter, no payload."""
+    search = parse_search(query(sketch=b"x"))
+    assert isinstance(search.source, ImageSource)
+    assert (search.source.kind, search.source.modality) == (Kind.SKETCH, Modality.SKETCH)
+    assert (search.limit, search.min_score, search.page_token, search.exact) == (
+        12,
+        None,
+        "",
+        False,
+    )
+    assert search.filter.to_qdrant() is None
+
+
+def test_a_photo_is_a_photo() -> None:
+    """A photo's bytes are embedded as a photo."""
+    source = parse_search(query(photo=b"x")).source
+    assert isinstance(source, ImageSource)
+    assert source.modality is Modality.PHOTO
+
+
+def test_strokes_become_a_drawing() -> None:
+    """Points, canvas and widths arrive as they were sent."""
+    source = parse_search(strokes(width=3)).source
+    assert isinstance(source, StrokesSource)
+    assert source.drawing.strokes[0].points == ((0, 0), (100, 50))
+    assert source.drawing.width == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        query(sketch=b"y"),
+        query(photo=b"x"),
+        query(sketch=b"x", liked_photo_ids=[ID]),
+        query(sketch=b"x", disliked_photo_ids=[ID]),
+        pb.SearchRequest(query=pb.Query(sketch=b"x"), filter=pb.Filter(classes=["a"])),
+        pb.SearchRequest(query=pb.Query(sketch=b"x"), min_score=0.5),
+        pb.SearchRequest(query=pb.Query(sketch=b"x"), exact=True),
+    ],
+)
+def test_what_changes_the_hits_changes_the_identity(other: pb.SearchRequest) -> None:
+    """Searches whose hits may differ have different identities."""
+    assert parse_search(query(sketch=b"x")).identity() != parse_search(other).identity()
+
+
+def test_what_only_changes_the_page_keeps_the_identity() -> None:
+    """Limit and include may change from page to page."""
+    one = pb.SearchRequest(query=pb.Query(sketch=b"x"), limit=3)
+    two = pb.SearchRequest(
+        query=pb.Query(sketch=b"x"),
+        limit=5,
+        include=pb.Include(payload=True),
+        page_token="t",  # noqa: S106 - no password
+    )
+    assert parse_search(one).identity() == parse_search(two).identity()
