@@ -3,7 +3,3 @@
 The default where no Qdrant server runs. Clients cannot tell, short of what is not served:
 see docs/embedded-qdrant.md.
 """
-
-from embedded_qdrant.settings import EmbeddedQdrantSettings
-
-__all__ = ["EmbeddedQdrantSettings"]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from prometheus_client import CollectorRegistry
 from qdrant_client import grpc
 
@@ -15,6 +16,8 @@ from embedded_qdrant.settings import EmbeddedQdrantSettings
 from embedded_qdrant.upkeep import Upkeep
 from sketchzoo.rpc import RpcServer, Service, run_until_signal
 from sketchzoo.telemetry import MetricsPage, build_info, configure_logs
+
+log = structlog.get_logger()
 
 
 @asynccontextmanager
@@ -49,7 +52,9 @@ async def serving(settings: EmbeddedQdrantSettings) -> AsyncIterator[RpcServer]:
             registry,
         )
         upkeep = Upkeep(catalogue, settings, metrics)
-        with MetricsPage(registry, settings.host, settings.metrics_port):
+        with MetricsPage(registry, settings.host, settings.metrics_port) as page:
+            if page.port is not None:
+                log.info("metrics", host=settings.host, port=page.port)
             async with server:
                 catalogue.open()
                 async with upkeep:

@@ -126,7 +126,7 @@ class Catalogue:
         making = CollectionFolder.create(self._folder / f".making-{identifier}", name, config)
         shard_folder = making.new_shard()
         with engine_errors():
-            edge.EdgeShard.create(str(shard_folder), configs.to_engine(config, threads=1)).close()
+            edge.EdgeShard.create(str(shard_folder), configs.to_engine(config)).close()
         making.point_to(shard_folder)
         folder = CollectionFolder(self._folder / identifier)
         making.path.rename(folder.path)

@@ -1,21 +1,21 @@
 """The process that builds an index, on a copy of the shard that nobody else uses.
 
-    python -m embedded_qdrant.index_child FOLDER THREADS NICE < collection config
+    python -m embedded_qdrant.index_child FOLDER NICE < plan.json
 
 The engine's `optimize` holds the GIL until it is done, so it cannot run in the process that
-answers. The configuration comes on stdin as a `CollectionConfig` message, since it may be
-newer than the one in the folder.
+answers. The plan (`shard_config.ShardPlan`) comes on stdin, since it may be newer than the
+configuration in the folder.
 """
 
 import ctypes
+import json
 import os
 import signal
 import sys
 
 import qdrant_edge as edge
-from qdrant_client import grpc
 
-from embedded_qdrant.conversion import configs
+from embedded_qdrant import shard_config
 
 _PR_SET_PDEATHSIG = 1
 
@@ -29,16 +29,15 @@ def _die_with_parent() -> None:
             sys.exit("the server is gone")
 
 
-def main(folder: str, threads: int, nice: int) -> None:
+def main(folder: str, nice: int) -> None:
     """Load the copy, build what is to be built, and leave it on disk."""
     _die_with_parent()
     os.nice(nice)
-    config = grpc.CollectionConfig.FromString(sys.stdin.buffer.read())
-    shard = edge.EdgeShard.load(folder, configs.to_engine(config, threads=threads))
+    shard = edge.EdgeShard.load(folder, shard_config.make(json.load(sys.stdin)))
     shard.optimize()
     shard.flush()
     shard.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]))

@@ -11,6 +11,7 @@
 """
 
 import asyncio
+import json
 import os
 import sys
 import time
@@ -21,6 +22,7 @@ import qdrant_edge as edge
 import structlog
 
 from embedded_qdrant.collection import Collection
+from embedded_qdrant.conversion import configs
 from embedded_qdrant.errors import engine_errors
 from embedded_qdrant.files import remove_tree, sync_tree
 from embedded_qdrant.journal import Journal
@@ -60,7 +62,7 @@ def due(collection: Collection, settings: EmbeddedQdrantSettings) -> bool:
     points, indexed = collection.statistics.points, collection.statistics.indexed
     quiet = time.monotonic() - collection.last_write >= settings.index_quiet_seconds
     if collection.unindexed >= threshold:
-        return quiet or collection.unindexed >= settings.index_growth * indexed
+        return quiet or collection.unindexed >= settings.index_growth * max(indexed, threshold)
     if not quiet or points < threshold:
         return False
     # The engine counts deleted points as indexed ones: too many make searches slower.
@@ -134,20 +136,18 @@ class IndexBuild:
     async def _build(self, folder: Path) -> None:
         settings = self._settings
         threads = settings.index_threads or os.cpu_count() or 1
+        plan = configs.plan(self._collection.config, threads=threads)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "embedded_qdrant.index_child",
             str(folder),
-            str(threads),
             str(settings.index_nice),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
-        work = asyncio.ensure_future(
-            process.communicate(self._collection.config.SerializeToString())
-        )
+        work = asyncio.ensure_future(process.communicate(json.dumps(plan).encode()))
         closing = asyncio.ensure_future(self._collection.closing.wait())
         try:
             await asyncio.wait(

@@ -67,7 +67,7 @@ class EmbeddedQdrantSettings(ServerSettings):
         1.0,
         gt=0,
         description="Build without waiting for quiet once the points without an index are "
-        "this many times those with one.",
+        "this many times those with one (or the threshold, where that is more).",
     )
     index_threads: int = Field(
         0, ge=0, description="Threads that build an index; 0 takes one a core."

@@ -9,15 +9,17 @@ from collections.abc import Iterator
 import qdrant_edge as edge
 from qdrant_client import grpc
 
+from embedded_qdrant import shard_config
 from embedded_qdrant.conversion.vectors import Dimensions
 from embedded_qdrant.errors import engine_errors, unserved, wrong_input
+from embedded_qdrant.shard_config import HnswPlan, ScalarPlan, ShardPlan, VectorPlan
 
-_DISTANCES = {
-    grpc.Distance.Cosine: edge.Distance.Cosine,
-    grpc.Distance.Euclid: edge.Distance.Euclid,
-    grpc.Distance.Dot: edge.Distance.Dot,
-    grpc.Distance.Manhattan: edge.Distance.Manhattan,
-}
+_DISTANCES = (
+    grpc.Distance.Cosine,
+    grpc.Distance.Euclid,
+    grpc.Distance.Dot,
+    grpc.Distance.Manhattan,
+)
 _MAX_DIMENSION = 65536
 # The engine merges everything into segments up to this size: one graph searches best.
 _MAX_SEGMENT_KB = 50_000_000
@@ -67,7 +69,7 @@ def created(message: grpc.CreateCollection) -> grpc.CollectionConfig:
         config.quantization_config.CopyFrom(message.quantization_config)
     for key, value in message.metadata.items():
         config.metadata[key].CopyFrom(value)
-    to_engine(config, threads=1)  # refuses here what the engine would refuse later
+    to_engine(config)  # refuses here what the engine would refuse later
     return config
 
 
@@ -83,14 +85,13 @@ def updated(config: grpc.CollectionConfig, message: grpc.UpdateCollection) -> gr
     if message.HasField("quantization_config"):
         diff = message.quantization_config
         kind = diff.WhichOneof("quantization")
-        changed.ClearField("quantization_config")
-        if kind == "scalar":
-            changed.quantization_config.scalar.CopyFrom(diff.scalar)
-        elif kind not in ("disabled", None):
+        if kind != "scalar":
+            # `disabled` too: the engine keeps what it was once given.
             raise unserved(f"QuantizationConfigDiff.{kind}")
+        changed.quantization_config.scalar.CopyFrom(diff.scalar)
     for key, value in message.metadata.items():
         changed.metadata[key].CopyFrom(value)
-    to_engine(changed, threads=1)
+    to_engine(changed)
     return changed
 
 
@@ -99,41 +100,36 @@ def dimensions(config: grpc.CollectionConfig) -> Dimensions:
     return {name: params.size for name, params in _vectors(config.params.vectors_config)}
 
 
-def to_engine(config: grpc.CollectionConfig, *, threads: int) -> edge.EdgeConfig:
-    """Return the engine's configuration; the index is built by `threads` threads."""
+def plan(config: grpc.CollectionConfig, *, threads: int) -> ShardPlan:
+    """Return the engine's configuration as plain values; `threads` build the index."""
     optimizers = config.optimizer_config
-    named = config.params.vectors_config.WhichOneof("config") == "params_map"
-    with engine_errors():
-        vectors = {
-            name: edge.EdgeVectorParams(
+    return ShardPlan(
+        vectors={
+            name: VectorPlan(
                 size=params.size,
-                distance=_DISTANCES[params.distance],
+                distance=grpc.Distance.Name(params.distance),
                 on_disk=params.on_disk if params.HasField("on_disk") else None,
-                quantization_config=_quantization(params.quantization_config)
-                if params.HasField("quantization_config")
-                else None,
-                hnsw_config=_hnsw(config.hnsw_config, params.hnsw_config, threads)
+                hnsw=_hnsw(config.hnsw_config, params.hnsw_config, threads)
                 if params.HasField("hnsw_config")
                 else None,
+                scalar=_scalar(params),
             )
             for name, params in _vectors(config.params.vectors_config)
-        }
-        return edge.EdgeConfig(
-            vectors=vectors if named else vectors[""],
-            on_disk_payload=config.params.on_disk_payload,
-            hnsw_config=_hnsw(config.hnsw_config, grpc.HnswConfigDiff(), threads),
-            quantization_config=_quantization(config.quantization_config)
-            if config.HasField("quantization_config")
-            else None,
-            optimizers=edge.EdgeOptimizersConfig(
-                deleted_threshold=optimizers.deleted_threshold,
-                vacuum_min_vector_number=optimizers.vacuum_min_vector_number,
-                default_segment_number=optimizers.default_segment_number or 1,
-                max_segment_size=optimizers.max_segment_size or _MAX_SEGMENT_KB,
-                # When to build is decided outside the engine; asked to, it shall build.
-                indexing_threshold=1,
-            ),
-        )
+        },
+        on_disk_payload=config.params.on_disk_payload,
+        hnsw=_hnsw(config.hnsw_config, grpc.HnswConfigDiff(), threads),
+        scalar=_scalar(config),
+        deleted_threshold=optimizers.deleted_threshold,
+        vacuum_min_vector_number=optimizers.vacuum_min_vector_number,
+        default_segment_number=optimizers.default_segment_number or 1,
+        max_segment_size=optimizers.max_segment_size or _MAX_SEGMENT_KB,
+    )
+
+
+def to_engine(config: grpc.CollectionConfig) -> edge.EdgeConfig:
+    """Return the engine's configuration; INVALID_ARGUMENT for values it does not take."""
+    with engine_errors():
+        return shard_config.make(plan(config, threads=1))
 
 
 def _vectors(message: grpc.VectorsConfig) -> Iterator[tuple[str, grpc.VectorParams]]:
@@ -155,16 +151,15 @@ def _check_params(name: str, params: grpc.VectorParams) -> None:
         raise wrong_input(f"{where}: distance must be Cosine, Euclid, Dot or Manhattan")
 
 
-def _hnsw(
-    base: grpc.HnswConfigDiff, diff: grpc.HnswConfigDiff, threads: int
-) -> edge.HnswIndexConfig:
+def _hnsw(base: grpc.HnswConfigDiff, diff: grpc.HnswConfigDiff, threads: int) -> HnswPlan:
     config = grpc.HnswConfigDiff()
     config.CopyFrom(base)
     config.MergeFrom(diff)
-    for field in ("inline_storage", "memory"):
-        if config.HasField(field):
-            raise unserved(f"HnswConfigDiff.{field}")
-    return edge.HnswIndexConfig(
+    if config.HasField("inline_storage"):
+        raise unserved("HnswConfigDiff.inline_storage")
+    if config.HasField("memory"):
+        raise unserved("HnswConfigDiff.memory")
+    return HnswPlan(
         m=config.m,
         ef_construct=config.ef_construct,
         full_scan_threshold=config.full_scan_threshold,
@@ -175,15 +170,16 @@ def _hnsw(
     )
 
 
-def _quantization(config: grpc.QuantizationConfig) -> edge.ScalarQuantizationConfig:
-    kind = config.WhichOneof("quantization")
+def _scalar(owner: grpc.CollectionConfig | grpc.VectorParams) -> ScalarPlan | None:
+    if not owner.HasField("quantization_config"):
+        return None
+    kind = owner.quantization_config.WhichOneof("quantization")
     if kind != "scalar":
         raise unserved(f"QuantizationConfig.{kind}")
-    scalar = config.scalar
+    scalar = owner.quantization_config.scalar
     if scalar.type != grpc.QuantizationType.Int8:
         raise wrong_input("quantization_config.scalar.type must be Int8")
-    return edge.ScalarQuantizationConfig(
-        edge.ScalarType.Int8,
+    return ScalarPlan(
         quantile=scalar.quantile if scalar.HasField("quantile") else None,
         always_ram=scalar.always_ram if scalar.HasField("always_ram") else None,
     )

@@ -62,14 +62,20 @@ class ServerProcess:
                 self._listening.set()
         self._listening.set()
 
-    def events(self, name: str) -> list[dict[str, object]]:
-        """Return the log's events of one name."""
-        return [event for event in self.log if event.get("event") == name]
+    def events(self, name: str, collection: str | None = None) -> list[dict[str, object]]:
+        """Return the log's events of one name, of one collection or of all."""
+        return [
+            event
+            for event in self.log
+            if event.get("event") == name and collection in (None, event.get("collection"))
+        ]
 
-    def wait_for(self, name: str, count: int = 1, seconds: float = 60.0) -> None:
+    def wait_for(
+        self, name: str, collection: str | None = None, count: int = 1, seconds: float = 60.0
+    ) -> None:
         """Wait until an event was logged so often."""
         end = time.monotonic() + seconds
-        while len(self.events(name)) < count:
+        while len(self.events(name, collection)) < count:
             assert time.monotonic() < end, f"no {name!r} in {seconds} s: {self.log}"
             time.sleep(0.02)
 

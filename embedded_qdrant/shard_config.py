@@ -1,0 +1,99 @@
+"""The engine's configuration, made from plain values.
+
+Plain values (JSON) because an index is built in a process of its own, which is started for
+each build and shall not first import a gRPC client for seconds: this module imports the
+engine alone.
+"""
+
+from typing import TypedDict
+
+import qdrant_edge as edge
+
+
+class HnswPlan(TypedDict):
+    """Parameters of the HNSW graph; `payload_m` None leaves the engine's own."""
+
+    m: int
+    ef_construct: int
+    full_scan_threshold: int
+    max_indexing_threads: int
+    on_disk: bool
+    payload_m: int | None
+
+
+class ScalarPlan(TypedDict):
+    """Parameters of int8 scalar quantization; None leaves the engine's own."""
+
+    quantile: float | None
+    always_ram: bool | None
+
+
+class VectorPlan(TypedDict):
+    """One vector; None where the collection's own parameters count."""
+
+    size: int
+    distance: str
+    on_disk: bool | None
+    hnsw: HnswPlan | None
+    scalar: ScalarPlan | None
+
+
+class ShardPlan(TypedDict):
+    """A shard; the unnamed vector's name is ""."""
+
+    vectors: dict[str, VectorPlan]
+    on_disk_payload: bool
+    hnsw: HnswPlan
+    scalar: ScalarPlan | None
+    deleted_threshold: float
+    vacuum_min_vector_number: int
+    default_segment_number: int
+    max_segment_size: int
+
+
+def make(plan: ShardPlan) -> edge.EdgeConfig:
+    """Return the engine's configuration; it raises ValueError or TypeError for bad values."""
+    vectors = {name: _vector(vector) for name, vector in plan["vectors"].items()}
+    return edge.EdgeConfig(
+        vectors=vectors[""] if set(vectors) == {""} else vectors,
+        on_disk_payload=plan["on_disk_payload"],
+        hnsw_config=_hnsw(plan["hnsw"]),
+        quantization_config=_scalar(plan["scalar"]),
+        optimizers=edge.EdgeOptimizersConfig(
+            deleted_threshold=plan["deleted_threshold"],
+            vacuum_min_vector_number=plan["vacuum_min_vector_number"],
+            default_segment_number=plan["default_segment_number"],
+            max_segment_size=plan["max_segment_size"],
+            # When to build is decided outside the engine; asked to, it shall build.
+            indexing_threshold=1,
+        ),
+    )
+
+
+def _vector(plan: VectorPlan) -> edge.EdgeVectorParams:
+    return edge.EdgeVectorParams(
+        size=plan["size"],
+        distance=getattr(edge.Distance, plan["distance"]),
+        on_disk=plan["on_disk"],
+        quantization_config=_scalar(plan["scalar"]),
+        hnsw_config=None if plan["hnsw"] is None else _hnsw(plan["hnsw"]),
+    )
+
+
+def _hnsw(plan: HnswPlan) -> edge.HnswIndexConfig:
+    return edge.HnswIndexConfig(
+        m=plan["m"],
+        ef_construct=plan["ef_construct"],
+        full_scan_threshold=plan["full_scan_threshold"],
+        max_indexing_threads=plan["max_indexing_threads"],
+        on_disk=plan["on_disk"],
+        payload_m=plan["payload_m"],
+    )
+
+
+def _scalar(plan: ScalarPlan | None) -> edge.ScalarQuantizationConfig | None:
+    if plan is None:
+        return None
+    return edge.ScalarQuantizationConfig(
+        edge.ScalarType.Int8, quantile=plan["quantile"], always_ram=plan["always_ram"]
+    )
