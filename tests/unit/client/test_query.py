@@ -1,0 +1,164 @@
+"""Queries: the user's words as messages."""
+
+import io
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from search_service.request import parse_search
+from sketchzoo.client import Embedding, Query, Range, Stroke, Strokes
+from tests.artefacts import picture
+
+ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+
+def test_importing_the_client_loads_neither_grpc_nor_pillow() -> None:
+    """Who only reads results or catches errors pays for neither."""
+    code = (
+        "import sys, sketchzoo.client as c; c.Query; c.SearchError;"
+        "assert not {'grpc', 'PIL', 'numpy', 'torch'} & set(sys.modules), 'loaded';"
+        "c.Client; assert 'grpc' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """The lazy module fails as any module does."""
+    import sketchzoo.client  # noqa: PLC0415 - only here
+
+    with pytest.raises(AttributeError, match="Clients"):
+        _ = sketchzoo.client.Clients  # type: ignore[attr-defined] # that is the test
+
+
+def test_a_picture_is_a_path_bytes_or_a_pillow_image(tmp_path: Path) -> None:
+    """All three become an image file's bytes; the Pillow image losslessly."""
+    content = picture(1)
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content)
+    assert Query(path).message().query.sketch == content
+    assert Query(str(path)).message().query.sketch == content
+    assert Query(content).message().query.sketch == content
+    assert Query(photo=path).message().query.photo == content
+    with Image.open(path) as image:
+        sent = Query(image).message().query.sketch
+        with Image.open(io.BytesIO(sent)) as again:
+            assert again.tobytes() == image.tobytes()
+
+
+def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
+    """The file is named as Python names it."""
+    with pytest.raises(FileNotFoundError, match="no-such"):
+        Query(tmp_path / "no-such.png").message()
+
+
+def test_strokes_travel_as_strokes() -> None:
+    """Whole coordinates go unchanged."""
+    drawing = Strokes(100, 50, (Stroke(((0, 0), (100, 50)), 2.0),), 1.5)
+    sent = Query(drawing).message().query.strokes
+    assert (sent.canvas_width, sent.canvas_height, sent.width) == (100, 50, 1.5)
+    assert (list(sent.strokes[0].x), list(sent.strokes[0].y)) == ([0, 100], [0, 50])
+    assert sent.strokes[0].width == 2.0
+
+
+finite = st.floats(-10, 80_000)
+
+
+@given(
+    st.floats(1, 65_535),
+    st.floats(1, 65_535),
+    st.lists(st.lists(st.tuples(finite, finite), min_size=1, max_size=5), min_size=1, max_size=5),
+)
+def test_any_drawing_becomes_one_that_the_service_takes(
+    width: float, height: float, lines: list[list[tuple[float, float]]]
+) -> None:
+    """Fractions, tiny canvases and pens outside of them arrive on the canvas, in proportion."""
+    drawing = Strokes(width, height, tuple(Stroke(tuple(line)) for line in lines))
+    message = Query(drawing).message()
+    parse_search(message)
+    sent = message.query.strokes
+    scale = sent.canvas_width / width
+    for line, stroke in zip(lines, sent.strokes, strict=True):
+        for (x, _), arrived in zip(line, stroke.x, strict=True):
+            inside = min(max(x, 0), width)
+            # Rounded to the grid, and the canvas rounded up to it.
+            assert abs(arrived - inside * scale) <= 1 + inside / width
+
+
+def test_everything_asked_is_in_the_message() -> None:
+    """Each field of a query has its place."""
+    message = Query(
+        photo_id=ID,
+        liked=[ID],
+        disliked=[ID],
+        classes=["cat"],
+        excluded_classes=["dog"],
+        where={"licence": "CC BY", "year": [1999, 2000], "tame": True, "iso": Range(gte=100)},
+        limit=5,
+        min_score=0.5,
+        page_token="next",  # noqa: S106 - no password
+        exact=True,
+        include_payload=True,
+        include_embedding=True,
+    ).message()
+    search = parse_search(message)
+    assert (search.liked, search.disliked, search.limit) == ((ID,), (ID,), 5)
+    assert (search.filter.classes, search.filter.excluded_classes) == (("cat",), ("dog",))
+    licence, year, tame, iso = search.filter.fields
+    assert (licence.equals, year.one_of, tame.equals, iso.gte) == ("CC BY", (1999, 2000), True, 100)
+    assert (search.min_score, search.page_token, search.exact) == (0.5, "next", True)
+    assert search.with_payload
+    assert search.with_embedding
+
+
+def test_an_embedding_travels_packed() -> None:
+    """Values as little-endian float32, with their model."""
+    sent = Query(embedding=Embedding((1.0, 0.5), "m")).message().query.embedding
+    assert sent.vector == struct.pack("<2f", 1.0, 0.5)
+    assert (sent.dimension, sent.model_fingerprint) == (2, "m")
+
+
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        ({}, ValueError),
+        ({"disliked": [ID]}, ValueError),
+        ({"sketch": b"x", "photo_id": ID}, ValueError),
+        ({"sketch": b"x", "limit": 0}, ValueError),
+        ({"sketch": b"x", "limit": 1001}, ValueError),
+        ({"sketch": b"x", "classes": "cat"}, TypeError),
+        ({"sketch": b"x", "liked": ID}, TypeError),
+    ],
+)
+def test_nonsense_is_refused_before_it_is_sent(
+    values: dict[str, Any], error: type[Exception]
+) -> None:
+    """No source, two sources, a limit out of bounds, one string for a list."""
+    with pytest.raises(error):
+        Query(**values)
+
+
+@pytest.mark.parametrize("value", [1.5, None, {"a": 1}.__class__, [1.5]])
+def test_a_condition_of_another_type_is_refused(value: Any) -> None:
+    """The message says what could be compared."""
+    with pytest.raises(TypeError, match=r"where\['f'\]"):
+        Query(b"x", where={"f": value}).message()
+
+
+def test_something_else_is_no_picture() -> None:
+    """The message says what would be one."""
+    wrong: Any = 7
+    with pytest.raises(TypeError, match="a path, the bytes"):
+        Query(wrong).message()
+
+
+def test_a_range_needs_a_bound() -> None:
+    """An interval without ends is refused."""
+    with pytest.raises(ValueError, match="at least one"):
+        Range()
