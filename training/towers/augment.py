@@ -13,6 +13,20 @@ from torch.nn import functional
 from sketchzoo.ink import WORK
 
 
+def widen(thinned: Tensor, pen: int) -> Tensor:
+    """Draw lines with a square pen, as a maximum over its square would, but quickly."""
+    lines = thinned.bool()
+    for axis in (2, 3):
+        ink = lines.clone()
+        for offset in range(1, pen // 2 + 1):
+            length = lines.shape[axis] - offset
+            ahead, behind = lines.narrow(axis, offset, length), lines.narrow(axis, 0, length)
+            ink.narrow(axis, 0, length).logical_or_(ahead)
+            ink.narrow(axis, offset, length).logical_or_(behind)
+        lines = ink
+    return lines.float()
+
+
 def unpack(packed: npt.NDArray[np.uint8]) -> Tensor:
     """Unpack thin lines to float32 `(n, 1, WORK, WORK)`, 1 where there is a line."""
     return torch.from_numpy(np.unpackbits(packed, axis=2)).float()[:, None]
@@ -20,7 +34,7 @@ def unpack(packed: npt.NDArray[np.uint8]) -> Tensor:
 
 def draw(thinned: Tensor, size: int, pen: int) -> Tensor:
     """Draw lines as `sketchzoo.ink.redraw` does: `(n, 1, size, size)`, ink -1, paper 1."""
-    inked = functional.max_pool2d(thinned, pen, 1, pen // 2)
+    inked = widen(thinned, pen)
     if WORK % size == 0:
         return 1 - 2 * functional.avg_pool2d(inked, WORK // size)
     resized = functional.interpolate(inked, (size, size), mode="bilinear", antialias=True)
@@ -44,7 +58,7 @@ def augment(
     for number, pen in enumerate(pens):
         those = chosen == number
         if those.any():
-            inked[those] = functional.max_pool2d(thinned[those], pen, 1, pen // 2)
+            inked[those] = widen(thinned[those], pen)
     turn, shear = normal() * 0.17, normal() * 0.1
     # The sampling grid grows, so the drawing shrinks: a drawing cut out is never larger.
     scale, aspect = 1.03 + 0.13 * normal().abs(), torch.exp(normal() * 0.12)

@@ -48,7 +48,7 @@ class Recipe:
     rare: float = 0.3
     doodle_weight: float = 1.5
     strength: float = 1.0
-    contours_from: int = 600
+    contours_from: int = 800
     contour_share: float = 0.12
     general: int = 128
     general_weight: float = 0.5
@@ -88,12 +88,13 @@ class Recipe:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Build a recipe from a configuration's table; what it leaves out has its default.
+        """Build a recipe from a configuration; what it leaves out has its default.
 
         Raises:
             ConfigError: an unknown key or a value out of range.
 
         """
+        values = {k: v for k, v in values.items() if k not in ("about", "recipe")}
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:

@@ -2,29 +2,30 @@
 
 import ctypes
 import json
-import logging
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
 
 from sketchzoo import network
 from sketchzoo.images import Modality, Preprocessing
 from sketchzoo.model import ModelArtefact, Tower
 from training.export import export_artefact
 from training.towers import join, photos, sketches
+from training.towers.card import write_card
 from training.towers.contours import add_contours
 from training.towers.drawings import UNSEEN, Drawings, load_drawings
+from training.towers.figures import measure
 from training.towers.photos import Linear, Photos
 from training.towers.recipe import Recipe
 from training.towers.sketches import Run
 from training.towers.workers import Crew, crew
-
-log = logging.getLogger(__name__)
 
 NAME = "zoo-1"
 DOODLES = ("quickdraw", "extra_quickdraw")
@@ -52,7 +53,10 @@ def train_zoo(config: Mapping[str, Any], data_dir: Path, run_dir: Path) -> Model
     drawings = add_contours(drawings, pictures, data_dir, recipe, run_dir / "contours.npz")
     with crew(recipe.workers, partial(take_part, recipe, data_dir, run_dir)) as member:
         run = learn(recipe, drawings, pictures, run_dir, member)
-    return assemble(run, drawings, pictures, run_dir / NAME)
+    artefact = assemble(run, drawings, pictures, run_dir / NAME)
+    figures = measure(artefact, data_dir, recipe, drawings)
+    write_card(artefact, figures, recipe)
+    return artefact
 
 
 def take_part(recipe: Recipe, data_dir: Path, run_dir: Path, member: Crew) -> None:
@@ -86,7 +90,7 @@ def learn(recipe: Recipe, drawings: Drawings, pictures: Photos, run_dir: Path, m
                 "steps_per_second": round((run.step - first) / (time.monotonic() - began), 3),
                 **named(run, drawings, order),
             }
-            log.info("%s", row)
+            tell(row)
             with (run_dir / "progress.jsonl").open("a") as lines:
                 lines.write(json.dumps(row) + "\n")
     return run
@@ -148,7 +152,7 @@ def assemble(run: Run, drawings: Drawings, pictures: Photos, folder: Path) -> Mo
         number[drawings.labels[asked]],
         pictures.labels[gallery],
     )
-    log.info("%s", calibration)
+    tell(calibration.notes())
     sketch_head = join.head(
         classifier, pointer, shared, calibration.sketch_temperature, calibration.weight
     )
@@ -201,7 +205,7 @@ def assemble(run: Run, drawings: Drawings, pictures: Photos, folder: Path) -> Mo
             "unseen_classes": list(pictures.names[shared:]),
             "calibration": calibration.notes(),
             "open_world": open_world,
-            "recipe": recipe.digest(),
+            "settings": asdict(recipe),
         },
     )
 
@@ -219,6 +223,11 @@ def description(backbone: str, head: network.PosteriorHead) -> dict[str, Any]:
             "weight": head.weight,
         },
     }
+
+
+def tell(figures: Mapping[str, Any]) -> None:
+    """Print figures as they come, on standard error."""
+    Console(stderr=True).print(" ".join(f"{k}={v}" for k, v in figures.items()), soft_wrap=True)
 
 
 def keep_memory() -> None:
