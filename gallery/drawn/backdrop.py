@@ -58,13 +58,13 @@ def sky(rng: np.random.Generator) -> Floats:
     zenith = pick(rng, (0.35, 0.55, 0.85), (0.55, 0.68, 0.82), (0.72, 0.76, 0.8), (0.42, 0.6, 0.8))
     pale = pick(rng, (0.85, 0.9, 0.95), (0.9, 0.88, 0.82))
     sky = mixed(zenith, pale, DOWN * 1.6)
-    clouds = np.clip(noise(rng, "cloud") - rng.uniform(0.2, 1.5), 0, 1) * 0.7
+    clouds = np.clip(noise(rng, "soft") - rng.uniform(0.2, 1.5), 0, 1) * 0.7
     return np.asarray(sky + (0.96 - sky) * clouds[..., None])
 
 
 def bokeh(rng: np.random.Generator, dark: Colour, bright: Colour) -> Floats:
     """Return foliage far out of focus."""
-    rgb = mixed(dark, bright, 0.42 + 0.28 * noise(rng, "cloud") + 0.1 * noise(rng, "clump"))
+    rgb = mixed(dark, bright, 0.42 + 0.3 * noise(rng, "soft") + 0.06 * noise(rng, "clump"))
     spots = []
     for _ in range(int(rng.integers(3, 12))):
         x, y, r = (float(v) for v in rng.uniform((0, 0, 5), (SIDE, SIDE, 20)))

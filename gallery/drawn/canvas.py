@@ -103,9 +103,10 @@ class Canvas:
         left, top, width, height = window
         local = [outline - (left, top) for outline in outlines]
         alpha = relief.cover(local, width, height)
-        surface, place = self._surface(skin.shapes, local, window)
+        wanted = coat.pattern is not None
+        surface, place = self._surface(skin.shapes, local, window, wanted=wanted)
         if coat.fuzzy > 0:
-            ragged = textures.lookup("fibre", place.y / coat.tile, place.x / coat.tile)
+            ragged = textures.lookup("fur", place.y / coat.tile, place.x / coat.tile)
             near = relief.box(alpha, max(1, round(0.012 * scale * coat.fuzzy * 2)))
             alpha = np.clip((near - 0.5 + 0.16 * coat.fuzzy * ragged) * 3 + 0.5, 0, 1)
         colour = self._colour(coat, place)
@@ -119,7 +120,12 @@ class Canvas:
         self._blend(left, top, colour.astype(np.float32), alpha.astype(np.float32))
 
     def _surface(
-        self, shapes: tuple[Shape, ...], local: list[Floats], window: tuple[int, int, int, int]
+        self,
+        shapes: tuple[Shape, ...],
+        local: list[Floats],
+        window: tuple[int, int, int, int],
+        *,
+        wanted: bool,
     ) -> tuple[Floats, Place]:
         """Return the common height at half resolution, and where each pixel lies."""
         left, top, width, height = window
@@ -138,25 +144,27 @@ class Canvas:
             offset = np.asarray((x0, y0))
             mask = relief.cover([outline / 2 - offset], x1 - x0, y1 - y0, 3)
             tall, depth = relief.inflate(mask, radius)
-            tall = tall + shape.lift * self._view.scale / 2 * np.minimum(1, depth * 3)
+            tall = tall * shape.bulge + shape.lift * self._view.scale / 2 * np.minimum(1, depth * 3)
             higher = (tall > surface[part]) & (mask > 0)
             surface[part] = np.where(higher, tall, surface[part])
             deep[part] = np.where(higher, depth, deep[part])
-            run = self._course(shape, x[part_full(part)], y[part_full(part)], (x0, y0), window)
-            course[part] = np.where(higher, run, course[part])
+            if wanted:
+                here = part_full(part)
+                run = self._course(shape, x[here], y[here], (x0, y0), window)
+                course[part] = np.where(higher, run, course[part])
         place = Place(
             x=x,
             y=y,
-            along=relief.spread(course, width, height),
+            along=relief.spread(course, width, height) if wanted else x,
             depth=relief.spread(deep, width, height),
             texture=textures.lookup,
         )
         return relief.box(surface, 1), place
 
     def _units(self, left: int, top: int, width: int, height: int) -> tuple[Floats, Floats]:
-        px = np.arange(width) + 0.5 + left - self._view.x
-        py = np.arange(height) + 0.5 + top - self._view.y
-        m = self._inverse
+        px = np.arange(width, dtype=np.float32) + np.float32(0.5 + left - self._view.x)
+        py = np.arange(height, dtype=np.float32) + np.float32(0.5 + top - self._view.y)
+        m = self._inverse.astype(np.float32)
         x = px[None, :] * m[0, 0] + py[:, None] * m[1, 0]
         y = px[None, :] * m[0, 1] + py[:, None] * m[1, 1]
         return x, y
@@ -176,16 +184,16 @@ class Canvas:
         ribs = ribs.reshape(-1, 2, 2)
         middle = shape.ribs.mean(axis=1)
         length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(middle, axis=0).T))])
+        fine = 2
+        share = (np.arange(fine + 1) / fine)[None, :, None, None]
+        steps = ribs[:-1, None] + (ribs[1:, None] - ribs[:-1, None]) * share
+        quads = np.concatenate([steps[:, :-1], steps[:, 1:, ::-1]], axis=2).reshape(-1, 8).tolist()
+        middles = np.linspace(0.5, fine - 0.5, fine) / fine
+        runs = (length[:-1, None] + np.diff(length)[:, None] * middles).ravel().tolist()
         image = Image.new("F", (x.shape[1], x.shape[0]))
         draw = ImageDraw.Draw(image)
-        fine = 3
-        for i in range(len(ribs) - 1):
-            for k in range(fine):
-                a = ribs[i] + (ribs[i + 1] - ribs[i]) * (k / fine)
-                b = ribs[i] + (ribs[i + 1] - ribs[i]) * ((k + 1) / fine)
-                quad = np.concatenate([a, b[::-1]])
-                run = length[i] + (length[i + 1] - length[i]) * (k + 0.5) / fine
-                draw.polygon(quad.ravel().tolist(), fill=float(run))
+        for quad, run in zip(quads, runs, strict=True):
+            draw.polygon(quad, fill=run)
         return np.asarray(image, dtype=np.float32)
 
     def _colour(self, coat: Coat, place: Place) -> Floats:
@@ -200,7 +208,10 @@ class Canvas:
             much = coat.pattern(place)[..., None]
             colour += (np.asarray(coat.mark, dtype=np.float32) - colour) * much
         if coat.rough > 0:
-            fine = textures.lookup(coat.texture, place.x / coat.tile, place.y / coat.tile)
+            c, s = np.cos(coat.lay) / coat.tile, np.sin(coat.lay) / coat.tile
+            fine = textures.lookup(
+                coat.texture, place.x * c + place.y * s, place.y * c - place.x * s
+            )
             broad = textures.lookup("clump", place.x / 4, place.y / 4)
             colour *= (1 + coat.rough * (fine + 0.6 * broad))[..., None]
         return colour

@@ -47,7 +47,9 @@ class Coat:
     """Colour of the lower side, for countershading; y = `under_from` is where it begins."""
     under_from: float = 0.0
     under_over: float = 0.3
-    texture: str = "fibre"
+    texture: str = "fur"
+    lay: float = 0.4
+    """Angle of the hairs, in radians downwards from the level."""
     rough: float = 0.12
     """How much the texture changes the brightness."""
     tile: float = 0.6
@@ -71,6 +73,8 @@ class Shape:
     lift: float = 0.0
     axis: tuple[float, float] = (1.0, 0.0)
     ribs: Floats | None = None
+    bulge: float = 1.0
+    """Height as a share of the puff: 1 is round, 0.1 nearly flat."""
 
     def __post_init__(self) -> None:
         if self.outline.ndim != 2 or self.outline.shape[1] != 2 or len(self.outline) < 3:
@@ -89,6 +93,8 @@ class Skin:
     """Brightness, below 1 for what is on the far side."""
     chance: float = 1.0
     """How often a sketch shows it."""
+    prop: bool = False
+    """Whether it is no part of the animal, which alone is fitted into the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +193,10 @@ def eye(x: float, y: float, r: float, iris: Colour = (0.08, 0.05, 0.03)) -> tupl
 def bounds(layers: tuple[Layer, ...]) -> tuple[float, float, float, float]:
     """Return left, top, right and bottom of all skins, in units."""
     outlines = [
-        shape.outline for layer in layers if isinstance(layer, Skin) for shape in layer.shapes
+        shape.outline
+        for layer in layers
+        if isinstance(layer, Skin) and not layer.prop
+        for shape in layer.shapes
     ]
     everything = np.concatenate(outlines)
     (left, top), (right, bottom) = everything.min(axis=0), everything.max(axis=0)

@@ -15,9 +15,19 @@ from gallery.drawn.curves import Floats
 _SHARP = 0.5
 """Blur in pixels below which there is nothing to see."""
 
+_SMALL = 10_000
+"""Pixels up to which edges are sampled more finely."""
 
-def cover(outlines: Sequence[Floats], width: int, height: int, fine: int = 4) -> Floats:
-    """Return how much of each pixel the outlines cover together, (height, width), 0..1."""
+_BROAD = 1.8
+"""Blur in pixels above which half the resolution shows as much."""
+
+
+def cover(outlines: Sequence[Floats], width: int, height: int, fine: int = 0) -> Floats:
+    """Return how much of each pixel the outlines cover together, (height, width), 0..1.
+
+    `fine` is how many samples a pixel has each way; 0 chooses by size.
+    """
+    fine = fine or _samples(width, height)
     image = Image.new("L", (width * fine, height * fine))
     draw = ImageDraw.Draw(image)
     for outline in outlines:
@@ -25,8 +35,9 @@ def cover(outlines: Sequence[Floats], width: int, height: int, fine: int = 4) ->
     return np.asarray(image.reduce(fine), dtype=np.float32) / 255
 
 
-def stroke(curve: Floats, thickness: float, width: int, height: int, fine: int = 4) -> Floats:
+def stroke(curve: Floats, thickness: float, width: int, height: int) -> Floats:
     """Return the coverage of a line with round ends, (height, width), 0..1."""
+    fine = _samples(width, height)
     image = Image.new("L", (width * fine, height * fine))
     draw = ImageDraw.Draw(image)
     pen = max(1, round(thickness * fine))
@@ -36,6 +47,10 @@ def stroke(curve: Floats, thickness: float, width: int, height: int, fine: int =
         for x, y in (scaled[0], scaled[-1]):
             draw.ellipse((x - pen / 2, y - pen / 2, x + pen / 2, y + pen / 2), fill=255)
     return np.asarray(image.reduce(fine), dtype=np.float32) / 255
+
+
+def _samples(width: int, height: int) -> int:
+    return 4 if width * height < _SMALL else 3
 
 
 def box(field: Floats, radius: int) -> Floats:
@@ -74,15 +89,20 @@ def soften(rgb: Floats, radius: float) -> Floats:
         return rgb
     # Eight bits are enough for what is out of focus, and Pillow's blur is twenty times faster.
     image = Image.fromarray((np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8))
-    blurred = image.filter(ImageFilter.GaussianBlur(radius))
+    if radius < _BROAD:
+        blurred = image.filter(ImageFilter.GaussianBlur(radius))
+    else:
+        # What is so soft is as well blurred at half its size.
+        small = image.reduce(2).filter(ImageFilter.GaussianBlur(radius / 2))
+        blurred = small.resize(image.size, Image.Resampling.BILINEAR)
     return np.asarray(blurred, dtype=np.float32) / 255
 
 
 def shadow(outlines: Sequence[Floats], side: int, radius: float) -> Floats:
     """Return the soft coverage of the outlines, (side, side), 0..1."""
-    image = Image.new("L", (side, side))
+    image = Image.new("L", (side // 2, side // 2))
     draw = ImageDraw.Draw(image)
     for outline in outlines:
-        draw.polygon(outline.ravel().tolist(), fill=255)
-    blurred = image.filter(ImageFilter.GaussianBlur(radius))
-    return np.asarray(blurred, dtype=np.float32) / 255
+        draw.polygon((outline / 2).ravel().tolist(), fill=255)
+    small = image.filter(ImageFilter.GaussianBlur(radius / 2))
+    return np.asarray(small.resize((side, side), Image.Resampling.BILINEAR), dtype=np.float32) / 255

@@ -90,15 +90,16 @@ def sand(rng: np.random.Generator) -> Scene:
     low: Colour = (pale[0] * 0.68, pale[1] * 0.66, pale[2] * 0.62)
     fine, broad = noise(rng, "grain"), noise(rng, "ripple")
     rgb = mixed(low, pale, 0.62 + 0.12 * fine + rng.uniform(0.02, 0.16) * broad)
+    stones = []
     for _ in range(int(rng.integers(0, 14))):
         r = rng.uniform(1.5, 5)
         x, y = rng.uniform(0, SIDE, 2)
-        stone = ellipse(x, y, r, r * rng.uniform(0.5, 0.9), rng.uniform(0, 3), steps=10)
-        dark = relief.cover([stone + (1.0, 1.6)], SIDE, SIDE, 1) * 0.35
-        shape = relief.cover([stone], SIDE, SIDE, 1)
-        rgb *= (1 - dark)[..., None]
+        stones.append(ellipse(x, y, r, r * rng.uniform(0.5, 0.9), rng.uniform(0, 3), steps=10))
+    if stones:
+        below = relief.cover([stone + (1.0, 1.6) for stone in stones], SIDE, SIDE, 1)
+        rgb *= (1 - 0.35 * below)[..., None]
         tone = np.asarray(pick(rng, (0.5, 0.45, 0.4), (0.85, 0.82, 0.78)), dtype=np.float32)
-        rgb += (tone - rgb) * (shape * 0.9)[..., None]
+        rgb += (tone - rgb) * (relief.cover(stones, SIDE, SIDE, 2) * 0.9)[..., None]
     return Scene(rgb, a_light(rng), rng.uniform(0.8, 0.9), 0.5)
 
 
@@ -127,8 +128,8 @@ def ice(rng: np.random.Generator) -> Scene:
     """Return snow before a cold sky or blue ice."""
     at = rng.uniform(0.3, 0.65)
     far = pick(rng, (0.5, 0.64, 0.78), (0.72, 0.78, 0.84), (0.3, 0.45, 0.6))
-    behind = mixed(far, (0.9, 0.93, 0.96), 0.4 + 0.25 * noise(rng, "cloud"))
-    snow = mixed((0.68, 0.75, 0.85), (0.97, 0.98, 1.0), 0.65 + 0.2 * noise(rng, "cloud"))
+    behind = mixed(far, (0.9, 0.93, 0.96), 0.4 + 0.25 * noise(rng, "soft"))
+    snow = mixed((0.68, 0.75, 0.85), (0.97, 0.98, 1.0), 0.65 + 0.2 * noise(rng, "soft"))
     snow = textured(snow, noise(rng, "grain"), 0.02)
     rgb = relief.soften(horizon(rng, behind, snow, at, 2.0), rng.uniform(1, 3))
     return Scene(rgb, a_light(rng, ambient=0.5), rng.uniform(0.84, 0.93), 0.28)
@@ -150,7 +151,7 @@ def reef(rng: np.random.Generator) -> Scene:
     """Return clear blue water with rays of light, and a sea floor at times."""
     top = pick(rng, (0.3, 0.65, 0.85), (0.25, 0.6, 0.7), (0.15, 0.45, 0.75))
     deep = pick(rng, (0.02, 0.18, 0.38), (0.03, 0.22, 0.32), (0.02, 0.12, 0.34))
-    rgb = mixed(top, deep, DOWN * rng.uniform(0.8, 1.3) + 0.06 * noise(rng, "cloud"))
+    rgb = mixed(top, deep, DOWN * rng.uniform(0.8, 1.3) + 0.06 * noise(rng, "soft"))
     slant = rng.uniform(-0.6, 0.6)
     rays = textures.lookup("cloud", (ACROSS + slant * DOWN) * 0.7, np.full_like(DOWN, 0.37))
     rgb += (np.clip(rays - 0.4, 0, 1) * (1 - DOWN) * 0.12)[..., None]
@@ -177,7 +178,7 @@ def leaf(rng: np.random.Generator) -> Scene:
     """Return a leaf from near, its veins running aslant, before green far out of focus."""
     green = pick(rng, (0.36, 0.56, 0.2), (0.45, 0.62, 0.26), (0.24, 0.42, 0.18))
     rgb = mixed(
-        (green[0] * 0.7, green[1] * 0.72, green[2] * 0.6), green, 0.6 + 0.2 * noise(rng, "cloud")
+        (green[0] * 0.7, green[1] * 0.72, green[2] * 0.6), green, 0.6 + 0.2 * noise(rng, "soft")
     )
     slope, offset = rng.uniform(-0.5, 0.5), rng.uniform(0.3, 0.7)
     middle = ACROSS - offset - slope * (DOWN - 0.5)
@@ -223,7 +224,7 @@ def wall(rng: np.random.Generator) -> Scene:
     """Return a plain wall, paper or cloth."""
     tone = pick(rng, (0.92, 0.92, 0.9), (0.75, 0.76, 0.78), (0.55, 0.6, 0.66), (0.82, 0.74, 0.62))
     fall = 1.08 - rng.uniform(0.1, 0.3) * np.hypot(ACROSS - 0.5, DOWN - 0.35)
-    rgb = textured(mixed(tone, tone, DOWN) * fall[..., None], noise(rng, "grain"), 0.015)
+    rgb = textured(mixed(tone, tone, DOWN) * fall[..., None], noise(rng, "soft"), 0.02)
     return Scene(np.asarray(rgb, dtype=np.float32), a_light(rng), rng.uniform(0.82, 0.92), 0.35)
 
 

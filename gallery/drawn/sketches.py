@@ -9,11 +9,14 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from gallery.drawn.canvas import SIDE, View
 from gallery.drawn.curves import Floats, along
 from gallery.drawn.figure import Dab, Figure, Layer, Line, Skin, bounds
+
+Mask = npt.NDArray[np.uint8]
 
 _FINE = 4
 _MIN_PIXELS = 5.0
@@ -52,20 +55,19 @@ def strokes(figure: Figure, rng: np.random.Generator, hand: Hand) -> list[Floats
     view = _view(figure, rng)
     bend = rng.uniform(-1, 1, (2, 2, 3))
     kept: list[Floats] = []
-    above: list[Floats] = []
+    above = Image.new("L", (SIDE * 2, SIDE * 2))
     for layer in reversed(figure.layers):
         if not _drawn(layer, rng, hand):
             continue
         outlines = [_bent(view.pixels(curve), bend, hand) for curve in _outlines(layer)]
-        hidden = _mask(above)
+        hidden = np.asarray(above)
         for i, outline in enumerate(outlines):
             closed = not isinstance(layer, Line)
-            own = _mask(outlines[:i] + outlines[i + 1 :]) if len(outlines) > 1 else None
-            kept += [
-                _by_hand(run, rng, hand) for run in _visible(outline, hidden, own, closed=closed)
-            ]
+            joined = _filled(outlines[:i] + outlines[i + 1 :]) if len(outlines) > 1 else hidden
+            runs = _visible(outline, hidden, joined, closed=closed)
+            kept += [_by_hand(run, rng, hand) for run in runs]
         if isinstance(layer, Skin):
-            above += outlines
+            _fill(above, outlines)
     return [
         stroke for stroke in reversed(kept) if rng.random() >= hand.gap * 0.5 or len(stroke) > 60
     ]
@@ -119,28 +121,27 @@ def _bent(curve: Floats, bend: Floats, hand: Hand) -> Floats:
     return np.asarray(curve + off * hand.skew * SIDE * 0.12)
 
 
-def _mask(outlines: list[Floats]) -> Image.Image | None:
-    if not outlines:
-        return None
-    image = Image.new("L", (SIDE * 2, SIDE * 2))
+def _fill(image: Image.Image, outlines: list[Floats]) -> None:
     draw = ImageDraw.Draw(image)
     for outline in outlines:
         draw.polygon((outline * 2).ravel().tolist(), fill=255)
-    return image
 
 
-def _visible(
-    outline: Floats, hidden: Image.Image | None, own: Image.Image | None, *, closed: bool
-) -> list[Floats]:
+def _filled(outlines: list[Floats]) -> Mask:
+    image = Image.new("L", (SIDE * 2, SIDE * 2))
+    _fill(image, outlines)
+    return np.asarray(image)
+
+
+def _visible(outline: Floats, hidden: Mask, joined: Mask, *, closed: bool) -> list[Floats]:
     """Return the runs of the outline that nothing in front, and no joined shape, covers."""
     ring = np.concatenate([outline, outline[:1]]) if closed else outline
     length = float(np.hypot(*np.diff(ring, axis=0).T).sum())
     dense = along(ring, max(8, round(length / 2)))
     seen = np.ones(len(dense), dtype=bool)
     cell = np.clip((dense * 2).astype(int), 0, SIDE * 2 - 1)
-    for mask in (hidden, own):
-        if mask is not None:
-            seen &= np.asarray(mask)[cell[:, 1], cell[:, 0]] == 0
+    for mask in (hidden, joined):
+        seen &= mask[cell[:, 1], cell[:, 0]] == 0
     if closed and not seen.all() and seen.any():
         start = int(np.argmin(seen))
         seen, dense = np.roll(seen, -start), np.roll(dense, -start, axis=0)

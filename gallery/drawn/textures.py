@@ -36,12 +36,15 @@ def _unit(field: Floats) -> Floats:
     return np.asarray(np.clip(out, -2.5, 2.5), dtype=np.float32)
 
 
-def _fractal(rng: np.random.Generator, first: int, stretch: int = 1) -> Floats:
+def _fractal(
+    rng: np.random.Generator, first: int, stretch: int = 1, fading: float = 0.55
+) -> Floats:
+    """Return octaves of noise; each is `fading` times as strong as the broader one before it."""
     total = np.zeros((SIDE, SIDE), dtype=np.float32)
     cells, weight = first, 1.0
     while cells <= SIDE:
         total += weight * _stretched(rng, cells, max(2, cells // stretch))
-        cells, weight = cells * 2, weight * 0.55
+        cells, weight = cells * 2, weight * fading
     return _unit(total)
 
 
@@ -85,22 +88,26 @@ def bank() -> dict[str, Floats]:
     rng = np.random.default_rng(_SEED)
     return {
         "cloud": _fractal(rng, 4),
+        "soft": _fractal(rng, 4, fading=0.32),
         "clump": _fractal(rng, 16),
         "grain": _fractal(rng, 64),
         "fibre": _fractal(rng, 64, 8),
+        "fur": _fractal(rng, 64, 4, fading=0.8),
         "blade": _fractal(rng, 32, 8).T.copy(),
         "ripple": _fractal(rng, 32, 6),
         "cells": _cells(rng, 8),
         "plates": _cells(rng, 16),
         "scales": _scales(16),
+        "dust": _fractal(rng, 256),
     }
 
 
 def lookup(name: str, u: Floats, v: Floats) -> Floats:
     """Return the texture at tile coordinates (u across, v down), which wrap round."""
-    column = (u * SIDE).astype(np.int64) & (SIDE - 1)
-    row = (v * SIDE).astype(np.int64) & (SIDE - 1)
-    return np.asarray(bank()[name][row, column])
+    # Negative numbers wrap round too: they are cut towards zero, then masked.
+    column = (u * SIDE).astype(np.int32) & (SIDE - 1)
+    row = (v * SIDE).astype(np.int32) & (SIDE - 1)
+    return np.asarray(bank()[name].ravel().take((row * SIDE) + column))
 
 
 def window(name: str, rng: np.random.Generator, side: int) -> Floats:

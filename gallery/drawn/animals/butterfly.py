@@ -43,11 +43,11 @@ def butterfly(rng: np.random.Generator) -> Figure:
     )
     if rng.random() < 0.3:
         hind[4:5] += (0.02, 0.26)
-    u, edge, dots = rng.uniform(0, 1), rng.uniform(0.28, 0.6), bool(rng.random() < 0.6)
+    u, edge, dots = rng.uniform(0, 1), rng.uniform(0.2, 0.5), bool(rng.random() < 0.7)
     second = vary(rng, (colour[0] * 0.95, colour[1] * 0.85, colour[2] * 0.75), 0.1)
     coats = (
-        Coat(colour, dark, patterns.wing_marks(edge, u, dots=dots), rough=0.08),
-        Coat(second, dark, patterns.wing_marks(edge * 0.9, u, dots=dots), rough=0.08),
+        Coat(colour, dark, patterns.wing_marks(edge, u, dots=dots), rough=0.05, gloss=0.0),
+        Coat(second, dark, patterns.wing_marks(edge * 0.9, u, dots=dots), rough=0.05, gloss=0.0),
     )
     wings: list[Layer] = []
     tilt = rng.uniform(0.75, 1.0)
@@ -55,7 +55,7 @@ def butterfly(rng: np.random.Generator) -> Figure:
         for shape, coat in ((hind, coats[1]), (fore, coats[0])):
             curve = smooth(turn(shape, sweep)) * (wide, 1)
             curve = curve if side > 0 else mirror(curve)
-            wings.append(Skin((Shape(curve, 0.1),), coat))
+            wings.append(Skin((Shape(curve, 0.26, bulge=0.15),), coat))
             if shape is hind and rng.random() < 0.45:
                 at = (0.45 * wide * side, 0.32)
                 wings += [

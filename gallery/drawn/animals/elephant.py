@@ -51,9 +51,11 @@ def elephant(rng: np.random.Generator) -> Figure:
         grey,
         tinted(grey, 0.5),
         patterns.creases(rng.uniform(0, 1)),
-        rough=0.1,
+        rough=0.045,
         texture="grain",
-        tile=0.9,
+        tile=1.4,
+        under=tinted(grey, 0.82),
+        under_from=0.1,
     )
     size = rng.uniform(0.85, 1.15)
     flap = rng.uniform(-0.3, 0.15)

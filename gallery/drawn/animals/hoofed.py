@@ -23,7 +23,7 @@ def leg(
     swing = rng.uniform(-stride, stride) * long
     lift = max(0.0, rng.normal(0, 0.02)) * long
     knee = (x + swing * 0.35 + bend, y + long * 0.5)
-    ankle = (x + swing * 0.85, y + long * 0.86 - lift)
+    ankle = (x + swing * 0.85, min(y + long * 0.86, foot - radii[-1] * 2.0) - lift)
     return points(hip, knee, ankle, (x + swing - radii[-1] * 0.3, foot - radii[-1] - lift))
 
 

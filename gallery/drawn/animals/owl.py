@@ -52,10 +52,16 @@ def owl(rng: np.random.Generator) -> Figure:
             )
         )
     )
-    feathers = Coat(brown, dark, patterns.barred(26, u, 0.75), rough=0.14, fuzzy=0.35)
-    breast = Coat(pale, dark, patterns.barred(30, u + 0.3, 0.62), rough=0.12, fuzzy=0.35)
+    feathers = Coat(
+        brown, dark, patterns.barred(26, u, 0.75), rough=0.1, fuzzy=0.35, lay=1.2, tile=0.4
+    )
+    breast = Coat(
+        pale, dark, patterns.barred(30, u + 0.3, 0.62), rough=0.08, fuzzy=0.35, lay=1.2, tile=0.4
+    )
     disc = Coat(
-        vary(rng, pale) if barn else vary(rng, (brown[0] * 1.15, brown[1] * 1.1, brown[2] * 1.05)),
+        vary(rng, pale)
+        if barn
+        else vary(rng, (min(1, brown[0] * 1.4), min(1, brown[1] * 1.4), min(1, brown[2] * 1.35))),
         dark,
         patterns.ringed(),
         rough=0.08,
@@ -137,7 +143,7 @@ def owl(rng: np.random.Generator) -> Figure:
     ]
     layers: tuple[Layer, ...] = (
         Skin((tail,), feathers, shade=0.75),
-        *((Skin((perch,), bark, chance=0.6),) if rng.random() < 0.8 else ()),
+        *((Skin((perch,), bark, chance=0.6, prop=True),) if rng.random() < 0.8 else ()),
         Skin((body,), breast),
         *marks,
         wings,
@@ -153,6 +159,6 @@ def owl(rng: np.random.Generator) -> Figure:
         ("forest", "forest", "night", "meadow", "wood", "wall"),
         stands=False,
         spin=0.06,
-        size=(0.75, 1.0),
+        size=(0.62, 0.93),
         portrait=(0.0, -0.45),
     )

@@ -8,6 +8,22 @@ from gallery.drawn.figure import Coat, Figure, Layer, Line, Shape, Skin, ball, b
 from gallery.drawn.palette import pick
 
 
+def _web(rng: np.random.Generator) -> list[Layer]:
+    """Return spokes and rings; for the picture in one stroke each, for the sketch one by one."""
+    silk = (0.9, 0.92, 0.94)
+    angles = np.linspace(0, 2 * np.pi, 13)[:-1] + rng.uniform(0, 1)
+    around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    spokes = np.stack([np.zeros_like(around), around * 2.6], axis=1)
+    rings = [np.concatenate([around * r, around[:1] * r]) for r in np.arange(0.45, 2.2, 0.2)]
+    web: list[Layer] = [
+        Line(spokes.reshape(-1, 2), silk, 0.007, 0.5, in_sketch=False),
+        Line(np.concatenate(rings), silk, 0.006, 0.45, in_sketch=False),
+    ]
+    web += [Line(spoke * 0.55, in_photo=False, chance=0.7) for spoke in spokes]
+    web += [Line(ring, in_photo=False, chance=0.5) for ring in rings[:5]]
+    return web
+
+
 def spider(rng: np.random.Generator) -> Figure:
     """Return a spider from above, with or without its web."""
     colour = pick(rng, (0.22, 0.17, 0.13), (0.42, 0.3, 0.2), (0.12, 0.11, 0.11), (0.5, 0.42, 0.3))
@@ -62,29 +78,7 @@ def spider(rng: np.random.Generator) -> Figure:
     eyes = [layer for s in (-1, 1) for layer in eye(s * 0.045, -0.2, 0.024)]
     web: list[Layer] = []
     if rng.random() < 0.3:
-        spokes = np.linspace(0, 2 * np.pi, 13)[:-1] + rng.uniform(0, 1)
-        web += [
-            Line(
-                points((0, 0), (2.6 * np.cos(a), 2.6 * np.sin(a))),
-                (0.9, 0.92, 0.94),
-                0.007,
-                0.5,
-                chance=0.7,
-            )
-            for a in spokes
-        ]
-        for r in np.arange(0.45, 2.2, 0.2):
-            ring = np.stack([np.cos(spokes), np.sin(spokes)], axis=1) * r
-            web.append(
-                Line(
-                    np.concatenate([ring, ring[:1]]),
-                    (0.9, 0.92, 0.94),
-                    0.006,
-                    0.45,
-                    in_sketch=bool(r < 1.3),
-                    chance=0.5,
-                )
-            )
+        web = _web(rng)
     layers: tuple[Layer, ...] = (
         *web,
         Skin(tuple(legs), legs_coat),

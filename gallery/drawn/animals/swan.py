@@ -3,7 +3,7 @@
 import numpy as np
 
 from gallery.drawn.animals import patterns
-from gallery.drawn.curves import Floats, path, points, smooth, turn
+from gallery.drawn.curves import Floats, ellipse, path, points, smooth, turn
 from gallery.drawn.figure import (
     Coat,
     Dab,
@@ -72,7 +72,8 @@ def swan(rng: np.random.Generator) -> Figure:
     )
     orange = pick(rng, (0.92, 0.45, 0.12), (0.9, 0.35, 0.12), (0.85, 0.55, 0.15))
     mask = face(smooth(path("-0.09,-0.04 -0.16,-0.085 -0.19,-0.03 -0.15,0.035")))
-    coat = Coat(white, rough=0.05, under=tinted(white, 0.78), under_from=0.0, under_over=0.3)
+    bright = 0.18 if white[0] > 0.5 else 0.0
+    coat = Coat(white, rough=0.02, under=tinted(white, 0.85), under_over=0.3, glow=bright)
     up = 0.22 * puffed
     wing = points(
         (-0.36, 0.02),
@@ -83,6 +84,14 @@ def swan(rng: np.random.Generator) -> Figure:
         (0.66, -0.03),
         (0.35, 0.1),
         (-0.08, 0.15),
+    )
+    feathers = tuple(
+        Shape(
+            ellipse(0.12 + 0.11 * i, 0.06 - 0.045 * i - up * 0.3, 0.3, 0.055, -0.32 - 0.02 * i),
+            0.05,
+            lift=0.07 + 0.004 * i,
+        )
+        for i in range(6)
     )
     quills = [
         Line(
@@ -106,8 +115,9 @@ def swan(rng: np.random.Generator) -> Figure:
         Dab(mask, (0.06, 0.05, 0.05), 0.95, chance=0.5),
         Skin(
             (Shape(smooth(wing), 0.12, lift=0.06),),
-            Coat(white, (0.6, 0.62, 0.66), patterns.quilled(), rough=0.05),
+            Coat(white, tinted(white, 0.75), patterns.quilled(), rough=0.025, glow=bright),
         ),
+        Skin(feathers, Coat(white, rough=0.02, glow=bright), chance=0.5),
         *quills,
         *eye(float(eye_at[0]), float(eye_at[1]), 0.02),
     )
