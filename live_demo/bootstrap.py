@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 
 import structlog
 import uvicorn
@@ -31,8 +32,18 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: LiveSettings) -> None:
-    """Serve the page until SIGTERM or Ctrl-C."""
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A gateway that is being served: its page's port and its metrics'."""
+
+    port: int
+    metrics_port: int | None
+    ended: asyncio.Event
+
+
+@contextlib.asynccontextmanager
+async def running(settings: LiveSettings) -> AsyncIterator[Running]:
+    """Serve the page while the context is open; leaving it, connections are drained."""
     registry = CollectorRegistry()
     build_info(registry, "live")
     searcher = Searcher(settings)
@@ -44,16 +55,31 @@ async def serve(settings: LiveSettings) -> None:
         ):
             server = _Server(_config(gateway.application, settings))
             serving = asyncio.create_task(server.serve([listener]))
-            port = listener.getsockname()[1]
-            log.info("listening", host=settings.host, port=port, metrics_port=page.port)
-            stopping = asyncio.create_task(run_until_signal())
-            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            log.info("draining", seconds=settings.drain_seconds)
-            server.should_exit = True
-            await serving
+            ended = asyncio.Event()
+            serving.add_done_callback(lambda _: ended.set())
+            try:
+                yield Running(listener.getsockname()[1], page.port, ended)
+            finally:
+                server.should_exit = True
+                await serving
     finally:
         await searcher.close()
-        log.info("stopped")
+
+
+async def serve(settings: LiveSettings) -> None:
+    """Serve the page until SIGTERM or Ctrl-C."""
+    async with running(settings) as gateway:
+        log.info(
+            "listening",
+            host=settings.host,
+            port=gateway.port,
+            metrics_port=gateway.metrics_port,
+        )
+        stopping = asyncio.create_task(run_until_signal())
+        ending = asyncio.create_task(gateway.ended.wait())
+        await asyncio.wait({stopping, ending}, return_when=asyncio.FIRST_COMPLETED)
+        log.info("draining", seconds=settings.drain_seconds)
+    log.info("stopped")
 
 
 def _listen(host: str, port: int) -> socket.socket:

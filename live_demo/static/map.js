@@ -149,11 +149,13 @@ export class GalleryMap extends EventTarget {
     const largest = byClass.map((members, index) => [members, index]).sort((a, b) => b[0].length - a[0].length);
     for (const [members, index] of largest) {
       if (!members.length) continue;
-      const middle = (axis) => members.map((i) => this.#points[i + axis]).sort((a, b) => a - b)[members.length >> 1] / 65535;
+      const at = (axis, share) => members.map((i) => this.#points[i + axis]).sort((a, b) => a - b)[Math.floor((members.length - 1) * share)] / 65535;
       const text = label(this.#classes[index]);
       const half = pen.measureText(text).width / 2 + 3 * devicePixelRatio;
-      const x = Math.min(this.#layer.width - half, Math.max(half, this.#x(middle(0))));
-      const y = this.#y(middle(1));
+      const x = Math.min(this.#layer.width - half, Math.max(half, this.#x(at(0, 0.5))));
+      // In the middle of a wide class, above a narrow one.
+      const [top, bottom] = [this.#y(at(1, 0.05)), this.#y(at(1, 0.95))];
+      const y = bottom - top > 5 * size ? this.#y(at(1, 0.5)) : Math.max(size, top - size);
       if (taken.some(([a, b, h]) => Math.abs(a - x) < h + half && Math.abs(b - y) < size * 1.2)) continue;
       taken.push([x, y, half]);
       pen.strokeStyle = style.getPropertyValue("--paper");

@@ -30,7 +30,7 @@ export class Timing {
 
   #show(times) {
     const whole = Object.values(times).reduce((sum, time) => sum + time, 0) || 1;
-    const shown = STAGES.filter(([name]) => name in times);
+    const shown = STAGES.filter(([name]) => times[name] >= 0.05);
     this.#bar.replaceChildren(...shown.map(([name]) => {
       const part = element("span", { className: name });
       part.style.flexGrow = times[name] / whole;

@@ -6,6 +6,7 @@ a drawing's lines, so that what looks alike is found.
 
 import asyncio
 import base64
+import functools
 import io
 import json
 import uuid
@@ -82,8 +83,9 @@ class FakePhoto:
     vector: npt.NDArray[np.float32]
 
 
+@functools.cache
 def gallery() -> dict[str, FakePhoto]:
-    """Draw the photos, by id."""
+    """Draw the photos, by id, once a process."""
     rng = np.random.default_rng(1)
     found = {}
     for name, text in examples().items():
@@ -106,7 +108,7 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
     """Answers as the contract says; `failure`, `delay` and `confident_score` are for tests."""
 
     def __init__(self) -> None:
-        self.photos = gallery()
+        self.photos = dict(gallery())
         self.failure: CallError | None = None
         self.delay = 0.0
         self.confident_score = 0.6
