@@ -21,18 +21,19 @@ from sketchzoo.telemetry import SECONDS_BUCKETS, current_request_id, request_con
 
 log = structlog.get_logger()
 
+_CODES: dict[int | None, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+
 # Health checks and reflection are asked by machines all day long.
 _QUIET = ("grpc.health.", "grpc.reflection.")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call on its way in: its method's names, kind and metadata."""
+    """What is called: a method's names and kind."""
 
     service: str
     method: str
     kind: str
-    metadata: dict[str, str]
 
 
 Around = Callable[[Call, grpc.aio.ServicerContext[Any, Any]], AbstractAsyncContextManager[None]]
@@ -43,28 +44,33 @@ class AroundInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] #
 
     def __init__(self, around: Around) -> None:
         self._around = around
+        self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(
         self,
         continuation: Callable[[Any], Awaitable[Any]],
         handler_call_details: Any,
     ) -> Any:
-        """Wrap the method's handler; unknown methods stay unknown."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
-        _, service, method = handler_call_details.method.split("/", 2)
-        call = Call(
-            service,
-            method,
-            _kind(handler),
-            {
-                str(key): value
-                for key, value in handler_call_details.invocation_metadata
-                if isinstance(value, str)
-            },
-        )
-        return _wrap(handler, call, self._around)
+        """Wrap the method's handler, once; unknown methods stay unknown."""
+        name = handler_call_details.method
+        wrapped = self._wrapped.get(name)
+        if wrapped is None:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return None
+            _, service, method = name.split("/", 2)
+            wrapped = _wrap(handler, Call(service, method, _kind(handler)), self._around)
+            self._wrapped[name] = wrapped
+        return wrapped
+
+
+def header(context: grpc.aio.ServicerContext[Any, Any], name: str) -> str | None:
+    """Return a call's last metadata value of a name, if it is text."""
+    found = None
+    for key, value in context.invocation_metadata() or ():
+        if key == name and isinstance(value, str):
+            found = value
+    return found
 
 
 def _kind(handler: Any) -> str:
@@ -137,7 +143,7 @@ class CallMetrics:
         start = time.perf_counter()
         code = grpc.StatusCode.OK
         try:
-            with request_context(call.metadata.get(REQUEST_ID)) as request_id:
+            with request_context(header(context, REQUEST_ID)) as request_id:
                 context.set_trailing_metadata(((REQUEST_ID, request_id),))
                 try:
                     yield
@@ -190,7 +196,7 @@ def require_token(token: SecretStr) -> Around:
     async def around(
         call: Call, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[None]:
-        given = call.metadata.get("authorization", "").encode()
+        given = (header(context, "authorization") or "").encode()
         if not call.service.startswith("grpc.health.") and not hmac.compare_digest(given, expected):
             await context.abort(
                 grpc.StatusCode.UNAUTHENTICATED,
@@ -229,10 +235,8 @@ def _has_deadline(context: grpc.aio.ServicerContext[Any, Any]) -> bool:
 
 
 def _code(context: grpc.aio.ServicerContext[Any, Any]) -> grpc.StatusCode:
-    code: Any = context.code()
-    if isinstance(code, grpc.StatusCode):
-        return code
-    return next((known for known in grpc.StatusCode if known.value[0] == code), grpc.StatusCode.OK)
+    code: Any = context.code()  # a number, a StatusCode, or None where none was set
+    return code if isinstance(code, grpc.StatusCode) else _CODES.get(code, grpc.StatusCode.OK)
 
 
 def _ended_early(context: grpc.aio.ServicerContext[Any, Any]) -> grpc.StatusCode:
