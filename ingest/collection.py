@@ -17,6 +17,10 @@ PART = "Qdrant"
 class Collection(Protocol):
     """One model's photos."""
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether it was found not to be there."""
+
     async def known(self, ids: Sequence[str]) -> Mapping[str, Photo]:
         """Return those of the photos that are there, by id."""
 
@@ -29,6 +33,8 @@ class Collection(Protocol):
 
 class QdrantCollection:
     """A collection in Qdrant. All its writes may be made twice: ids come from the content."""
+
+    is_missing = False
 
     def __init__(self, writer: PhotoWriter, name: str, patience: Patience) -> None:
         self._writer = writer
@@ -53,18 +59,18 @@ class ReadOnlyCollection:
 
     def __init__(self, inner: QdrantCollection) -> None:
         self._inner = inner
-        self._missing = False
+        self.is_missing = False
 
     async def known(self, ids: Sequence[str]) -> Mapping[str, Photo]:
         """Return those of the photos that are there, by id."""
-        if self._missing:
+        if self.is_missing:
             return {}
         try:
             return await self._inner.known(ids)
         except CallError as error:
             if error.code is not grpc.StatusCode.NOT_FOUND:
                 raise
-            self._missing = True
+            self.is_missing = True
             return {}
 
     async def upsert(self, photos: Sequence[tuple[Photo, Vector]]) -> None:

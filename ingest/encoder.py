@@ -118,7 +118,7 @@ def _embedding(result: encoder_pb2.EmbedResult, model: Model) -> Vector | Refuse
             "BAD_ANSWER",
             f"the encoder gave {len(vector)} values; its model has {model.dimension}",
         )
-    if not math.isfinite(math.fsum(vector)):
+    if not math.isfinite(sum(vector)):
         return RefusedError(Reason.ENCODER_REFUSED, "has an embedding with infinite values")
     return vector
 

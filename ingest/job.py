@@ -134,7 +134,7 @@ class Job:
                 ),
             )
         if self._options.prune:
-            await self._prune(pipeline)
+            await self._prune(pipeline, collection)
         if not dry_run:
             await self._publish()
         return ExitStatus.DONE, ""
@@ -148,9 +148,9 @@ class Job:
         self._collection = await self._patience.persist(QDRANT, opening)
         return QdrantCollection(self._writer, self._collection, self._patience)
 
-    async def _prune(self, pipeline: Pipeline) -> None:
+    async def _prune(self, pipeline: Pipeline, collection: Collection) -> None:
         roots, self._prune_skipped = prunable(self._sources, self._tally)
-        if roots:
+        if roots and not collection.is_missing:
             self._pruned = await prune(
                 self._writer,
                 self._collection,

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 Value = str | int | float | bool
 
 # A field's name as filters can name it: in Qdrant a dot or a bracket is a path.
-_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 # A leading zero tells a code (007, a postal code) from a number.
-_INT = re.compile(r"^[+-]?(0|[1-9][0-9]*)$")
-_FLOAT = re.compile(r"^[+-]?(0|[1-9][0-9]*)?\.?[0-9]+([eE][+-]?[0-9]+)?$")
+_INT = re.compile(r"[+-]?(0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _BOOL = {"true": True, "false": False}
 _INT64 = range(-(2**63), 2**63)
 # From the narrowest: what holds one kind's values and another's holds the later one's.
@@ -35,7 +35,7 @@ def check_names(names: Iterable[str]) -> None:
                 f"the column {name!r} has the name of a field that ingest itself writes "
                 f"({', '.join(sorted(RESERVED))}): call it something else"
             )
-        if not _NAME.match(name):
+        if not _NAME.fullmatch(name):
             raise ValueError(
                 f"the column {name!r} must be named with letters, digits, _ and -, at most 64"
             )
@@ -82,9 +82,9 @@ class Columns:
 def _kind(text: str) -> str:
     if text.lower() in _BOOL:
         return "bool"
-    if _INT.match(text):
+    if _INT.fullmatch(text):
         return "int" if int(text) in _INT64 else "str"
-    if _FLOAT.match(text) and math.isfinite(float(text)):
+    if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
         return "float"
     return "str"
 

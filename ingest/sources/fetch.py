@@ -13,7 +13,6 @@ from ingest.sources.local import too_large
 _GONE = (404, 410)
 _OK = 200
 _LATER = (408, 425, 429, 500, 502, 503, 504)
-_CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +70,12 @@ class Fetcher:
             try:
                 return self._attempt(url, limit, end)
             except _TryLaterError as error:
-                message, pause = error.message, error.seconds or 0.25 * 2**attempt
+                message, asked = error.message, error.seconds
             except httpx.TransportError as error:
-                message, pause = f"{type(error).__name__}: {error}", 0.25 * 2**attempt
+                message, asked = f"{type(error).__name__}: {error}", None
             except (httpx.InvalidURL, httpx.HTTPError, ValueError) as error:
                 raise RefusedError(Reason.FETCH_FAILED, f"cannot be fetched: {error}") from error
+            pause = 0.25 * 2**attempt if asked is None else asked
             if attempt == self._limits.attempts or time.monotonic() + pause > end:
                 break
             self._sleep(pause)
@@ -95,7 +95,7 @@ class Fetcher:
             if stated.isdecimal() and int(stated) > limit:
                 raise too_large(int(stated), limit)
             content = bytearray()
-            for piece in response.iter_bytes(_CHUNK):
+            for piece in response.iter_raw():
                 content += piece
                 if len(content) > limit:
                     raise RefusedError(Reason.TOO_LARGE, f"has over {limit} bytes")
@@ -118,6 +118,8 @@ class Fetcher:
                 headers={
                     "user-agent": f"sketchzoo/{sketchzoo.__version__}",
                     "accept": "image/*",
+                    # Images are packed already; and no answer unpacks to more than it sent.
+                    "accept-encoding": "identity",
                 },
             )
         return self._client

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import urlsplit
 
 from ingest.outcome import Reason, Refusal, RefusedError
@@ -91,15 +92,15 @@ class ManifestSource:
 
     def _check_header(self) -> None:
         try:
-            with self._path.open(newline="", encoding="utf-8-sig") as file:
+            with self._open() as file:
                 header = next(csv.reader(file), [])
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
+        except (OSError, csv.Error) as error:
             raise ValueError(f"{self._path} cannot be read as CSV: {error}") from error
         names = [name.strip() for name in header]
         if "class" not in names or not {"path", "url"} & set(names):
             raise ValueError(
                 f"{self._path} must start with a header that names `class` and `path` or `url`, "
-                f"not {', '.join(names) or 'nothing'}"
+                f"not {', '.join(map(repr, names)) or 'nothing'}"
             )
         own = [name for name in names if name in _OWN]
         if len(own) != len(set(own)):
@@ -110,9 +111,12 @@ class ManifestSource:
             raise ValueError(f"{self._path}: {error}") from error
         self._names = names
 
-    def _rows(self) -> Iterator[_Row]:
+    def _open(self) -> TextIO:
         # Bytes that are not UTF-8 spoil their own row only.
-        with self._path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+        return self._path.open(newline="", encoding="utf-8-sig", errors="surrogateescape")
+
+    def _rows(self) -> Iterator[_Row]:
+        with self._open() as file:
             reader = csv.reader(file, strict=True)
             next(reader)
             while True:

@@ -98,6 +98,8 @@ class FakeEncoder:
 class FakeCollection:
     """Photos by id, with their embeddings; counts what was asked of it."""
 
+    is_missing = False
+
     photos: dict[str, Photo] = field(default_factory=dict)
     vectors: dict[str, Sequence[float]] = field(default_factory=dict)
     upserts: list[int] = field(default_factory=list)

@@ -1,0 +1,247 @@
+"""`sketchzoo ingest` as users run it: processes, sockets, files."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from sketchzoo.model import ModelArtefact
+from sketchzoo.photos import Photo, PhotoWriter, connect
+from sketchzoo.settings import QdrantSettings
+from tests.artefacts import encoder_process, picture, tiny_model
+
+
+def ingest(
+    environment: dict[str, str], *arguments: object, **popen: object
+) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "sketchzoo", "ingest", *map(str, arguments)],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **popen,  # type: ignore[call-overload] # what Popen takes
+    )
+
+
+def report(environment: dict[str, str], *arguments: object, status: int = 0) -> dict[str, object]:
+    process = ingest(environment, *arguments, "--json", "-")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == status, err
+    document: dict[str, object] = json.loads(out)
+    return document
+
+
+async def gallery(environment: dict[str, str]) -> tuple[str | None, dict[str, Photo]]:
+    url = environment["SKETCHZOO_QDRANT_URL"]
+    connection = connect(QdrantSettings(qdrant_url=url, qdrant_timeout_seconds=60))
+    writer = PhotoWriter(connection, environment["SKETCHZOO_ALIAS"])
+    try:
+        published = await writer.published()
+        if published is None:
+            return None, {}
+        return published, {photo.uri: photo async for photo in writer.scroll(published)}
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder's files over HTTP."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        thread = threading.Thread(target=http.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{http.server_port}"
+        finally:
+            http.shutdown()
+            thread.join()
+
+
+def metric(port: int, name: str) -> float:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as page:
+        lines = page.read().decode().splitlines()
+    [value] = [line.rpartition(" ")[2] for line in lines if line.startswith(name)]
+    return float(value)
+
+
+def put(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+async def test_folder_from_first_to_last(environment: dict[str, str], folder: Path) -> None:
+    """A folder of good and bad files: report, errors, gallery, second run, prune, dry run."""
+    for i in range(12):
+        put(folder / ("cat" if i % 2 else "dog") / f"{i}.jpg", picture(i))
+    put(folder / "cat" / "again.jpg", picture(0))
+    put(folder / "cat" / "empty.jpg", b"")
+    put(folder / "cat" / "notes.txt", b"hello")
+    put(folder / "cat" / "truncated.jpg", picture(50)[:-400])
+    errors = folder.parent / "errors.csv"
+
+    first = report(environment, folder, "--errors-csv", errors)
+    assert first["photos"] == {
+        "total": 16,
+        "written": 12,
+        "updated": 0,
+        "unchanged": 0,
+        "duplicate": 1,
+        "refused": 3,
+    }
+    assert first["reasons"] == {
+        "empty": 1,
+        "not_an_image": 1,
+        "truncated": 1,
+        "duplicate_in_other_class": 1,
+    }
+    assert first["published"] is True
+    rows = {Path(row["origin"]).name: row for row in csv.DictReader(errors.open())}
+    assert {name: row["reason"] for name, row in rows.items()} == {
+        "0.jpg": "duplicate_in_other_class",
+        "empty.jpg": "empty",
+        "notes.txt": "not_an_image",
+        "truncated.jpg": "truncated",
+    }
+    published, photos = await gallery(environment)
+    assert published == first["collection"]
+    assert photos[(folder / "cat" / "1.jpg").as_uri()].class_name == "cat"
+    assert (folder / "cat" / "again.jpg").as_uri() in photos
+
+    second = report(environment, folder)
+    assert second["photos"]["unchanged"] == 12  # type: ignore[index] # the report's form
+    assert second["photos"]["written"] == 0  # type: ignore[index]
+    assert (await gallery(environment))[1] == photos
+
+    (folder / "cat" / "1.jpg").unlink()
+    (folder / "dog" / "2.jpg").rename(folder / "cat" / "2.jpg")
+    dry = report(environment, folder, "--dry-run", "--prune")
+    assert (dry["pruned"], dry["photos"]["updated"]) == (1, 1)  # type: ignore[index]
+    assert (await gallery(environment))[1] == photos
+
+    third = report(environment, folder, "--prune")
+    assert (third["pruned"], third["photos"]["updated"]) == (1, 1)  # type: ignore[index]
+    after = (await gallery(environment))[1]
+    assert (folder / "cat" / "1.jpg").as_uri() not in after
+    assert after[(folder / "cat" / "2.jpg").as_uri()].class_name == "cat"
+
+
+async def test_manifest_with_urls(environment: dict[str, str], folder: Path) -> None:
+    """A manifest's urls are fetched, and its further columns can be read from the gallery."""
+    put(folder / "a.jpg", picture(1))
+    put(folder / "b.jpg", picture(2))
+    with served(folder) as url:
+        manifest = put(
+            folder.parent / "photos.csv",
+            f"class,path,url,year,licence\n"
+            f"cat,,{url}/a.jpg,1999,CC BY\n"
+            f"dog,zoo/b.jpg,,2000,CC0\n"
+            f"dog,,{url}/missing.jpg,2001,CC0\n".encode(),
+        )
+        document = report(environment, manifest)
+    assert document["reasons"] == {"not_found": 1}
+    _, photos = await gallery(environment)
+    assert dict(photos[f"{url}/a.jpg"].payload) == {"year": 1999, "licence": "CC BY"}
+    assert dict(photos[(folder / "b.jpg").as_uri()].payload) == {"year": 2000, "licence": "CC0"}
+
+
+async def test_new_model_moves_the_alias(
+    environment: dict[str, str], folder: Path, tmp_path: Path
+) -> None:
+    """After a run with another model the alias names that model's collection, whole."""
+    for i in range(5):
+        put(folder / "cat" / f"{i}.jpg", picture(i))
+    first = report(environment, folder)
+    model = tiny_model(tmp_path / "other", name="other", seed=1)
+    with encoder_process(model.folder) as encoder:
+        other = {**environment, "SKETCHZOO_ENCODER_TARGET": encoder.target}
+        second = report(other, folder)
+    assert second["replaced_collection"] == first["collection"]
+    published, photos = await gallery(environment)
+    assert published == second["collection"] != first["collection"]
+    assert len(photos) == 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_signal_ends_in_order(
+    environment: dict[str, str], folder: Path, number: signal.Signals
+) -> None:
+    """After a signal what was begun is finished, the report is printed, and the status is 130."""
+    for i in range(400):
+        put(folder / "cat" / f"{i}.jpg", picture(i, (48, 32)))
+    small = {"SKETCHZOO_INGEST_CHUNK_PHOTOS": "4", "SKETCHZOO_INGEST_BATCH_SIZE": "4"}
+    process = ingest({**environment, **small}, folder, "--json", "-", "--metrics-port", "0")
+    assert process.stderr is not None
+    started = json.loads(process.stderr.readline())
+    assert started["event"] == "ingesting"
+    deadline = time.monotonic() + 60
+    while not metric(started["metrics_port"], 'sketchzoo_ingest_photos_total{outcome="written"}'):
+        assert time.monotonic() < deadline
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    document = json.loads(out)
+    assert document["status"] == "interrupted"
+    assert 0 < document["photos"]["written"] < 400
+    assert (await gallery(environment))[0] is None
+
+
+def test_parts_away(environment: dict[str, str], folder: Path) -> None:
+    """Without an encoder or a Qdrant the run ends with status 4, and says which is away."""
+    put(folder / "cat" / "a.jpg", picture(1))
+    for name, value, part in (
+        ("SKETCHZOO_ENCODER_TARGET", "127.0.0.1:1", "the encoder is away"),
+        ("SKETCHZOO_QDRANT_URL", "http://127.0.0.1:1", "Qdrant is away"),
+    ):
+        away = {**environment, name: value, "SKETCHZOO_INGEST_PATIENCE_SECONDS": "0.3"}
+        document = report(away, folder, status=4)
+        assert part in str(document["problem"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing"], "nothing does not exist"),
+        (["bad.csv"], "ingest itself writes"),
+        ([".", "--qdrant-url", "qdrant"], "qdrant_url must look like"),
+        ([".", "--errors-csv", "no/such/folder.csv"], "--errors-csv"),
+        ([".", "--batch-size", "0"], "--batch-size"),
+        ([], "Missing argument"),
+    ],
+)
+def test_wrong_usage(
+    environment: dict[str, str], folder: Path, arguments: list[str], message: str
+) -> None:
+    """Wrong usage ends with status 2 and a line that says what would be right."""
+    put(folder / "bad.csv", b"class,path,uri\n")
+    process = ingest(environment, *arguments, cwd=folder)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert message in " ".join(err.replace("│", " ").split())
+    assert "Traceback" not in out + err
+
+
+def test_table_for_people(environment: dict[str, str], folder: Path, model: ModelArtefact) -> None:
+    """Without --json a table is printed, with the collection and what was published."""
+    put(folder / "cat" / "a.jpg", picture(1))
+    process = ingest(environment, folder)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    alias = environment["SKETCHZOO_ALIAS"]
+    assert f"{alias}-{model.fingerprint}" in out
+    assert "published" in out
+    assert any(json.loads(line)["event"] == "published" for line in err.splitlines())

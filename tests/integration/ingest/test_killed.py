@@ -1,0 +1,138 @@
+"""`kill -9` at random moments, then a rerun."""
+
+import multiprocessing
+import os
+import random
+import time
+from collections.abc import Iterator
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from qdrant_client import QdrantClient
+
+from tests.artefacts import picture
+
+KILLS = 20
+PHOTOS = 60
+# Small steps, so that a run has many different moments to be killed at.
+STEPS = {
+    "SKETCHZOO_INGEST_CHUNK_PHOTOS": "8",
+    "SKETCHZOO_INGEST_BATCH_SIZE": "4",
+    "SKETCHZOO_INGEST_WRITE_BATCH": "8",
+    "SKETCHZOO_INGEST_CALLS_IN_FLIGHT": "2",
+}
+
+
+def run_ingest(environment: dict[str, str], folder: str) -> None:
+    """Run ingest in this process, which the server forked with all imports done."""
+    os.environ.update(environment)
+    from ingest.bootstrap import run  # noqa: PLC0415 - what the fork server imported
+    from ingest.settings import IngestSettings  # noqa: PLC0415
+
+    raise SystemExit(run(IngestSettings(), [folder]).status)
+
+
+def start(environment: dict[str, str], folder: Path) -> ForkServerProcess:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ingest.bootstrap"])
+    process = context.Process(target=run_ingest, args=(environment, str(folder)))
+    process.start()
+    return process
+
+
+def finish(environment: dict[str, str], folder: Path) -> float:
+    begun = time.monotonic()
+    process = start(environment, folder)
+    process.join(60)
+    assert process.exitcode == 0
+    return time.monotonic() - begun
+
+
+class Gallery:
+    """What lies in Qdrant under an alias's collections."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._client = QdrantClient(
+            host=parts.hostname,
+            grpc_port=parts.port or 0,
+            prefer_grpc=True,
+            check_compatibility=False,
+            timeout=60,
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def published(self, alias: str) -> bool:
+        """Tell whether the alias names a collection."""
+        return alias in {found.alias_name for found in self._client.get_aliases().aliases}
+
+    def points(self, alias: str) -> dict[str, Any]:
+        """Return all points of the alias's collection by id, but for the time of ingest."""
+        names = [c.name for c in self._client.get_collections().collections]
+        points = {}
+        for name in names:
+            if name.startswith(f"{alias}-"):
+                found, _ = self._client.scroll(
+                    name, limit=1000, with_payload=True, with_vectors=True
+                )
+                for record in found:
+                    payload = dict(record.payload or {})
+                    payload.pop("ingested_at")
+                    points[str(record.id)] = (payload, record.vector)
+        return points
+
+
+@pytest.fixture
+def gallery(qdrant_url: str) -> Iterator[Gallery]:
+    gallery = Gallery(qdrant_url)
+    yield gallery
+    gallery.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_killed_runs_end_like_a_clean_one(
+    environment: dict[str, str], folder: Path, gallery: Gallery
+) -> None:
+    """Killed at 20 random moments and run again, ingest comes to the clean run's gallery.
+
+    Ten galleries, each killed twice, the second time while it goes on. After each kill
+    search sees no gallery or a whole one.
+    """
+    for i in range(PHOTOS):
+        path = folder / f"class{i % 5}" / f"{i}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(picture(i, (48, 32)))
+    # The same photo in two classes: the first must stand, whichever run wrote it.
+    (folder / "class4" / "again.jpg").write_bytes(picture(0, (48, 32)))
+    environment = {**environment, **STEPS}
+    alias = environment["SKETCHZOO_ALIAS"]
+    finish({**environment, "SKETCHZOO_ALIAS": f"{alias}warm"}, folder)
+    seconds = finish({**environment, "SKETCHZOO_ALIAS": f"{alias}clean"}, folder)
+    expected = gallery.points(f"{alias}clean")
+    assert len(expected) == PHOTOS
+
+    moments = random.Random(20)
+    written: list[int] = []
+    for number in range(KILLS):
+        own = f"{alias}k{number // 2}"
+        killed = {**environment, "SKETCHZOO_ALIAS": own}
+        process = start(killed, folder)
+        time.sleep(moments.uniform(0.0, seconds))
+        process.kill()
+        process.join(30)
+        points = gallery.points(own)
+        assert points.items() <= expected.items()
+        assert not gallery.published(own) or points == expected
+        written.append(len(points))
+        if number % 2:
+            finish(killed, folder)
+            assert gallery.published(own)
+            assert gallery.points(own) == expected
+    # Otherwise the kills met no run in the middle, and this test showed nothing.
+    assert any(0 < points < PHOTOS for points in written), written

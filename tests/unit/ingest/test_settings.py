@@ -1,0 +1,35 @@
+"""Ingest's settings."""
+
+import pytest
+from pydantic import ValidationError
+
+from ingest.settings import IngestSettings
+from sketchzoo.cli.options import environment_name
+
+
+def test_prefixes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the environment, several prefixes are separated by commas."""
+    monkeypatch.setenv("SKETCHZOO_INGEST_URI_PREFIX", "/a=http://a.org, /b=s3://b")
+    assert [prefix.uri for prefix in IngestSettings().uri_prefixes()] == ["http://a.org", "s3://b"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("uri_prefix", ("nonsense",), "FOLDER=URI"),
+        ("buffer_bytes", 1000, "buffer_bytes must be at least 16777216"),
+        ("batch_size", 65, "less than or equal to 64"),
+        ("max_bad", 1.5, "less than or equal to 1"),
+    ],
+)
+def test_nonsense_is_refused(field: str, value: object, message: str) -> None:
+    """A value that cannot be is refused, and the message says what would be right."""
+    with pytest.raises(ValidationError, match=message):
+        IngestSettings(**{field: value})  # type: ignore[arg-type]
+
+
+def test_encoder_and_qdrant_are_shared_names() -> None:
+    """The encoder and Qdrant are named by the same variables as for search."""
+    assert environment_name(IngestSettings, "encoder_target") == "SKETCHZOO_ENCODER_TARGET"
+    assert environment_name(IngestSettings, "qdrant_url") == "SKETCHZOO_QDRANT_URL"
+    assert environment_name(IngestSettings, "batch_size") == "SKETCHZOO_INGEST_BATCH_SIZE"
