@@ -24,7 +24,7 @@ def swan(rng: np.random.Generator) -> Figure:
     """Return a swan afloat, its neck an S."""
     white = (
         pick(rng, (0.97, 0.97, 0.95), (0.93, 0.92, 0.9))
-        if rng.random() < 0.88
+        if rng.random() < 0.94
         else (0.1, 0.1, 0.11)
     )
     puffed = rng.uniform(0.0, 1.0)
