@@ -90,7 +90,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def stack(whole: Stack) -> Stack:
-    """Starting all parts takes seconds: each test brings back what it took away."""
+    """Return the one stack: starting it takes seconds, so tests bring back what they took."""
     whole.search.wait_serving()
     return whole
 
