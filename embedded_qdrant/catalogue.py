@@ -60,9 +60,11 @@ class Catalogue:
 
     async def close(self) -> None:
         """Close every collection and let others have the folder."""
-        for collection in self._collections.values():
-            await collection.close()
-        self._lock.release()
+        try:
+            for collection in self._collections.values():
+                await collection.close()
+        finally:
+            self._lock.release()
 
     def _load(self, folder: CollectionFolder) -> Collection:
         name, config = folder.description()

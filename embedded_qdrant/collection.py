@@ -99,6 +99,8 @@ class Collection:
 
     async def close(self) -> None:
         """Finish the write under way, refuse those that wait, flush and close the shard."""
+        if self.closing.is_set():
+            return
         self.closing.set()
         async with self.writing:
             if self._writer is not None:

@@ -21,6 +21,10 @@ _DISTANCES = (
     grpc.Distance.Manhattan,
 )
 _MAX_DIMENSION = 65536
+# Far past what helps; without a limit one request could ask for all memory at the next build.
+_MAX_M = 512
+_EF_CONSTRUCT = (4, 10_000)
+_MAX_THREADS = 256
 # The engine merges everything into segments up to this size: one graph searches best.
 _MAX_SEGMENT_KB = 50_000_000
 _UNSERVED_PARAMS = ("multivector_config", "datatype", "memory")
@@ -85,6 +89,8 @@ def updated(config: grpc.CollectionConfig, message: grpc.UpdateCollection) -> gr
     if message.HasField("quantization_config"):
         diff = message.quantization_config
         kind = diff.WhichOneof("quantization")
+        if kind is None:
+            raise wrong_input("quantization_config is empty")
         if kind != "scalar":
             # `disabled` too: the engine keeps what it was once given.
             raise unserved(f"QuantizationConfigDiff.{kind}")
@@ -159,12 +165,17 @@ def _hnsw(base: grpc.HnswConfigDiff, diff: grpc.HnswConfigDiff, threads: int) ->
         raise unserved("HnswConfigDiff.inline_storage")
     if config.HasField("memory"):
         raise unserved("HnswConfigDiff.memory")
+    if config.m > _MAX_M or not _EF_CONSTRUCT[0] <= config.ef_construct <= _EF_CONSTRUCT[1]:
+        raise wrong_input(
+            f"hnsw_config: m must be at most {_MAX_M} and ef_construct from "
+            f"{_EF_CONSTRUCT[0]} to {_EF_CONSTRUCT[1]}, got {config.m} and {config.ef_construct}"
+        )
     return HnswPlan(
         m=config.m,
         ef_construct=config.ef_construct,
         full_scan_threshold=config.full_scan_threshold,
         # 0, the engine's "auto", is slow: the threads are named instead.
-        max_indexing_threads=config.max_indexing_threads or threads,
+        max_indexing_threads=min(config.max_indexing_threads or threads, _MAX_THREADS),
         on_disk=config.on_disk,
         payload_m=config.payload_m if config.HasField("payload_m") else None,
     )
@@ -174,6 +185,8 @@ def _scalar(owner: grpc.CollectionConfig | grpc.VectorParams) -> ScalarPlan | No
     if not owner.HasField("quantization_config"):
         return None
     kind = owner.quantization_config.WhichOneof("quantization")
+    if kind is None:
+        raise wrong_input("quantization_config is empty")
     if kind != "scalar":
         raise unserved(f"QuantizationConfig.{kind}")
     scalar = owner.quantization_config.scalar

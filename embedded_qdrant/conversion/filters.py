@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import qdrant_edge as edge
 from qdrant_client import grpc
 
@@ -155,7 +156,8 @@ _FIELDS: dict[Any, Callable[[grpc.FieldCondition], Any]] = {
 _MATCHES: dict[str, Callable[[grpc.Match], "edge.MatchType"]] = {
     "keyword": lambda m: edge.MatchValue(m.keyword),
     "integer": lambda m: edge.MatchValue(m.integer),
-    "boolean": lambda m: edge.MatchValue(m.boolean),
+    # The engine takes Python's bool, which is an int, for a number; NumPy's is none.
+    "boolean": lambda m: edge.MatchValue(np.bool_(m.boolean)),  # type: ignore[arg-type] # its stubs know bool only
     "keywords": lambda m: edge.MatchAny(list(m.keywords.strings)),
     "integers": lambda m: edge.MatchAny(list(m.integers.integers)),
     "except_keywords": lambda m: edge.MatchExcept(list(m.except_keywords.strings)),

@@ -1,0 +1,221 @@
+"""A collection's queue of writes, and when its index is due."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qdrant_client import grpc
+
+from embedded_qdrant.catalogue import Catalogue
+from embedded_qdrant.collection import Collection, Statistics
+from embedded_qdrant.conversion import configs
+from embedded_qdrant.indexing import IndexBuild, IndexBuildError, due, threshold_points
+from embedded_qdrant.settings import EmbeddedQdrantSettings
+from sketchzoo.rpc import CallError
+
+Make = Callable[..., Collection]
+
+
+@pytest.fixture
+async def make(tmp_path: Path) -> AsyncIterator[Make]:
+    catalogues = []
+
+    def make(**settings: Any) -> Collection:
+        catalogue = Catalogue(EmbeddedQdrantSettings(path=tmp_path, **settings))
+        catalogue.open()
+        catalogues.append(catalogue)
+        params = grpc.VectorParams(size=2, distance=grpc.Distance.Cosine)
+        request = grpc.CreateCollection(vectors_config=grpc.VectorsConfig(params=params))
+        catalogue.create("c", configs.created(request))
+        return catalogue.get("c")
+
+    yield make
+    for catalogue in catalogues:
+        await catalogue.close()
+
+
+def _upsert(*numbers: int) -> grpc.UpsertPoints:
+    vectors = grpc.Vectors(vector=grpc.Vector(dense=grpc.DenseVector(data=[1.0, 2.0])))
+    return grpc.UpsertPoints(
+        collection_name="c",
+        points=[grpc.PointStruct(id=grpc.PointId(num=n), vectors=vectors) for n in numbers],
+    )
+
+
+def _soon() -> float:
+    return time.monotonic() + 30
+
+
+def _count(collection: Collection) -> int:
+    collection.refresh()
+    return collection.statistics.points
+
+
+async def test_a_write_past_the_queue_is_refused(make: Make) -> None:
+    """Past max_waiting_writes a write is RESOURCE_EXHAUSTED with a time to come back."""
+    collection = make(max_waiting_writes=2)
+    async with collection.writing:
+        waiting = [asyncio.create_task(collection.write(_upsert(n), _soon())) for n in range(2)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(CallError) as caught:
+            await collection.write(_upsert(9), _soon())
+    assert caught.value.code.name == "RESOURCE_EXHAUSTED"
+    assert caught.value.details
+    await asyncio.gather(*waiting)
+    assert _count(collection) == 2
+
+
+async def test_waiting_bytes_are_limited_too(make: Make) -> None:
+    """A write larger than the bytes that may wait is refused; a small one is made."""
+    collection = make(max_waiting_write_bytes=1000)
+    with pytest.raises(CallError) as caught:
+        await collection.write(_upsert(*range(1000)), _soon())
+    assert caught.value.code.name == "RESOURCE_EXHAUSTED"
+    await collection.write(_upsert(1), _soon())
+    assert _count(collection) == 1
+
+
+async def test_a_write_whose_deadline_passes_while_it_waits_is_dropped(make: Make) -> None:
+    """It is DEADLINE_EXCEEDED and was not made; those behind it are."""
+    collection = make()
+    async with collection.writing:
+        late = asyncio.create_task(collection.write(_upsert(1), time.monotonic() + 0.05))
+        timely = asyncio.create_task(collection.write(_upsert(2), _soon()))
+        await asyncio.sleep(0.1)
+    with pytest.raises(CallError) as caught:
+        await late
+    assert caught.value.code.name == "DEADLINE_EXCEEDED"
+    await timely
+    assert _count(collection) == 1
+
+
+async def test_a_write_whose_caller_left_is_dropped(make: Make) -> None:
+    """A cancelled call's write that has not started is not made."""
+    collection = make()
+    async with collection.writing:
+        gone = asyncio.create_task(collection.write(_upsert(1), _soon()))
+        await asyncio.sleep(0.05)
+        gone.cancel()
+    await collection.write(_upsert(2), _soon())
+    assert _count(collection) == 1
+    assert collection.waiting == 0
+
+
+async def test_queries_come_between_the_slices_of_a_write(make: Make) -> None:
+    """A large write lets others run before it is done."""
+    collection = make(write_slice_points=1)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    await collection.write(_upsert(*range(50)), _soon())
+    task.cancel()
+    assert turns >= 50
+
+
+async def test_writes_of_a_closing_collection_are_refused(make: Make) -> None:
+    """Writes that wait when a collection is deleted are NOT_FOUND, and new ones too."""
+    collection = make()
+    async with collection.writing:
+        waiting = asyncio.create_task(collection.write(_upsert(1), _soon()))
+        await asyncio.sleep(0.05)
+        closing = asyncio.create_task(collection.close())
+        await asyncio.sleep(0.05)
+    # The writer may have had the lock first: then the write was made, whole.
+    await closing
+    result = (await asyncio.gather(waiting, return_exceptions=True))[0]
+    assert result == 1 or (isinstance(result, CallError) and result.code.name == "NOT_FOUND")
+    with pytest.raises(CallError) as caught:
+        await collection.write(_upsert(2), _soon())
+    assert caught.value.code.name == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("unindexed", "indexed", "quiet", "expected"),
+    [
+        (99, 0, True, False),
+        (100, 0, True, True),
+        (100, 0, False, True),
+        (100, 1000, False, False),
+        (100, 1000, True, True),
+        (1000, 1000, False, True),
+    ],
+)
+async def test_an_index_is_due_by_size_quiet_and_growth(
+    make: Make, unindexed: int, indexed: int, *, quiet: bool, expected: bool
+) -> None:
+    """Due from the threshold on: when writes pause, or when the rest has grown enough."""
+    settings = EmbeddedQdrantSettings(index_threshold_points=100, index_quiet_seconds=10)
+    collection = make()
+    collection.unindexed = unindexed
+    collection.statistics = Statistics(points=indexed + unindexed, indexed=indexed)
+    collection.last_write = time.monotonic() - (20 if quiet else 0)
+    assert due(collection, settings) is expected
+
+
+async def test_many_deleted_points_make_an_index_due(make: Make) -> None:
+    """More than the configured share of deleted points in the index has it built again."""
+    settings = EmbeddedQdrantSettings(index_threshold_points=100, index_quiet_seconds=0.001)
+    collection = make()
+    collection.last_copy = time.monotonic() - 2
+    collection.last_write = time.monotonic() - 1
+    collection.statistics = Statistics(points=900, indexed=1000)
+    assert not due(collection, settings)
+    collection.statistics = Statistics(points=700, indexed=1000)
+    assert due(collection, settings)
+
+
+@pytest.mark.parametrize(
+    ("kilobytes", "points"), [(None, 77), (0, 0), (1, 128), (10_000, 1_280_000)]
+)
+async def test_a_collections_own_threshold_goes_first(
+    make: Make, kilobytes: int | None, points: int
+) -> None:
+    """indexing_threshold is KB of vectors, 0 builds never, and unset is the setting."""
+    collection = make()
+    if kilobytes is not None:
+        collection.config.optimizer_config.indexing_threshold = kilobytes
+    settings = EmbeddedQdrantSettings(index_threshold_points=77)
+    assert threshold_points(collection, settings) == points
+
+
+async def test_a_build_whose_journal_overflows_leaves_everything_as_it_was(make: Make) -> None:
+    """Past the journal's limit the build is given up; every write is there, and no residue."""
+    collection = make(index_journal_bytes=300)
+    settings = EmbeddedQdrantSettings(index_journal_bytes=300)
+    await collection.write(_upsert(*range(200)), _soon())
+    shard = collection.folder.current()
+    build = asyncio.create_task(IndexBuild(collection, settings).run())
+    while not collection.journaled and not build.done():
+        await collection.write(_upsert(1000), _soon())
+    await collection.write(_upsert(*range(2000, 2100)), _soon())
+    with pytest.raises(IndexBuildError, match="journal"):
+        await build
+    assert collection.folder.current() == shard
+    assert list(collection.folder.path.glob("shard-*")) == [shard]
+    assert not collection.building
+    assert _count(collection) == 301
+
+
+async def test_a_build_that_fails_names_what_its_process_said(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child that ends badly fails the build with its last words, and nothing changes."""
+    collection = make()
+    await collection.write(_upsert(*range(200)), _soon())
+    plan = configs.plan(collection.config, threads=1)
+    plan["vectors"][""]["size"] = 99
+    monkeypatch.setattr(configs, "plan", lambda *_args, **_kwargs: plan)
+    shard = collection.folder.current()
+    with pytest.raises(IndexBuildError, match="its process ended with 1"):
+        await IndexBuild(collection, EmbeddedQdrantSettings()).run()
+    assert list(collection.folder.path.glob("shard-*")) == [shard]
+    assert _count(collection) == 200

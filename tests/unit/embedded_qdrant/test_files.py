@@ -1,0 +1,51 @@
+"""Files: atomic writes, sparse copies, locks."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from embedded_qdrant.files import (
+    StorageInUseError,
+    StorageLock,
+    copy_sparse,
+    sync_tree,
+    write_atomically,
+)
+
+
+def test_a_write_replaces_the_whole_file(tmp_path: Path) -> None:
+    """After a write the file has the new content and nothing is left aside."""
+    path = tmp_path / "file.json"
+    write_atomically(path, b"old and long")
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file.json"]
+
+
+def test_a_copy_has_the_same_bytes_and_keeps_the_holes(tmp_path: Path) -> None:
+    """Data, holes before, between and after it, and empty files are copied as they are."""
+    source = tmp_path / "source"
+    (source / "deep").mkdir(parents=True)
+    (source / "empty").touch()
+    with (source / "deep" / "sparse").open("wb") as file:
+        file.seek(1 << 20)
+        file.write(os.urandom(5000))
+        file.seek(8 << 20)
+        file.write(b"end of data")
+        file.truncate(32 << 20)
+    copy_sparse(source, tmp_path / "target")
+    sync_tree(tmp_path / "target")
+    for name in ("empty", "deep/sparse"):
+        assert (tmp_path / "target" / name).read_bytes() == (source / name).read_bytes()
+    assert (tmp_path / "target/deep/sparse").stat().st_blocks * 512 < 2 << 20
+
+
+def test_a_folder_is_locked_by_one(tmp_path: Path) -> None:
+    """A second lock is refused and names the holder, until the first is released."""
+    with (
+        StorageLock(tmp_path),
+        pytest.raises(StorageInUseError, match=f"process {os.getpid()}"),
+    ):
+        StorageLock(tmp_path)
+    StorageLock(tmp_path).release()

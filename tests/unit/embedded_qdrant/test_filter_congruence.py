@@ -1,0 +1,152 @@
+"""Filters mean the same here as in the client's own local mode."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import qdrant_edge as edge
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from qdrant_client import QdrantClient, models
+from qdrant_client.conversions.conversion import RestToGrpc
+
+from embedded_qdrant.conversion import filters, ids
+
+WORDS = ["cat", "dog", "fox", "owl", ""]
+PAYLOADS: list[dict[str, Any]] = [
+    {"class": "cat", "width": 1, "tags": ["a", "b"], "deep": {"x": 1}},
+    {"class": "cat", "width": 2.5, "tags": [], "deep": {"x": None}},
+    {"class": "dog", "width": -3, "tags": ["b"], "flag": True},
+    {"class": ["dog", "fox"], "width": [1, 7], "flag": False},
+    {"class": None, "width": 0},
+    {"class": "owl", "width": "wide", "deep": {"x": 2, "y": "cat"}},
+    {"width": 10**12, "tags": "a", "items": [{"k": 1, "v": "a"}, {"k": 2, "v": "b"}]},
+    {"items": [{"k": 1, "v": "b"}], "class": ""},
+    {},
+]
+
+keys = st.sampled_from(["class", "width", "tags", "deep.x", "deep.y", "flag", "none"])
+numbers = st.one_of(st.integers(-4, 8), st.floats(-4, 8, width=32))
+bounds = st.one_of(st.none(), numbers)
+matches = st.one_of(
+    st.sampled_from([*WORDS, "a", "b"]).map(lambda v: models.MatchValue(value=v)),
+    st.integers(-3, 3).map(lambda v: models.MatchValue(value=v)),
+    st.booleans().map(lambda v: models.MatchValue(value=v)),
+    st.lists(st.sampled_from([*WORDS, "a"]), min_size=1, max_size=3).map(
+        lambda v: models.MatchAny(any=v)
+    ),
+    st.lists(st.integers(-3, 3), min_size=1, max_size=3).map(lambda v: models.MatchAny(any=v)),
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(
+        lambda v: models.MatchExcept(**{"except": v})
+    ),
+)
+fields = st.one_of(
+    st.builds(lambda k, m: models.FieldCondition(key=k, match=m), keys, matches),
+    st.builds(
+        lambda k, low, high: models.FieldCondition(key=k, range=models.Range(gte=low, lt=high)),
+        keys,
+        bounds,
+        bounds,
+    ),
+    st.builds(
+        lambda k, low: models.FieldCondition(key=k, values_count=models.ValuesCount(gt=low)),
+        keys,
+        st.integers(0, 3),
+    ),
+)
+nested = st.builds(
+    lambda k, v: models.NestedCondition(
+        nested=models.Nested(
+            key="items",
+            filter=models.Filter(
+                must=[
+                    models.FieldCondition(key="k", match=models.MatchValue(value=k)),
+                    models.FieldCondition(key="v", match=models.MatchValue(value=v)),
+                ]
+            ),
+        )
+    ),
+    st.integers(1, 2),
+    st.sampled_from(["a", "b"]),
+)
+conditions = st.one_of(
+    fields,
+    nested,
+    st.lists(st.integers(0, 10), max_size=4).map(lambda v: models.HasIdCondition(has_id=v)),
+    keys.map(lambda k: models.IsEmptyCondition(is_empty=models.PayloadField(key=k))),
+    keys.map(lambda k: models.IsNullCondition(is_null=models.PayloadField(key=k))),
+)
+
+
+def _filters(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[models.Filter]:
+    some = st.lists(inner, min_size=1, max_size=3)
+    maybe = st.one_of(st.none(), some)
+    return st.builds(
+        lambda must, should, must_not, least: models.Filter(
+            must=must,
+            should=should,
+            must_not=must_not,
+            min_should=None
+            if least is None
+            else models.MinShould(conditions=least[0], min_count=least[1]),
+        ),
+        maybe,
+        maybe,
+        maybe,
+        st.one_of(st.none(), st.tuples(some, st.integers(1, 2))),
+    )
+
+
+query_filters = _filters(st.recursive(conditions, _filters, max_leaves=6))
+
+
+@pytest.fixture(scope="module")
+def both(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[edge.EdgeShard, QdrantClient]]:
+    local = QdrantClient(":memory:")
+    params = models.VectorParams(size=2, distance=models.Distance.COSINE)
+    local.create_collection("c", vectors_config=params)
+    local.upsert(
+        "c",
+        [models.PointStruct(id=i, vector=[1, i], payload=p) for i, p in enumerate(PAYLOADS)],
+    )
+    folder: Path = tmp_path_factory.mktemp("shard")
+    shard = edge.EdgeShard.create(
+        str(folder),
+        edge.EdgeConfig(vectors=edge.EdgeVectorParams(size=2, distance=edge.Distance.Cosine)),
+    )
+    shard.update(
+        edge.UpdateOperation.upsert_points(
+            [edge.Point(i, [1.0, float(i)], payload) for i, payload in enumerate(PAYLOADS)]
+        )
+    )
+    yield shard, local
+    shard.close()
+    local.close()
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(query_filter=query_filters)
+def test_a_filter_selects_what_it_selects_in_local_mode(
+    both: tuple[edge.EdgeShard, QdrantClient], query_filter: models.Filter
+) -> None:
+    """Any filter, sent over the wire and given to the engine, selects the same points."""
+    shard, local = both
+    message = RestToGrpc.convert_filter(query_filter)
+    translated = filters.to_engine(type(message).FromString(message.SerializeToString()))
+    records, _ = shard.scroll(edge.ScrollRequest(limit=100, filter=translated))
+    expected, _ = local.scroll("c", query_filter, limit=100)
+    assert [record.id for record in records] == [record.id for record in expected]
+    assert shard.count(edge.CountRequest(exact=True, filter=translated)) == len(expected)
+
+
+@given(st.lists(st.one_of(st.integers(0, 2**64 - 1), st.uuids())))
+def test_ids_survive_both_directions(given_ids: list[Any]) -> None:
+    """Numbers and UUIDs become messages and come back as they were."""
+    assert ids.all_to_engine(map(ids.to_message, given_ids)) == given_ids
