@@ -1,6 +1,5 @@
 """The torch runtime, on the CPU device."""
 
-
 import numpy as np
 import pytest
 import torch
