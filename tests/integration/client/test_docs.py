@@ -1,0 +1,50 @@
+"""The SDK's page: every example on it runs."""
+
+import asyncio
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sketchzoo.photos import Photo
+from tests.artefacts import picture
+from tests.unit.search_service.fakes import bench
+
+PAGE = Path(__file__).parents[3] / "docs" / "sdk.md"
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+def test_the_page_has_examples() -> None:
+    """A page whose examples are not found would pass unseen."""
+    assert len(EXAMPLES) >= 8
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+async def test_each_example_runs(number: int, tmp_path: Path) -> None:
+    """A script of its own, as its reader would run it, against a search service."""
+    sketch = tmp_path / "sketch.png"
+    sketch.write_bytes(picture(0, form="PNG"))
+    async with bench(gallery_roots=(tmp_path,)) as server:
+        server.reader.photos.clear()
+        for each in range(40):
+            path = tmp_path / f"{each}.jpg"
+            path.write_bytes(picture(each))
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            payload = {"number": each, "tame": each % 2 == 0, "licence": ("CC BY", "CC0")[each % 2]}
+            name = ("cat", "dog", "owl")[each % 3]
+            server.reader.add(Photo(name, path.as_uri(), digest, 64, 48, payload=payload))
+        script = f"target = {server.target!r}\nsketch = {str(sketch)!r}\n{EXAMPLES[number]}"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-W",
+            "error",
+            "-c",
+            script,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
