@@ -37,7 +37,7 @@ export class Timing {
       return part;
     }));
     this.#list.replaceChildren(...shown.map(([name, words]) =>
-      element("li", { className: name }, element("span", {}, words), element("b", {}, text(times[name])))));
+      element("li", { className: name }, element("span", {}, words), " ", element("b", {}, `${text(times[name])} ms`))));
   }
 }
 

@@ -156,13 +156,16 @@ async def test_requests_over_the_rate_are_refused(target: str) -> None:
 
 async def test_connections_over_the_limit_are_told_why(target: str) -> None:
     """Code 1013 and the reason; when one leaves there is room again."""
-    async with live_here(target, max_client_connections=2) as process, Page(process.port):
-        async with Page(process.port) as one:
-            async with Page(process.port) as third:
-                assert await closed(third) == (1013, "too many pages are open from your address")
-            await one.socket.close()
-            async with Page(process.port) as fourth:
-                assert (await fourth.search())["type"] == "answer"
+    async with (
+        live_here(target, max_client_connections=2) as process,
+        Page(process.port),
+        Page(process.port) as one,
+    ):
+        async with Page(process.port) as third:
+            assert await closed(third) == (1013, "too many pages are open from your address")
+        await one.socket.close()
+        async with Page(process.port) as fourth:
+            assert (await fourth.search())["type"] == "answer"
 
 
 async def test_an_idle_connection_is_closed(target: str) -> None:

@@ -96,22 +96,25 @@ async def test_a_map_tells_where_the_drawing_and_its_photos_lie(
 ) -> None:
     """A drawing lies among its photos; a map that comes later is taken up."""
     path = tmp_path / "map.npz"
-    async with live_here(target, map_file=path) as process, Page(process.port) as page:
-        async with httpx.AsyncClient(base_url=process.url) as http:
-            assert (await http.get("/map")).status_code == 404
-            assert "at" not in await page.search()
-            drawn_map(fake, path)
-            for _ in range(50):
-                found = await http.get("/map")
-                if found.status_code == 200:
-                    break
-                await asyncio.sleep(0.1)
-            assert found.content.startswith(b"SZMAP1")
-            assert (await http.get("/classes")).json()["map"] is True
-            photo = next(photo for photo in fake.photos.values() if photo.class_name == "owl")
-            answer = await page.search(source="photo_id", photo_id=photo.id)
-            places = np.array([hit["at"] for hit in answer["hits"]])
-            assert np.abs(places.mean(axis=0) - answer["at"]).max() < 0.1
+    async with (
+        live_here(target, map_file=path) as process,
+        Page(process.port) as page,
+        httpx.AsyncClient(base_url=process.url) as http,
+    ):
+        assert (await http.get("/map")).status_code == 404
+        assert "at" not in await page.search()
+        drawn_map(fake, path)
+        for _ in range(50):
+            found = await http.get("/map")
+            if found.status_code == 200:
+                break
+            await asyncio.sleep(0.1)
+        assert found.content.startswith(b"SZMAP1")
+        assert (await http.get("/classes")).json()["map"] is True
+        photo = next(photo for photo in fake.photos.values() if photo.class_name == "owl")
+        answer = await page.search(source="photo_id", photo_id=photo.id)
+        places = np.array([hit["at"] for hit in answer["hits"]])
+        assert np.abs(places.mean(axis=0) - answer["at"]).max() < 0.1
 
 
 async def test_a_map_of_another_model_places_nothing(

@@ -1,0 +1,99 @@
+"""Messages of the page and what becomes of them."""
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.struct_pb2 import Struct
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from live_demo.messages import Ask, answer, failure, to_request
+from sketchzoo.rpc import deadline_exceeded, exhausted, unavailable
+from sketchzoo.search.v1 import search_pb2
+
+STROKE = {"x": [1, 2], "y": [3, 4], "width": 5.5}
+DRAWING = {"width": 100, "height": 200, "strokes": [STROKE]}
+ID = "0f8fad5b-d9cb-569f-a165-70867728950e"
+
+
+def ask(**changes: object) -> Ask:
+    return Ask.model_validate({"sequence": 1, "source": "drawing", "drawing": DRAWING} | changes)
+
+
+def test_a_drawing_becomes_the_contracts_strokes() -> None:
+    """Canvas, points and widths are those of the page."""
+    request = to_request(ask(limit=24, classes=["cat"]), None, query_embedding=True)
+    strokes = request.request.query.strokes
+    assert (strokes.canvas_width, strokes.canvas_height) == (100, 200)
+    assert (list(strokes.strokes[0].x), list(strokes.strokes[0].y)) == ([1, 2], [3, 4])
+    assert strokes.strokes[0].width == 5.5
+    assert request.request.limit == 24
+    assert list(request.request.filter.classes) == ["cat"]
+    assert request.request.include.query_embedding
+
+
+def test_an_image_is_needed_before_it_is_searched() -> None:
+    """A search for an image that never came says so."""
+    plain = {"source": "sketch", "drawing": None}
+    with pytest.raises(ValueError, match="send the image"):
+        to_request(ask(**plain), None, query_embedding=False)
+    request = to_request(ask(**plain), b"png", query_embedding=False)
+    assert request.request.query.sketch == b"png"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"drawing": None},
+        {"source": "photo_id"},
+        {"source": "photo"},
+        {"photo_id": ID},
+        {"sequence": 2**53},
+        {"sequence": True},
+        {"sequence": 1.5},
+        {"limit": 0},
+        {"liked": [ID] * 101},
+        {"liked": ["x"]},
+        {"page_token": "x" * 4097},
+        {"drawing": DRAWING | {"width": 0}},
+        {"drawing": DRAWING | {"height": 65_536}},
+        {"drawing": DRAWING | {"strokes": [STROKE | {"width": -1}]}},
+        {"drawing": DRAWING | {"strokes": [STROKE | {"width": float("nan")}]}},
+        {"drawing": DRAWING | {"strokes": [STROKE | {"x": [1.5, 2]}]}},
+        {"drawing": DRAWING | {"strokes": [STROKE | {"x": [1]}]}},
+    ],
+)
+def test_what_contradicts_itself_or_the_limits_is_refused(changes: dict[str, object]) -> None:
+    """Nothing of it reaches the search service."""
+    with pytest.raises(ValidationError):
+        ask(**changes)
+
+
+@given(st.text() | st.binary())
+def test_any_text_is_an_ask_or_refused(text: str | bytes) -> None:
+    """No other error than the one that is handled."""
+    with pytest.raises(ValidationError):
+        Ask.model_validate_json(text)
+
+
+def test_an_answer_has_milliseconds_and_only_listed_fields() -> None:
+    """Unlisted and empty fields stay behind, long ones are cut."""
+    payload = Struct()
+    payload.update({"author": "A" * 400, "licence": "", "path": "/srv/x"})
+    response = search_pb2.SearchResponse(
+        hits=[search_pb2.Hit(photo_id=ID, class_name="cat", score=0.75, payload=payload)],
+        timings=search_pb2.SearchTimings(total=Duration(seconds=1, nanos=2_340_000)),
+        confident_score=0.6,
+    )
+    message = answer(7, response, ("author", "licence"))
+    assert message["milliseconds"]["total"] == 1002.34
+    assert message["hits"][0]["about"] == {"author": "A" * 300}
+    assert message["hits"][0]["score"] == 0.75
+    assert (message["sequence"], message["confident_score"]) == (7, 0.6)
+
+
+def test_a_failure_tells_what_is_away_and_when_to_come_back() -> None:
+    """What a page needs to say it in words and to try again."""
+    assert failure(3, unavailable("encoder", "gone"))["part"] == "encoder"
+    assert failure(None, exhausted("full", 0.5))["retry_milliseconds"] == 500
+    assert failure(3, deadline_exceeded("waiting"))["code"] == "DEADLINE_EXCEEDED"
