@@ -91,6 +91,8 @@ class BatchSearcher:
                 results.append(answer)
                 continue
             plan, embedding, timings = each
+            if embedding is None:
+                embedding = await self._searcher.stored(plan, deadline)
             spent = timings.ended(query=(ended - asked) / len(ready), total=ended - started)
             results.append(plan.found(answer, embedding, spent))
         return results

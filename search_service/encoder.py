@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
@@ -32,6 +33,11 @@ class Embedding:
     def __post_init__(self) -> None:
         if not self.packed or len(self.packed) % 4:
             raise ValueError(f"packed must hold float32 values, not {len(self.packed)} bytes")
+
+    @classmethod
+    def of(cls, values: Sequence[float], fingerprint: str) -> Self:
+        """Pack values."""
+        return cls(struct.pack(f"<{len(values)}f", *values), fingerprint)
 
     @property
     def dimension(self) -> int:

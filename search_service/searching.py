@@ -97,9 +97,21 @@ class Searcher:
                 raise GalleryChanged from error
             raise
         ended = perf_counter()
+        if embedding is None:
+            embedding = await self.stored(plan, deadline)
         return plan.found(
             photos, embedding, timings.ended(query=ended - asked, total=ended - started)
         )
+
+    async def stored(self, plan: "Plan", deadline: Deadline) -> Embedding | None:
+        """Return the embedding of the photo that a query names, if the answer is to carry it."""
+        source = plan.search.source
+        if not plan.search.with_embedding or not isinstance(source, PhotoIdSource):
+            return None
+        gallery = plan.standing.gallery
+        timeout = min(self._limits.query_timeout_seconds, deadline.remaining("waiting for Qdrant"))
+        values = await self._reader.embedding(gallery.collection, source.photo_id, timeout)
+        return None if values is None else Embedding.of(values, gallery.fingerprint)
 
     def plan(self, search: Search, standing: Standing) -> "Plan":
         """Check what depends on the gallery: the page token and a ready embedding."""

@@ -155,7 +155,19 @@ class PhotoReader:
         """Return those of the photos that the collection has, by id."""
         async with self._connection.call(timeout_seconds):
             records = await self._client.retrieve(collection, list(ids), with_payload=True)
-        return {str(record.id): Photo.from_payload(record.payload or {}) for record in records}
+        return {str(record.id): _photo(record) for record in records}
+
+    async def embedding(
+        self, collection: str, photo_id: str, timeout_seconds: float | None = None
+    ) -> tuple[float, ...] | None:
+        """Return a photo's embedding, None if the collection does not have the photo."""
+        async with self._connection.call(timeout_seconds):
+            records = await self._client.retrieve(
+                collection, [photo_id], with_payload=False, with_vectors=True
+            )
+        # Of an unnamed vector a list of numbers.
+        vectors: list[Any] = [record.vector for record in records]
+        return tuple(vectors[0]) if vectors else None
 
     async def embeddings(self, collection: str) -> AsyncIterator[tuple[Photo, list[float]]]:
         """Yield every photo with its embedding, in the order of ids, a page at a time."""
@@ -171,7 +183,7 @@ class PhotoReader:
                 )
             for record in records:
                 vector: Any = record.vector  # of an unnamed vector a list of numbers
-                yield Photo.from_payload(record.payload or {}), vector
+                yield _photo(record), vector
             if offset is None:
                 return
 
@@ -193,7 +205,17 @@ class PhotoReader:
 def _scored(point: models.ScoredPoint) -> ScoredPhoto:
     # Rounding may carry a cosine past 1.
     score = min(1.0, max(0.0, (1 + point.score) / 2))
-    return ScoredPhoto(str(point.id), Photo.from_payload(point.payload or {}), score)
+    return ScoredPhoto(str(point.id), _photo(point), score)
+
+
+def _photo(point: models.ScoredPoint | models.Record) -> Photo:
+    try:
+        return Photo.from_payload(point.payload or {})
+    except (KeyError, TypeError, ValueError) as error:
+        raise precondition(
+            "FOREIGN_POINT",
+            f"the collection holds the point {point.id}, which ingest did not write: {error!r}",
+        ) from error
 
 
 def _explained(error: CallError, query: Nearest) -> CallError:

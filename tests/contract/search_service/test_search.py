@@ -152,6 +152,21 @@ async def test_an_answered_embedding_finds_the_same() -> None:
         assert server.encoder.calls == 1
 
 
+async def test_a_photos_embedding_can_be_asked_for() -> None:
+    """More like this carries the photo's own embedding, in Search and in a batch."""
+    async with bench() as server:
+        known, (_, vector) = next(iter(server.reader.photos.items()))
+        request = pb.SearchRequest(
+            query=pb.Query(photo_id=known), include=pb.Include(query_embedding=True)
+        )
+        single = await server.stub.Search(request, timeout=5)
+        batch = pb.BatchSearchRequest(requests=[request])
+        (result,) = (await server.stub.BatchSearch(batch, timeout=5)).results
+        for answer in (single, result.response):
+            assert struct.unpack("<8f", answer.query_embedding.vector) == vector
+            assert answer.query_embedding.model_fingerprint == "model-a"
+
+
 async def test_liked_and_disliked_photos_go_to_the_gallery() -> None:
     """Refinement reaches Qdrant with the source's embedding; liked photos alone will do."""
     async with bench() as server:

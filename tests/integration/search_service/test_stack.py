@@ -67,8 +67,10 @@ def test_finds_the_very_photo(zoo: Zoo) -> None:
 def test_more_like_this_says_what_the_photos_embedding_says(zoo: Zoo) -> None:
     """A photo_id query answers as the photo's file does, without the photo itself."""
     by_file = zoo.client.search(photo=picture(5), limit=13, exact=True).hits
-    by_id = zoo.client.search(photo_id=by_file[0].photo_id, exact=True).hits
-    assert [hit.photo_id for hit in by_id] == [hit.photo_id for hit in by_file[1:]]
+    by_id = zoo.client.search(photo_id=by_file[0].photo_id, exact=True, include_embedding=True)
+    assert [hit.photo_id for hit in by_id.hits] == [hit.photo_id for hit in by_file[1:]]
+    again = zoo.client.search(embedding=by_id.query_embedding, exact=True, limit=13)
+    assert [hit.photo_id for hit in again.hits] == [hit.photo_id for hit in by_file]
 
 
 def test_likes_pull_and_dislikes_push(zoo: Zoo) -> None:

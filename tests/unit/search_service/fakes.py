@@ -163,6 +163,11 @@ class FakeReader:
         self._fail()
         return {each: self.photos[each][0] for each in ids if each in self.photos}
 
+    async def embedding(
+        self, collection: str, photo_id: str, timeout_seconds: float | None = None
+    ) -> tuple[float, ...] | None:
+        return self.photos[photo_id][1] if photo_id in self.photos else None
+
     async def classes(
         self, collection: str, condition: Filter, timeout_seconds: float | None = None
     ) -> dict[str, int]:
