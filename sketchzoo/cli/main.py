@@ -30,6 +30,7 @@ COMMANDS = {
     "search": Command("search_service.commands:app", "Serve searches."),
     "embedded-qdrant": Command("embedded_qdrant.commands:app", "Serve Qdrant's API in-process."),
     "live": Command("live_demo.commands:app", "Serve the page to draw on."),
+    "health": Command("sketchzoo.cli.health:app", "Ask a server whether it serves."),
     "data": Command("training.commands:data", "Inspect photos and sketches for training."),
     "train": Command("training.commands:train", "Train a Siamese network."),
     "evaluate": Command("training.commands:evaluate", "Measure P@12 of a model or a service."),
