@@ -36,7 +36,7 @@ def health(
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout)
         except grpc.RpcError as error:
-            typer.echo(f"sketchzoo health: {target}: {error.code().name}", err=True)  # type: ignore[attr-defined] # a call's error has a code
+            typer.echo(f"sketchzoo health: {target}: {error.code().name}", err=True)
             raise typer.Exit(1) from error
     state = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
     typer.echo(state)
