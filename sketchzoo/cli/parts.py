@@ -27,6 +27,11 @@ class Parts:
         }
 
 
+def map_file(settings: UpSettings) -> Path:
+    """Return where the live page's map of the gallery is."""
+    return settings.data / "map.npz"
+
+
 def compose(settings: UpSettings, gallery_roots: Sequence[Path] = ()) -> Parts:
     """Choose ports and settings of every part; photos are served from `gallery_roots` alone."""
     qdrant = Part(
@@ -39,7 +44,10 @@ def compose(settings: UpSettings, gallery_roots: Sequence[Path] = ()) -> Parts:
     )
     roots = [argument for root in gallery_roots for argument in ("--gallery-roots", str(root))]
     search = Part("search", ("search", *roots), free_port(settings.search_port))
-    live = Part("live", ("live",), free_port(settings.live_port))
+    # Where the map is not made yet the page goes without, and takes it up when it comes.
+    live = Part(
+        "live", ("live", "--map-file", str(map_file(settings))), free_port(settings.live_port)
+    )
     found = Parts(qdrant, encoder, search, live).environment
     return Parts(*(_placed(part, found) for part in (qdrant, encoder, search, live)))
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sketchzoo.cli import hits
-from sketchzoo.cli.parts import Parts, compose
+from sketchzoo.cli.parts import Parts, compose, map_file
 from sketchzoo.cli.settings import UpSettings
 from sketchzoo.cli.stack import Stack, StackError
 from sketchzoo.cli.waiting import until_stopped
@@ -66,6 +66,8 @@ class Walkthrough:
             self._say("search serves")
             sheet = self._search(parts, self._examples(drawn))
             if not once:
+                arguments = ("map", "--out", str(map_file(self._settings)))
+                self._run(stack, "live", *arguments, environment=parts.environment)
                 self._invite(parts)
                 self._console.print(f"contact sheet: {sheet}", highlight=False, soft_wrap=True)
                 until_stopped(stack)
