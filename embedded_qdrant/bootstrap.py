@@ -55,11 +55,11 @@ async def serving(settings: EmbeddedQdrantSettings) -> AsyncIterator[RpcServer]:
         with MetricsPage(registry, settings.host, settings.metrics_port) as page:
             if page.port is not None:
                 log.info("metrics", host=settings.host, port=page.port)
-            async with server:
-                catalogue.open()
-                async with upkeep:
-                    await server.set_serving(True)
-                    yield server
+            # Loaded before it listens: what is there must never be NOT_FOUND.
+            catalogue.open()
+            async with server, upkeep:
+                await server.set_serving(True)
+                yield server
     finally:
         await catalogue.close()
 

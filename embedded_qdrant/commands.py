@@ -9,7 +9,8 @@ from sketchzoo.cli.options import with_settings
 
 app = typer.Typer(add_completion=False)
 
-# Exit status, next to 0 (asked to stop) and 2 (wrong options).
+# Exit status, next to 0 (asked to stop).
+UNUSABLE = 2
 STORAGE_IN_USE = 3
 STORAGE_DAMAGED = 4
 
@@ -20,8 +21,8 @@ def serve(settings: EmbeddedQdrantSettings) -> None:
     """Serve Qdrant's gRPC API from a folder, without a Qdrant server.
 
     Any Qdrant client with gRPC can use it. One process serves a folder at a time.
-    Exit status: 0 asked to stop, 2 wrong options, 3 the folder is in use by another
-    process, 4 the folder is damaged.
+    Exit status: 0 asked to stop, 2 wrong options, a taken port or a missing file, 3 the
+    folder is in use by another process, 4 the folder is damaged.
     """
     # Here, so that `--help` does not wait for the engine.
     from embedded_qdrant.bootstrap import run  # noqa: PLC0415
@@ -36,3 +37,6 @@ def serve(settings: EmbeddedQdrantSettings) -> None:
     except DamagedCollectionError as error:
         typer.echo(f"embedded-qdrant: {error}", err=True)
         sys.exit(STORAGE_DAMAGED)
+    except OSError as error:
+        typer.echo(f"embedded-qdrant: {error}", err=True)
+        sys.exit(UNUSABLE)
