@@ -1,8 +1,7 @@
 """Batches: images decoded, varied and stacked into tensors, by step."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,14 +28,6 @@ class Batch(NamedTuple):
     photo_labels: Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class Usable:
-    """Files that decode, and those that do not."""
-
-    files: tuple[ImageFile, ...]
-    damaged: tuple[ImageFile, ...]
-
-
 class ImageStore:
     """Decoded images of one modality, held in memory up to a number of bytes.
 
@@ -52,6 +43,23 @@ class ImageStore:
         self._side = round(preprocessing.size * _SPARE)
         self._room = cache_bytes
         self._kept: dict[int, npt.NDArray[np.uint8]] = {}
+
+    @classmethod
+    def of_whole(
+        cls, files: Sequence[ImageFile], preprocessing: Preprocessing, cache_bytes: int
+    ) -> tuple[Self, tuple[ImageFile, ...]]:
+        """Open every file; return a store of those that decode, and the damaged ones."""
+        store = cls(files, preprocessing, cache_bytes)
+        damaged = []
+        for index, file in enumerate(files):
+            try:
+                store.image(index)
+            except (ImageError, DataError, OSError):
+                damaged.append(file)
+        if not damaged:
+            return store, ()
+        whole = [file for file in files if file not in damaged]
+        return cls(whole, preprocessing, cache_bytes), tuple(damaged)
 
     def image(self, index: int) -> Image.Image:
         """Return an image, RGB, its longer side at most 1.15 times the input's.
@@ -89,19 +97,6 @@ class ImageStore:
             side = max(image.size)
             image = ImageOps.pad(image, (side, side), color="white")
         return prepare(augment(image, modality, config, rng), self.preprocessing)
-
-
-def usable(files: Sequence[ImageFile]) -> Usable:
-    """Tell files that decode from those that do not."""
-    kept, damaged = [], []
-    for file in files:
-        try:
-            file.load()
-        except (ImageError, DataError, OSError):
-            damaged.append(file)
-        else:
-            kept.append(file)
-    return Usable(tuple(kept), tuple(damaged))
 
 
 class StepBatches(Dataset[Batch]):

@@ -25,12 +25,17 @@ class Parts(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a run has come; `stale` counts validations since the best."""
+    """How far a run has come; `stale` counts validations since the best.
+
+    `seconds` and `cpu_seconds` were spent on steps and validations so far.
+    """
 
     step: int = 0
     best: float = -1.0
     best_step: int = 0
     stale: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 def save_checkpoint(

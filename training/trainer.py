@@ -8,7 +8,6 @@ and mixed precision are accelerate's business (`accelerate launch -m sketchzoo.c
 import json
 import math
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,10 +21,10 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.tensorboard import SummaryWriter
 
 from sketchzoo.images import Modality
-from training.batches import Batch, ImageStore, StepBatches, load_steps, usable
+from training.batches import Batch, ImageStore, StepBatches, load_steps
 from training.checkpoint import Parts, Progress, load_checkpoint, save_checkpoint, write_atomically
 from training.config import OptimiserConfig, TrainingConfig
-from training.data import DataError, ImageFile, TrainingSet, load_training_set
+from training.data import DataError, ImageFile, TrainingSet, filled_up, load_training_set
 from training.inference import retrieve
 from training.losses import make_loss
 from training.run_folder import Rows, RunFolder, write_json
@@ -76,9 +75,7 @@ def train(
 
     """
     folder = RunFolder(run_dir)
-    started = time.monotonic()
     run = _prepare(config, data_dir, folder, listen)
-    first = run.progress.step
     try:
         if folder.result.exists():
             done: dict[str, Any] = json.loads(folder.result.read_text())
@@ -93,8 +90,8 @@ def train(
         "steps": run.progress.step,
         "best_step": run.progress.best_step,
         "validation_p@12": run.progress.best,
-        "steps_this_time": run.progress.step - first,
-        "seconds_this_time": round(time.monotonic() - started, 1),
+        "seconds": round(run.progress.seconds, 1),
+        "cpu_seconds": round(run.progress.cpu_seconds, 1),
     }
     if run.accelerator.is_main_process:
         write_json(folder.result, result)
@@ -112,10 +109,10 @@ def load_best(run_dir: Path, config: TrainingConfig) -> SiameseNetwork:
 
 def store_of(
     files: tuple[ImageFile, ...], modality: Modality, config: TrainingConfig
-) -> ImageStore:
-    """Return the images of one modality, prepared for a configuration's network."""
+) -> tuple[ImageStore, tuple[ImageFile, ...]]:
+    """Return the images of one modality for a configuration's network, and damaged files."""
     prepared = preprocessing(config.network, config.data.size, modality)
-    return ImageStore(files, prepared, config.data.cache_bytes)
+    return ImageStore.of_whole(files, prepared, config.data.cache_bytes)
 
 
 def _prepare(
@@ -174,26 +171,13 @@ def _stores(
         for split in ("train", "val"):
             files = data.of(modality, split)
             if (modality, split) == (Modality.PHOTO, "val"):
-                files = _filled_up(files, data.of(modality, "train"))
-            found = usable(files)
-            damaged.update(found.damaged)
-            if not found.files:
+                files = filled_up(files, data.of(modality, "train"))
+            store, broken = store_of(files, modality, config)
+            damaged.update(broken)
+            if not store.files:
                 raise DataError(f"the {split} split holds no {modality} that decodes")
-            stores[modality, split] = store_of(found.files, modality, config)
+            stores[modality, split] = store
     return stores, len(damaged)
-
-
-def _filled_up(
-    photos: tuple[ImageFile, ...], others: tuple[ImageFile, ...], count: int = 12
-) -> tuple[ImageFile, ...]:
-    """Add others where a class has fewer than `count` photos: P@12 tells little of two."""
-    of_class = Counter(photo.class_name for photo in photos)
-    added = []
-    for other in others:
-        if of_class[other.class_name] < count:
-            of_class[other.class_name] += 1
-            added.append(other)
-    return (*photos, *added)
 
 
 def _optimiser(
@@ -238,13 +222,14 @@ def _steps(run: _Run) -> None:
         augmentation=config.augmentation,
         seed=(config.seed, process),
     )
+    clock = _Clock(run.progress)
     left = range(run.progress.step, config.budget.steps)
     for step, batch in zip(left, load_steps(batches, left, config.data.workers), strict=True):
         loss = _step(run, batch)
         run.losses.add(step, loss, float(run.parts.schedule.get_last_lr()[0]))
         if run.curves is not None:
             run.curves.add_scalar("loss", loss, step)
-        run.progress = run.progress._replace(step=step + 1)
+        run.progress = clock.read(run.progress._replace(step=step + 1))
         if _due(step + 1, config.budget.validate_every, config.budget.steps):
             _validate(run)
             run.listen(Report(step + 1, config.budget.steps, loss, run.progress.best))
@@ -255,6 +240,19 @@ def _steps(run: _Run) -> None:
             _save(run)
         if stopping:
             return
+
+
+class _Clock:
+    """Time spent on a run so far, over all the times it was started."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._wall = progress.seconds - time.monotonic()
+        self._cpu = progress.cpu_seconds - time.process_time()
+
+    def read(self, progress: Progress) -> Progress:
+        return progress._replace(
+            seconds=self._wall + time.monotonic(), cpu_seconds=self._cpu + time.process_time()
+        )
 
 
 def _step(run: _Run, batch: Batch) -> float:

@@ -3,7 +3,7 @@
 from training.data._folders import list_images
 from training.data._image_file import ImageFile, class_name_of
 from training.data._splits import SPLITS, split_by_photo
-from training.data._training_set import TrainingSet, load_training_set
+from training.data._training_set import TrainingSet, filled_up, load_training_set
 from training.errors import DataError
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "ImageFile",
     "TrainingSet",
     "class_name_of",
+    "filled_up",
     "list_images",
     "load_training_set",
     "split_by_photo",

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +63,22 @@ def load_training_set(folder: Path, config: DataConfig) -> TrainingSet:
     if config.photos_per_class is not None:
         photos = _at_most(photos, config.photos_per_class)
     return TrainingSet(photos, sketches, tuple(sorted(classes)), _fingerprint(photos + sketches))
+
+
+def filled_up(
+    photos: Sequence[ImageFile], others: Sequence[ImageFile], count: int = 12
+) -> tuple[ImageFile, ...]:
+    """Add others where a class has fewer than `count` photos.
+
+    The `val` split may hold two photos of a class, of which P@12 could never pass 2/12.
+    """
+    of_class = Counter(photo.class_name for photo in photos)
+    added = []
+    for other in others:
+        if of_class[other.class_name] < count:
+            of_class[other.class_name] += 1
+            added.append(other)
+    return (*photos, *added)
 
 
 def _at_most(photos: tuple[ImageFile, ...], count: int) -> tuple[ImageFile, ...]:

@@ -20,7 +20,7 @@ from training.evaluation import evaluate
 from training.run_folder import Rows
 from training.trainer import Report, train
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def config(**tables: dict[str, Any]) -> TrainingConfig:
