@@ -183,7 +183,8 @@ class Canvas:
         ribs = (self._view.pixels(shape.ribs.reshape(-1, 2)) - window[:2]) / 2 - corner
         ribs = ribs.reshape(-1, 2, 2)
         middle = shape.ribs.mean(axis=1)
-        length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(middle, axis=0).T))])
+        steps_between = np.hypot(*np.diff(middle, axis=0).T)
+        length = shape.start + np.concatenate([[0], np.cumsum(steps_between)])
         fine = 2
         share = (np.arange(fine + 1) / fine)[None, :, None, None]
         steps = ribs[:-1, None] + (ribs[1:, None] - ribs[:-1, None]) * share

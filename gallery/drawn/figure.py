@@ -73,6 +73,8 @@ class Shape:
     lift: float = 0.0
     axis: tuple[float, float] = (1.0, 0.0)
     ribs: Floats | None = None
+    start: float = 0.0
+    """How far along it begins, for a shape that goes on from another."""
     bulge: float = 1.0
     """Height as a share of the puff: 1 is round, 0.1 nearly flat."""
 
@@ -144,6 +146,8 @@ class Figure:
     """Whether it sits on water, which mirrors it."""
     portrait: tuple[float, float] | None = None
     """The point that a close-up shows, if close-ups are wanted."""
+    close_ups: float = 0.15
+    """How many pictures are close-ups, 0..1."""
     tags: dict[str, str] = field(default_factory=dict)
 
 

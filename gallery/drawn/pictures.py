@@ -13,7 +13,6 @@ from gallery.drawn.figure import Figure, bounds
 from gallery.drawn.palette import vary
 from gallery.drawn.scenes import SCENES, Scene
 
-_CLOSE_UP = 0.15
 _FLIP = 0.5
 
 
@@ -42,7 +41,7 @@ def _view(figure: Figure, scene: Scene, rng: np.random.Generator) -> View:
     scale = SIDE * rng.uniform(*figure.size) / long
     angle = rng.uniform(-figure.spin, figure.spin)
     flip = bool(rng.random() < _FLIP)
-    close = figure.portrait is not None and rng.random() < _CLOSE_UP
+    close = figure.portrait is not None and rng.random() < figure.close_ups
     if close:
         scale *= rng.uniform(1.7, 2.3)
     unplaced = View(scale, angle, flip, 0.0, 0.0)

@@ -47,12 +47,12 @@ def giraffe(rng: np.random.Generator) -> Figure:
     ]
     limbs = [limb(s, r) for s, r in zip(spines, (front, back, front, back), strict=True)]
     cream = pick(rng, (0.88, 0.78, 0.58), (0.84, 0.7, 0.48), (0.9, 0.83, 0.68))
-    brown = pick(rng, (0.5, 0.3, 0.13), (0.42, 0.24, 0.11), (0.6, 0.38, 0.18))
+    brown = pick(rng, (0.62, 0.4, 0.2), (0.5, 0.31, 0.16), (0.7, 0.47, 0.26))
     u, v = rng.uniform(0, 1, 2)
     coat = Coat(
         cream,
         brown,
-        patterns.spots(u, v, rng.uniform(0.08, 0.14)),
+        patterns.spots(u, v, rng.uniform(0.12, 0.2)),
         rough=0.07,
         under=(0.85, 0.78, 0.66),
         under_from=0.3,
@@ -91,7 +91,7 @@ def giraffe(rng: np.random.Generator) -> Figure:
     )
     return Figure(
         layers,
-        ("savanna", "savanna", "meadow", "wall"),
+        ("savanna", "savanna", "savanna", "meadow"),
         spin=0.04,
         size=(0.7, 0.93),
         portrait=(float(top[0]), float(top[1])),

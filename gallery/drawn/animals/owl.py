@@ -30,13 +30,13 @@ def owl(rng: np.random.Generator) -> Figure:
     u = rng.uniform(0, 1)
     body = blob(
         path(
-            "0,-0.4 0.36,-0.25 0.45,0.15 0.36,0.58 0.12,0.76 -0.12,0.76 -0.36,0.58 "
-            "-0.45,0.15 -0.36,-0.25"
+            "0,-0.45 0.42,-0.3 0.48,0.1 0.37,0.55 0.13,0.76 -0.13,0.76 -0.37,0.55 "
+            "-0.48,0.1 -0.42,-0.3"
         )
         * (stout, 1),
         0.34,
     )
-    wing_points = path("0.3,-0.22 0.47,0 0.49,0.35 0.36,0.78 0.27,0.72 0.3,0.3") * (stout, 1)
+    wing_points = path("0.33,-0.3 0.5,-0.02 0.51,0.32 0.37,0.78 0.27,0.72 0.31,0.3") * (stout, 1)
     tail = blob(path("-0.16,0.6 0.16,0.6 0.18,1.02 0,1.08 -0.18,1.02"), 0.1)
     tilt = rng.uniform(-0.25, 0.25) if rng.random() < 0.7 else rng.uniform(-0.6, 0.6)
     neck = (0.0, -0.3)
@@ -47,16 +47,16 @@ def owl(rng: np.random.Generator) -> Figure:
     skull = head(
         smooth(
             path(
-                "0,-0.93 0.26,-0.87 0.4,-0.62 0.37,-0.36 0.2,-0.2 -0.2,-0.2 -0.37,-0.36 "
-                "-0.4,-0.62 -0.26,-0.87"
+                "0,-0.93 0.28,-0.87 0.44,-0.62 0.43,-0.34 0.25,-0.16 -0.25,-0.16 -0.43,-0.34 "
+                "-0.44,-0.62 -0.28,-0.87"
             )
         )
     )
     feathers = Coat(
-        brown, dark, patterns.barred(26, u, 0.75), rough=0.1, fuzzy=0.35, lay=1.2, tile=0.4
+        brown, dark, patterns.barred(34, u, 0.85), rough=0.1, fuzzy=0.6, lay=1.2, tile=0.4
     )
     breast = Coat(
-        pale, dark, patterns.barred(30, u + 0.3, 0.62), rough=0.08, fuzzy=0.35, lay=1.2, tile=0.4
+        pale, dark, patterns.barred(38, u + 0.3, 0.6), rough=0.08, fuzzy=0.6, lay=1.2, tile=0.4
     )
     disc = Coat(
         vary(rng, pale)
@@ -77,7 +77,8 @@ def owl(rng: np.random.Generator) -> Figure:
         x = 0.16 * side
         face.append(
             Skin(
-                (Shape(head(ellipse(x, -0.56, 0.185, 0.215, 0.25 * side)), 0.07, lift=0.05),), disc
+                (Shape(head(ellipse(x * 1.05, -0.55, 0.2, 0.245, 0.25 * side)), 0.07, lift=0.05),),
+                disc,
             )
         )
         for r, colour in ((0.098, dark), (0.09, gaze), (0.05, (0.02, 0.02, 0.02))):
@@ -156,9 +157,10 @@ def owl(rng: np.random.Generator) -> Figure:
     )
     return Figure(
         layers,
-        ("forest", "forest", "night", "meadow", "wood", "wall"),
+        ("forest", "forest", "meadow", "night", "wood", "savanna"),
         stands=False,
         spin=0.06,
         size=(0.62, 0.93),
         portrait=(0.0, -0.45),
+        close_ups=0.35,
     )

@@ -42,14 +42,14 @@ def creases(u: float) -> Pattern:
 
 
 def barred(often: float, u: float, amount: float) -> Pattern:
-    """Return rows of short bars, as on feathers."""
+    """Return streaks down the feathers and broken bars across them."""
 
     def pattern(place: Place) -> Floats:
-        flecks = place.texture("scales", place.x * 0.55 + u, place.y * 0.42 + u)
-        bars = np.sin(place.y * often + 1.5 * place.texture("clump", place.x + u, place.y))
-        return np.asarray(
-            np.clip((0.42 - flecks) * 3, 0, 1) * amount * (0.6 + 0.4 * np.clip(bars * 2, -1, 1))
-        )
+        streaks = place.texture("clump", place.x * 1.3 + u, place.y * 0.5 + u)
+        fine = place.texture("fur", place.y * 1.6, place.x * 1.6 + u)
+        bars = np.sin(place.y * often + 1.6 * streaks + 0.8 * fine)
+        much = 0.38 + 0.26 * streaks + 0.16 * fine + 0.22 * bars
+        return np.asarray(np.clip(much, 0, 1) * amount)
 
     return pattern
 

@@ -3,9 +3,39 @@
 import numpy as np
 
 from gallery.drawn.animals import patterns
-from gallery.drawn.curves import path, points, smooth, turn
-from gallery.drawn.figure import Coat, Colour, Figure, Layer, Line, Shape, Skin, eye, limb
+from gallery.drawn.curves import Floats, along, path, points, smooth, tube, turn
+from gallery.drawn.figure import Coat, Colour, Figure, Layer, Line, Shape, Skin, eye
 from gallery.drawn.palette import pick, vary
+
+
+def _way(rng: np.random.Generator) -> tuple[float, Floats]:
+    """Return the thickness and the spine, head first, of a winding or a coiled snake."""
+    t = np.linspace(0, 1, 64)
+    if rng.random() < 0.5:
+        thick = rng.uniform(0.085, 0.14)
+        waves, wide = rng.uniform(1.2, 2.2), rng.uniform(0.2, 0.36)
+        y = wide * np.sin(waves * 2 * np.pi * t + rng.uniform(0, 6)) * (0.55 + 0.6 * t)
+        return thick, np.stack([2.0 * t - 1.0, y], axis=1)
+    thick, turns = rng.uniform(0.1, 0.14), rng.uniform(1.7, 2.7)
+    # Loop lies by loop, the head in the middle; the tail runs out a little.
+    r = 0.16 + turns * 2.05 * thick * t + 0.25 * np.clip(t - 0.88, 0, 1)
+    a = rng.uniform(0, 6) + turns * 2 * np.pi * t**0.8
+    return thick, np.stack([r * np.cos(a) * 1.12, r * np.sin(a) * 0.88], axis=1)
+
+
+def _pieces(spine: Floats, radii: Floats, thick: float) -> tuple[Shape, ...]:
+    """Return the body in pieces, the tail first, so that it may cross over itself."""
+    pieces, count = [], 9
+    line = along(smooth(spine, closed=False), 181)
+    thin = np.interp(np.linspace(0, 1, 181), np.linspace(0, 1, len(radii)), radii)
+    step = float(np.hypot(*(line[1] - line[0])))
+    for i in reversed(range(count)):
+        begin, end = i * 20, min(181, i * 20 + 25)
+        outline, ribs = tube(line[begin:end], thin[begin:end], count=end - begin)
+        pieces.append(
+            Shape(outline, thick, lift=0.002 * (count - i), ribs=ribs, start=begin * step)
+        )
+    return tuple(pieces)
 
 
 def snake(rng: np.random.Generator) -> Figure:
@@ -20,19 +50,7 @@ def snake(rng: np.random.Generator) -> Figure:
         (0.25, 0.5, 0.25),
     )
     dark: Colour = (colour[0] * 0.4, colour[1] * 0.36, colour[2] * 0.35)
-    thick = rng.uniform(0.075, 0.115)
-    t = np.linspace(0, 1, 40)
-    if rng.random() < 0.6:
-        waves, wide = rng.uniform(1.3, 2.4), rng.uniform(0.18, 0.34)
-        phase = rng.uniform(0, 6)
-        x = -1.0 + 2.0 * t
-        y = wide * np.sin(waves * 2 * np.pi * t + phase) * (0.55 + 0.6 * t)
-        spine = np.stack([x, y], axis=1)
-    else:
-        turns = rng.uniform(1.4, 2.2)
-        a = rng.uniform(0, 6) + turns * 2 * np.pi * t
-        r = 0.2 + 0.55 * (1 - t) ** 0.8 if rng.random() < 0.5 else 0.2 + 0.6 * t**1.1
-        spine = np.stack([r * np.cos(a) * 1.15, r * np.sin(a) * 0.85], axis=1)
+    thick, spine = _way(rng)
     head_at = spine[0]
     way = spine[0] - spine[2]
     aim = float(np.arctan2(way[1], way[0]))
@@ -51,8 +69,8 @@ def snake(rng: np.random.Generator) -> Figure:
         tile=0.5,
         gloss=0.3,
     )
-    # The body is laid in pieces, tail first, so that it crosses over itself as a rope does.
-    body = limb(spine, radii, puff=thick, count=84)
+    body = _pieces(spine, np.asarray(radii), thick)
+    drawn, _ = tube(spine, np.asarray(radii) * 0.8, count=120)
     head = (
         smooth(
             turn(
@@ -77,12 +95,13 @@ def snake(rng: np.random.Generator) -> Figure:
             in_photo=False,
             chance=0.4,
         )
-        for i in range(6, 36, 3)
+        for i in range(9, 58, 5)
     ]
     layers: tuple[Layer, ...] = (
         Line(fork, (0.7, 0.15, 0.15), 0.018, chance=0.8),
         Line(other, (0.7, 0.15, 0.15), 0.018, chance=0.8),
-        Skin((body,), coat),
+        Skin(body, coat, chance=0.0),
+        Line(np.concatenate([drawn, drawn[:1]]), in_photo=False),
         *hints,
         Skin(
             (Shape(head, thick * 0.8, lift=0.03),),
