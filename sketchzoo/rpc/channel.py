@@ -62,7 +62,9 @@ def channel_options(max_message_bytes: int) -> list[tuple[str, int | str]]:
         ("grpc.http2.max_pings_without_data", 0),
         # A part that returns is found again within two seconds.
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        # Despite its name, how long one attempt to connect may take: a busy or far server
+        # needs more than a moment for its handshake.
+        ("grpc.min_reconnect_backoff_ms", 2_000),
         ("grpc.max_reconnect_backoff_ms", 1_000),
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ]
