@@ -1,6 +1,8 @@
 """`sketchzoo ingest` as users run it: processes, sockets, files."""
 
+import asyncio
 import csv
+import io
 import json
 import os
 import signal
@@ -8,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -21,27 +23,21 @@ from sketchzoo.model import ModelArtefact
 from sketchzoo.photos import Photo, PhotoWriter, connect
 from sketchzoo.settings import QdrantSettings
 from tests.artefacts import encoder_process, picture, tiny_model
+from tests.integration.ingest.command import Command
+
+Ingest = Callable[..., Command]
+
+pytestmark = pytest.mark.timeout(600)
 
 
-def ingest(
-    environment: dict[str, str], *arguments: object, **popen: object
-) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "sketchzoo", "ingest", *map(str, arguments)],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **popen,  # type: ignore[call-overload] # what Popen takes
-    )
+@pytest.fixture
+def ingest(environment: dict[str, str], tmp_path: Path) -> Ingest:
+    """Start the command with the test's environment, changed as asked."""
 
+    def start(*arguments: object, cwd: Path | None = None, **changes: str) -> Command:
+        return Command(tmp_path, {**environment, **changes}, *arguments, cwd=cwd)
 
-def report(environment: dict[str, str], *arguments: object, status: int = 0) -> dict[str, object]:
-    process = ingest(environment, *arguments, "--json", "-")
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == status, err
-    document: dict[str, object] = json.loads(out)
-    return document
+    return start
 
 
 async def gallery(environment: dict[str, str]) -> tuple[str | None, dict[str, Photo]]:
@@ -84,7 +80,9 @@ def put(path: Path, content: bytes) -> Path:
     return path
 
 
-async def test_folder_from_first_to_last(environment: dict[str, str], folder: Path) -> None:
+async def test_folder_from_first_to_last(
+    ingest: Ingest, environment: dict[str, str], folder: Path
+) -> None:
     """A folder of good and bad files: report, errors, gallery, second run, prune, dry run."""
     for i in range(12):
         put(folder / ("cat" if i % 2 else "dog") / f"{i}.jpg", picture(i))
@@ -94,7 +92,7 @@ async def test_folder_from_first_to_last(environment: dict[str, str], folder: Pa
     put(folder / "cat" / "truncated.jpg", picture(50)[:-400])
     errors = folder.parent / "errors.csv"
 
-    first = report(environment, folder, "--errors-csv", errors)
+    first = ingest(folder, "--errors-csv", errors, "--json", "-").report()
     assert first["photos"] == {
         "total": 16,
         "written": 12,
@@ -110,7 +108,9 @@ async def test_folder_from_first_to_last(environment: dict[str, str], folder: Pa
         "duplicate_in_other_class": 1,
     }
     assert first["published"] is True
-    rows = {Path(row["origin"]).name: row for row in csv.DictReader(errors.open())}
+    rows = {
+        Path(row["origin"]).name: row for row in csv.DictReader(io.StringIO(errors.read_text()))
+    }
     assert {name: row["reason"] for name, row in rows.items()} == {
         "0.jpg": "duplicate_in_other_class",
         "empty.jpg": "empty",
@@ -122,25 +122,27 @@ async def test_folder_from_first_to_last(environment: dict[str, str], folder: Pa
     assert photos[(folder / "cat" / "1.jpg").as_uri()].class_name == "cat"
     assert (folder / "cat" / "again.jpg").as_uri() in photos
 
-    second = report(environment, folder)
-    assert second["photos"]["unchanged"] == 12  # type: ignore[index] # the report's form
-    assert second["photos"]["written"] == 0  # type: ignore[index]
+    second = ingest(folder, "--json", "-").report()
+    assert second["photos"]["unchanged"] == 12
+    assert second["photos"]["written"] == 0
     assert (await gallery(environment))[1] == photos
 
     (folder / "cat" / "1.jpg").unlink()
     (folder / "dog" / "2.jpg").rename(folder / "cat" / "2.jpg")
-    dry = report(environment, folder, "--dry-run", "--prune")
-    assert (dry["pruned"], dry["photos"]["updated"]) == (1, 1)  # type: ignore[index]
+    dry = ingest(folder, "--dry-run", "--prune", "--json", "-").report()
+    assert (dry["pruned"], dry["photos"]["updated"]) == (1, 1)
     assert (await gallery(environment))[1] == photos
 
-    third = report(environment, folder, "--prune")
-    assert (third["pruned"], third["photos"]["updated"]) == (1, 1)  # type: ignore[index]
+    third = ingest(folder, "--prune", "--json", "-").report()
+    assert (third["pruned"], third["photos"]["updated"]) == (1, 1)
     after = (await gallery(environment))[1]
     assert (folder / "cat" / "1.jpg").as_uri() not in after
     assert after[(folder / "cat" / "2.jpg").as_uri()].class_name == "cat"
 
 
-async def test_manifest_with_urls(environment: dict[str, str], folder: Path) -> None:
+async def test_manifest_with_urls(
+    ingest: Ingest, environment: dict[str, str], folder: Path
+) -> None:
     """A manifest's urls are fetched, and its further columns can be read from the gallery."""
     put(folder / "a.jpg", picture(1))
     put(folder / "b.jpg", picture(2))
@@ -152,7 +154,7 @@ async def test_manifest_with_urls(environment: dict[str, str], folder: Path) -> 
             f"dog,zoo/b.jpg,,2000,CC0\n"
             f"dog,,{url}/missing.jpg,2001,CC0\n".encode(),
         )
-        document = report(environment, manifest)
+        document = ingest(manifest, "--json", "-").report()
     assert document["reasons"] == {"not_found": 1}
     _, photos = await gallery(environment)
     assert dict(photos[f"{url}/a.jpg"].payload) == {"year": 1999, "licence": "CC BY"}
@@ -160,16 +162,16 @@ async def test_manifest_with_urls(environment: dict[str, str], folder: Path) -> 
 
 
 async def test_new_model_moves_the_alias(
-    environment: dict[str, str], folder: Path, tmp_path: Path
+    ingest: Ingest, environment: dict[str, str], folder: Path, tmp_path: Path
 ) -> None:
     """After a run with another model the alias names that model's collection, whole."""
     for i in range(5):
         put(folder / "cat" / f"{i}.jpg", picture(i))
-    first = report(environment, folder)
+    first = ingest(folder, "--json", "-").report()
     model = tiny_model(tmp_path / "other", name="other", seed=1)
     with encoder_process(model.folder) as encoder:
-        other = {**environment, "SKETCHZOO_ENCODER_TARGET": encoder.target}
-        second = report(other, folder)
+        run = ingest(folder, "--json", "-", SKETCHZOO_ENCODER_TARGET=encoder.target)
+        second = run.report()
     assert second["replaced_collection"] == first["collection"]
     published, photos = await gallery(environment)
     assert published == second["collection"] != first["collection"]
@@ -178,38 +180,41 @@ async def test_new_model_moves_the_alias(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_signal_ends_in_order(
-    environment: dict[str, str], folder: Path, number: signal.Signals
+    ingest: Ingest, environment: dict[str, str], folder: Path, number: signal.Signals
 ) -> None:
     """After a signal what was begun is finished, the report is printed, and the status is 130."""
-    for i in range(400):
+    for i in range(600):
         put(folder / "cat" / f"{i}.jpg", picture(i, (48, 32)))
     small = {"SKETCHZOO_INGEST_CHUNK_PHOTOS": "4", "SKETCHZOO_INGEST_BATCH_SIZE": "4"}
-    process = ingest({**environment, **small}, folder, "--json", "-", "--metrics-port", "0")
-    assert process.stderr is not None
-    started = json.loads(process.stderr.readline())
-    assert started["event"] == "ingesting"
-    deadline = time.monotonic() + 60
-    while not metric(started["metrics_port"], 'sketchzoo_ingest_photos_total{outcome="written"}'):
+    run = ingest(folder, "--json", "-", "--metrics-port", "0", **small)
+    deadline = time.monotonic() + 120
+    while not run.events:
         assert time.monotonic() < deadline
-    process.send_signal(number)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    document = json.loads(out)
+        await asyncio.sleep(0.01)
+    assert run.events[0]["event"] == "ingesting"
+    port = run.events[0]["metrics_port"]
+    while not metric(port, 'sketchzoo_ingest_photos_total{outcome="written"}'):
+        assert time.monotonic() < deadline
+    run.send(number)
+    document = run.report(status=130)
     assert document["status"] == "interrupted"
-    assert 0 < document["photos"]["written"] < 400
+    assert 0 < document["photos"]["written"] < 600
     assert (await gallery(environment))[0] is None
 
 
-def test_parts_away(environment: dict[str, str], folder: Path) -> None:
-    """Without an encoder or a Qdrant the run ends with status 4, and says which is away."""
-    put(folder / "cat" / "a.jpg", picture(1))
-    for name, value, part in (
+@pytest.mark.parametrize(
+    ("name", "value", "part"),
+    [
         ("SKETCHZOO_ENCODER_TARGET", "127.0.0.1:1", "the encoder is away"),
         ("SKETCHZOO_QDRANT_URL", "http://127.0.0.1:1", "Qdrant is away"),
-    ):
-        away = {**environment, name: value, "SKETCHZOO_INGEST_PATIENCE_SECONDS": "0.3"}
-        document = report(away, folder, status=4)
-        assert part in str(document["problem"])
+    ],
+)
+def test_parts_away(ingest: Ingest, folder: Path, name: str, value: str, part: str) -> None:
+    """Without an encoder or a Qdrant the run ends with status 4, and says which is away."""
+    put(folder / "cat" / "a.jpg", picture(1))
+    away = {name: value, "SKETCHZOO_INGEST_PATIENCE_SECONDS": "0.3"}
+    document = ingest(folder, "--json", "-", **away).report(status=4)
+    assert part in document["problem"]
 
 
 @pytest.mark.parametrize(
@@ -223,25 +228,30 @@ def test_parts_away(environment: dict[str, str], folder: Path) -> None:
         ([], "Missing argument"),
     ],
 )
-def test_wrong_usage(
-    environment: dict[str, str], folder: Path, arguments: list[str], message: str
-) -> None:
+def test_wrong_usage(ingest: Ingest, folder: Path, arguments: list[str], message: str) -> None:
     """Wrong usage ends with status 2 and a line that says what would be right."""
     put(folder / "bad.csv", b"class,path,uri\n")
-    process = ingest(environment, *arguments, cwd=folder)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert message in " ".join(err.replace("│", " ").split())
-    assert "Traceback" not in out + err
+    run = ingest(*arguments, cwd=folder)
+    assert run.wait() == 2
+    assert message in " ".join(run.err.replace("│", " ").split())
+    assert "Traceback" not in run.out + run.err
 
 
-def test_table_for_people(environment: dict[str, str], folder: Path, model: ModelArtefact) -> None:
-    """Without --json a table is printed, with the collection and what was published."""
+def test_command_from_nothing(
+    environment: dict[str, str], folder: Path, model: ModelArtefact
+) -> None:
+    """The command as a user starts it prints a table, with the collection and its alias."""
     put(folder / "cat" / "a.jpg", picture(1))
-    process = ingest(environment, folder)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
-    alias = environment["SKETCHZOO_ALIAS"]
-    assert f"{alias}-{model.fingerprint}" in out
-    assert "published" in out
-    assert any(json.loads(line)["event"] == "published" for line in err.splitlines())
+    process = subprocess.run(
+        [sys.executable, "-m", "sketchzoo", "ingest", str(folder)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert process.returncode == 0, process.stderr
+    assert f"{environment['SKETCHZOO_ALIAS']}-{model.fingerprint}" in process.stdout
+    assert "published" in process.stdout
+    events = [json.loads(line)["event"] for line in process.stderr.splitlines()]
+    assert "published" in events

@@ -1,11 +1,9 @@
 """`kill -9` at random moments, then a rerun."""
 
-import multiprocessing
-import os
 import random
+import signal
 import time
 from collections.abc import Iterator
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +12,7 @@ import pytest
 from qdrant_client import QdrantClient
 
 from tests.artefacts import picture
+from tests.integration.ingest.command import Command
 
 KILLS = 20
 PHOTOS = 60
@@ -26,28 +25,10 @@ STEPS = {
 }
 
 
-def run_ingest(environment: dict[str, str], folder: str) -> None:
-    """Run ingest in this process, which the server forked with all imports done."""
-    os.environ.update(environment)
-    from ingest.bootstrap import run  # noqa: PLC0415 - what the fork server imported
-    from ingest.settings import IngestSettings  # noqa: PLC0415
-
-    raise SystemExit(run(IngestSettings(), [folder]).status)
-
-
-def start(environment: dict[str, str], folder: Path) -> ForkServerProcess:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ingest.bootstrap"])
-    process = context.Process(target=run_ingest, args=(environment, str(folder)))
-    process.start()
-    return process
-
-
-def finish(environment: dict[str, str], folder: Path) -> float:
+def finish(folder: Path, environment: dict[str, str]) -> float:
     begun = time.monotonic()
-    process = start(environment, folder)
-    process.join(60)
-    assert process.exitcode == 0
+    run = Command(folder.parent, environment, folder)
+    assert run.wait() == 0, run.err
     return time.monotonic() - begun
 
 
@@ -61,7 +42,7 @@ class Gallery:
             grpc_port=parts.port or 0,
             prefer_grpc=True,
             check_compatibility=False,
-            timeout=60,
+            timeout=120,
         )
 
     def close(self) -> None:
@@ -112,8 +93,8 @@ def test_killed_runs_end_like_a_clean_one(
     (folder / "class4" / "again.jpg").write_bytes(picture(0, (48, 32)))
     environment = {**environment, **STEPS}
     alias = environment["SKETCHZOO_ALIAS"]
-    finish({**environment, "SKETCHZOO_ALIAS": f"{alias}warm"}, folder)
-    seconds = finish({**environment, "SKETCHZOO_ALIAS": f"{alias}clean"}, folder)
+    finish(folder, {**environment, "SKETCHZOO_ALIAS": f"{alias}warm"})
+    seconds = finish(folder, {**environment, "SKETCHZOO_ALIAS": f"{alias}clean"})
     expected = gallery.points(f"{alias}clean")
     assert len(expected) == PHOTOS
 
@@ -122,16 +103,17 @@ def test_killed_runs_end_like_a_clean_one(
     for number in range(KILLS):
         own = f"{alias}k{number // 2}"
         killed = {**environment, "SKETCHZOO_ALIAS": own}
-        process = start(killed, folder)
+        run = Command(folder.parent, killed, folder)
         time.sleep(moments.uniform(0.0, seconds))
-        process.kill()
-        process.join(30)
+        run.send(signal.SIGKILL)
+        # It may have been done before the kill came.
+        assert run.wait() in (-signal.SIGKILL, 0)
         points = gallery.points(own)
         assert points.items() <= expected.items()
         assert not gallery.published(own) or points == expected
         written.append(len(points))
         if number % 2:
-            finish(killed, folder)
+            finish(folder, killed)
             assert gallery.published(own)
             assert gallery.points(own) == expected
     # Otherwise the kills met no run in the middle, and this test showed nothing.
