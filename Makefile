@@ -51,6 +51,10 @@ lock: $(VENV)/uv.stamp
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 		--extra demo --extra trace --extra train --group dev -c requirements/demo.txt \
 		pyproject.toml -o requirements/dev.txt
+	for image in search:trace encoder:encoder encoder-gpu:gpu ingest:ingest live:live; do \
+		$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
+			-c requirements/dev.txt --extra trace --extra $${image#*:} \
+			pyproject.toml -o requirements/$${image%%:*}.txt || exit 1; done
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True,
         extra="forbid",
+        # An empty variable is an unset one: compose files and manifests pass what was left blank.
+        env_ignore_empty=True,
         validate_by_name=True,
         validate_by_alias=True,
         validate_default=True,

@@ -19,9 +19,14 @@ def health(
         typer.Option(envvar="SKETCHZOO_TLS_CA", help="PEM file of the CA to trust: calls by TLS."),
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.01, help="Deadline in seconds.")] = 2.0,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Ask again for so many seconds while it is not SERVING.")
+    ] = 0.0,
 ) -> None:
     """Ask a gRPC server for its health; exit status 0 if it is SERVING, else 1."""
-    import grpc  # noqa: PLC0415 - loaded when the command runs, so that --help is quick
+    import time  # noqa: PLC0415 - loaded when the command runs, so that --help is quick
+
+    import grpc  # noqa: PLC0415
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
 
     from sketchzoo.rpc.tls import ClientTls  # noqa: PLC0415
@@ -32,13 +37,22 @@ def health(
         if ca is not None
         else grpc.insecure_channel(target)
     )
+    serving = health_pb2.HealthCheckResponse.SERVING
+    end = time.monotonic() + wait
     with channel:
-        try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout)
-        except grpc.RpcError as error:
-            typer.echo(f"sketchzoo health: {target}: {error.code().name}", err=True)
-            raise typer.Exit(1) from error
-    state = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
-    typer.echo(state)
-    if answer.status != health_pb2.HealthCheckResponse.SERVING:
+        check = health_pb2_grpc.HealthStub(channel).Check
+        while True:
+            try:
+                state = check(request, timeout=timeout).status
+                said = health_pb2.HealthCheckResponse.ServingStatus.Name(state)
+            except grpc.RpcError as error:
+                state, said = None, error.code().name
+            if state == serving or time.monotonic() >= end:
+                break
+            time.sleep(0.5)
+    if state is None:
+        typer.echo(f"sketchzoo health: {target}: {said}", err=True)
+    else:
+        typer.echo(said)
+    if state != serving:
         raise typer.Exit(1)
