@@ -1,9 +1,10 @@
 """A folder per class, in the layouts that are in use.
 
 `DIR/<class>/*`, the same under a `photo/` or `sketch/` level (also in the plural), and
-the Sketchy database's `256x256/photo/tx_000000000000/<class>/*`. TU-Berlin's folders and
-folders of QuickDraw's `.ndjson` files are folders per class too. `splits.csv` lies at the
-data set's root, beside the level.
+the Sketchy database's `256x256/photo/tx_000000000000/<class>/*`, a level within each class
+(`DIR/<class>/photo/*`), and any of these below a folder per split (`DIR/test/...`).
+TU-Berlin's folders and folders of QuickDraw's `.ndjson` files are folders per class too.
+`splits.csv` lies at the data set's root, beside the level.
 """
 
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from training.data._splits import read_splits
 from training.errors import DataError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".ppm"})
+_SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 _LEVELS = {
     Modality.PHOTO: ("photo", "photos"),
     Modality.SKETCH: ("sketch", "sketches"),
@@ -35,6 +37,9 @@ def list_images(
 
     """
     folder = folder.expanduser().resolve()
+    parts = _split_folders(folder)
+    if parts:
+        return _from_parts(folder, parts, modality, split)
     root = _level(folder, modality)
     files = tuple(_images(root, modality))
     if not files:
@@ -59,6 +64,29 @@ def list_images(
             f"its splits are {', '.join(splits.names)}"
         )
     return chosen
+
+
+def _split_folders(folder: Path) -> dict[str, Path]:
+    """Return the folder of each split, where there are nothing but such folders."""
+    if not folder.is_dir():
+        return {}
+    inner = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "__"))]
+    if any(path.name not in _SPLIT_FOLDERS for path in inner):
+        return {}
+    return {_SPLIT_FOLDERS[path.name]: path for path in sorted(inner)}
+
+
+def _from_parts(
+    folder: Path, parts: dict[str, Path], modality: Modality, split: str | None
+) -> tuple[ImageFile, ...]:
+    if split is not None and split not in parts:
+        raise DataError(f"{folder} has no split {split!r}; its splits are {', '.join(parts)}")
+    return tuple(
+        file.in_split(name)
+        for name, part in parts.items()
+        if split in (None, name)
+        for file in list_images(part, modality)
+    )
 
 
 def _level(folder: Path, modality: Modality) -> Path:
@@ -92,7 +120,11 @@ def _images(root: Path, modality: Modality) -> Iterator[ImageFile]:
             continue
         if entry.is_dir():
             class_name = class_name_of(entry.name)
-            for path in sorted(entry.rglob("*")):
+            own = _child(entry, _LEVELS[modality])
+            others = (_child(entry, names) for names in _LEVELS.values())
+            if own is None and any(others):
+                continue  # the class has images of the other modality only
+            for path in sorted((own or entry).rglob("*")):
                 if path.suffix.lower() in SUFFIXES and path.is_file() and _shown(path, entry):
                     yield ImageFile(path, class_name, modality)
         elif entry.suffix == ".ndjson" and modality is Modality.SKETCH:

@@ -24,12 +24,15 @@ class Splits:
     by_path: Mapping[str, str]
 
     def of(self, path: Path) -> str:
-        """Return a file's split, empty where the list does not name it."""
-        try:
-            relative = path.relative_to(self.path.parent)
-        except ValueError:
-            return ""
-        return self.by_path.get(relative.as_posix(), "")
+        """Return a file's split, empty where the list does not name it.
+
+        A list that was copied along with one level of its data set still names
+        `photo/<class>/<file>` or `<class>/<file>`, which is understood.
+        """
+        names = ["/".join(path.parts[-3:]), "/".join(path.parts[-2:])]
+        if path.is_relative_to(self.path.parent):
+            names.insert(0, path.relative_to(self.path.parent).as_posix())
+        return next((self.by_path[name] for name in names if name in self.by_path), "")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -60,12 +63,14 @@ def _read(path: Path) -> Splits:
     by_path: dict[str, str] = {}
     with path.open(newline="", encoding="utf-8-sig") as lines:
         rows = csv.DictReader(lines)
-        if not {"path", "split"} <= set(rows.fieldnames or ()):
+        rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
+        if not {"path", "split"} <= set(rows.fieldnames):
             raise DataError(f"{path} must have the columns path and split, not {rows.fieldnames}")
         for row in rows:
             if not row["path"] or not row["split"]:
                 raise DataError(f"{path} line {rows.line_num} lacks its path or its split")
-            by_path[row["path"].removeprefix("./")] = row["split"].strip()
+            name = row["path"].strip().replace("\\", "/").removeprefix("./")
+            by_path[name] = row["split"].strip()
     if not by_path:
         raise DataError(f"{path} names no file")
     return Splits(path, by_path)

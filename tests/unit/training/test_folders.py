@@ -152,3 +152,31 @@ def test_quickdraw_strokes_are_sketches(tmp_path: Path) -> None:
     assert image.getpixel((128, 20)) == (255, 255, 255)
     with pytest.raises(DataError, match="is no drawing"):
         sketches[2].load()
+
+
+def test_a_folder_per_split(tmp_path: Path, picture: Picture) -> None:
+    """Splits may be folders; then no splits.csv is asked for."""
+    for split in ("train", "test"):
+        picture(tmp_path / split / "photo/cat" / f"{split}.png", RED)
+    assert [f.split for f in list_images(tmp_path, Modality.PHOTO)] == ["test", "train"]
+    (photo,) = list_images(tmp_path, Modality.PHOTO, split="test")
+    assert photo.name == "test"
+    with pytest.raises(DataError, match="no split 'val'; its splits are test, train"):
+        list_images(tmp_path, Modality.PHOTO, split="val")
+
+
+def test_levels_within_a_class(tmp_path: Path, picture: Picture) -> None:
+    """`<class>/photo` and `<class>/sketch` keep the modalities apart."""
+    picture(tmp_path / "cat/photo/a.png", RED)
+    picture(tmp_path / "cat/sketch/a-1.png", RED)
+    picture(tmp_path / "dog/sketch/b-1.png", RED)
+    assert [f.name for f in list_images(tmp_path, Modality.PHOTO)] == ["a"]
+    assert [f.name for f in list_images(tmp_path, Modality.SKETCH)] == ["a-1", "b-1"]
+
+
+def test_a_list_copied_with_its_level_is_understood(colour_zoo: Path) -> None:
+    """splits.csv within photo/ still names photo/<class>/<file>, in whatever slashes."""
+    text = (colour_zoo / "splits.csv").read_text().replace("/", "\\").replace("path,", "Path,")
+    (colour_zoo / "splits.csv").unlink()
+    (colour_zoo / "photo/splits.csv").write_text(text)
+    assert len(list_images(colour_zoo / "photo", Modality.PHOTO, split="test")) == 9
