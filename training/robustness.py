@@ -79,9 +79,7 @@ def _thin_strokes(image: Image.Image, rng: np.random.Generator) -> bytes:
 def _thick_strokes(image: Image.Image, rng: np.random.Generator) -> bytes:
     """Thrice the stroke width."""
     del rng
-    grey = image.convert("L")
-    on = max(1, round(stroke_width(grey)))
-    return _png(_grown(ImageOps.expand(grey, on, 255), on))
+    return _png(thicken(image.convert("L"), 3))
 
 
 def _quarter(image: Image.Image, rng: np.random.Generator) -> bytes:
@@ -142,6 +140,12 @@ def stroke_width(grey: Image.Image) -> float:
     mask: npt.NDArray[np.bool_] = np.asarray(grey) < 128  # noqa: PLR2004 - half
     length = int(thin(mask).sum())
     return float(mask.sum()) / length if length else 1.0
+
+
+def thicken(grey: Image.Image, times: float) -> Image.Image:
+    """Draw with a pen some times as wide, the canvas growing with it."""
+    on = max(1, round(stroke_width(grey) * (times - 1) / 2))
+    return _grown(ImageOps.expand(grey, on, 255), on)
 
 
 def _grown(grey: Image.Image, pixels: int) -> Image.Image:

@@ -51,15 +51,8 @@ def add_contours(
             part = cache.with_suffix(".part.npz")
             np.savez(part, lines=packed, files=np.array(names))
             part.replace(cache)
-    return Drawings(
-        lines=np.concatenate([drawings.lines, packed]),
-        labels=np.concatenate([drawings.labels, [number[file.class_name] for file in files]]),
-        split=np.concatenate([drawings.split, ["train"] * len(files)]),
-        source=np.concatenate([drawings.source, [CONTOURS] * len(files)]),
-        files=(*drawings.files, *names),
-        names=drawings.names,
-        zoo=drawings.zoo,
-    )
+    labels = np.array([number[file.class_name] for file in files], np.int64)
+    return drawings.with_more(packed, labels, CONTOURS)
 
 
 @torch.inference_mode()

@@ -17,6 +17,9 @@ UNSEEN = "unseen"
 """The split of classes that no training sees."""
 CONTOURS = "contours"
 """The source of drawings that are contours of photos."""
+THICK = "thick"
+"""The source of drawings as they are when drawn with a far wider pen."""
+MADE = (CONTOURS, THICK)
 
 SAME = {
     "flower_with_stem": "flower",
@@ -47,6 +50,20 @@ class Drawings:
     files: tuple[str, ...] = field(repr=False)
     names: tuple[str, ...]
     zoo: int
+
+    def with_more(
+        self, packed: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], source: str
+    ) -> "Drawings":
+        """Return these drawings and more for training, made of what is there."""
+        return Drawings(
+            lines=np.concatenate([self.lines, packed]),
+            labels=np.concatenate([self.labels, labels]),
+            split=np.concatenate([self.split, ["train"] * len(labels)]),
+            source=np.concatenate([self.source, [source] * len(labels)]),
+            files=(*self.files, *([source] * len(labels))),
+            names=self.names,
+            zoo=self.zoo,
+        )
 
     def where(self, split: str, *sources: str, zoo: bool = False) -> npt.NDArray[np.intp]:
         """Return the indexes of a split's drawings, of some sources or of the zoo only."""

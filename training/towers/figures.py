@@ -34,11 +34,12 @@ def measure(
     report = evaluate(artefact, photos, sketches).report()
     figures: dict[str, Any] = {key: report[key] for key in KEPT}
     figures["per_source"] = report["per_source"]
-    figures["five_classes"] = _brief(
-        artefact,
-        [p for p in photos if p.class_name in FIVE],
-        [s for s in sketches if s.class_name in FIVE],
-    )
+    if set(FIVE) <= {photo.class_name for photo in photos}:
+        figures["five_classes"] = _brief(
+            artefact,
+            [photo for photo in photos if photo.class_name in FIVE],
+            [sketch for sketch in sketches if sketch.class_name in FIVE],
+        )
     doodles = _files(drawings, data, "test", "extra_quickdraw")
     if doodles:
         figures["doodles"] = _brief(artefact, list(photos), doodles)

@@ -25,6 +25,7 @@ from training.towers.figures import measure
 from training.towers.photos import Linear, Photos
 from training.towers.recipe import Recipe
 from training.towers.sketches import Run
+from training.towers.thick import add_thick
 from training.towers.workers import Crew, crew
 
 NAME = "zoo-1"
@@ -51,6 +52,7 @@ def train_zoo(config: Mapping[str, Any], data_dir: Path, run_dir: Path) -> Model
     drawings = load_drawings(data_dir, recipe, run_dir / "drawings.npz")
     pictures = photos.load_photos(data_dir, recipe, run_dir / "photos.npz")
     drawings = add_contours(drawings, pictures, data_dir, recipe, run_dir / "contours.npz")
+    drawings = add_thick(drawings, data_dir, recipe, run_dir / "thick.npz")
     with crew(recipe.workers, partial(take_part, recipe, data_dir, run_dir)) as member:
         run = learn(recipe, drawings, pictures, run_dir, member)
     artefact = assemble(run, drawings, pictures, run_dir / NAME)
@@ -65,6 +67,7 @@ def take_part(recipe: Recipe, data_dir: Path, run_dir: Path, member: Crew) -> No
     drawings = load_drawings(data_dir, recipe, run_dir / "drawings.npz")
     pictures = photos.load_photos(data_dir, recipe, run_dir / "photos.npz")
     drawings = add_contours(drawings, pictures, data_dir, recipe, run_dir / "contours.npz")
+    drawings = add_thick(drawings, data_dir, recipe, run_dir / "thick.npz")
     learn(recipe, drawings, pictures, run_dir, member)
 
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 from sketchzoo import network
 from training.errors import ConfigError
 from training.towers.augment import augment, draw, unpack
-from training.towers.drawings import CONTOURS, Drawings
+from training.towers.drawings import CONTOURS, MADE, THICK, Drawings
 from training.towers.recipe import Recipe
 from training.towers.workers import Crew
 from training.weights import imagenet
@@ -174,14 +174,14 @@ def batches(
     Each follows from the seed and its step alone; of several processes each draws its
     own part. `order` renumbers the classes.
     """
-    drawn, drawn_share = _shares(drawings, recipe, contours=False)
-    every, every_share = _shares(drawings, recipe, contours=True)
+    shares = {
+        joined: _shares(drawings, recipe, dict(joined))
+        for joined in {_joined(recipe, step) for step in range(start, recipe.steps)}
+    }
     number = np.asarray(order)
     for step in range(start, recipe.steps):
         rng = np.random.default_rng([recipe.seed, step, member.rank])
-        train, share = (
-            (every, every_share) if step >= recipe.contours_from else (drawn, drawn_share)
-        )
+        train, share = shares[_joined(recipe, step)]
         chosen = rng.choice(train, recipe.batch // member.size, p=share)
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         small = step < recipe.small_steps
@@ -198,27 +198,38 @@ def batches(
         )
 
 
+def _joined(recipe: Recipe, step: int) -> tuple[tuple[str, float], ...]:
+    """Return the made drawings that take part at a step, and each kind's share."""
+    kinds = (
+        (CONTOURS, recipe.contours_from, recipe.contour_share),
+        (THICK, recipe.thick_from, recipe.thick_share),
+    )
+    return tuple((kind, share) for kind, first, share in kinds if step >= first)
+
+
 def _shares(
-    drawings: Drawings, recipe: Recipe, *, contours: bool
+    drawings: Drawings, recipe: Recipe, joined: dict[str, float]
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
     """Return the drawings to learn from, and each one's share of the batches."""
     train = drawings.where("train")
-    traced = drawings.source[train] == CONTOURS
-    if not contours:
-        train, traced = train[~traced], traced[~traced]
+    source = drawings.source[train]
+    drawn = ~np.isin(source, MADE)
+    takes_part = drawn | np.isin(source, list(joined))
+    train, source, drawn = train[takes_part], source[takes_part], drawn[takes_part]
     labels = drawings.labels[train]
-    counts = np.bincount(labels[~traced], minlength=len(drawings.names))
+    counts = np.bincount(labels[drawn], minlength=len(drawings.names))
     share = np.maximum(counts[labels], 1).astype(np.float64) ** -recipe.rare
-    share[drawings.source[train] == "extra_quickdraw"] *= recipe.doodle_weight
-    zoo = (labels < drawings.zoo) & ~traced
-    others = ~zoo & ~traced
-    parts = ((zoo, recipe.zoo_share), (others, 1 - recipe.zoo_share))
+    share[source == "extra_quickdraw"] *= recipe.doodle_weight
+    zoo = labels < drawings.zoo
+    rest = 1 - sum(joined.values())
+    parts = [
+        (drawn & zoo, rest * recipe.zoo_share),
+        (drawn & ~zoo, rest * (1 - recipe.zoo_share)),
+        *((source == kind, wanted) for kind, wanted in joined.items()),
+    ]
     for part, wanted in parts:
         if part.any():
             share[part] *= wanted / share[part].sum()
-    if traced.any():
-        share[~traced] *= 1 - recipe.contour_share
-        share[traced] *= recipe.contour_share / share[traced].sum()
     return train, share / share.sum()
 
 

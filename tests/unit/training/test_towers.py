@@ -1,0 +1,242 @@
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from torch import nn
+
+from sketchzoo.images import Modality, Preprocessing, prepare
+from sketchzoo.ink import lines
+from sketchzoo.model import ModelArtefact
+from training.errors import ConfigError
+from training.towers import Recipe, join, photos, run, sketches, train_zoo
+from training.towers.augment import augment, draw, unpack, widen
+from training.towers.contours import trace
+from training.towers.drawings import load_drawings
+from training.towers.thick import add_thick
+
+SHAPES = {"ant": "ellipse", "bee": "rectangle"}
+TINY = {
+    "steps": 4,
+    "small_steps": 1,
+    "batch": 4,
+    "size": 32,
+    "small_size": 32,
+    "photo_size": 32,
+    "general": 4,
+    "probe_steps": 3,
+    "contours_from": 1,
+    "thick_from": 2,
+    "warm_steps": 1,
+    "checkpoint_every": 2,
+    "evaluate_every": 2,
+    "workers": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes of drawn shapes, photos and sketches, in three splits."""
+    root = tmp_path_factory.mktemp("data") / "zoo"
+    rows = [("path", "split")]
+    random = np.random.default_rng(0)
+    for name, shape in SHAPES.items():
+        for number in range(9):
+            split = ("train", "train", "train", "train", "train", "val", "val", "test", "test")
+            low, high = random.integers(8, 20), random.integers(40, 60)
+            for level, ground, ending in (("photo", "green", "jpg"), ("sketch", "white", "png")):
+                image = Image.new("RGB", (64, 64), ground)
+                pen = ImageDraw.Draw(image)
+                getattr(pen, shape)((low, low, high, high), outline="black", width=3)
+                path = root / level / name / f"{number}.{ending}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                image.save(path)
+                rows.append((f"{level}/{name}/{path.name}", split[number]))
+    with (root / "splits.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return root.parent
+
+
+@pytest.fixture
+def without_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what follows the training; other tests measure and export."""
+    monkeypatch.setattr(run, "assemble", lambda *_: None)
+    monkeypatch.setattr(run, "measure", lambda *_: None)
+    monkeypatch.setattr(run, "write_card", lambda *_: None)
+
+
+def losses(folder: Path) -> list[float]:
+    return [json.loads(line) for line in (folder / "losses.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.usefixtures("without_export")
+def test_a_run_that_was_ended_goes_on_to_the_same_losses(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever had been done since the last checkpoint is done again, with the same result."""
+    train_zoo(TINY, data, tmp_path / "whole")
+
+    def ended(*arguments: object) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for number, batch in enumerate(batches(*arguments)):
+            if number == 3:
+                raise KeyboardInterrupt
+            yield batch
+
+    batches = sketches.batches
+    monkeypatch.setattr(sketches, "batches", ended)
+    with pytest.raises(KeyboardInterrupt):
+        train_zoo(TINY, data, tmp_path / "ended")
+    assert len(losses(tmp_path / "ended")) == 2
+    monkeypatch.setattr(sketches, "batches", batches)
+    train_zoo(TINY, data, tmp_path / "ended")
+    assert losses(tmp_path / "ended") == losses(tmp_path / "whole")
+    assert len(losses(tmp_path / "whole")) == 4
+
+
+@pytest.mark.usefixtures("without_export")
+def test_a_folder_of_another_recipe_is_refused(data: Path, tmp_path: Path) -> None:
+    """A checkpoint is resumed by the settings that it was made with, and no others."""
+    train_zoo({**TINY, "steps": 2}, data, tmp_path)
+    with pytest.raises(ConfigError, match="other settings"):
+        train_zoo({**TINY, "rate": 1e-3}, data, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_two_processes_train_export_and_measure(data: Path, tmp_path: Path) -> None:
+    """One command leaves a model that loads, its figures and its card."""
+    train_zoo({**TINY, "workers": 2}, data, tmp_path)
+    artefact = ModelArtefact.load(tmp_path / "zoo-1")
+    assert artefact.classes == ("ant", "bee")
+    assert artefact.dimension == 2 + 1 + 4
+    assert artefact.towers[Modality.SKETCH].preprocessing.fit == "ink"
+    metrics = json.loads((tmp_path / "zoo-1" / "metrics.json").read_text())
+    assert list(metrics)[:2] == ["fingerprint", "p@12"]
+    assert metrics["fingerprint"] == artefact.fingerprint
+    assert metrics["queries"] == 4
+    assert "# zoo-1" in (tmp_path / "zoo-1" / "MODEL_CARD.md").read_text()
+    assert len(losses(tmp_path)) == 4
+
+
+def test_drawn_batches_look_as_served_images_do(data: Path) -> None:
+    """A drawing without augmentation is the very input that the service prepares."""
+    recipe = Recipe.of(TINY)
+    drawings = load_drawings(data, recipe)
+    served = Preprocessing(32, "ink", (0.5,), (0.5,), recipe.keep, recipe.pen)
+    image = Image.open(data / drawings.files[0]).convert("RGB")
+    drawn = draw(unpack(drawings.lines[:1]), 32, recipe.pen)[0].numpy()
+    assert np.abs(drawn - prepare(image, served)).max() < 0.01
+
+
+def test_augmented_drawings_differ_and_stay_drawings(data: Path) -> None:
+    """Each drawing is drawn in its own way, black on white, some ink left."""
+    thinned = unpack(load_drawings(data, Recipe.of(TINY)).lines[:4])
+    images = augment(thinned, 48, (3, 5), 1.0, torch.Generator().manual_seed(0))
+    assert images.shape == (4, 1, 48, 48)
+    assert images.min() >= -1
+    assert images.max() <= 1
+    assert (images < 0).flatten(1).any(1).all()
+    assert not torch.equal(images, augment(thinned, 48, (3, 5), 1.0, torch.Generator()))
+
+
+@pytest.mark.parametrize("pen", [1, 3, 5, 7])
+def test_a_pen_widens_as_a_maximum_over_its_square_does(pen: int) -> None:
+    """The quick way to widen lines equals the plain one."""
+    dots = (torch.rand(2, 1, 40, 40) < 0.02).float()
+    expected = nn.functional.max_pool2d(dots, pen, 1, pen // 2)
+    assert torch.equal(widen(dots, pen), expected)
+
+
+def test_splits_of_doodles_are_disjoint_and_steady() -> None:
+    """Held-out doodles stay the same from run to run."""
+    from training.towers.drawings import _split_doodles  # noqa: PLC0415 - private
+
+    splits = _split_doodles(150, [0, 1])
+    assert splits == _split_doodles(150, [0, 1])
+    assert (splits.count("val"), splits.count("test"), splits.count("train")) == (12, 21, 117)
+
+
+def test_a_wide_pen_leaves_a_drawing_of_the_same_class(data: Path) -> None:
+    """Thick drawings join the training drawings only, with their classes."""
+    recipe = Recipe.of(TINY)
+    drawings = load_drawings(data, recipe)
+    more = add_thick(drawings, data, recipe)
+    added = more.labels[len(drawings.labels) :]
+    assert len(added) == 10
+    assert sorted(added) == [0] * 5 + [1] * 5
+    assert set(more.split[len(drawings.labels) :]) == {"train"}
+
+
+def test_a_contour_follows_the_shape_in_a_photo() -> None:
+    """The strongest edges where the class is seen are traced, and lines come out."""
+    image = Image.new("RGB", (224, 224), "white")
+    ImageDraw.Draw(image).ellipse((60, 60, 160, 160), fill="black")
+    photo = torch.from_numpy(prepare(image, Preprocessing(224, "crop", (0.5,) * 3, (0.5,) * 3)))
+    traced = np.unpackbits(trace(photo, np.ones((224, 224), np.float32), 0.92), axis=1)
+    disc = Image.new("L", (224, 224), 255)
+    ImageDraw.Draw(disc).ellipse((60, 60, 160, 160), outline=0, width=2)
+    ring = lines(disc)
+    near = unpack(np.packbits(ring, axis=1)[None])
+    assert widen(near, 15)[0, 0].numpy()[traced.astype(bool)].mean() > 0.9
+
+
+def test_precision_counts_the_right_photos_among_the_first() -> None:
+    """P@k is the share of the query's class among its k best photos."""
+    scores = torch.tensor([[0.9, 0.8, 0.1, 0.0]])
+    assert join.precision(scores, np.array([1]), np.array([1, 0, 1, 1]), k=2).tolist() == [0.5]
+
+
+def test_auroc_of_scores_worked_by_hand() -> None:
+    """Of six pairs four are in order and one is a tie."""
+    assert join.auroc(np.array([0.9, 0.5, 0.4]), np.array([0.5, 0.3])) == pytest.approx(0.75)
+
+
+def test_the_threshold_keeps_known_and_refuses_unknown() -> None:
+    """Scores that can be told apart are told apart without a mistake."""
+    cut = join.best_threshold(np.array([0.7, 0.8, 0.9]), np.array([0.1, 0.2, 0.6]))
+    assert 0.6 < cut <= 0.7
+
+
+def test_the_heads_embed_as_their_parts_say() -> None:
+    """The exported head and the parts that the calibration compared give one cosine."""
+    torch.manual_seed(0)
+    classifier = photos.Linear(torch.randn(5, 8), torch.randn(5))
+    general = photos.Linear(torch.randn(4, 8), torch.randn(4))
+    features = torch.randn(3, 8)
+    head = join.head(classifier, general, 3, 0.7, 0.6)
+    with torch.inference_mode():
+        embedding = head(features)
+    roots, unit = join.parts(classifier(features), general(features), 3, 0.7)
+    expected = 0.6 * roots @ roots.T + 0.4 * unit @ unit.T
+    assert torch.allclose(embedding @ embedding.T, expected, atol=1e-4)
+
+
+def test_rates_rise_stay_and_fall() -> None:
+    """The learning rates' share rises at once, stays at 1 and ends near nothing."""
+    recipe = replace(Recipe(), steps=1000, warm_steps=10, decay_share=0.4)
+    assert recipe.rate_share(0) == pytest.approx(0.1)
+    assert recipe.rate_share(300) == 1
+    assert recipe.rate_share(800) == pytest.approx(0.5)
+    assert recipe.rate_share(999) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("steps", 0), ("size", 8), ("zoo_share", 1.0), ("batch", 3), ("frozen_blocks", 9)],
+)
+def test_nonsense_is_refused_by_name(setting: str, value: float) -> None:
+    """A setting out of range names itself and what would be right."""
+    with pytest.raises(ConfigError, match=setting):
+        Recipe.of({setting: value})
+
+
+def test_an_unknown_setting_is_refused() -> None:
+    """A misspelt setting is no setting."""
+    with pytest.raises(ConfigError, match="stepps"):
+        Recipe.of({"stepps": 3})
