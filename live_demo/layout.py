@@ -18,7 +18,8 @@ Ints = npt.NDArray[np.int64]
 _A, _B = 1.577, 0.895
 _NEGATIVES = 5
 _CLIP = 4.0
-_BATCHES = 16
+# So many photos move at once; with more, one would be pushed by many before it can answer.
+_AT_ONCE = 600
 _START_SPREAD = 10.0
 _BLOCK = 1024
 # This share of the photos at each edge is drawn onto the border, so that one outlier
@@ -102,14 +103,14 @@ def lay_out(reduced: Floats, count: int, epochs: int, seed: int) -> Floats:
     plane += rng.normal(0, 1e-3, plane.shape)
     if photos > 2:  # noqa: PLR2004 - two have no layout but their own
         start, end, weight = edges(*neighbours(reduced, min(count, photos - 1)))
+        batches = max(4, photos // _AT_ONCE)
         for epoch in range(epochs):
             rate = 1 - epoch / epochs
             drawn = rng.permutation(np.flatnonzero(rng.random(len(weight)) < weight))
-            for batch in np.array_split(drawn, _BATCHES):
+            for batch in np.array_split(drawn, batches):
                 _pull(plane, start[batch], end[batch], rate)
-                for _ in range(_NEGATIVES):
-                    ends = np.concatenate([start[batch], end[batch]])
-                    _push(plane, ends, rng.integers(photos, size=len(ends)), rate)
+                ends = np.tile(np.concatenate([start[batch], end[batch]]), _NEGATIVES)
+                _push(plane, ends, rng.integers(photos, size=len(ends)), rate)
     low, high = np.quantile(plane, [_TRIM, 1 - _TRIM], axis=0)
     placed = (plane - low) / np.maximum(high - low, 1e-9)
     return np.asarray(np.clip(placed, 0, 1), dtype=np.float32)

@@ -160,7 +160,7 @@ async def test_pictures_are_searched_as_sketch_or_photo(zoo: Zoo, visitor: Visit
     """The page guesses which it is, one may correct it, and goes back to drawing."""
     photo = next(photo for photo in zoo.fake.photos.values() if photo.class_name == "giraffe")
     upload = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": photo.content}
-    await visitor.page.locator("#file").set_input_files(files=[upload])  # type: ignore[list-item] # a FilePayload
+    await visitor.page.locator("#file").set_input_files(files=[upload])
     await visitor.sees_only("giraffe")
     await visitor.page.locator("[name=modality][value=sketch]").check(force=True)
     await visitor.page.wait_for_timeout(300)
@@ -198,5 +198,5 @@ async def test_a_picture_is_pasted(visitor: Visitor) -> None:
 async def test_what_is_no_picture_is_said_to_be_none(visitor: Visitor) -> None:
     """In words, and nothing is sent."""
     upload = {"name": "a.png", "mimeType": "image/png", "buffer": b"no picture at all"}
-    await visitor.page.locator("#file").set_input_files(files=[upload])  # type: ignore[list-item] # a FilePayload
+    await visitor.page.locator("#file").set_input_files(files=[upload])
     await expect(visitor.page.locator("#toast")).to_contain_text("cannot read that picture")

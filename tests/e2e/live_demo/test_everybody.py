@@ -17,7 +17,7 @@ MOST_BYTES = 200_000
 async def test_axe_finds_nothing_serious(visitor: Visitor, scheme: str) -> None:
     """Empty, with photos and with the help open, in light and dark."""
     page = visitor.page
-    await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of two
+    await page.emulate_media(color_scheme=scheme)
     assert await visitor.barriers() == []
     await visitor.start_from("zebra")
     await visitor.sees_only("zebra")
@@ -95,9 +95,9 @@ async def test_the_page_is_light(browser: Browser, live: Live) -> None:
     sizes: dict[str, int] = {}
 
     async def weigh(route: object) -> None:
-        response = await route.fetch()  # type: ignore[attr-defined] # a Route
+        response = await route.fetch()
         sizes[response.url] = len(await response.body())
-        await route.fulfill(response=response)  # type: ignore[attr-defined] # a Route
+        await route.fulfill(response=response)
 
     await page.route("**/*", weigh)
     await page.goto(live.url)

@@ -12,6 +12,11 @@ from tests.e2e.live_demo.conftest import Zoo
 from tests.integration.live_demo.live_here import live_here
 from tests.integration.live_demo.test_serving import drawn_map
 
+FIRST_PLACE = """async () => {
+    const view = new DataView(await (await fetch("/map")).arrayBuffer());
+    return [view.getUint16(16, true) / 65535, view.getUint16(18, true) / 65535];
+}"""
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -39,16 +44,17 @@ async def test_thumbs_refine_the_answer(zoo: Zoo, visitor: Visitor) -> None:
     await visitor.sees_only("zebra")
     await page.get_by_label("owl, 24 photos").click()
     await visitor.sees_only("owl")
-    await page.locator("#grid .tile").first.hover()
-    await page.locator("#grid .tile").first.get_by_label("Like: more photos such as this").click()
+    for liked in range(1, 4):
+        await page.locator("#grid .tile").first.get_by_label("Like: more photos such as").click()
+        await expect(page.locator("#refine .liked button")).to_have_count(liked)
+        await visitor.sees_only("owl")
     await page.get_by_label("owl, 24 photos").click()
-    await expect(page.locator("#refine .liked button")).to_have_count(1)
     await expect(page.locator("#grid .name").first).to_have_text("owl")
     await page.locator("#grid .tile").last.get_by_label("Dislike").click()
     await expect(page.locator("#refine .disliked button")).to_have_count(1)
     await page.wait_for_timeout(300)
     query = zoo.fake.requests[-1].query
-    assert (len(query.liked_photo_ids), len(query.disliked_photo_ids)) == (1, 1)
+    assert (len(query.liked_photo_ids), len(query.disliked_photo_ids)) == (3, 1)
     await visitor.picture("refined")
     await page.get_by_text("Reset").click()
     await visitor.sees_only("zebra")
@@ -135,15 +141,10 @@ async def test_the_sketch_walks_on_the_map(mapped: Visitor) -> None:
     await mapped.start_from("owl")
     await page.wait_for_timeout(800)
     assert await canvas.screenshot() != before
-    for column in range(1, 40):
-        await page.mouse.move(box["x"] + box["width"] * column / 40, box["y"] + box["height"] / 2)
-        for row in range(1, 20):
-            y = box["y"] + box["height"] * row / 20
-            await page.mouse.move(box["x"] + box["width"] * column / 40, y)
-            if await page.locator("#map-tip").is_visible():
-                break
-        else:
-            continue
-        break
+    # The first photo's place, in from the canvas's margin.
+    x, y = await page.evaluate(FIRST_PLACE)
+    await page.mouse.move(
+        box["x"] + (0.05 + 0.9 * x) * box["width"], box["y"] + (0.05 + 0.9 * y) * box["height"]
+    )
     await expect(page.locator("#map-tip figcaption")).not_to_be_empty()
     assert await mapped.barriers() == []
