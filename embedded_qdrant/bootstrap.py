@@ -15,7 +15,7 @@ from embedded_qdrant.servicers.calls import Gate
 from embedded_qdrant.settings import EmbeddedQdrantSettings
 from embedded_qdrant.upkeep import Upkeep
 from sketchzoo.rpc import RpcServer, Service, run_until_signal
-from sketchzoo.telemetry import MetricsPage, build_info, configure_logs
+from sketchzoo.telemetry import MetricsPage, build_info, configure_logs, tracing
 
 log = structlog.get_logger()
 
@@ -73,4 +73,5 @@ async def serve(settings: EmbeddedQdrantSettings) -> None:
 def run(settings: EmbeddedQdrantSettings) -> None:
     """Run embedded Qdrant in this process."""
     configure_logs("embedded-qdrant", level=settings.log_level, form=settings.log_format)
-    asyncio.run(serve(settings))
+    with tracing("embedded-qdrant", settings.otlp_endpoint):
+        asyncio.run(serve(settings))

@@ -21,7 +21,7 @@ from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc import RpcServer, Service, run_until_signal
-from sketchzoo.telemetry import MetricsPage, build_info, configure_logs
+from sketchzoo.telemetry import MetricsPage, build_info, configure_logs, tracing
 
 PART = "encoder"
 SERVICE = "sketchzoo.encoder.v1.EncoderService"
@@ -40,7 +40,8 @@ def run(settings: EncoderSettings) -> None:
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
     # Pillow warns of each odd image on stderr; the answer tells its sender instead.
     warnings.filterwarnings("ignore", module="PIL")
-    asyncio.run(serve(settings))
+    with tracing(PART, settings.otlp_endpoint):
+        asyncio.run(serve(settings))
 
 
 async def serve(settings: EncoderSettings) -> None:

@@ -67,7 +67,7 @@ async def ingest(
     tally = Tally(metrics, errors)
     patience = Patience(settings.patience_seconds, stop, metrics.retried)
     with _usage():
-        connection = connect(settings)
+        connection = connect(settings, registry)
         channel = open_channel(ChannelSettings(settings.encoder_target, _tls(settings)))
         page = MetricsPage(registry, settings.metrics_host, settings.metrics_port)
     job = Job(

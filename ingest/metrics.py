@@ -11,6 +11,13 @@ from ingest.outcome import Outcome, Reason
 from sketchzoo.telemetry import SECONDS_BUCKETS, build_info
 
 STAGES = ("list", "read", "lookup", "encode", "write")
+# What is read when the page is: a queue and what it holds.
+WATCHED = (
+    ("read_queue", "chunks"),
+    ("encode_queue", "batches"),
+    ("write_queue", "batches"),
+    ("buffer", "bytes"),
+)
 
 
 class IngestMetrics:
@@ -56,7 +63,14 @@ class IngestMetrics:
             self._stages.labels(stage)
 
     def watch(self, name: str, unit: str, size: Callable[[], float]) -> None:
-        """Show a queue's size, or the bytes held, at the moment that the page is read."""
+        """Show a queue's size, or the bytes held, at the moment that the page is read.
+
+        Raises:
+            ValueError: `WATCHED` does not list it.
+
+        """
+        if (name, unit) not in WATCHED:
+            raise ValueError(f"WATCHED must list {name}, {unit}: the metrics table is made of it")
         gauge = Gauge(
             f"sketchzoo_ingest_{name}_{unit}",
             f"The {name.replace('_', ' ')}'s {unit} at the moment.",

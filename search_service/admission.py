@@ -21,13 +21,13 @@ class Admission:
     def __init__(self, what: str, limit: int, retry_seconds: float) -> None:
         if limit < 1:
             raise ValueError(f"limit must be at least 1, not {limit}")
-        self._limit = limit
+        self.limit = limit
         # Its message and details serve every refusal, so that one costs next to nothing.
         self._refusal = exhausted(f"{limit} {what} are under way already", retry_seconds)
         self.held = 0
 
     def __enter__(self) -> Self:
-        if self.held >= self._limit:
+        if self.held >= self.limit:
             refusal = self._refusal
             raise CallError(refusal.code, refusal.message, *refusal.details)
         self.held += 1

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -30,7 +31,7 @@ from sketchzoo.images import ImageLimits
 from sketchzoo.photos import PhotoReader, connect
 from sketchzoo.rpc import ChannelSettings, RpcServer, Service, open_channel, run_until_signal
 from sketchzoo.rpc.tls import ClientTls
-from sketchzoo.telemetry import MetricsPage, build_info, configure_logs
+from sketchzoo.telemetry import MetricsPage, build_info, configure_logs, tracing
 
 PART = "search"
 # What a GetPhoto answer holds besides the file.
@@ -47,7 +48,8 @@ def run(settings: SearchSettings) -> None:
 
     """
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
-    asyncio.run(serve(settings))
+    with tracing(PART, settings.otlp_endpoint, begins=True):
+        asyncio.run(serve(settings))
 
 
 async def serve(settings: SearchSettings) -> None:
@@ -55,7 +57,7 @@ async def serve(settings: SearchSettings) -> None:
     start = time.perf_counter()
     registry = CollectorRegistry()
     build_info(registry, PART)
-    connection = connect(settings)
+    connection = connect(settings, registry)
     try:
         with MetricsPage(registry, settings.host, settings.metrics_port) as page:
             reader = PhotoReader(connection, settings.alias)
@@ -140,6 +142,15 @@ def build(
     )
     searcher = Searcher(embedder, reader, readiness, limits)
     retry = settings.retry_after_seconds
+    admissions = Admissions(
+        searches=Admission("searches", settings.max_concurrent_searches, retry),
+        batches=Admission("batch searches", settings.max_concurrent_batches, retry),
+        streams=Admission("live searches", settings.max_live_streams, retry),
+        photos=Admission("calls for photos", settings.max_concurrent_photos, retry),
+    )
+    for kind in ("searches", "batches", "streams", "photos"):
+        admission: Admission = getattr(admissions, kind)
+        metrics.watch(kind, admission.limit, partial(getattr, admission, "held"))
     return SearchServicer(
         searcher=searcher,
         batches=BatchSearcher(searcher, embedder, reader, readiness, limits),
@@ -147,12 +158,7 @@ def build(
         photos=photos,
         reader=reader,
         readiness=readiness,
-        admissions=Admissions(
-            searches=Admission("searches", settings.max_concurrent_searches, retry),
-            batches=Admission("batch searches", settings.max_concurrent_batches, retry),
-            streams=Admission("live searches", settings.max_live_streams, retry),
-            photos=Admission("calls for photos", settings.max_concurrent_photos, retry),
-        ),
+        admissions=admissions,
         metrics=metrics,
         seconds=Seconds(settings.default_deadline_seconds, settings.live_deadline_seconds),
     )

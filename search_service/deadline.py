@@ -21,6 +21,10 @@ class Deadline:
         """Return the deadline `seconds` from now."""
         return cls(time.monotonic() + seconds)
 
+    def has_passed(self) -> bool:
+        """Tell whether no time is left."""
+        return time.monotonic() >= self.at
+
     def remaining(self, where: str) -> float:
         """Return the seconds left.
 

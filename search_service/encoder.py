@@ -14,6 +14,7 @@ from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.images import Modality
 from sketchzoo.rpc import CallError, from_rpc_error, outgoing_metadata, unavailable
 from sketchzoo.rpc.errors import from_status
+from sketchzoo.telemetry import span
 
 PART = "the encoder"
 
@@ -101,9 +102,10 @@ class EncoderClient:
             ]
         )
         try:
-            response = await self._embed(
-                request, timeout=timeout_seconds, metadata=outgoing_metadata(self._token)
-            )
+            with span("EncoderService/Embed", "client", attributes={"images": len(images)}):
+                response = await self._embed(
+                    request, timeout=timeout_seconds, metadata=outgoing_metadata(self._token)
+                )
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, PART) from error
         if len(response.results) != len(images):

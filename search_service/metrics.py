@@ -1,18 +1,22 @@
 """Metrics: what Prometheus learns of searches."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import grpc
+from google.rpc import error_details_pb2
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from search_service.timings import Timings
 from sketchzoo.photos import ScoredPhoto
-from sketchzoo.telemetry import SECONDS_BUCKETS
+from sketchzoo.rpc import CallError
+from sketchzoo.telemetry import SECONDS_BUCKETS, exemplar
 
 # (1 + cosine) / 2 of a best hit seldom lies below 0.5.
 _SCORE_BUCKETS = (0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98, 1.0)
 # Classes come from the gallery, never from callers; a gallery of thousands is cut here.
 _MAX_CLASS_LABELS = 256
 _OTHER = "(other)"
+_NOT_READY = ("away", "no_gallery", "model_mismatch", "other")
 
 
 class SearchMetrics:
@@ -60,6 +64,26 @@ class SearchMetrics:
             "1 while the encoder answers and the alias matches its model.",
             registry=registry,
         )
+        not_ready = Gauge(
+            "sketchzoo_search_not_ready",
+            "1 for the reason why searches cannot be answered: away (encoder or Qdrant), "
+            "no_gallery, model_mismatch, other.",
+            ["reason"],
+            registry=registry,
+        )
+        self._not_ready = {reason: not_ready.labels(reason) for reason in _NOT_READY}
+        self._places = Gauge(
+            "sketchzoo_search_places",
+            "Calls that may be under way at once, by kind.",
+            ["kind"],
+            registry=registry,
+        )
+        self._taken = Gauge(
+            "sketchzoo_search_places_taken",
+            "Calls under way at the moment, by kind; at sketchzoo_search_places more are refused.",
+            ["kind"],
+            registry=registry,
+        )
 
     def searched(self, kind: str, code: str) -> None:
         """Count a search that ended."""
@@ -68,7 +92,7 @@ class SearchMetrics:
     def answered(self, photos: Sequence[ScoredPhoto], timings: Timings, *, first: bool) -> None:
         """Observe an answer's stages and hits; `first` says that it is a first page."""
         for stage, seconds in timings.stages():
-            self._stages.labels(stage).observe(seconds)
+            self._stages.labels(stage).observe(seconds, exemplar())
         if first and photos:
             self._top_score.observe(photos[0].score)
         elif first:
@@ -80,9 +104,17 @@ class SearchMetrics:
         """Count where an embedding came from: `hit`, `joined` or `miss`."""
         self._cache.labels(outcome).inc()
 
-    def ready(self, *, state: bool) -> None:
-        """Tell whether searches can be answered."""
-        self._ready.set(state)
+    def ready(self, problem: CallError | None) -> None:
+        """Tell whether searches can be answered, and why not."""
+        self._ready.set(problem is None)
+        found = None if problem is None else _reason(problem)
+        for reason, gauge in self._not_ready.items():
+            gauge.set(reason == found)
+
+    def watch(self, kind: str, places: int, taken: Callable[[], float]) -> None:
+        """Show how many of the places for calls of a kind are taken when the page is read."""
+        self._places.labels(kind).set(places)
+        self._taken.labels(kind).set_function(taken)
 
     def _class_label(self, name: str) -> str:
         if name not in self._known_classes:
@@ -90,3 +122,13 @@ class SearchMetrics:
                 return _OTHER
             self._known_classes.add(name)
         return name
+
+
+def _reason(problem: CallError) -> str:
+    """Return the reason's label: what the error says of itself, within the listed ones."""
+    if problem.code is grpc.StatusCode.UNAVAILABLE:
+        return "away"
+    for detail in problem.details:
+        if isinstance(detail, error_details_pb2.ErrorInfo) and detail.reason.lower() in _NOT_READY:
+            return detail.reason.lower()
+    return "other"

@@ -130,7 +130,7 @@ class Readiness:
             isinstance(seen, CallError) and str(seen) != str(before)
         ):
             log.info("readiness", ready=self.ready, problem=_problem(seen))
-        self._metrics.ready(state=self.ready)
+        self._metrics.ready(seen if isinstance(seen, CallError) else None)
         if self.on_change is not None and self._announced != self.ready:
             self._announced = self.ready
             await self.on_change(self.ready)

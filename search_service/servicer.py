@@ -35,10 +35,13 @@ from search_service.thumbnails import Photos
 from sketchzoo.photos import PhotoReader
 from sketchzoo.rpc import CallError, invalid, not_found
 from sketchzoo.search.v1 import search_pb2
+from sketchzoo.telemetry import span
 
 SERVICE = "sketchzoo.search.v1.SearchService"
 # The kind of a query that was refused before it was read.
 _UNREAD = "unread"
+# That of the searches of a batch that failed as a whole.
+_BATCH = "batch"
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -102,7 +105,12 @@ class SearchServicer:
             if not 1 <= len(request.requests) <= MAX_BATCH:
                 raise invalid("requests", f"must be 1 to {MAX_BATCH} searches")
             searches = [_parsed(each) for each in request.requests]
-            outcomes = await self._batches.search(searches, deadline)
+            try:
+                outcomes = await self._batches.search(searches, deadline)
+            except CallError as error:
+                for _ in searches:
+                    self._metrics.searched(_BATCH, error.code.name)
+                raise
         return search_pb2.BatchSearchResponse(
             results=[
                 self._result(search, outcome)
@@ -116,7 +124,9 @@ class SearchServicer:
         """Answer LiveSearch."""
 
         async def answer(request: search_pb2.SearchRequest) -> search_pb2.SearchResponse:
-            return await self._search(lambda: request, self._deadline(context, self._seconds.live))
+            deadline = self._deadline(context, self._seconds.live)
+            with span(f"{SERVICE}/LiveSearch drawing", "server"):
+                return await self._search(lambda: request, deadline)
 
         with self._admissions.streams:
             async with aclosing(answer_drawings(requests, answer)) as answers:
@@ -169,7 +179,13 @@ class SearchServicer:
             self._metrics.searched(kind, error.code.name)
             raise
         except asyncio.CancelledError:
-            self._metrics.searched(kind, "CANCELLED")
+            # gRPC cancels what is past its caller's deadline as well.
+            self._metrics.searched(
+                kind, "DEADLINE_EXCEEDED" if deadline.has_passed() else "CANCELLED"
+            )
+            raise
+        except Exception:
+            self._metrics.searched(kind, "INTERNAL")
             raise
         return self._answered(search, found)
 

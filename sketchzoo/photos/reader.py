@@ -104,7 +104,7 @@ class PhotoReader:
 
     async def current(self, timeout_seconds: float | None = None) -> Gallery:
         """Return what the alias names; FAILED_PRECONDITION where it names nothing yet."""
-        async with self._connection.call(timeout_seconds):
+        async with self._connection.call("get_aliases", timeout_seconds):
             aliases = (await self._client.get_aliases()).aliases
             named = [a.collection_name for a in aliases if a.alias_name == self._alias]
             if not named:
@@ -124,7 +124,7 @@ class PhotoReader:
         """Return the photos nearest to the query, best first."""
         request = query.to_qdrant()
         try:
-            async with self._connection.call(timeout_seconds):
+            async with self._connection.call("query_points", timeout_seconds):
                 answer = await self._client.query_points(
                     collection,
                     query=request.query,
@@ -143,7 +143,7 @@ class PhotoReader:
         self, collection: str, queries: Sequence[Nearest], timeout_seconds: float | None = None
     ) -> list[list[ScoredPhoto]]:
         """Return an answer for each query, in order; one failure fails all."""
-        async with self._connection.call(timeout_seconds):
+        async with self._connection.call("query_batch_points", timeout_seconds):
             answers = await self._client.query_batch_points(
                 collection, [query.to_qdrant() for query in queries]
             )
@@ -153,7 +153,7 @@ class PhotoReader:
         self, collection: str, ids: Sequence[str], timeout_seconds: float | None = None
     ) -> dict[str, Photo]:
         """Return those of the photos that the collection has, by id."""
-        async with self._connection.call(timeout_seconds):
+        async with self._connection.call("retrieve", timeout_seconds):
             records = await self._client.retrieve(collection, list(ids), with_payload=True)
         return {str(record.id): _photo(record) for record in records}
 
@@ -161,7 +161,7 @@ class PhotoReader:
         self, collection: str, photo_id: str, timeout_seconds: float | None = None
     ) -> tuple[float, ...] | None:
         """Return a photo's embedding, None if the collection does not have the photo."""
-        async with self._connection.call(timeout_seconds):
+        async with self._connection.call("retrieve", timeout_seconds):
             records = await self._client.retrieve(
                 collection, [photo_id], with_payload=False, with_vectors=True
             )
@@ -173,7 +173,7 @@ class PhotoReader:
         """Yield every photo with its embedding, in the order of ids, a page at a time."""
         offset: Any = None
         while True:
-            async with self._connection.call():
+            async with self._connection.call("scroll"):
                 records, offset = await self._client.scroll(
                     collection,
                     limit=_SCROLL_PAGE,
@@ -191,7 +191,7 @@ class PhotoReader:
         self, collection: str, condition: Filter, timeout_seconds: float | None = None
     ) -> dict[str, int]:
         """Return the exact number of photos of each class that meet the filter, by name."""
-        async with self._connection.call(timeout_seconds):
+        async with self._connection.call("facet", timeout_seconds):
             facet = await self._client.facet(
                 collection,
                 key="class",

@@ -54,11 +54,11 @@ class PhotoWriter:
     async def open(self, fingerprint: str, dimension: int) -> str:
         """Make the model's collection and its payload indexes where missing; return its name."""
         name = self.name(fingerprint)
-        async with self._connection.call():
+        async with self._connection.call("collection_exists"):
             exists = await self._client.collection_exists(name)
         if not exists:
             try:
-                async with self._connection.call():
+                async with self._connection.call("create_collection"):
                     await self._client.create_collection(
                         name,
                         vectors_config=models.VectorParams(
@@ -75,7 +75,7 @@ class PhotoWriter:
                     raise
         # Also after a kill between the two: making an index twice changes nothing.
         for field in INDEXED:
-            async with self._connection.call():
+            async with self._connection.call("create_payload_index"):
                 await self._client.create_payload_index(
                     name, field, models.PayloadSchemaType.KEYWORD, wait=True
                 )
@@ -85,7 +85,7 @@ class PhotoWriter:
         """Return those of the photos that the collection has, by id."""
         if not ids:
             return {}
-        async with self._connection.call():
+        async with self._connection.call("retrieve"):
             records = await self._client.retrieve(collection, ids, with_payload=True)
         return {str(record.id): Photo.from_payload(record.payload or {}) for record in records}
 
@@ -98,13 +98,13 @@ class PhotoWriter:
             for photo, vector in photos
         ]
         if points:
-            async with self._connection.call():
+            async with self._connection.call("upsert"):
                 await self._client.upsert(collection, points, wait=True)
 
     async def set_payload(self, collection: str, photo: Photo) -> None:
         """Replace a photo's payload, its embedding stays."""
         payload: Mapping[str, Any] = photo.to_payload()
-        async with self._connection.call():
+        async with self._connection.call("overwrite_payload"):
             await self._client.overwrite_payload(
                 collection, dict(payload), points=[photo.id], wait=True
             )
@@ -112,7 +112,7 @@ class PhotoWriter:
     async def delete(self, collection: str, ids: Sequence[str]) -> None:
         """Delete photos by id; unknown ones are no error."""
         if ids:
-            async with self._connection.call():
+            async with self._connection.call("delete"):
                 await self._client.delete(
                     collection, models.PointIdsList(points=list(ids)), wait=True
                 )
@@ -121,7 +121,7 @@ class PhotoWriter:
         """Yield every photo of the collection, in the order of ids, a page at a time."""
         offset: Any = None
         while True:
-            async with self._connection.call():
+            async with self._connection.call("scroll"):
                 records, offset = await self._client.scroll(
                     collection, limit=_SCROLL_PAGE, offset=offset, with_payload=True
                 )
@@ -132,12 +132,12 @@ class PhotoWriter:
 
     async def count(self, collection: str) -> int:
         """Return the exact number of photos."""
-        async with self._connection.call():
+        async with self._connection.call("count"):
             return (await self._client.count(collection, exact=True)).count
 
     async def published(self) -> str | None:
         """Return the collection that the alias names, if any."""
-        async with self._connection.call():
+        async with self._connection.call("get_aliases"):
             aliases = (await self._client.get_aliases()).aliases
         return next((a.collection_name for a in aliases if a.alias_name == self._alias), None)
 
@@ -155,7 +155,7 @@ class PhotoWriter:
                     delete_alias=models.DeleteAlias(alias_name=self._alias)
                 ),
             )
-        async with self._connection.call():
+        async with self._connection.call("update_collection_aliases"):
             await self._client.update_collection_aliases(operations)
 
     async def drop(self, collection: str) -> None:
@@ -163,7 +163,7 @@ class PhotoWriter:
         if await self.published() == collection:
             raise ValueError(f"{collection} is the gallery that search uses: publish another first")
         try:
-            async with self._connection.call():
+            async with self._connection.call("delete_collection"):
                 await self._client.delete_collection(collection)
         except CallError as error:
             if error.code is not grpc.StatusCode.NOT_FOUND:

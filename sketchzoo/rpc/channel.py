@@ -8,7 +8,7 @@ import grpc.aio
 from pydantic import SecretStr
 
 from sketchzoo.rpc.tls import ClientTls
-from sketchzoo.telemetry import current_request_id
+from sketchzoo.telemetry import TRACEPARENT, current_request_id, traceparent
 
 REQUEST_ID = "x-request-id"
 
@@ -79,9 +79,12 @@ def open_channel(settings: ChannelSettings) -> grpc.aio.Channel:
 
 
 def outgoing_metadata(token: SecretStr | None = None) -> tuple[tuple[str, str], ...]:
-    """Return what goes along with a call: the request's id and the bearer token."""
+    """Return what goes along with a call: the request's id, its trace, the bearer token."""
     request_id = current_request_id()
     metadata = [(REQUEST_ID, request_id)] if request_id else []
+    parent = traceparent()
+    if parent is not None:
+        metadata.append((TRACEPARENT, parent))
     if token is not None:
         metadata.append(("authorization", f"Bearer {token.get_secret_value()}"))
     return tuple(metadata)

@@ -17,7 +17,14 @@ from pydantic import SecretStr
 
 from sketchzoo.rpc.channel import REQUEST_ID
 from sketchzoo.rpc.errors import CallError
-from sketchzoo.telemetry import SECONDS_BUCKETS, current_request_id, request_context
+from sketchzoo.telemetry import (
+    SECONDS_BUCKETS,
+    TRACEPARENT,
+    current_request_id,
+    exemplar,
+    request_context,
+    span,
+)
 
 log = structlog.get_logger()
 
@@ -164,7 +171,27 @@ class CallMetrics:
                     level("call", method=event, code=code.name, seconds=round(seconds, 6))
         finally:
             self._handled.labels(*labels, code.name).inc()
-            self._seconds.labels(*labels).observe(time.perf_counter() - start)
+            self._seconds.labels(*labels).observe(time.perf_counter() - start, exemplar())
+
+
+@asynccontextmanager
+async def traced(call: Call, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
+    """Give a call its span, continuing the caller's trace.
+
+    A stream has none: it may last for hours, and its servicer knows what in it is one answer.
+    """
+    if call.kind != "unary" or call.service.startswith(_QUIET):
+        yield
+        return
+    attributes = {"rpc.system": "grpc", "rpc.service": call.service, "rpc.method": call.method}
+    name = f"{call.service}/{call.method}"
+    parent = header(context, TRACEPARENT)
+    with span(name, "server", parent=parent, attributes=attributes) as current:
+        try:
+            yield
+        finally:
+            if current is not None:
+                current.set_attribute("rpc.grpc.status_code", _code(context).value[0])
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ from sketchzoo.rpc.interceptors import (
     default_deadline,
     errors_as_status,
     require_token,
+    traced,
 )
 from sketchzoo.rpc.malformed import MalformedInterceptor
 from sketchzoo.rpc.tls import ServerTls
@@ -52,7 +53,8 @@ class RpcServer:
         registry: CollectorRegistry,
     ) -> None:
         self._settings = settings
-        arounds: list[Around] = [CallMetrics(registry).around]
+        # The span outermost: metrics name its trace.
+        arounds: list[Around] = [traced, CallMetrics(registry).around]
         if settings.token is not None:
             arounds.append(require_token(settings.token))
         arounds += [default_deadline(settings.default_deadline_seconds), errors_as_status]

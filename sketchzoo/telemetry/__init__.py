@@ -2,12 +2,18 @@
 
 from sketchzoo.telemetry.logs import configure_logs, current_request_id, request_context
 from sketchzoo.telemetry.metrics import SECONDS_BUCKETS, MetricsPage, build_info
+from sketchzoo.telemetry.traces import TRACEPARENT, exemplar, span, traceparent, tracing
 
 __all__ = [
     "SECONDS_BUCKETS",
+    "TRACEPARENT",
     "MetricsPage",
     "build_info",
     "configure_logs",
     "current_request_id",
+    "exemplar",
     "request_context",
+    "span",
+    "traceparent",
+    "tracing",
 ]
