@@ -14,8 +14,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-# The curve 1 / (1 + A d^(2B)) that UMAP fits to a smallest distance of 0.1.
-_A, _B = 1.577, 0.895
+# The curve 1 / (1 + A d^(2B)) fitted, as UMAP does, to a smallest distance of 0.5: dots
+# that can be told apart.
+_A, _B = 0.58, 1.335
 _NEGATIVES = 5
 _CLIP = 4.0
 # So many photos move at once; with more, one would be pushed by many before it can answer.
