@@ -48,7 +48,7 @@ class FieldCondition:
         if self.equals is not None:
             match = models.MatchValue(value=self.equals)
         else:
-            match = models.MatchAny(any=list(self.one_of))  # type: ignore[arg-type] # of one type
+            match = models.MatchAny(any=list(self.one_of))
         return models.FieldCondition(key=self.field, match=match)
 
 

@@ -1,0 +1,5 @@
+"""Benchmarks: the parts against their limits and peers, each bar met or missed.
+
+`python -m benchmarks` (or `make bench`) runs all and writes a report; every figure is
+measured in that one run, on that one machine, and bars compare figures of one run.
+"""

@@ -1,0 +1,100 @@
+"""`python -m benchmarks`: run all, print the bars, write the report."""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import footprint, ingesting, machine, peers, report, serving, vectors
+from benchmarks.bare import BareLoop
+from benchmarks.section import Section
+from benchmarks.services import running
+from benchmarks.workload import Workload, prepare
+from sketchzoo.images import Modality
+from sketchzoo.model import ModelArtefact
+
+PARTS = ("start", "encoder", "search", "overload", "ingest", "peers", "qdrant")
+
+
+def main() -> int:
+    """Measure what the arguments say; return 0 whether or not bars are met."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="within five minutes")
+    parser.add_argument("--only", nargs="*", choices=PARTS, help="these parts alone")
+    parser.add_argument("--model", default="zoo-1", help="a model's name or folder")
+    parser.add_argument("--out", type=Path, default=Path("out/bench"))
+    arguments = parser.parse_args()
+    wanted = set(arguments.only or PARTS)
+    out: Path = arguments.out.resolve()
+    shutil.rmtree(out / "qdrant", ignore_errors=True)
+    out.mkdir(parents=True, exist_ok=True)
+    about = machine.describe()
+    workload = prepare(out)
+    run = Run(out, workload, arguments.model, wanted, quick=arguments.quick)
+    run.alone()
+    run.together()
+    run.beside_peers()
+    sections = run.sections
+    command = f"python -m benchmarks {' '.join(sys.argv[1:])}".strip()
+    report.write(out, sections, about, command)
+    print(f"report: {out / 'report.md'}")
+    return 0
+
+
+class Run:
+    """One run: the sections in turn, each bar printed as soon as it is known."""
+
+    def __init__(
+        self, out: Path, workload: Workload, model: str, wanted: set[str], *, quick: bool
+    ) -> None:
+        self._out, self._workload, self._model, self._wanted = out, workload, model, wanted
+        self._artefact = ModelArtefact.load(model)
+        self._seconds = 6.0 if quick else 20.0
+        self._storm = 10.0 if quick else 60.0
+        self._sizes = (1_000, 10_000) if quick else (1_000, 10_000, 100_000)
+        self._figures: dict[str, Any] = {}
+        self.sections: list[Section] = []
+
+    def alone(self) -> None:
+        """Measure what needs the machine without the services."""
+        if "start" in self._wanted:
+            self._done(footprint.start(self._out, self._model))
+
+    def together(self) -> None:
+        """Measure what needs the services."""
+        workload, artefact, seconds = self._workload, self._artefact, self._seconds
+        with running(self._out, workload.folder, self._model) as parts:
+            if self._wanted & {"encoder", "peers"}:
+                self._done(serving.encoder(workload, parts, artefact, seconds))
+            if self._wanted & {"search", "overload"}:
+                self._done(serving.search(workload, parts, artefact, seconds))
+            if "overload" in self._wanted:
+                p50 = self._figures["search_p50_seconds"]
+                self._done(serving.overload(workload, parts, p50, self._storm))
+            if "ingest" in self._wanted:
+                self._done(ingesting.measure(workload, parts, artefact, seconds))
+            if "qdrant" in self._wanted:
+                bare = BareLoop.open(artefact, Modality.PHOTO)
+                embeddings = np.stack([bare.embed(photo) for photo in workload.photos])
+                self._done(vectors.measure(embeddings, parts, self._sizes))
+            self._done(footprint.memory(parts, len(workload.photos)))
+
+    def beside_peers(self) -> None:
+        """Measure other servers with the same model and the same photos."""
+        if "peers" in self._wanted:
+            own = self._figures["encoder_photo_per_second"]
+            logs = self._out / "logs"
+            self._done(peers.measure(self._workload.photos, self._model, own, self._seconds, logs))
+
+    def _done(self, section: Section) -> None:
+        self.sections.append(section)
+        self._figures |= section.figures
+        for bar in section.bars:
+            print(bar, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""The load generator: a gRPC client in a process of its own.
+
+Open loop: calls start at a constant rate whether or not earlier ones have ended, and a
+call's time counts from when it should have started, so that waiting counts ("coordinated
+omission", G. Tene). Closed loop: a number of callers, each with one call at a time.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+from hdrh.histogram import HdrHistogram
+
+from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
+from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
+
+_MICROSECOND = 1e-6
+_LONGEST = 120_000_000
+
+
+def _histogram() -> HdrHistogram:
+    return HdrHistogram(1, _LONGEST, 3)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the calls: times of the answered and of the refused, codes."""
+
+    answered: HdrHistogram = field(default_factory=_histogram)
+    refused: HdrHistogram = field(default_factory=_histogram)
+    codes: Counter[str] = field(default_factory=Counter)
+    retry_info: int = 0
+
+    def as_json(self, seconds: float) -> dict[str, Any]:
+        """Return rates in calls a second and times in seconds."""
+        return {
+            "seconds": seconds,
+            "codes": dict(self.codes),
+            "answered_per_second": self.codes["OK"] / seconds,
+            "refused_with_retry_info": self.retry_info,
+            "answered": _quantiles(self.answered),
+            "refused": _quantiles(self.refused),
+        }
+
+
+def _quantiles(histogram: HdrHistogram) -> dict[str, float]:
+    return {
+        name: histogram.get_value_at_percentile(percentile) * _MICROSECOND
+        for name, percentile in (("p50", 50), ("p95", 95), ("p99", 99), ("max", 100))
+    }
+
+
+Call = Callable[[int], Awaitable[Any]]
+
+
+def calls_of(kind: str, channel: grpc.aio.Channel, folder: Path, timeout: float) -> Call:
+    """Return the call to repeat: `embed`, `embed-photo`, `search`, `strokes` or `uncached`."""
+    contents = [path.read_bytes() for path in sorted(folder.rglob("*.*")) if path.is_file()]
+    if kind.startswith("embed"):
+        modality = (
+            encoder_pb2.MODALITY_PHOTO if kind == "embed-photo" else encoder_pb2.MODALITY_SKETCH
+        )
+        embed = encoder_pb2_grpc.EncoderServiceStub(channel).Embed
+        embeds = [
+            encoder_pb2.EmbedRequest(images=[encoder_pb2.Image(content=content, modality=modality)])
+            for content in contents
+        ]
+        return lambda index: embed(embeds[index % len(embeds)], timeout=timeout)
+    search = search_pb2_grpc.SearchServiceStub(channel).Search
+
+    def request(index: int) -> search_pb2.SearchRequest:
+        # A few bytes after the image's end change its hash, so that no cache answers.
+        content = contents[index % len(contents)] + index.to_bytes(8, "little")
+        return search_pb2.SearchRequest(query=search_pb2.Query(sketch=content))
+
+    return lambda index: search(request(index), timeout=timeout)
+
+
+async def _one(call: Call, index: int, due: float, tally: Tally) -> None:
+    try:
+        await call(index)
+    except grpc.aio.AioRpcError as error:
+        tally.codes[error.code().name] += 1
+        spent = time.perf_counter() - due
+        tally.refused.record_value(max(1, round(spent / _MICROSECOND)))
+        trailing: Any = error.trailing_metadata() or ()
+        if b"RetryInfo" in dict(trailing).get("grpc-status-details-bin", b""):
+            tally.retry_info += 1
+    else:
+        tally.codes["OK"] += 1
+        spent = time.perf_counter() - due
+        tally.answered.record_value(max(1, round(spent / _MICROSECOND)))
+
+
+async def open_loop(call: Call, rate: float, seconds: float) -> Tally:
+    """Start `rate` calls a second for `seconds`; return when all have ended."""
+    tally, tasks = Tally(), set[asyncio.Task[None]]()
+    start = time.perf_counter()
+    for index in range(round(rate * seconds)):
+        due = start + index / rate
+        if (wait := due - time.perf_counter()) > 0:
+            await asyncio.sleep(wait)
+        task = asyncio.create_task(_one(call, index, due, tally))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+    await asyncio.gather(*tasks)
+    return tally
+
+
+async def closed_loop(call: Call, callers: int, seconds: float) -> Tally:
+    """Let `callers` call one after the other for `seconds`."""
+    tally = Tally()
+    end = time.perf_counter() + seconds
+
+    async def caller(offset: int) -> None:
+        index = offset
+        while (due := time.perf_counter()) < end:
+            await _one(call, index, due, tally)
+            index += callers
+
+    await asyncio.gather(*(caller(offset) for offset in range(callers)))
+    return tally
+
+
+async def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Warm up for a moment, then load; return the tally as JSON's types."""
+    options = [("grpc.max_receive_message_length", -1)]
+    async with grpc.aio.insecure_channel(arguments.target, options=options) as channel:
+        call = calls_of(arguments.kind, channel, arguments.folder, arguments.timeout)
+        await closed_loop(call, arguments.callers or 2, arguments.warm)
+        start = time.perf_counter()
+        if arguments.rate:
+            tally = await open_loop(call, arguments.rate, arguments.seconds)
+        else:
+            tally = await closed_loop(call, arguments.callers, arguments.seconds)
+        return tally.as_json(time.perf_counter() - start)
+
+
+def main() -> None:
+    """Load a server as the arguments say; print what came of it as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=["embed", "embed-photo", "search"])
+    parser.add_argument("target")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rate", type=float, default=0.0, help="calls a second: open loop")
+    parser.add_argument("--callers", type=int, default=0, help="callers: closed loop")
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--warm", type=float, default=1.0)
+    parser.add_argument("--timeout", type=float, default=5.0)
+    arguments = parser.parse_args()
+    if bool(arguments.rate) == bool(arguments.callers):
+        parser.error("give --rate or --callers")
+    json.dump(asyncio.run(run(arguments)), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Peers: LitServe and mosec serving the same ONNX model behind HTTP, on the same machine.
+
+Each is set up as its own docs advise for a CPU model: LitServe with one worker a core and
+no batching (it asks for it only where a batch gains), mosec with one worker process a core.
+Both decode and prepare with `sketchzoo.images`, so that the same work is done.
+"""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from benchmarks.bar import Bar
+from benchmarks.section import Section
+
+_CALLERS = 8
+
+
+def measure(
+    contents: Sequence[bytes], model: str, own_rate: float, seconds: float, logs: Path
+) -> Section:
+    """Measure each peer's images a second with 8 callers; compare with this encoder's."""
+    section = Section(
+        "Encoder beside its peers: photos a second, 8 callers",
+        ("server", "protocol", "images/s"),
+        [("this encoder", "gRPC", own_rate)],
+    )
+    for name in ("litserve", "mosec"):
+        with _serving(name, model, logs) as port:
+            rate = _rate(port, contents, seconds)
+        section.rows.append((name, "HTTP", rate))
+        section.bars.append(Bar(f"encoder_over_{name}", own_rate / rate, ">=", 1))
+        section.figures[f"{name}_per_second"] = rate
+    return section
+
+
+@contextmanager
+def _serving(name: str, model: str, logs: Path) -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    log = (logs / f"{name}.log").open("wb")
+    with (
+        log,
+        subprocess.Popen(
+            [sys.executable, "-m", f"benchmarks.peer_{name}", "--port", str(port)],
+            env={**os.environ, "BENCH_MODEL": model, "BENCH_PORT": str(port)},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            _wait(port, process)
+            yield port
+        finally:
+            os.killpg(process.pid, 15)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, 9)
+
+
+def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 90
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=1):
+                return
+        except URLError as error:
+            # Any answer will do: the server is there.
+            if hasattr(error, "code"):
+                return
+        except OSError:
+            pass
+        time.sleep(0.2)
+    raise TimeoutError("the peer did not start: see its log")
+
+
+def _rate(port: int, contents: Sequence[bytes], seconds: float) -> float:
+    counts = [0] * _CALLERS
+    for duration in (1.0, seconds):
+        end = time.perf_counter() + duration
+
+        def caller(number: int, end: float = end) -> None:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            count = 0
+            while time.perf_counter() < end:
+                content = contents[(number * 97 + count) % len(contents)]
+                connection.request(
+                    "POST",
+                    "/predict",
+                    body=content,
+                    headers={"Content-Type": "application/octet-stream"},
+                )
+                answer = connection.getresponse()
+                body = answer.read()
+                if answer.status != 200 or not body:
+                    raise RuntimeError(f"the peer answered {answer.status}: {body[:200]!r}")
+                count += 1
+            counts[number] = count
+
+        start = time.perf_counter()
+        threads = [threading.Thread(target=caller, args=(number,)) for number in range(_CALLERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        elapsed = time.perf_counter() - start
+    return sum(counts) / elapsed

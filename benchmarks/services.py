@@ -1,0 +1,55 @@
+"""The services under test: real processes, started as `sketchzoo up` starts them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sketchzoo.cli.parts import Parts, compose
+from sketchzoo.cli.settings import UpSettings
+from sketchzoo.cli.stack import Stack
+
+
+@contextmanager
+def running(out: Path, gallery: Path, model: str) -> Iterator[Parts]:
+    """Run encoder, embedded Qdrant and search with an ingested gallery; logs below `out`."""
+    os.environ["SKETCHZOO_LOG_LEVEL"] = "warning"
+    settings = UpSettings(data=out, model=model)
+    parts = compose(settings, [gallery])
+    with Stack(out / "logs") as stack:
+        for part in (parts.qdrant, parts.encoder, parts.search):
+            stack.start(part)
+        for part in (parts.qdrant, parts.encoder):
+            stack.wait_serving(part)
+        ingest(gallery, parts)
+        stack.wait_serving(parts.search)
+        yield parts
+
+
+def ingest(source: Path, parts: Parts, *arguments: str) -> dict[str, Any]:
+    """Ingest a folder; return the job's report."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "sketchzoo", "ingest", str(source), "--json", "-", *arguments],
+        env={**os.environ, **parts.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    report: dict[str, Any] = json.loads(finished.stdout)
+    return report
+
+
+def load(kind: str, target: str, folder: Path, **options: float) -> dict[str, Any]:
+    """Run the load generator in a process of its own; return its figures."""
+    arguments = [item for name, value in options.items() for item in (f"--{name}", str(value))]
+    finished = subprocess.run(
+        [sys.executable, "-m", "benchmarks.load", kind, target, str(folder), *arguments],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    figures: dict[str, Any] = json.loads(finished.stdout)
+    return figures
