@@ -55,7 +55,7 @@ class Walkthrough:
             for part in (parts.qdrant, parts.encoder):
                 stack.start(part)
             # The example sketches are drawn too where the photos are the user's own.
-            self._run(stack, "gallery", "draw", str(drawn))
+            self._run(stack, "gallery", "draw", str(drawn), "--replace")
             for part in (parts.search, parts.live):
                 stack.start(part)
             for part in (parts.qdrant, parts.encoder):
