@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,10 @@ class Command:
         return [json.loads(line) for line in self.err.splitlines(keepends=True) if "\n" in line]
 
     def send(self, number: signal.Signals) -> None:
+        """Send a signal; a run that has ended meanwhile gets none."""
         assert self._process.pid is not None
-        os.kill(self._process.pid, number)
+        with suppress(ProcessLookupError):
+            os.kill(self._process.pid, number)
 
     def wait(self) -> int:
         """Return the exit status."""
