@@ -1,0 +1,110 @@
+"""What deploy/Dockerfile and docker-compose.yml say, read for tests."""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+IMAGES = ("encoder", "encoder-gpu", "search", "ingest", "live-demo")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a Dockerfile with what it has from the one it stands on."""
+
+    base: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    copies: tuple[tuple[str, str, str], ...] = ()
+    runs: tuple[str, ...] = ()
+    user: str = ""
+    workdir: str = "/"
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    healthcheck: tuple[str, ...] | None = None
+    exposed: tuple[str, ...] = ()
+
+
+def read_dockerfile(path: Path = ROOT / "deploy" / "Dockerfile") -> dict[str, Stage]:
+    """Return the stages by name; ValueError on an instruction that is not known here."""
+    text = re.sub(r"^\s*#.*\n", "", path.read_text(), flags=re.MULTILINE).replace("\\\n", " ")
+    arguments: dict[str, str] = {}
+    stages: dict[str, Stage] = {}
+    name, stage = "", Stage("")
+    for line in filter(None, map(str.strip, text.splitlines())):
+        word, rest = line.split(None, 1)
+        if word == "ARG":
+            key, _, value = rest.partition("=")
+            arguments[key] = value
+        elif word == "FROM":
+            base, _, name = rest.partition(" AS ")
+            for key, value in arguments.items():
+                base = base.replace(f"${{{key}}}", value)
+            stage = replace(stages[base], base=base) if base in stages else Stage(base)
+            # Copies and runs belong to the stage itself.
+            stage = replace(stage, copies=(), runs=())
+        else:
+            stage = _read(stage, word, rest)
+        if name:
+            stages[name] = stage
+    return stages
+
+
+def _read(stage: Stage, word: str, rest: str) -> Stage:
+    match word:
+        case "ENV":
+            return replace(stage, environment={**stage.environment, **_pairs(rest)})
+        case "LABEL":
+            return replace(stage, labels={**stage.labels, **_pairs(rest)})
+        case "COPY":
+            *options, source, target = rest.split()
+            origin = options[0].removeprefix("--from=") if options else ""
+            return replace(stage, copies=(*stage.copies, (origin, source, target)))
+        case "RUN":
+            return replace(stage, runs=(*stage.runs, rest))
+        case "USER":
+            return replace(stage, user=rest)
+        case "WORKDIR":
+            return replace(stage, workdir=rest)
+        case "ENTRYPOINT":
+            return replace(stage, entrypoint=tuple(json.loads(rest)))
+        case "CMD":
+            return replace(stage, command=tuple(json.loads(rest)))
+        case "EXPOSE":
+            return replace(stage, exposed=tuple(rest.split()))
+        case "HEALTHCHECK":
+            check = () if rest == "NONE" else tuple(json.loads(rest.split("CMD", 1)[1]))
+            return replace(stage, healthcheck=check)
+    raise ValueError(f"{word} is not known to the tests")
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in shlex.split(text))
+
+
+def read_compose(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return docker-compose.yml with its variables filled in."""
+
+    def fill(found: re.Match[str]) -> str:
+        name, form, rest = found["name"], found["form"], found["rest"]
+        value = environment.get(name, "")
+        if not value and form == ":?":
+            raise ValueError(f"{name}: {rest}")
+        return value or (rest if form == ":-" else "")
+
+    text = (ROOT / "docker-compose.yml").read_text()
+    text = re.sub(r"(?<!\$)\$\{(?P<name>\w+)(?P<form>:[-?])?(?P<rest>[^}]*)\}", fill, text)
+    composed: dict[str, Any] = yaml.safe_load(text.replace("$$", "$"))
+    return composed
+
+
+def read_environment_file(path: Path = ROOT / ".env.example") -> dict[str, str]:
+    """Return the variables of an environment file."""
+    lines = [line.strip() for line in path.read_text().splitlines()]
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))

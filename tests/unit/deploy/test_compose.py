@@ -1,0 +1,103 @@
+"""docker-compose.yml: closed to the outside, limited, started in order."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.deployment import IMAGES, ROOT, read_compose, read_dockerfile, read_environment_file
+
+SECRETS = {"QDRANT_API_KEY": "key", "GRAFANA_PASSWORD": "password"}
+EXAMPLE = read_environment_file()
+SERVICES = read_compose({**EXAMPLE, **SECRETS})["services"]
+OWN = {name: service for name, service in SERVICES.items() if "build" in service}
+
+
+@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is missing")
+def test_compose_itself_takes_the_file() -> None:
+    """`docker-compose config` finds nothing wrong, with the secrets set."""
+    done = subprocess.run(
+        ["docker-compose", "--env-file", ".env.example", "config", "-q"],
+        cwd=ROOT,
+        env={**os.environ, **SECRETS},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_missing_secret_is_told(secret: str) -> None:
+    """Nothing starts with an empty key or password."""
+    with pytest.raises(ValueError, match=f"{secret}.*env.example"):
+        read_compose({**EXAMPLE, **SECRETS, secret: ""})
+
+
+def test_nothing_listens_beyond_this_machine() -> None:
+    """Every published port names 127.0.0.1, and Qdrant has none."""
+    ports = {name: service.get("ports", []) for name, service in SERVICES.items()}
+    assert [
+        port for each in ports.values() for port in each if not port.startswith("127.0.0.1:")
+    ] == []
+    assert {name for name, each in ports.items() if each} == {
+        "search",
+        "live-demo",
+        "prometheus",
+        "alertmanager",
+        "grafana",
+    }
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_limited(name: str) -> None:
+    """Each has a memory limit, no privileges to gain, bounded logs and a pinned image."""
+    service = SERVICES[name]
+    assert service["mem_limit"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["logging"]["options"]["max-size"]
+    assert ":" in service["image"]
+    assert not service["image"].endswith(":latest")
+    # Qdrant alone writes beside its volumes.
+    assert service.get("read_only", False) == (name != "qdrant")
+
+
+def test_every_image_is_composed() -> None:
+    """Each target of the Dockerfile is built by a service, and none beside them."""
+    assert {service["build"]["target"] for service in OWN.values()} == set(IMAGES)
+
+
+def test_the_start_is_gated_on_health() -> None:
+    """Search and ingest wait for Qdrant's health and for the encoder's, whichever it is."""
+    for name in ("search", "ingest"):
+        assert SERVICES[name]["depends_on"] == {
+            "qdrant": {"condition": "service_healthy"},
+            "encoder-ready": {"condition": "service_completed_successfully"},
+        }
+    assert SERVICES["encoder-ready"]["command"][:2] == ["health", "encoder:50051"]
+    for name in ("encoder", "encoder-gpu"):
+        assert SERVICES[name]["networks"]["back"]["aliases"] == ["encoder"]
+
+
+def test_profiles_choose_one_encoder() -> None:
+    """Cpu is the default; ingest starts only when it is run."""
+    assert EXAMPLE["COMPOSE_PROFILES"] == "cpu"
+    profiles = {
+        name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service
+    }
+    assert profiles == {"encoder": ["cpu"], "encoder-gpu": ["gpu"], "ingest": ["ingest"]}
+
+
+def test_prometheus_scrapes_the_ports_that_images_expose() -> None:
+    """Each scraped port is one of the image's."""
+    text = (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text()
+    stages = read_dockerfile()
+    for image, name in (
+        ("encoder", "encoder"),
+        ("search", "search"),
+        ("live-demo", "live-demo"),
+        ("ingest", "ingest-job"),
+    ):
+        assert f"names: [{name}], type: A, port: {stages[image].exposed[-1]}" in text

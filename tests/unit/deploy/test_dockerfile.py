@@ -1,0 +1,79 @@
+"""The Dockerfile: what each image holds, and as whom it runs."""
+
+import fnmatch
+import re
+
+import pytest
+
+from tests.deployment import IMAGES, ROOT, read_dockerfile
+
+STAGES = read_dockerfile()
+ROOMS = {"encoder_service", "search_service", "ingest", "live_demo", "training", "embedded_qdrant"}
+
+
+def test_the_base_is_pinned_to_a_patch_release() -> None:
+    """The one base image names a patch release, and can be given with its digest."""
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+", STAGES["base"].base)
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_runs_as_a_numeric_user(image: str) -> None:
+    """Kubernetes can only tell that a numeric user is not root."""
+    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", STAGES[image].user)
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_holds_one_room(image: str) -> None:
+    """Each image has the shared package, one room and its packages; no compiler ran in it."""
+    stage = STAGES[image]
+    own = {source for origin, source, _ in stage.copies if not origin}
+    assert len(own & ROOMS) == 1
+    assert own - ROOMS - {"sketchzoo", "models"} == set()
+    assert [origin for origin, _, _ in stage.copies if origin] == [f"{image}-packages"]
+    assert not stage.runs
+    assert stage.labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_packages_come_from_a_lock_with_hashes(image: str) -> None:
+    """Pip refuses what has no hash or would have to be built, and no registry is named."""
+    stage = STAGES[f"{image}-packages"]
+    assert stage.environment["PIP_ONLY_BINARY"] == ":all:"
+    assert "--require-hashes" in stage.runs[-1]
+    ((_, lock, _),) = stage.copies
+    text = (ROOT / lock).read_text()
+    packages = re.findall(r"^[a-z0-9][\w.\[\]-]*==", text, re.MULTILINE | re.IGNORECASE)
+    assert len(packages) > 10
+    for block in re.split(r"\n(?=\S)", text):
+        if "==" in block.split("\n")[0]:
+            assert "--hash=sha256:" in block, block
+    assert "://" not in text
+    assert "index-url" not in text
+
+
+@pytest.mark.parametrize("image", [image for image in IMAGES if image != "encoder-gpu"])
+def test_only_the_gpu_image_has_torch(image: str) -> None:
+    """The other images stay small."""
+    ((_, lock, _),) = STAGES[f"{image}-packages"].copies
+    assert not re.search(r"^(torch|nvidia-\S+|triton)==", (ROOT / lock).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_has_a_health_check(image: str) -> None:
+    """Servers are probed; the job has its exit status instead."""
+    check = STAGES[image].healthcheck
+    assert check is not None
+    assert bool(check) == (image != "ingest")
+
+
+def test_the_builder_gets_what_is_copied_and_no_more() -> None:
+    """.dockerignore lets through exactly what the Dockerfile copies from the checkout."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    let_through = {line[1:] for line in lines if line.startswith("!")}
+    copied = {
+        source for stage in STAGES.values() for origin, source, _ in stage.copies if not origin
+    }
+    for source in copied:
+        assert any(fnmatch.fnmatch(source, pattern) for pattern in let_through), source
+    for pattern in let_through:
+        assert any(fnmatch.fnmatch(source, pattern) for source in copied), pattern
