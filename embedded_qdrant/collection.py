@@ -122,8 +122,8 @@ class Collection:
     def flush(self) -> None:
         """Write what only the log has to the shard's own files, if there is any."""
         if self._dirty_since is not None:
-            self._dirty_since = None
             self.shard.flush()
+            self._dirty_since = None
 
     def flush_if_due(self, quiet_seconds: float, longest_seconds: float) -> None:
         """Flush after a pause in the writes, or after the longest time without one."""

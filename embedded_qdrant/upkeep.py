@@ -61,9 +61,13 @@ class Upkeep:
             await asyncio.sleep(_FLUSH_TICK_SECONDS)
             for collection in self._catalogue.all():
                 async with collection.writing:
-                    if not collection.closing.is_set():
+                    if collection.closing.is_set():
+                        continue
+                    try:
                         collection.flush_if_due(_QUIET_SECONDS, self._settings.flush_seconds)
                         collection.refresh()
+                    except Exception:  # the engine's errors have no class; the log keeps the writes
+                        log.exception("flush failed", collection=collection.name)
 
     async def _index(self) -> None:
         loop = asyncio.get_running_loop()
@@ -76,13 +80,19 @@ class Upkeep:
                     await self._build(collection)
 
     async def _build(self, collection: Collection) -> None:
-        loop = asyncio.get_running_loop()
         try:
             with self._metrics.build_seconds.time():
                 await IndexBuild(collection, self._settings).run()
         except IndexBuildError as error:
-            self._not_before[collection.name] = loop.time() + _RETRY_SECONDS
-            self._metrics.builds.labels("failed").inc()
+            self._put_off(collection)
             log.warning("index build failed", collection=collection.name, reason=str(error))
+        except Exception:  # the engine's errors have no class; others' builds must go on
+            self._put_off(collection)
+            log.exception("index build failed", collection=collection.name)
         else:
             self._metrics.builds.labels("done").inc()
+
+    def _put_off(self, collection: Collection) -> None:
+        now = asyncio.get_running_loop().time()
+        self._not_before[collection.name] = now + _RETRY_SECONDS
+        self._metrics.builds.labels("failed").inc()

@@ -199,6 +199,8 @@ class PointsService(grpc.PointsServicer):
         deadline = self._gate.enter(context)
         start = time.perf_counter()
         message = message_of(write)
+        if message.timeout:
+            deadline = min(deadline, time.monotonic() + message.timeout)
         number = await self._catalogue.get(message.collection_name).write(write, deadline)
         # Acknowledged before it is made would not be safe from a crash: `wait` changes the
         # word of the answer, not what it is worth.

@@ -71,7 +71,7 @@ class ServerProcess:
         ]
 
     def wait_for(
-        self, name: str, collection: str | None = None, count: int = 1, seconds: float = 60.0
+        self, name: str, collection: str | None = None, count: int = 1, seconds: float = 300.0
     ) -> None:
         """Wait until an event was logged so often."""
         end = time.monotonic() + seconds
@@ -89,7 +89,7 @@ class ServerProcess:
 
     def _end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
-        status = self.process.wait(30)
+        status = self.process.wait(120)
         self._reader.join()
         assert self.process.stderr is not None
         self.process.stderr.close()

@@ -14,6 +14,8 @@ from tests.contract.embedded_qdrant.server_process import ServerProcess
 
 PARAMS = models.VectorParams(size=4, distance=models.Distance.COSINE)
 
+pytestmark = pytest.mark.timeout(400)
+
 
 def _client(port: int, key: str | None = None) -> QdrantClient:
     return QdrantClient(
@@ -23,7 +25,7 @@ def _client(port: int, key: str | None = None) -> QdrantClient:
         check_compatibility=False,
         https=False,
         api_key=key,
-        timeout=10,
+        timeout=60,
     )
 
 
@@ -33,7 +35,7 @@ def test_a_second_process_on_one_folder_is_told_who_has_it(tmp_path: Path) -> No
         second = subprocess.run(
             [sys.executable, "-m", "sketchzoo", "embedded-qdrant", "--port", "0",
              "--path", str(first.path)],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert second.returncode == 3
         assert f"{first.path} is in use" in second.stderr
@@ -48,7 +50,7 @@ def test_a_damaged_folder_is_named(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "sketchzoo", "embedded-qdrant", "--port", "0",
          "--path", str(tmp_path)],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert ended.returncode == 4
     assert str(broken / "collection.json") in ended.stderr
@@ -69,7 +71,7 @@ def test_calls_need_the_key_where_one_is_set(tmp_path: Path) -> None:
         assert client.get_collections().collections == []
         client.close()
         with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-            reply = qdrant.QdrantStub(channel).HealthCheck(qdrant.HealthCheckRequest(), timeout=5)
+            reply = qdrant.QdrantStub(channel).HealthCheck(qdrant.HealthCheckRequest(), timeout=30)
             assert reply.version
 
 

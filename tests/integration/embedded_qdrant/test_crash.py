@@ -20,7 +20,7 @@ def _client(server: ServerProcess) -> QdrantClient:
         grpc_port=server.port,
         prefer_grpc=True,
         check_compatibility=False,
-        timeout=10,
+        timeout=60,
     )
 
 
@@ -32,7 +32,7 @@ class Writer(threading.Thread):
     """Writes batch after batch and remembers what was acknowledged, until the server dies."""
 
     def __init__(self, server: ServerProcess, first: int) -> None:
-        super().__init__()
+        super().__init__(daemon=True)
         self._server = server
         self._next = first
         self.acknowledged: set[int] = set()
@@ -64,6 +64,7 @@ class Writer(threading.Thread):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_killed_under_writes_and_builds_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     """After each of several kills every acknowledged point is there, right, and found.
 
@@ -80,7 +81,7 @@ def test_killed_under_writes_and_builds_nothing_acknowledged_is_lost(tmp_path: P
         "index_growth": 0.01,
         "index_quiet_seconds": 0.1,
     }
-    for attempt in range(6):
+    for attempt in range(5):
         server = ServerProcess(storage, **options)
         server.start()
         client = _client(server)

@@ -14,6 +14,8 @@ DIMENSION = 64
 # HNSW is used past full_scan_threshold (KB): small, so that small data uses it.
 HNSW = models.HnswConfigDiff(m=16, ef_construct=100, full_scan_threshold=10)
 
+pytestmark = pytest.mark.timeout(400)
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
@@ -33,7 +35,7 @@ def client(server: ServerProcess) -> Iterator[QdrantClient]:
         grpc_port=server.port,
         prefer_grpc=True,
         check_compatibility=False,
-        timeout=20,
+        timeout=60,
     )
     yield client
     client.close()
