@@ -66,13 +66,15 @@ def run(order: Order) -> None:
 
 def _train_siamese(order: Order, values: dict[str, Any]) -> None:
     config = parse_config(values, order.name)
+    from accelerate import PartialState  # noqa: PLC0415 - torch takes seconds to load
+
     from training.finish import export_run  # noqa: PLC0415 - torch takes seconds to load
     from training.trainer import Report, train  # noqa: PLC0415 - torch takes seconds to load
 
     console = Console(stderr=True)
     figures = TextColumn("{task.fields[figures]}")
     with Progress(*Progress.get_default_columns(), figures, console=console) as progress:
-        task = progress.add_task(order.name, total=config.budget.steps, figures="")
+        task = progress.add_task(order.name, total=config.budget.steps, figures="", visible=False)
         best = ""
 
         def listen(report: Report) -> None:
@@ -81,9 +83,12 @@ def _train_siamese(order: Order, values: dict[str, Any]) -> None:
                 best = f" best p@12 {report.p_at_12:.3f}"
                 if not console.is_terminal:
                     console.print(f"step {report.step}: loss {report.loss:.4f}{best}")
-            progress.update(task, completed=report.step, figures=f"loss {report.loss:.4f}{best}")
+            said = f"loss {report.loss:.4f}{best}"
+            progress.update(task, completed=report.step, figures=said, visible=True)
 
         result = train(config, order.data_dir, order.folder, listen=listen)
+    if not PartialState().is_main_process:
+        return  # one of several GPUs; the main one exports
     artefact = export_run(config, order.folder)
     console.print(
         f"best validation p@12 {result['validation_p@12']:.3f} at step {result['best_step']}; "

@@ -2,7 +2,7 @@
 
 It may be killed at any moment: started again on the same folder it goes on from the last
 checkpoint and, on the CPU, computes the very losses it would have computed. Several GPUs
-and mixed precision are accelerate's business (`accelerate launch -m sketchzoo.cli train`).
+and mixed precision are accelerate's business (`accelerate launch -m sketchzoo train`).
 """
 
 import json
