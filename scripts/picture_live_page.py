@@ -128,12 +128,13 @@ async def movie(browser: Browser, url: str, out: Path, font: str) -> None:
     await page.close()
 
 
-async def take_all(url: str, out: Path, executable: str, font: str) -> None:
+async def take_all(url: str, out: Path, executable: str, font: str, only: str) -> None:
     """Take every picture."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        await stills(browser, url, out, font)
-        await movie(browser, url, out, font)
+        for part in (stills, movie):
+            if not only or part.__name__ == only:
+                await part(browser, url, out, font)
         await browser.close()
 
 
@@ -144,10 +145,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     parser.add_argument("--chromium", default=shutil.which("chromium"))
     parser.add_argument("--font", default="", help="A font of this machine, instead of its usual.")
+    parser.add_argument("--only", choices=("stills", "movie"), default="")
     given = parser.parse_args()
     if given.chromium is None:
         raise SystemExit("no Chromium on the path: install it, or name it by --chromium")
-    asyncio.run(take_all(given.url, given.out, given.chromium, given.font))
+    asyncio.run(take_all(given.url, given.out, given.chromium, given.font, given.only))
 
 
 if __name__ == "__main__":
