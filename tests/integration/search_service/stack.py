@@ -126,7 +126,9 @@ async def fill(
     try:
         async with open_channel(ChannelSettings(encoder)) as channel:
             stub: Any = encoder_pb2_grpc.EncoderServiceStub(channel)
-            model = await stub.GetModel(encoder_pb2.GetModelRequest(), timeout=30)
+            model = await stub.GetModel(
+                encoder_pb2.GetModelRequest(), timeout=60, wait_for_ready=True
+            )
             contents = [path.read_bytes() for path in paths]
             vectors = []
             for start in range(0, len(contents), 64):

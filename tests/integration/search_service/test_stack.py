@@ -26,6 +26,8 @@ from tests.integration.search_service.stack import (
 from tests.unit.search_service.fakes import holds
 
 COUNT = 150
+# Starting three processes takes a busy machine minutes.
+pytestmark = pytest.mark.timeout(400)
 
 
 @dataclass(repr=False)  # hypothesis would print every photo
