@@ -112,7 +112,8 @@ def open_runtime(settings: EncoderSettings, artefact: ModelArtefact) -> Runtime:
     if settings.runtime == "onnx":
         from encoder_service.runtimes.onnx import OnnxRuntime  # noqa: PLC0415 - chosen here
 
-        return OnnxRuntime(artefact)
+        threads = settings.threads_alone or available_cores()
+        return OnnxRuntime(artefact, threads_alone=threads)
     from encoder_service.runtimes.torch import TorchRuntime  # noqa: PLC0415 - chosen here
 
     return TorchRuntime(

@@ -166,8 +166,12 @@ class Encoder:
         prepared = Prepared(job, pixels, seconds, since)
         if self._batcher is not None:
             self._batcher.put(prepared)
-        elif self._inference.run(job.image.modality, [prepared]):
+        elif self._inference.run(job.image.modality, [prepared], alone=self._is_alone()):
             self._pace.observe((time.monotonic() - start) / self._workers)
+
+    def _is_alone(self) -> bool:
+        """Tell whether this worker's image is the only one; a guess that may cost a little."""
+        return len(self._busy) == 1 and not self._queue.images
 
     def _pixels(self, image: ImageFile) -> Pixels:
         """Decode and prepare an image; whatever its bytes do to the decoder stays in here."""

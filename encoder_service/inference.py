@@ -30,9 +30,10 @@ class Inference:
         self._runtime = runtime
         self._metrics = metrics
 
-    def run(self, modality: Modality, batch: Sequence[Prepared]) -> int:
+    def run(self, modality: Modality, batch: Sequence[Prepared], *, alone: bool = False) -> int:
         """Embed what was neither cancelled nor overdue; returns how many images that were.
 
+        `alone` says that nothing else is under way, so that the run may take every core.
         A failure of the model fails the calls concerned, never the caller.
         """
         wanted = [prepared for prepared in batch if not self.dropped(prepared.job)]
@@ -40,7 +41,9 @@ class Inference:
             return 0
         start = time.monotonic()
         try:
-            vectors = self._runtime.embed(modality, [prepared.pixels for prepared in wanted])
+            vectors = self._runtime.embed(
+                modality, [prepared.pixels for prepared in wanted], alone=alone
+            )
         except Exception as error:  # noqa: BLE001 - handed to the calls, which log it
             for prepared in wanted:
                 prepared.job.work.fail(error)

@@ -42,6 +42,11 @@ class EncoderSettings(ServerSettings):
         description="Calls that may wait; more are refused with RESOURCE_EXHAUSTED. "
         "0 is 8 a worker, and with torch at least 4 x max_batch.",
     )
+    threads_alone: Annotated[int, Field(ge=0, le=64)] = Field(
+        0,
+        description="Threads for an image that comes alone (onnx); 0 is one a core. 1 keeps no "
+        "second copy of the model in memory.",
+    )
     max_batch: Annotated[int, Field(ge=1, le=512)] = Field(
         32, description="Most images in one run of the model (torch; onnx runs one a worker)."
     )

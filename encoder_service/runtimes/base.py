@@ -42,8 +42,13 @@ class Runtime(Protocol):
     def lanes(self) -> int:
         """How many batches may be under way at once."""
 
-    def embed(self, modality: Modality, images: Sequence[Pixels]) -> Vectors:
-        """Embed 1 to `max_batch` prepared images of one modality, in order."""
+    def embed(
+        self, modality: Modality, images: Sequence[Pixels], *, alone: bool = False
+    ) -> Vectors:
+        """Embed 1 to `max_batch` prepared images of one modality, in order.
+
+        `alone` says that nothing else is under way: the run may take every core.
+        """
 
 
 def warm(runtime: Runtime, artefact: ModelArtefact) -> None:
@@ -62,7 +67,8 @@ def warm(runtime: Runtime, artefact: ModelArtefact) -> None:
             file = io.BytesIO()
             image.save(file, form)
             pixels = prepare(decode(file.getvalue()), tower.preprocessing)
-        vectors = runtime.embed(modality, [pixels])
+        for alone in (True, False):
+            vectors = runtime.embed(modality, [pixels], alone=alone)
         if vectors.shape != (1, artefact.dimension):
             raise ModelError(
                 f"{artefact.folder}: the {tower.name} tower answers {vectors.shape[1:]} values; "

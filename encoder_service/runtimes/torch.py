@@ -64,7 +64,13 @@ class TorchRuntime:
         for _ in range(self.lanes):
             self._lanes.put(_Lane(artefact, towers, chosen, _DTYPES[name], max_batch))
 
-    def embed(self, modality: Modality, images: Sequence[Pixels]) -> Vectors:
+    def embed(
+        self,
+        modality: Modality,
+        images: Sequence[Pixels],
+        *,
+        alone: bool = False,  # noqa: ARG002 - a batch has the device's every unit as it is
+    ) -> Vectors:
         """Embed 1 to `max_batch` images of one modality on a free lane."""
         if not 1 <= len(images) <= self.max_batch:
             raise ValueError(f"images must hold 1 to {self.max_batch}, not {len(images)}")

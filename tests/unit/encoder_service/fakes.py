@@ -28,13 +28,17 @@ class FakeRuntime:
         self.batches: list[tuple[Modality, int]] = []
         self.error: Exception | None = None
         self.value = 1.0
+        self.alone: list[bool] = []
 
     @property
     def images(self) -> int:
         """How many images have reached the model."""
         return sum(size for _, size in self.batches)
 
-    def embed(self, modality: Modality, images: Sequence[Pixels]) -> Vectors:
+    def embed(
+        self, modality: Modality, images: Sequence[Pixels], *, alone: bool = False
+    ) -> Vectors:
+        self.alone.append(alone)
         self.batches.append((modality, len(images)))
         self.begun.set()
         if not self.gate.wait(30):

@@ -211,3 +211,18 @@ def test_an_encoder_without_workers_is_refused() -> None:
     """Nothing would ever be answered."""
     with pytest.raises(ValueError, match="workers must be at least 1"):
         Bench(workers=0)
+
+
+async def test_an_image_that_comes_alone_may_take_every_core() -> None:
+    """Alone is said of an image that no other waits or works beside, and of no other."""
+    with bench(workers=2) as made:
+        await made.start(PHOTO)
+        assert made.runtime.alone == [True]
+        made.runtime.gate.clear()
+        first = made.start(PHOTO)
+        await until(lambda: len(made.runtime.alone) == 2)
+        second = made.start(PHOTO)
+        await until(lambda: len(made.runtime.alone) == 3)
+        made.runtime.gate.set()
+        await asyncio.gather(first, second)
+        assert made.runtime.alone == [True, True, False]

@@ -24,6 +24,17 @@ def test_one_image_and_many_give_the_same_vectors(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
 
 
+def test_an_image_alone_has_the_vector_it_has_beside_others(tmp_path: Path) -> None:
+    """Several threads for one image change how soon it is done, not what comes out."""
+    runtime = OnnxRuntime(tiny_model(tmp_path), threads_alone=2)
+    image = [np.random.default_rng(0).standard_normal((3, 32, 32), dtype=np.float32)]
+    np.testing.assert_allclose(
+        runtime.embed(Modality.PHOTO, image, alone=True),
+        runtime.embed(Modality.PHOTO, image),
+        atol=1e-6,
+    )
+
+
 def test_each_modality_has_its_own_tower(tmp_path: Path) -> None:
     """Sketch and photo of the same pixels differ, unless the model shares its tower."""
     image = [np.random.default_rng(0).standard_normal((3, 32, 32), dtype=np.float32)]
