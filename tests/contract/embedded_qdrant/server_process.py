@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-START_SECONDS = 90.0
+START_SECONDS = 300.0
 
 
 class ServerProcess:

@@ -99,21 +99,21 @@ def test_metrics_tell_points_and_calls(tmp_path: Path) -> None:
 
 def test_asked_to_stop_it_ends_with_status_0_and_lets_the_folder_go(tmp_path: Path) -> None:
     """SIGTERM ends it with status 0, and the folder opens again with everything in it."""
-    server = ServerProcess(tmp_path / "storage")
-    server.start()
-    client = _client(server.port)
-    client.create_collection("c", vectors_config=PARAMS)
-    client.create_payload_index("c", "class", models.PayloadSchemaType.KEYWORD)
-    client.upsert("c", [models.PointStruct(id=1, vector=[1, 0, 0, 0], payload={"class": "cat"})])
-    client.update_collection_aliases(
-        [
-            models.CreateAliasOperation(
-                create_alias=models.CreateAlias(collection_name="c", alias_name="photos")
-            )
-        ]
-    )
-    client.close()
-    assert server.stop() == 0
+    point = models.PointStruct(id=1, vector=[1, 0, 0, 0], payload={"class": "cat"})
+    with ServerProcess(tmp_path / "storage") as server:
+        client = _client(server.port)
+        client.create_collection("c", vectors_config=PARAMS)
+        client.create_payload_index("c", "class", models.PayloadSchemaType.KEYWORD)
+        client.upsert("c", [point])
+        client.update_collection_aliases(
+            [
+                models.CreateAliasOperation(
+                    create_alias=models.CreateAlias(collection_name="c", alias_name="photos")
+                )
+            ]
+        )
+        client.close()
+        assert server.stop() == 0
     with ServerProcess(tmp_path / "storage") as again:
         client = _client(again.port)
         assert client.query_points("photos", query=[1, 0, 0, 0]).points[0].payload == {

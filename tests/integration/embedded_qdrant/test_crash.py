@@ -12,6 +12,7 @@ from qdrant_client import QdrantClient, models
 from tests.contract.embedded_qdrant.server_process import ServerProcess
 
 DIMENSION = 32
+PARAMS = models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE)
 
 
 def _client(server: ServerProcess) -> QdrantClient:
@@ -82,24 +83,20 @@ def test_killed_under_writes_and_builds_nothing_acknowledged_is_lost(tmp_path: P
         "index_quiet_seconds": 0.1,
     }
     for attempt in range(5):
-        server = ServerProcess(storage, **options)
-        server.start()
-        client = _client(server)
-        if attempt == 0:
-            client.create_collection(
-                "c",
-                vectors_config=models.VectorParams(size=DIMENSION, distance=models.Distance.COSINE),
-            )
-        writer = Writer(server, first=attempt * 1_000_000)
-        writer.start()
-        # Some kills fall right after a build's start, some after its end, some anywhere.
-        if attempt % 3 != 0:
-            server.wait_for("index build started" if attempt % 3 == 1 else "index built")
-        time.sleep(chance.uniform(0.0, 0.7))
-        builds += len(server.events("index built"))
-        server.kill()
-        writer.join()
-        client.close()
+        with ServerProcess(storage, **options) as server:
+            client = _client(server)
+            if attempt == 0:
+                client.create_collection("c", vectors_config=PARAMS)
+            writer = Writer(server, first=attempt * 1_000_000)
+            writer.start()
+            # Some kills fall right after a build's start, some after its end, some anywhere.
+            if attempt % 3 != 0:
+                server.wait_for("index build started" if attempt % 3 == 1 else "index built")
+            time.sleep(chance.uniform(0.0, 0.7))
+            builds += len(server.events("index built"))
+            server.kill()
+            writer.join()
+            client.close()
         written |= writer.acknowledged
         deleted |= writer.deleted
     with ServerProcess(storage, **options) as server:
