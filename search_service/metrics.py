@@ -129,6 +129,8 @@ def _reason(problem: CallError) -> str:
     if problem.code is grpc.StatusCode.UNAVAILABLE:
         return "away"
     for detail in problem.details:
-        if isinstance(detail, error_details_pb2.ErrorInfo) and detail.reason.lower() in _NOT_READY:
-            return detail.reason.lower()
+        if isinstance(detail, error_details_pb2.ErrorInfo):
+            reason = str(detail.reason).lower()
+            if reason in _NOT_READY:
+                return reason
     return "other"
