@@ -8,6 +8,7 @@ from itertools import islice
 from ingest.outcome import Reason, Refusal, RefusedError
 from ingest.sources import Candidate, Source
 from sketchzoo.images import ImageError, ImageLimits, measure
+from sketchzoo.photos import photo_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,12 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class ReadPhoto:
-    """A photo as it was read: its bytes, their hash, and its sides in pixels."""
+    """A photo as it was read: its bytes, their hash, its point's id, its sides in pixels."""
 
     candidate: Candidate
     content: bytes = field(repr=False)
     sha256: str
+    id: str
     width: int
     height: int
 
@@ -86,4 +88,4 @@ def read_photo(source: Source, candidate: Candidate, limits: ImageLimits) -> Rea
     except ImageError as error:
         return candidate.refusal(Reason(error.reason), str(error))
     sha256 = hashlib.sha256(content).hexdigest()
-    return ReadPhoto(candidate, content, sha256, width, height)
+    return ReadPhoto(candidate, content, sha256, photo_id(sha256), width, height)

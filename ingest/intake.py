@@ -15,7 +15,7 @@ from ingest.metrics import IngestMetrics
 from ingest.outcome import Refusal
 from ingest.sources import Source
 from ingest.tally import Tally
-from sketchzoo.photos import Photo, photo_id
+from sketchzoo.photos import Photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Intake:
         size = sum(len(photo.content) for photo in photos)
         self._budget.correct(chunk.reserved, size)
         self._tally.read(size)
-        ids = list(dict.fromkeys(photo_id(photo.sha256) for photo in photos))
+        ids = list(dict.fromkeys(photo.id for photo in photos))
         with self._metrics.stage("lookup"):
             known = await self._collection.known(ids) if ids else {}
         return Looked(results, known)

@@ -26,7 +26,7 @@ from ingest.patience import Patience
 from ingest.sources import Source
 from ingest.stage import drain, first_failure, in_parallel
 from ingest.tally import Tally
-from sketchzoo.photos import Photo, photo_id
+from sketchzoo.photos import Photo
 
 # While Qdrant writes one batch to disk, the next is on its way.
 _WRITERS = 2
@@ -111,7 +111,7 @@ class Pipeline:
                     self._tally.refuse(photo)
                     continue
                 if not self._is_duplicate(photo):
-                    known = looked.known.get(photo_id(photo.sha256))
+                    known = looked.known.get(photo.id)
                     if known is None:
                         fresh.append(photo)
                         continue

@@ -4,6 +4,8 @@ import hashlib
 import io
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from ingest.chunk import Chunker, ReadPhoto, read_photo
@@ -80,3 +82,21 @@ def test_refusals(content: bytes | Reason, reason: Reason) -> None:
     assert isinstance(refusal, Refusal)
     assert refusal.reason is reason
     assert (refusal.uri, refusal.class_name) == ("fake://a", "cat")
+
+
+@settings(deadline=None)
+@given(
+    form=st.sampled_from(["JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM"]),
+    cut=st.integers(0, 600),
+    changes=st.lists(st.tuples(st.integers(0, 599), st.integers(0, 255)), max_size=8),
+)
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_no_damaged_header_stops_the_run(
+    form: str, cut: int, changes: list[tuple[int, int]]
+) -> None:
+    """Whatever is done to a file, it is read or refused: nothing is raised."""
+    content = bytearray(picture(3, SIDES, form))
+    for place, value in changes:
+        content[place % len(content)] = value
+    result = read(bytes(content[: max(0, len(content) - cut)]))
+    assert isinstance(result, ReadPhoto | Refusal)

@@ -2,7 +2,7 @@
 
 import math
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.sources.columns import Columns
@@ -29,12 +29,14 @@ def test_what_only_looks_like_a_number_is_text() -> None:
         assert infer(text) == [text]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1))
 def test_whole_numbers_come_back(values: list[int]) -> None:
     """Every 64-bit whole number comes back as it was."""
     assert infer(*map(str, values)) == values
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_numbers_come_back(values: list[float]) -> None:
     """Every finite number comes back as it was."""
@@ -43,6 +45,7 @@ def test_numbers_come_back(values: list[float]) -> None:
     assert found == values
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1), min_size=1))
 def test_no_text_is_lost(texts: list[str]) -> None:
     """Whatever the type, a cell that is not empty has a value, and all have one type."""
