@@ -16,7 +16,7 @@ from benchmarks.workload import Workload, prepare
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 
-PARTS = ("start", "encoder", "search", "overload", "ingest", "peers", "qdrant")
+PARTS = ("start", "memory", "encoder", "search", "overload", "ingest", "peers", "qdrant")
 
 
 def main() -> int:
@@ -29,7 +29,8 @@ def main() -> int:
     arguments = parser.parse_args()
     wanted = set(arguments.only or PARTS)
     out: Path = arguments.out.resolve()
-    shutil.rmtree(out / "qdrant", ignore_errors=True)
+    for kept in ("qdrant", "tiny-data"):
+        shutil.rmtree(out / kept, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     about = machine.describe()
     workload = prepare(out)
@@ -54,6 +55,7 @@ class Run:
         self._artefact = ModelArtefact.load(model)
         self._seconds = 6.0 if quick else 20.0
         self._storm = 10.0 if quick else 60.0
+        self._many = (1_000, 5_000) if quick else (1_000, 50_000)
         self._sizes = (1_000, 10_000) if quick else (1_000, 10_000, 100_000)
         self._figures: dict[str, Any] = {}
         self.sections: list[Section] = []
@@ -62,6 +64,8 @@ class Run:
         """Measure what needs the machine without the services."""
         if "start" in self._wanted:
             self._done(footprint.start(self._out, self._model))
+        if "memory" in self._wanted:
+            self._done(ingesting.memory(self._out, self._workload.photos, self._many))
 
     def together(self) -> None:
         """Measure what needs the services."""
@@ -79,7 +83,10 @@ class Run:
             if "qdrant" in self._wanted:
                 bare = BareLoop.open(artefact, Modality.PHOTO)
                 embeddings = np.stack([bare.embed(photo) for photo in workload.photos])
-                self._done(vectors.measure(embeddings, parts, self._sizes))
+                growth = vectors.Growth(
+                    self._out, workload.folder / "sketch", artefact.fingerprint, self._sizes
+                )
+                self._done(vectors.measure(embeddings, parts, growth))
             self._done(footprint.memory(parts, len(workload.photos)))
 
     def beside_peers(self) -> None:

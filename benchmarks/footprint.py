@@ -7,7 +7,7 @@ from benchmarks.bar import Bar
 from benchmarks.section import Section
 from sketchzoo.cli.parts import Parts, compose
 from sketchzoo.cli.settings import UpSettings
-from sketchzoo.cli.stack import Stack
+from sketchzoo.cli.stack import Part, Stack
 
 _MIB = 2**20
 
@@ -31,27 +31,35 @@ def start(out: Path, model: str) -> Section:
 
 
 def memory(parts: Parts, size: int) -> Section:
-    """Measure the search service's resident memory after the runs before."""
-    resident = _resident_of("search", parts)
+    """Measure every service's resident memory after the runs before."""
+    services = {part.name: resident(part) for part in (parts.search, parts.encoder, parts.qdrant)}
     return Section(
-        "Memory of the search service",
-        ("photos", "MiB"),
-        [(f"{size}", resident / _MIB)],
-        [Bar("search_memory_mib", resident / _MIB, "<=", 150)],
-        ["resident set after the load runs of this report"],
+        "Memory after the runs above",
+        ("service", "MiB"),
+        [(name, held / _MIB) for name, held in services.items()],
+        [Bar("search_memory_mib", services["search"] / _MIB, "<=", 150)],
+        [f"resident set; a gallery of {size} photos"],
     )
 
 
-def _resident_of(name: str, parts: Parts) -> int:
-    port = str(parts.search.port)
+def resident(part: Part) -> int:
+    """Return the resident bytes of the process that serves a part."""
+    return int((_process(part) / "statm").read_text().split()[1]) * 4096
+
+
+def open_files(part: Part) -> int:
+    """Return how many files and sockets that process has open."""
+    return len(list((_process(part) / "fd").iterdir()))
+
+
+def _process(part: Part) -> Path:
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
         try:
             command = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            if name in command and port in command:
-                pages = int((folder / "statm").read_text().split()[1])
-                return pages * 4096
         except OSError:
             continue
-    raise LookupError(f"no process of {name} listens on {port}")
+        if part.name in command and str(part.port) in command:
+            return folder
+    raise LookupError(f"no process of {part.name} listens on {part.port}")

@@ -1,7 +1,10 @@
-"""Ingest against the bare encoder: photos a second, and a second run that changes nothing."""
+"""Ingest against the bare encoder: photos a second, a second run, and memory as sources grow."""
 
 import os
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.bar import Bar
@@ -9,9 +12,12 @@ from benchmarks.bare import BareLoop
 from benchmarks.section import Section
 from benchmarks.services import ingest
 from benchmarks.workload import Workload
-from sketchzoo.cli.parts import Parts
+from sketchzoo.cli.parts import Parts, compose
+from sketchzoo.cli.settings import UpSettings
+from sketchzoo.cli.stack import Stack
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
+from tests.artefacts import tiny_model
 
 
 def measure(workload: Workload, parts: Parts, artefact: ModelArtefact, seconds: float) -> Section:
@@ -43,6 +49,54 @@ def measure(workload: Workload, parts: Parts, artefact: ModelArtefact, seconds: 
         [f"{count} photos; the job's own time from its report, its process's start left out"],
         {"ingest_per_second": count / first},
     )
+
+
+def memory(out: Path, contents: Sequence[bytes], sizes: tuple[int, int]) -> Section:
+    """Ingest few and many photos; compare the job's peak memory.
+
+    The photos are the gallery's, made different by a counter after each file's end; the
+    model is a tiny one, since the job's memory does not know what embeds.
+    """
+    section = Section("Memory of ingest", ("photos", "seconds", "peak MiB"))
+    model = tiny_model(out / "tiny", dimension=234, size=32)
+    parts = compose(UpSettings(data=out / "tiny-data", model=str(model.folder)))
+    with Stack(out / "logs") as stack:
+        for part in (parts.qdrant, parts.encoder):
+            stack.start(part)
+        for part in (parts.qdrant, parts.encoder):
+            stack.wait_serving(part)
+        peaks = []
+        for size in sizes:
+            folder = _multiplied(out / "many", contents, size)
+            start = time.perf_counter()
+            peaks.append(_peak(folder, parts))
+            section.rows.append((str(size), time.perf_counter() - start, peaks[-1] / 2**20))
+    section.bars.append(Bar("ingest_memory_growth", peaks[1] / peaks[0], "<=", 1.2))
+    return section
+
+
+def _multiplied(folder: Path, contents: Sequence[bytes], size: int) -> Path:
+    for number in range(size):
+        path = folder / f"class-{number % 50}" / f"{number}.jpg"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(contents[number % len(contents)] + number.to_bytes(4, "little"))
+    return folder
+
+
+def _peak(folder: Path, parts: Parts) -> int:
+    """Ingest a folder; return the process's peak resident bytes."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sketchzoo", "ingest", str(folder)],
+        env={**os.environ, **parts.environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"ingest ended with status {process.returncode}")
+    return usage.ru_maxrss * 1024
 
 
 def _run(folder: Path, parts: Parts) -> float:

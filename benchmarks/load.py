@@ -18,10 +18,12 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hdrh.histogram import HdrHistogram
 
-from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
-from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
+from benchmarks.drawings import drawing
+from sketchzoo.encoder.v1 import encoder_pb2
+from sketchzoo.search.v1 import search_pb2
 
 _MICROSECOND = 1e-6
 _LONGEST = 120_000_000
@@ -39,6 +41,7 @@ class Tally:
     refused: HdrHistogram = field(default_factory=_histogram)
     codes: Counter[str] = field(default_factory=Counter)
     retry_info: int = 0
+    health: Counter[str] = field(default_factory=Counter)
 
     def as_json(self, seconds: float) -> dict[str, Any]:
         """Return rates in calls a second and times in seconds."""
@@ -47,6 +50,7 @@ class Tally:
             "codes": dict(self.codes),
             "answered_per_second": self.codes["OK"] / seconds,
             "refused_with_retry_info": self.retry_info,
+            "health": dict(self.health),
             "answered": _quantiles(self.answered),
             "refused": _quantiles(self.refused),
         }
@@ -62,27 +66,54 @@ def _quantiles(histogram: HdrHistogram) -> dict[str, float]:
 Call = Callable[[int], Awaitable[Any]]
 
 
-def calls_of(kind: str, channel: grpc.aio.Channel, folder: Path, timeout: float) -> Call:
-    """Return the call to repeat: `embed`, `embed-photo`, `search`, `strokes` or `uncached`."""
+def calls_of(
+    kind: str, channel: grpc.aio.Channel, folder: Path, timeout: float, images: int
+) -> Call:
+    """Return the call to repeat.
+
+    `embed` and `embed-photo` send `images` files a call, `search` a sketch's file,
+    `strokes` a drawing. Messages go as bytes made beforehand where they can: the client
+    shares the cores with what it measures.
+    """
     contents = [path.read_bytes() for path in sorted(folder.rglob("*.*")) if path.is_file()]
     if kind.startswith("embed"):
         modality = (
             encoder_pb2.MODALITY_PHOTO if kind == "embed-photo" else encoder_pb2.MODALITY_SKETCH
         )
-        embed = encoder_pb2_grpc.EncoderServiceStub(channel).Embed
+        files = [encoder_pb2.Image(content=content, modality=modality) for content in contents]
         embeds = [
-            encoder_pb2.EmbedRequest(images=[encoder_pb2.Image(content=content, modality=modality)])
-            for content in contents
+            encoder_pb2.EmbedRequest(
+                images=[files[(start + offset) % len(files)] for offset in range(images)]
+            ).SerializeToString()
+            for start in range(0, len(files), images)
         ]
+        embed = channel.unary_unary("/sketchzoo.encoder.v1.EncoderService/Embed")
         return lambda index: embed(embeds[index % len(embeds)], timeout=timeout)
-    search = search_pb2_grpc.SearchServiceStub(channel).Search
+    search = channel.unary_unary("/sketchzoo.search.v1.SearchService/Search")
 
-    def request(index: int) -> search_pb2.SearchRequest:
-        # A few bytes after the image's end change its hash, so that no cache answers.
-        content = contents[index % len(contents)] + index.to_bytes(8, "little")
-        return search_pb2.SearchRequest(query=search_pb2.Query(sketch=content))
+    def request(index: int) -> bytes:
+        if kind == "strokes":
+            query = search_pb2.Query(strokes=drawing(index))
+        else:
+            # A few bytes after the image's end change its hash, so that no cache answers.
+            content = contents[index % len(contents)] + index.to_bytes(8, "little")
+            query = search_pb2.Query(sketch=content)
+        return search_pb2.SearchRequest(query=query).SerializeToString()
 
     return lambda index: search(request(index), timeout=timeout)
+
+
+async def watch_health(channel: grpc.aio.Channel, tally: Tally) -> None:
+    """Count what health says four times a second, until cancelled."""
+    stub: Any = health_pb2_grpc.HealthStub(channel)
+    while True:
+        try:
+            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
+            state = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+        except grpc.aio.AioRpcError as error:
+            state = error.code().name
+        tally.health[state] += 1
+        await asyncio.sleep(0.25)
 
 
 async def _one(call: Call, index: int, due: float, tally: Tally) -> None:
@@ -101,9 +132,9 @@ async def _one(call: Call, index: int, due: float, tally: Tally) -> None:
         tally.answered.record_value(max(1, round(spent / _MICROSECOND)))
 
 
-async def open_loop(call: Call, rate: float, seconds: float) -> Tally:
+async def open_loop(call: Call, rate: float, seconds: float, tally: Tally) -> Tally:
     """Start `rate` calls a second for `seconds`; return when all have ended."""
-    tally, tasks = Tally(), set[asyncio.Task[None]]()
+    tasks = set[asyncio.Task[None]]()
     start = time.perf_counter()
     for index in range(round(rate * seconds)):
         due = start + index / rate
@@ -135,11 +166,16 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Warm up for a moment, then load; return the tally as JSON's types."""
     options = [("grpc.max_receive_message_length", -1)]
     async with grpc.aio.insecure_channel(arguments.target, options=options) as channel:
-        call = calls_of(arguments.kind, channel, arguments.folder, arguments.timeout)
+        call = calls_of(
+            arguments.kind, channel, arguments.folder, arguments.timeout, arguments.images
+        )
         await closed_loop(call, arguments.callers or 2, arguments.warm)
         start = time.perf_counter()
         if arguments.rate:
-            tally = await open_loop(call, arguments.rate, arguments.seconds)
+            tally = Tally()
+            watching = asyncio.create_task(watch_health(channel, tally))
+            await open_loop(call, arguments.rate, arguments.seconds, tally)
+            watching.cancel()
         else:
             tally = await closed_loop(call, arguments.callers, arguments.seconds)
         return tally.as_json(time.perf_counter() - start)
@@ -148,12 +184,13 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     """Load a server as the arguments say; print what came of it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=["embed", "embed-photo", "search"])
+    parser.add_argument("kind", choices=["embed", "embed-photo", "search", "strokes"])
     parser.add_argument("target")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rate", type=float, default=0.0, help="calls a second: open loop")
     parser.add_argument("--callers", type=int, default=0, help="callers: closed loop")
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--images", type=int, default=1, help="images a call (embed)")
     parser.add_argument("--warm", type=float, default=1.0)
     parser.add_argument("--timeout", type=float, default=5.0)
     arguments = parser.parse_args()

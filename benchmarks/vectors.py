@@ -1,7 +1,13 @@
-"""Embedded Qdrant against brute force: recall and time at 1k, 10k and 100k vectors."""
+"""Growth: embedded Qdrant and search as the gallery grows, beside brute force.
+
+The galleries are made of real embeddings, sampled and jittered; each is published under an
+alias of its own, and a search service of its own answers in the largest.
+"""
 
 import asyncio
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -9,8 +15,11 @@ import numpy.typing as npt
 from qdrant_client import AsyncQdrantClient, models
 
 from benchmarks.bar import Bar
+from benchmarks.footprint import resident
 from benchmarks.section import Section
+from benchmarks.services import load
 from sketchzoo.cli.parts import Parts
+from sketchzoo.cli.stack import Part, Stack, free_port
 from sketchzoo.photos import connect
 from sketchzoo.settings import QdrantSettings
 
@@ -29,16 +38,33 @@ def jittered(embeddings: npt.NDArray[np.float32], count: int, seed: int) -> npt.
     return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), np.float32)
 
 
-def measure(embeddings: npt.NDArray[np.float32], parts: Parts, sizes: tuple[int, ...]) -> Section:
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Where and how far to grow: logs below `out`, sketches to search with in `sketches`."""
+
+    out: Path
+    sketches: Path
+    fingerprint: str
+    sizes: tuple[int, ...]
+
+    def collection(self, size: int) -> str:
+        """Return a size's collection, named as ingest names one of the alias."""
+        return f"{self.alias(size)}-{self.fingerprint}"
+
+    def alias(self, size: int) -> str:
+        """Return a size's alias."""
+        return f"bench{size}"
+
+
+def measure(embeddings: npt.NDArray[np.float32], parts: Parts, growth: Growth) -> Section:
     """Fill a collection of each size, query it, plain and filtered, beside numpy."""
-    return asyncio.run(_measure(embeddings, parts, sizes))
+    return asyncio.run(_measure(embeddings, parts, growth))
 
 
-async def _measure(
-    embeddings: npt.NDArray[np.float32], parts: Parts, sizes: tuple[int, ...]
-) -> Section:
+async def _measure(embeddings: npt.NDArray[np.float32], parts: Parts, growth: Growth) -> Section:
+    sizes = growth.sizes
     section = Section(
-        "Embedded Qdrant: k=12",
+        "Growth: embedded Qdrant, k=12",
         ("vectors", "query", "p50 ms", "p99 ms", "brute force p50 ms", "recall@12"),
     )
     settings = QdrantSettings(qdrant_url=f"http://{parts.qdrant.address}")
@@ -46,8 +72,16 @@ async def _measure(
     for size in sizes:
         vectors = jittered(embeddings, size, size)
         classes = np.arange(size) % _CLASSES
-        name = f"bench-{size}"
+        name = growth.collection(size)
+        start = time.perf_counter()
         await _fill(connection.client, name, vectors, classes)
+        filled = time.perf_counter() - start
+        section.notes.append(
+            f"{size} vectors: {size / filled:.0f}/s written and indexed, embedded Qdrant holds "
+            f"{resident(parts.qdrant) / 2**20:.0f} MiB"
+        )
+        section.figures[f"qdrant_fill_{size}_per_second"] = size / filled
+        section.figures[f"qdrant_{size}_resident_mib"] = resident(parts.qdrant) / 2**20
         queries = jittered(embeddings, _QUERIES, 1)
         for label, wanted in (("all", None), ("one class of 55", 7)):
             recall, times, brute = await _ask(
@@ -71,13 +105,54 @@ async def _measure(
             which = "filtered" if wanted is not None else "all"
             section.bars.append(Bar(f"qdrant_recall_{which}_{size}", recall, ">=", 0.99))
             section.figures[f"qdrant_{which}_{size}_p50_seconds"] = median(times)
+        if size == sizes[-1]:
+            await _publish(connection.client, name, growth.alias(size))
+            _search(section, parts, growth, size)
         await connection.client.delete_collection(name)
     await connection.close()
+    for which in ("all", "filtered"):
+        points = [section.figures[f"qdrant_{which}_{size}_p50_seconds"] for size in sizes]
+        exponent = float(np.polyfit(np.log(sizes), np.log(points), 1)[0])
+        section.figures[f"qdrant_{which}_p50_exponent"] = exponent
+        section.notes.append(f"p50 of {which} grows with the vectors to the power {exponent:.2f}")
     section.notes.append(
         f"{embeddings.shape[1]} values a vector: embeddings of the gallery's photos, sampled and "
         "jittered; over gRPC, one query at a time; brute force is numpy on the same vectors"
     )
     return section
+
+
+async def _publish(client: AsyncQdrantClient, name: str, alias: str) -> None:
+    await client.update_collection_aliases(
+        [
+            models.CreateAliasOperation(
+                create_alias=models.CreateAlias(collection_name=name, alias_name=alias)
+            )
+        ]
+    )
+
+
+def _search(section: Section, parts: Parts, growth: Growth, size: int) -> None:
+    """Let a search service answer in the largest gallery; add its time and memory."""
+    port = free_port(0)
+    part = Part(
+        "search",
+        ("search", "--port", str(port), "--metrics-port", "0"),
+        port,
+        {**parts.search.environment, "SKETCHZOO_ALIAS": growth.alias(size)},
+    )
+    with Stack(growth.out / "logs-large") as stack:
+        stack.start(part)
+        stack.wait_serving(part)
+        found = load("search", part.address, growth.sketches, callers=1, seconds=4)
+        load("search", part.address, growth.sketches, callers=8, seconds=4)
+        held = resident(part) / 2**20
+    section.notes.append(
+        f"Search in {size} photos: p50 {found['answered']['p50'] * 1e3:.1f} ms, the service "
+        f"holds {held:.0f} MiB"
+    )
+    section.figures[f"search_{size}_p50_seconds"] = found["answered"]["p50"]
+    section.bars.append(Bar(f"search_memory_mib_{size}", held, "<=", 150))
 
 
 async def _fill(
@@ -95,7 +170,7 @@ async def _fill(
     await client.create_payload_index(name, "class", models.PayloadSchemaType.KEYWORD)
     for start in range(0, len(vectors), 1000):
         points = [
-            models.PointStruct(id=i, vector=vectors[i].tolist(), payload={"class": str(classes[i])})
+            models.PointStruct(id=i, vector=vectors[i].tolist(), payload=_payload(i, classes[i]))
             for i in range(start, min(start + 1000, len(vectors)))
         ]
         await client.upsert(name, points, wait=True, timeout=60)
@@ -109,6 +184,17 @@ async def _fill(
             return
         await asyncio.sleep(0.5)
     raise TimeoutError(f"{name} was not indexed within 600 s")
+
+
+def _payload(number: int, class_number: int) -> dict[str, str | int]:
+    return {
+        "class": str(class_number),
+        "uri": f"file:///gallery/{class_number}/{number}.jpg",
+        "sha256": f"{number:064x}",
+        "width": 256,
+        "height": 256,
+        "ingested_at": "2026-11-23T12:00:00+00:00",
+    }
 
 
 async def _ask(

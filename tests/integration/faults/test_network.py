@@ -1,0 +1,121 @@
+"""Search while the network between it and the encoder stalls, forgets, or is slow."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sketchzoo.client import Client, DeadlineExceeded, SearchError, SearchResult, Unavailable
+from tests.artefacts import encoder_process, picture, tiny_model
+from tests.contract.embedded_qdrant.server_process import ServerProcess
+from tests.integration.faults.relay import Relay
+from tests.integration.search_service.stack import (
+    SearchProcess,
+    fill,
+    search_process,
+    write_photos,
+)
+
+DEADLINE = 2.0
+# Starting three processes takes a busy machine minutes.
+pytestmark = pytest.mark.timeout(400)
+
+
+@dataclass(slots=True)
+class Stack:
+    client: Client
+    search: SearchProcess
+    encoder: Relay
+    qdrant: Relay
+
+    def ask(self, seed: int) -> SearchResult | SearchError:
+        try:
+            return self.client.search(picture(seed))
+        except SearchError as error:
+            return error
+
+    def answers_within(self, seconds: float) -> float:
+        start = time.monotonic()
+        seed = 50_000
+        while not isinstance(answer := self.ask(seed), SearchResult):
+            assert isinstance(answer, DeadlineExceeded | Unavailable), answer
+            assert time.monotonic() - start < seconds, answer
+            seed += 1
+            time.sleep(0.05)
+        return time.monotonic() - start
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    root = tmp_path_factory.mktemp("network")
+    with ExitStack() as scope:
+        model = tiny_model(root / "model")
+        qdrant = scope.enter_context(ServerProcess(root / "qdrant"))
+        encoder = scope.enter_context(encoder_process(model.folder))
+        paths = write_photos(root / "photos", 30)
+        asyncio.run(fill(encoder.target, f"http://127.0.0.1:{qdrant.port}", paths))
+        to_encoder = scope.enter_context(Relay(encoder.port))
+        to_qdrant = scope.enter_context(Relay(qdrant.port))
+        search = scope.enter_context(
+            search_process(f"127.0.0.1:{to_encoder.port}", f"http://127.0.0.1:{to_qdrant.port}")
+        )
+        search.wait_serving()
+        client = scope.enter_context(Client(search.target, timeout=DEADLINE, retries=0))
+        yield Stack(client, search, to_encoder, to_qdrant)
+
+
+@pytest.mark.parametrize("part", ["encoder", "qdrant"])
+def test_a_stalled_network_holds_nobody_beyond_his_deadline(stack: Stack, part: str) -> None:
+    """Bytes are held: DEADLINE_EXCEEDED or UNAVAILABLE; they flow: answers again."""
+    relay: Relay = getattr(stack, part)
+    assert isinstance(stack.ask(1), SearchResult)
+    relay.hold()
+    try:
+        assert isinstance(stack.ask(2), DeadlineExceeded | Unavailable)
+        stack.search.wait_serving(state=False)
+    finally:
+        relay.release()
+    took = stack.answers_within(60)
+    print(f"recovered {took:.2f} s after the network to {part}")  # noqa: T201 - for the report
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["encoder", "qdrant"])
+def test_a_half_open_connection_is_found_and_replaced(stack: Stack, part: str) -> None:
+    """A connection whose other end is gone without a word: keepalive gives it up by itself."""
+    relay: Relay = getattr(stack, part)
+    assert isinstance(stack.ask(3), SearchResult)
+    relay.lose()
+    assert isinstance(stack.ask(4), DeadlineExceeded | Unavailable)
+    # 20 s without a sign, then 5 s for the answer to a ping.
+    took = stack.answers_within(90)
+    print(f"replaced the connection to {part} in {took:.2f} s")  # noqa: T201 - for the report
+
+
+def test_a_slow_encoder_is_given_up_at_the_deadline(tmp_path: Path) -> None:
+    """The model takes seconds: DEADLINE_EXCEEDED in time, and the encoder counts the drop."""
+    with ExitStack() as scope:
+        model = tiny_model(tmp_path / "model", work=1500)
+        qdrant = scope.enter_context(ServerProcess(tmp_path / "qdrant"))
+        encoder = scope.enter_context(encoder_process(model.folder, workers=1))
+        url = f"http://127.0.0.1:{qdrant.port}"
+        asyncio.run(fill(encoder.target, url, write_photos(tmp_path / "photos", 1)))
+        search = scope.enter_context(search_process(encoder.target, url))
+        search.wait_serving()
+        client = scope.enter_context(Client(search.target, timeout=0.5, retries=0))
+        asked: list[Any] = []
+        for seed in range(3):
+            start = time.monotonic()
+            try:
+                client.search(picture(seed))
+            except SearchError as error:
+                asked.append(error)
+            assert time.monotonic() - start < 20
+        assert asked
+        assert all(isinstance(error, DeadlineExceeded) for error in asked)
+        assert search.serving(), "a slow encoder is not an absent one"
