@@ -91,7 +91,11 @@ class Conversation:
         if request is not None:
             self.pending = request.sequence
             self._asked_at = time.monotonic()
-            await call.write(request)
+            try:
+                async with asyncio.timeout(self._seconds):
+                    await call.write(request)
+            except TimeoutError as error:
+                raise deadline_exceeded(f"asking {PART}") from error
 
     async def _answered(self, response: search_pb2.LiveSearchResponse) -> None:
         seconds = None

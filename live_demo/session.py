@@ -1,12 +1,11 @@
 """A session: a page's WebSocket, from its opening to its end."""
 
 import asyncio
-import contextlib
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from live_demo.conversation import Conversation, Newest
 from live_demo.gallery_map import MapFile
@@ -52,16 +51,25 @@ class Session:
 
     async def run(self) -> None:
         """Serve until the page leaves, is idle for too long or misbehaves."""
-        asking = asyncio.create_task(self._converse())
+        # Either one's end is the page's: it left, or could not be told something.
+        tasks = [asyncio.create_task(self._converse()), asyncio.create_task(self._listen())]
         try:
-            # Either one's end is the page's: it left, or could not be told something.
-            listening = asyncio.create_task(self._listen())
-            await asyncio.wait({asking, listening}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (asking, listening):
+            for task in tasks:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect):
-                    await task
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, Exception) and not self._has_left(end):
+                raise end
+
+    def _has_left(self, error: Exception) -> bool:
+        """Tell whether an error only says that the page is not there any more."""
+        if isinstance(error, WebSocketDisconnect):
+            return True
+        # Starlette's word for a message after the end, whichever side ended it.
+        states = (self._websocket.client_state, self._websocket.application_state)
+        return isinstance(error, RuntimeError) and WebSocketState.DISCONNECTED in states
 
     async def _listen(self) -> None:
         while True:

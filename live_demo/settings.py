@@ -66,7 +66,7 @@ class LiveSettings(TelemetrySettings, ClientTlsSettings):
     max_connections: Count = Field(256, description="Pages connected at once.")
     max_client_connections: Count = Field(16, description="Pages connected at once, per address.")
     max_message_bytes: Count = Field(
-        2 * 1024 * 1024, description="Largest message taken from a page, in bytes."
+        1024 * 1024, description="Largest message taken from a page, in bytes."
     )
     searches_per_second: Count = Field(
         30, description="Searches a page may ask for each second; three seconds' worth may burst."

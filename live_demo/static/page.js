@@ -78,17 +78,19 @@ function show(found, token) {
   tell();
 }
 
+// Whether even the best photo likely shows something else.
+const isUnlike = () => hits.length > 0 && confident > 0 && hits[0].score < confident;
+
 // Says in words how things stand.
 function tell() {
   const asked = source() !== null;
-  const unsure = hits.length > 0 && confident > 0 && hits[0].score < confident;
-  results.faint(unsure);
+  results.faint(isUnlike() && !drawing.active);
   const lost = words.notice(trouble);
-  const said = lost || (galleryIsEmpty && words.EMPTY_GALLERY) || (unsure && words.NOTHING_LIKE_THIS) || (!asked && words.EMPTY) || (asked && !hits.length && trouble.state === "live" && !searching && words.NO_PHOTOS) || "";
+  const said = lost || (galleryIsEmpty && words.EMPTY_GALLERY) || (!asked && words.EMPTY) || (asked && !hits.length && trouble.state === "live" && !searching && words.NO_PHOTOS) || "";
   const notice = $("notice");
   if (notice.textContent !== said) notice.textContent = said;
   notice.hidden = !said;
-  notice.dataset.kind = lost ? "trouble" : unsure ? "unsure" : "hint";
+  notice.dataset.kind = lost ? "trouble" : "hint";
   $("pill").dataset.state = trouble.state;
   $("pill-text").textContent = words.PILL[trouble.state];
   $("grid").setAttribute("aria-busy", String(searching && !hits.length));
@@ -101,11 +103,15 @@ function tell() {
 }
 
 let searching = false;
+let lifted = 0;
 let announcing = 0;
 function announce(text) {
   clearTimeout(announcing);
   // Not while the pen moves: a screen reader would never finish a sentence.
-  announcing = setTimeout(() => ($("status").textContent = text), 500);
+  announcing = setTimeout(() => {
+    $("status").textContent = text;
+    $("status").classList.toggle("unlike", isUnlike());
+  }, 500);
 }
 
 live.addEventListener("asked", () => {
@@ -127,10 +133,12 @@ live.addEventListener("answer", async ({ detail: { answer, ask, way } }) => {
     timing.step(answer, way);
     return;
   }
-  announce(words.summary(hits));
+  announce(isUnlike() ? words.unlike(hits) : words.summary(hits));
   const answered = performance.now();
+  const number = ++lifted;
   await results.painted();
-  timing.penUp(context.penUp, answer, way, answered, performance.now());
+  // Another pen-up's photos may have come first.
+  if (number === lifted) timing.penUp(context.penUp, answer, way, answered, performance.now());
 });
 
 live.addEventListener("state", ({ detail }) => {

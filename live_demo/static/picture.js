@@ -1,6 +1,8 @@
 // A picture that was uploaded, dropped or pasted: made small here, before it is sent.
 
 const LONGEST = 1024;
+// The gateway takes messages of up to 1 MiB.
+const MOST_BYTES = 1000000;
 
 export class PictureError extends Error {}
 
@@ -23,10 +25,17 @@ export async function read(file) {
   pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
   const modality = looksDrawn(pen, canvas) ? "sketch" : "photo";
-  const type = modality === "sketch" ? "image/png" : "image/jpeg";
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, type, 0.9));
+  const blob = await small(canvas);
   if (!blob) throw new PictureError("The browser cannot make that picture smaller.");
   return { content: await blob.arrayBuffer(), url: URL.createObjectURL(blob), modality };
+}
+
+async function small(canvas) {
+  for (const quality of [0.9, 0.75, 0.5, 0.2]) {
+    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", quality));
+    if (blob && blob.size < MOST_BYTES) return blob;
+  }
+  return null;
 }
 
 // A drawing is mostly one light or dark ground, and grey.

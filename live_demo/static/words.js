@@ -39,16 +39,22 @@ export function notice({ state, message, part }) {
 
 export const EMPTY = "Nothing drawn yet. Start with a line: the first photos come while you draw.";
 export const NO_PHOTOS = "No photo is left under these filters.";
-export const NOTHING_LIKE_THIS = "Nothing like this here. These come nearest:";
 export const EMPTY_GALLERY = "The gallery has no photos yet: ingest some, and they show up here.";
 
 export const photos = (count) => `${count} photo${count === 1 ? "" : "s"}`;
 
 export function summary(hits) {
+  return hits.length ? `${photos(hits.length)}: ${named(hits)}` : photos(0);
+}
+
+export const unlike = (hits) => `Nothing like this here. Nearest: ${named(hits)}`;
+
+// The classes of the photos, the most frequent first.
+function named(hits) {
   const counts = new Map();
   for (const hit of hits) counts.set(hit.class, (counts.get(hit.class) ?? 0) + 1);
-  const named = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 3).map(([name]) => label(name));
-  return named.length ? `${photos(hits.length)}: ${named.join(", ")}${counts.size > 3 ? " …" : ""}` : photos(0);
+  const names = [...counts].sort((a, b) => b[1] - a[1]).map(([name]) => label(name));
+  return names.slice(0, 3).join(", ") + (names.length > 3 ? " …" : "");
 }
 
 // A class as people write it.

@@ -105,10 +105,14 @@ async def test_an_unlike_drawing_is_said_to_be_unlike(zoo: Zoo, visitor: Visitor
     """Under the model's confident score the page says that nothing is like it."""
     zoo.fake.confident_score = 0.999
     await visitor.start_from("owl")
-    await expect(visitor.page.locator("#notice")).to_contain_text("Nothing like this here")
+    status = visitor.page.locator("#status")
+    await expect(status).to_have_text("Nothing like this here. Nearest: owl")
+    await expect(visitor.page.locator("#grid")).to_have_class("grid faint")
+    assert await visitor.barriers() == []
     zoo.fake.confident_score = 0.6
     await visitor.start_from("fish")
-    await expect(visitor.page.locator("#notice")).to_be_hidden()
+    await expect(status).to_have_text("12 photos: fish")
+    await expect(visitor.page.locator("#grid")).to_have_class("grid")
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -56,10 +56,10 @@ class WholeStack:
     def start(self) -> Parts:
         """Start everything and ingest; takes as long as it takes."""
         stack, parts = self._stack.__enter__(), self.parts
-        for part in (parts.qdrant, parts.encoder, parts.search, parts.live):
-            stack.start(part)
         drawn = ("draw", str(self._gallery), "--pictures", str(PICTURES), "--sketches", "1")
         self._run("gallery", *drawn, "--classes", ",".join(CLASSES))
+        for part in (parts.qdrant, parts.encoder, parts.search, parts.live):
+            stack.start(part)
         for part in (parts.qdrant, parts.encoder):
             stack.wait_serving(part, 120)
         self._run("ingest", str(self._gallery))

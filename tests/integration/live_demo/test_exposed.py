@@ -1,6 +1,7 @@
 """What a stranger may not do: origins, sizes, rates, names and paths."""
 
 import asyncio
+import contextlib
 import json
 
 import httpx
@@ -14,8 +15,9 @@ from tests.integration.live_demo.page import LINE, Page
 
 async def closed(page: Page) -> tuple[int, str]:
     """Read until the gateway closes the connection; return code and reason."""
-    async for _ in page.socket:
-        pass
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            await page.hear()
     assert page.socket.close_code is not None
     return page.socket.close_code, page.socket.close_reason or ""
 

@@ -126,7 +126,7 @@ async def test_a_search_service_that_dies_and_returns_is_found_again(fake: FakeS
 async def test_a_search_that_takes_too_long_is_given_up(fake: FakeSearch, target: str) -> None:
     """The page hears of the deadline, and may ask again."""
     fake.delay = 30
-    async with live_here(target, search_seconds=0.3) as process, Page(process.port) as page:
+    async with live_here(target, search_seconds=1.5) as process, Page(process.port) as page:
         failure = await page.search()
         assert failure["code"] == "DEADLINE_EXCEEDED"
         assert failure["sequence"] == 1
