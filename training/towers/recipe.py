@@ -8,6 +8,8 @@ from typing import Any, Self
 
 from training.errors import ConfigError
 
+_REPORTS = ("checkpoint_every", "evaluate_every")
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -16,11 +18,14 @@ class Recipe:
     `steps` batches of `batch` sketches, of which the first `small_steps` at `small_size`
     pixels a side, the others at `size`. The learning rates rise for `warm_steps`, stay, and
     fall to nothing in the last `decay_share` of the steps: until then a run may be given
-    fewer or more steps. `frozen_blocks` of the sketch backbone keep their
+    fewer or more steps. The network is the mean of its running averages (`averaging` a
+    step) at `kept_steps` and at the end. `frozen_blocks` of the sketch backbone keep their
     ImageNet weights, beside the stem. `zoo_share` of a batch shows the classes that are
     searched for, the rest the others. `rare` lifts rare classes: a sketch is drawn with
     its class's count to the power of `-rare`; doodles `doodle_weight` times as often.
-    From step `contours_from` on `contour_share` of the sketches are contours of photos, from
+    Drawings take `keep` of the square before they are augmented, which shrinks most, and
+    `shown` of it in service, where the network has met most of them. From step
+    `contours_from` on `contour_share` of the sketches are contours of photos, from
     `thick_from` on `thick_share` what a pen two to four times as wide leaves of a drawing.
     `held_out_classes` of the other classes with photos are kept out of everything, to
     measure what the model makes of things that it has never seen. `workers` processes of
@@ -38,6 +43,7 @@ class Recipe:
     pen: int = 5
     pens: tuple[int, ...] = (3, 5, 7)
     keep: float = 0.92
+    shown: float = 0.84
     frozen_blocks: int = 3
     rate: float = 6e-4
     head_rate: float = 3e-3
@@ -45,6 +51,7 @@ class Recipe:
     dropout: float = 0.2
     label_smoothing: float = 0.1
     averaging: float = 0.998
+    kept_steps: tuple[int, ...] = (3300, 4600, 5800)
     zoo_share: float = 0.65
     rare: float = 0.3
     doodle_weight: float = 1.5
@@ -116,6 +123,6 @@ class Recipe:
         """Name this recipe in 16 hexadecimal digits: a run is resumed by its own only."""
         settings = asdict(self)
         # These change nothing of what was trained before the rates fall.
-        for name in ("steps", "small_steps", "decay_share", "checkpoint_every", "evaluate_every"):
+        for name in ("steps", "small_steps", "decay_share", "shown", "kept_steps", *_REPORTS):
             del settings[name]
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 
 from sketchzoo import network
-from sketchzoo.images import Modality, Preprocessing
+from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact, Tower
 from training.export import export_artefact
 from training.towers import join, photos, sketches
@@ -54,8 +54,9 @@ def train_zoo(config: Mapping[str, Any], data_dir: Path, run_dir: Path) -> Model
     drawings = add_contours(drawings, pictures, data_dir, recipe, run_dir / "contours.npz")
     drawings = add_thick(drawings, data_dir, recipe, run_dir / "thick.npz")
     with crew(recipe.workers, partial(take_part, recipe, data_dir, run_dir)) as member:
-        run = learn(recipe, drawings, pictures, run_dir, member)
-    artefact = assemble(run, drawings, pictures, run_dir / NAME)
+        run = learn(recipe, drawings, pictures, data_dir, run_dir, member=member)
+    run.blend(run_dir)
+    artefact = assemble(run, drawings, pictures, data_dir, run_dir / NAME)
     figures = measure(artefact, data_dir, recipe, drawings)
     write_card(artefact, figures, recipe)
     return artefact
@@ -68,10 +69,18 @@ def take_part(recipe: Recipe, data_dir: Path, run_dir: Path, member: Crew) -> No
     pictures = photos.load_photos(data_dir, recipe, run_dir / "photos.npz")
     drawings = add_contours(drawings, pictures, data_dir, recipe, run_dir / "contours.npz")
     drawings = add_thick(drawings, data_dir, recipe, run_dir / "thick.npz")
-    learn(recipe, drawings, pictures, run_dir, member)
+    learn(recipe, drawings, pictures, data_dir, run_dir, member=member)
 
 
-def learn(recipe: Recipe, drawings: Drawings, pictures: Photos, run_dir: Path, member: Crew) -> Run:
+def learn(
+    recipe: Recipe,
+    drawings: Drawings,
+    pictures: Photos,
+    data: Path,
+    run_dir: Path,
+    *,
+    member: Crew,
+) -> Run:
     """Train the sketch network, from its checkpoint on if there is one."""
     torch.set_num_threads(recipe.threads)
     order = renumber(drawings, pictures)
@@ -83,6 +92,8 @@ def learn(recipe: Recipe, drawings: Drawings, pictures: Photos, run_dir: Path, m
         run.learn(images, labels, targets)
         if not member.leads:
             continue
+        if run.step in recipe.kept_steps:
+            run.keep(run_dir)
         if run.step % recipe.checkpoint_every == 0 or run.step == recipe.steps:
             run.save(run_dir / "sketches.pt")
             sketches.write_losses(run_dir / "losses.jsonl", run.losses)
@@ -91,7 +102,7 @@ def learn(recipe: Recipe, drawings: Drawings, pictures: Photos, run_dir: Path, m
                 "step": run.step,
                 "loss": round(float(np.mean(run.losses[-100:])), 4),
                 "steps_per_second": round((run.step - first) / (time.monotonic() - began), 3),
-                **named(run, drawings, order),
+                **named(run, drawings, order, data),
             }
             tell(row)
             with (run_dir / "progress.jsonl").open("a") as lines:
@@ -114,7 +125,7 @@ def renumber(drawings: Drawings, pictures: Photos) -> list[int]:
     return [place[name] for name in drawings.names]
 
 
-def named(run: Run, drawings: Drawings, order: list[int]) -> dict[str, float]:
+def named(run: Run, drawings: Drawings, order: list[int], data: Path) -> dict[str, float]:
     """Return the share of val's zoo drawings that are named right, by source."""
     number = np.asarray(order)
     shares = {}
@@ -122,7 +133,7 @@ def named(run: Run, drawings: Drawings, order: list[int]) -> dict[str, float]:
         chosen = drawings.where("val", *source, zoo=True)
         if not len(chosen):
             continue
-        found = sketches.features(run.average.backbone, drawings, chosen, run.recipe)
+        found = sketches.features(run.average.backbone, drawings, chosen, data, run.recipe)
         with torch.inference_mode():
             logits = run.average.classifier(found)[:, : drawings.zoo]
         right = logits.argmax(1).numpy() == number[drawings.labels[chosen]]
@@ -130,7 +141,9 @@ def named(run: Run, drawings: Drawings, order: list[int]) -> dict[str, float]:
     return shares
 
 
-def assemble(run: Run, drawings: Drawings, pictures: Photos, folder: Path) -> ModelArtefact:
+def assemble(
+    run: Run, drawings: Drawings, pictures: Photos, data: Path, folder: Path
+) -> ModelArtefact:
     """Calibrate on val, join backbones and heads, and export them into `folder`."""
     recipe, shared = run.recipe, pictures.seen
     number = np.asarray(renumber(drawings, pictures))
@@ -142,7 +155,7 @@ def assemble(run: Run, drawings: Drawings, pictures: Photos, folder: Path) -> Mo
     pointer = Linear(run.average.general.weight.detach(), run.average.general.bias.detach())
 
     asked = drawings.where("val", zoo=True)
-    found = sketches.features(run.average.backbone, drawings, asked, recipe)
+    found = sketches.features(run.average.backbone, drawings, asked, data, recipe)
     gallery = np.flatnonzero(
         np.isin(pictures.split, ("train", "val")) & (pictures.labels < pictures.zoo)
     )
@@ -164,7 +177,7 @@ def assemble(run: Run, drawings: Drawings, pictures: Photos, folder: Path) -> Mo
     )
     # Things that no training saw stand for all that is no class of the gallery.
     strange = drawings.where(UNSEEN)
-    odd = sketches.features(run.average.backbone, drawings, strange, recipe)
+    odd = sketches.features(run.average.backbone, drawings, strange, data, recipe)
     with torch.inference_mode():
         there = join.head(
             probe, general, shared, calibration.photo_temperature, calibration.weight
@@ -195,7 +208,7 @@ def assemble(run: Run, drawings: Drawings, pictures: Photos, folder: Path) -> Mo
             Modality.SKETCH: (
                 Tower(
                     "sketch",
-                    Preprocessing(recipe.size, "ink", (0.5,), (0.5,), recipe.keep, recipe.pen),
+                    sketches.preprocessing(recipe),
                     description(sketches.BACKBONE, sketch_head),
                 ),
                 network.Tower(run.average.backbone, sketch_head),

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sketchzoo import network
+from sketchzoo.images import Preprocessing, decode, prepare
 from training.errors import ConfigError
-from training.towers.augment import augment, draw, unpack
+from training.towers.augment import augment, unpack
 from training.towers.drawings import CONTOURS, MADE, THICK, Drawings
 from training.towers.recipe import Recipe
 from training.towers.workers import Crew
@@ -118,6 +119,25 @@ class Run:
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.losses = state["step"], state["losses"]
+
+    def keep(self, folder: Path) -> None:
+        """Keep the running average of this step in `folder`, for `blend`."""
+        path = folder / f"kept-{self.step}.pt"
+        part = path.with_suffix(".part")
+        torch.save(self.average.state_dict(), part)
+        part.replace(path)
+
+    @torch.no_grad()
+    def blend(self, folder: Path) -> None:
+        """Replace the running average by its mean with those kept in `folder`."""
+        kept = [
+            torch.load(folder / f"kept-{step}.pt", map_location="cpu", weights_only=True)
+            for step in self.recipe.kept_steps
+            if step < self.step
+        ]
+        for name, value in self.average.state_dict().items():
+            if value.is_floating_point():
+                value.copy_(torch.stack([value, *(each[name] for each in kept)]).mean(0))
 
     def learn(self, images: Tensor, labels: Tensor, targets: Tensor) -> float:
         """Take one step and return its loss.
@@ -234,14 +254,23 @@ def _shares(
 
 
 @torch.inference_mode()
-def features(net: nn.Module, drawings: Drawings, chosen: Any, recipe: Recipe) -> Tensor:
-    """Return the backbone's features of drawings as they are served: `(n, 1280)`."""
-    parts = []
+def features(
+    net: nn.Module, drawings: Drawings, chosen: npt.NDArray[np.intp], data: Path, recipe: Recipe
+) -> Tensor:
+    """Return the backbone's features of drawings, prepared as services do: `(n, 1280)`."""
+    how = preprocessing(recipe)
+    parts = [torch.zeros(0, network.FEATURES)]
     for start in range(0, len(chosen), 64):
-        thinned = unpack(drawings.lines[chosen[start : start + 64]])
-        images = draw(thinned, recipe.size, recipe.pen)
-        parts.append(net(images.contiguous(memory_format=torch.channels_last)))
-    return torch.cat(parts) if parts else torch.zeros(0, 1280)
+        files = [data / drawings.files[index] for index in chosen[start : start + 64]]
+        images = np.stack([prepare(decode(file.read_bytes()), how) for file in files])
+        ready = torch.from_numpy(images).contiguous(memory_format=torch.channels_last)
+        parts.append(net(ready))
+    return torch.cat(parts)
+
+
+def preprocessing(recipe: Recipe) -> Preprocessing:
+    """Return how sketches are prepared in service."""
+    return Preprocessing(recipe.size, "ink", (0.5,), (0.5,), recipe.shown, recipe.pen)
 
 
 def write_losses(path: Path, losses: list[float]) -> None:
