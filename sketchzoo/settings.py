@@ -64,6 +64,11 @@ class ServerSettings(TelemetrySettings):
     max_concurrent_calls: Count = Field(
         256, description="Calls under way at once; more are refused with RESOURCE_EXHAUSTED."
     )
+    calls_per_second: Seconds | None = Field(
+        None,
+        description="Calls a second that one caller's address may make, twice as many at once; "
+        "unset sets no limit.",
+    )
     default_deadline_seconds: Seconds = Field(
         10.0, description="Deadline of calls that come without one."
     )

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from sketchzoo.rpc.channel import REQUEST_ID
 from sketchzoo.rpc.errors import CallError
+from sketchzoo.rpc.rate import CallerRates
 from sketchzoo.telemetry import (
     SECONDS_BUCKETS,
     TRACEPARENT,
@@ -229,6 +230,20 @@ def require_token(token: SecretStr) -> Around:
                 grpc.StatusCode.UNAUTHENTICATED,
                 "send the bearer token as `authorization: Bearer <token>`",
             )
+        yield
+
+    return around
+
+
+def limited_rate(rates: CallerRates) -> Around:
+    """Refuse calls beyond their caller's rate; health checks are not counted."""
+
+    @asynccontextmanager
+    async def around(
+        call: Call, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[None]:
+        if not call.service.startswith("grpc.health."):
+            rates.take(context.peer())
         yield
 
     return around

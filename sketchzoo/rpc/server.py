@@ -20,10 +20,12 @@ from sketchzoo.rpc.interceptors import (
     CallMetrics,
     default_deadline,
     errors_as_status,
+    limited_rate,
     require_token,
     traced,
 )
 from sketchzoo.rpc.malformed import MalformedInterceptor
+from sketchzoo.rpc.rate import CallerRates
 from sketchzoo.rpc.tls import ServerTls
 from sketchzoo.settings import ServerSettings
 
@@ -58,6 +60,9 @@ class RpcServer:
         if settings.token is not None:
             arounds.append(require_token(settings.token))
         arounds += [default_deadline(settings.default_deadline_seconds), errors_as_status]
+        if settings.calls_per_second is not None:
+            # Inside of what turns errors into statuses.
+            arounds.append(limited_rate(CallerRates(settings.calls_per_second)))
         self._server = grpc.aio.server(
             interceptors=[
                 *(AroundInterceptor(around) for around in arounds),

@@ -145,6 +145,19 @@ async def test_a_call_without_the_token_is_refused_and_health_is_not() -> None:
         )
 
 
+async def test_a_caller_beyond_his_rate_is_told_when_to_come_back() -> None:
+    """RESOURCE_EXHAUSTED with RetryInfo; health checks are neither counted nor refused."""
+    async with serving(FakeEncoder(), calls_per_second=0.1) as channel:
+        assert await call(channel) == ANSWER
+        error = await refused(channel)
+        assert error.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert isinstance(error.details[0], error_details_pb2.RetryInfo)
+        for _ in range(5):
+            await health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(service=NAME), timeout=5
+            )
+
+
 async def test_a_call_without_a_deadline_gets_the_servers() -> None:
     """No call lasts for ever because its caller forgot to say how long."""
     fake = FakeEncoder()
