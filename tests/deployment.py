@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -57,31 +57,30 @@ def read_dockerfile(path: Path = ROOT / "deploy" / "Dockerfile") -> dict[str, St
 
 
 def _read(stage: Stage, word: str, rest: str) -> Stage:
-    match word:
-        case "ENV":
-            return replace(stage, environment={**stage.environment, **_pairs(rest)})
-        case "LABEL":
-            return replace(stage, labels={**stage.labels, **_pairs(rest)})
-        case "COPY":
-            *options, source, target = rest.split()
-            origin = options[0].removeprefix("--from=") if options else ""
-            return replace(stage, copies=(*stage.copies, (origin, source, target)))
-        case "RUN":
-            return replace(stage, runs=(*stage.runs, rest))
-        case "USER":
-            return replace(stage, user=rest)
-        case "WORKDIR":
-            return replace(stage, workdir=rest)
-        case "ENTRYPOINT":
-            return replace(stage, entrypoint=tuple(json.loads(rest)))
-        case "CMD":
-            return replace(stage, command=tuple(json.loads(rest)))
-        case "EXPOSE":
-            return replace(stage, exposed=tuple(rest.split()))
-        case "HEALTHCHECK":
-            check = () if rest == "NONE" else tuple(json.loads(rest.split("CMD", 1)[1]))
-            return replace(stage, healthcheck=check)
-    raise ValueError(f"{word} is not known to the tests")
+    def copied() -> tuple[tuple[str, str, str], ...]:
+        *options, source, target = rest.split()
+        origin = options[0].removeprefix("--from=") if options else ""
+        return (*stage.copies, (origin, source, target))
+
+    def checked() -> tuple[str, ...]:
+        return () if rest == "NONE" else tuple(json.loads(rest.split("CMD", 1)[1]))
+
+    readers: dict[str, tuple[str, Callable[[], Any]]] = {
+        "ENV": ("environment", lambda: {**stage.environment, **_pairs(rest)}),
+        "LABEL": ("labels", lambda: {**stage.labels, **_pairs(rest)}),
+        "COPY": ("copies", copied),
+        "RUN": ("runs", lambda: (*stage.runs, rest)),
+        "USER": ("user", lambda: rest),
+        "WORKDIR": ("workdir", lambda: rest),
+        "ENTRYPOINT": ("entrypoint", lambda: tuple(json.loads(rest))),
+        "CMD": ("command", lambda: tuple(json.loads(rest))),
+        "EXPOSE": ("exposed", lambda: tuple(rest.split())),
+        "HEALTHCHECK": ("healthcheck", checked),
+    }
+    if word not in readers:
+        raise ValueError(f"{word} is not known to the tests")
+    name, read = readers[word]
+    return replace(stage, **{name: read()})
 
 
 def _pairs(text: str) -> dict[str, str]:
