@@ -1,0 +1,149 @@
+"""Traces: one from the caller over search to the encoder and Qdrant, in a real collector."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from opentelemetry.proto.collector.trace.v1 import (
+    trace_service_pb2,
+    trace_service_pb2_grpc,
+)
+from opentelemetry.sdk.trace import TracerProvider
+
+from sketchzoo.client import Client
+from tests.artefacts import encoder_process, picture, tiny_model
+from tests.integration.search_service.stack import fill, search_process, write_photos
+
+pytestmark = pytest.mark.timeout(200)
+
+
+class Collector(trace_service_pb2_grpc.TraceServiceServicer):
+    """Keeps the spans that arrive, each with the name of its service."""
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[str, Any]] = []
+
+    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
+        for resource in request.resource_spans:
+            names = {each.key: each.value.string_value for each in resource.resource.attributes}
+            for scope in resource.scope_spans:
+                self.spans += [(names["service.name"], span) for span in scope.spans]
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+
+@pytest.fixture
+def collector() -> Iterator[tuple[Collector, str]]:
+    server = grpc.server(ThreadPoolExecutor(2))
+    found = Collector()
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(found, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield found, f"http://127.0.0.1:{port}"
+    server.stop(None)
+
+
+async def test_one_trace_from_the_caller_to_qdrant(
+    collector: tuple[Collector, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller's span is the root; search, encoder and embedded Qdrant have theirs below it."""
+    found, endpoint = collector
+    paths = write_photos(tmp_path / "photos", 24)
+    monkeypatch.setenv("SKETCHZOO_OTLP_ENDPOINT", endpoint)
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
+    with ExitStack() as stack:
+        model = tiny_model(tmp_path / "model")
+        encoder = stack.enter_context(encoder_process(model.folder))
+        port = free_port()
+        log = stack.enter_context((tmp_path / "qdrant.log").open("wb"))
+        command = [sys.executable, "-m", "sketchzoo", "embedded-qdrant", "--port", str(port)]
+        qdrant = subprocess.Popen(  # noqa: ASYNC220 - the loop has nothing else to do
+            [*command, "--path", str(tmp_path / "storage")],
+            env={**os.environ},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        stack.callback(qdrant.wait)
+        stack.callback(qdrant.kill)
+        url = f"http://127.0.0.1:{port}"
+        await filled(encoder.target, url, paths)
+        search = stack.enter_context(search_process(encoder.target, url))
+        search.wait_serving()
+        tracer = TracerProvider().get_tracer("caller")
+        with (
+            Client(search.target, timeout=30) as client,
+            tracer.start_as_current_span("draws an owl") as root,
+        ):
+            assert client.search(picture(3)).hits
+        wanted = root.get_span_context()
+        spans = wait_for_spans(found, f"{wanted.trace_id:032x}")
+    names = {(service, span.name) for service, span in spans}
+    assert names == {
+        ("sketchzoo-search", "sketchzoo.search.v1.SearchService/Search"),
+        ("sketchzoo-search", "EncoderService/Embed"),
+        ("sketchzoo-search", "Qdrant/query_points"),
+        ("sketchzoo-encoder", "sketchzoo.encoder.v1.EncoderService/Embed"),
+        ("sketchzoo-embedded-qdrant", "qdrant.Points/Query"),
+    }
+    by_id = {span.span_id: span.name for _, span in spans}
+    parents = {span.name: by_id.get(span.parent_span_id, "") for _, span in spans}
+    assert parents == {
+        "sketchzoo.search.v1.SearchService/Search": "",
+        "EncoderService/Embed": "sketchzoo.search.v1.SearchService/Search",
+        "Qdrant/query_points": "sketchzoo.search.v1.SearchService/Search",
+        "sketchzoo.encoder.v1.EncoderService/Embed": "EncoderService/Embed",
+        "qdrant.Points/Query": "Qdrant/query_points",
+    }
+    (top,) = (s for _, s in spans if s.name == "sketchzoo.search.v1.SearchService/Search")
+    assert top.parent_span_id.hex() == f"{wanted.span_id:016x}"
+    # Readiness checks and health probes leave no traces.
+    every = {span.name for _, span in found.spans}
+    assert not {name for name in every if "GetModel" in name or "lias" in name}
+
+
+def test_without_an_endpoint_nothing_is_imported() -> None:
+    """A part that sends no traces does not load OpenTelemetry."""
+    code = (
+        "import sys; import search_service.bootstrap, encoder_service.bootstrap;"
+        "from sketchzoo.telemetry import span, tracing, exemplar, traceparent\n"
+        "with tracing('x', ''), span('y', 'server') as s:\n"
+        "    assert s is None and exemplar() is None and traceparent() is None\n"
+        "assert not [m for m in sys.modules if m.startswith('opentelemetry.sdk')]\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def free_port() -> int:
+    import socket  # noqa: PLC0415 - used here alone
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def filled(encoder: str, url: str, paths: list[Path]) -> None:
+    end = time.monotonic() + 30
+    while True:
+        try:
+            await fill(encoder, url, paths)
+        except Exception:  # noqa: BLE001 - embedded Qdrant is starting
+            assert time.monotonic() < end
+            time.sleep(0.3)  # noqa: ASYNC251 - nothing else runs in this loop
+        else:
+            return
+
+
+def wait_for_spans(found: Collector, trace_id: str, count: int = 5) -> list[tuple[str, Any]]:
+    end = time.monotonic() + 30
+    while True:
+        spans = [each for each in found.spans if each[1].trace_id.hex() == trace_id]
+        if len(spans) >= count or time.monotonic() > end:
+            return spans
+        time.sleep(0.1)
