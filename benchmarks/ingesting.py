@@ -92,11 +92,17 @@ def _peak(folder: Path, parts: Parts) -> int:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    peak = 0
+    # What `wait4` tells would be this process's own peak, which a child inherits.
+    status = Path(f"/proc/{process.pid}/status")
+    while process.poll() is None:
+        lines = status.read_text().splitlines()
+        held = next((line for line in lines if line.startswith("VmHWM:")), "VmHWM: 0")
+        peak = max(peak, int(held.split()[1]) * 1024)
+        time.sleep(0.02)
     if process.returncode:
         raise RuntimeError(f"ingest ended with status {process.returncode}")
-    return usage.ru_maxrss * 1024
+    return peak
 
 
 def _run(folder: Path, parts: Parts) -> float:
