@@ -52,6 +52,7 @@ function search({ urgent = true, penUp = null, page = "" } = {}) {
     show([], "");
     return;
   }
+  if (!page) scrolls = false;
   const limit = page ? Math.min(Number($("limit").value), MOST - hits.length) : Number($("limit").value);
   live.ask(
     {
@@ -348,9 +349,19 @@ $("limit").addEventListener("change", () => search({ penUp: performance.now() })
 
 const loadMore = () => nextPage && hits.length < MOST && !searching && search({ page: nextPage });
 $("more").addEventListener("click", loadMore);
-// Only who scrolls wants more: twelve photos that fit the window stay twelve.
+// Only who scrolls wants more: twelve photos that fit the window stay twelve, and a window
+// that moves because photos went does not count.
+let scrolls = false;
+const SCROLLING = new Set(["PageDown", "End", "ArrowDown", " "]);
+for (const kind of ["wheel", "touchmove"]) addEventListener(kind, () => (scrolls = true), { passive: true });
+addEventListener("keydown", ({ key, target }) => {
+  if (SCROLLING.has(key) && !target.closest("canvas, select, input")) scrolls = true;
+});
+// On the window itself there is only its scroll bar to press.
+addEventListener("pointerdown", ({ target }) => target === document.documentElement && (scrolls = true));
 addEventListener("scroll", () => {
-  if (!$("more").hidden && $("more").getBoundingClientRect().top < innerHeight + 300) loadMore();
+  const near = $("more").getBoundingClientRect().top < innerHeight + 300;
+  if (scrolls && near && !$("more").hidden) loadMore();
 }, { passive: true });
 
 // The map.
