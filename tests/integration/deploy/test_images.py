@@ -1,0 +1,221 @@
+"""What Compose would start, started: each image's files, environment, user and command."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from sketchzoo.client import Client
+from tests.artefacts import picture
+from tests.deployment import IMAGES, ROOT
+from tests.integration.deploy.images import SECRETS, Image, composed, lay_out, running, until
+
+pytestmark = [pytest.mark.timeout(400), pytest.mark.slow]
+
+BOOTSTRAPS = {
+    "encoder": "encoder_service.bootstrap, encoder_service.runtimes.onnx",
+    "encoder-gpu": "encoder_service.bootstrap, encoder_service.runtimes.torch",
+    "search": "search_service.bootstrap",
+    "ingest": "ingest.bootstrap",
+    "live-demo": "live_demo.bootstrap",
+}
+# Hides what belongs to no distribution among the arguments.
+PROBE = """
+import importlib.metadata as m, re, sys
+from importlib.machinery import PathFinder
+plain = lambda name: re.sub(r"[-_.]+", "-", name).lower()
+locked = {{"sketchzoo", *sys.argv[1:]}}
+owners = {{t: {{plain(d) for d in found}} for t, found in m.packages_distributions().items()}}
+class Lacking(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if path is None and owners.get(name) and not owners[name] & locked:
+            return None
+        return super().find_spec(name, path, target)
+sys.meta_path = [Lacking if finder is PathFinder else finder for finder in sys.meta_path]
+import sketchzoo.cli, sketchzoo.cli.health, {modules}
+import opentelemetry.sdk.trace, opentelemetry.exporter.otlp.proto.grpc.trace_exporter
+print(sketchzoo.__file__)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Make a folder that the images' user can read, unlike pytest's own."""
+    path = Path(tempfile.mkdtemp(prefix="images-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def images(folder: Path) -> dict[str, Image]:
+    return {target: lay_out(folder / target, target) for target in IMAGES}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("target", IMAGES)
+def test_an_image_imports_only_what_its_lock_has(images: dict[str, Image], target: str) -> None:
+    """The code comes from /app and imports where packages outside the lock are hidden."""
+    image = images[target]
+    lock = "live" if target == "live-demo" else target
+    text = (ROOT / "requirements" / f"{lock}.txt").read_text()
+    locked = [plain(name) for name in re.findall(r"^([\w.-]+)(?:\[.*\])?==", text, re.MULTILINE)]
+    python = str(image.root / "opt/venv/bin/python")
+    done = subprocess.run(
+        [python, "-c", PROBE.format(modules=BOOTSTRAPS[target]), *locked],
+        cwd=f"{image.root}/app",
+        env=image.environment({}),
+        capture_output=True,
+        text=True,
+        check=False,
+        **image.user(),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{image.root}/app/")
+
+
+def plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_the_composed_parts_find_photos(images: dict[str, Image], folder: Path) -> None:
+    """Encoder, search and live page start, pass their health checks, ingest runs, a search answers.
+
+    In Compose's order and environment; SIGTERM ends each with status 0.
+    """
+    photos = folder / "photos"
+    for number in range(24):
+        path = photos / ("cat", "dog")[number % 2] / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(number))
+    names = ("qdrant", "encoder", "search", "live", "m1", "m2", "m3", "m4")
+    ports = {name: free_port() for name in names}
+    replaced = {
+        "dns:///encoder:50051": f"127.0.0.1:{ports['encoder']}",
+        "dns:///search:50052": f"127.0.0.1:{ports['search']}",
+        "http://qdrant:6334": f"http://127.0.0.1:{ports['qdrant']}",
+        "/photos": str(photos),
+    }
+    here = {
+        "encoder": {
+            "SKETCHZOO_ENCODER_HOST": "127.0.0.1",
+            "SKETCHZOO_ENCODER_PORT": str(ports["encoder"]),
+            "SKETCHZOO_ENCODER_METRICS_PORT": str(ports["m1"]),
+        },
+        "search": {
+            "SKETCHZOO_SEARCH_HOST": "127.0.0.1",
+            "SKETCHZOO_SEARCH_PORT": str(ports["search"]),
+            "SKETCHZOO_SEARCH_METRICS_PORT": str(ports["m2"]),
+        },
+        "live-demo": {
+            "SKETCHZOO_LIVE_HOST": "127.0.0.1",
+            "SKETCHZOO_LIVE_PORT": str(ports["live"]),
+            "SKETCHZOO_LIVE_METRICS_PORT": str(ports["m3"]),
+        },
+        "ingest": {
+            "SKETCHZOO_INGEST_METRICS_HOST": "127.0.0.1",
+            "SKETCHZOO_INGEST_METRICS_PORT": str(ports["m4"]),
+        },
+    }
+    logs = folder / "logs"
+    logs.mkdir()
+    with ExitStack() as stack:
+        log = logs / "qdrant.log"
+        with log.open("wb") as file:
+            qdrant = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "sketchzoo",
+                    "embedded-qdrant",
+                    "--path",
+                    str(folder / "storage"),
+                    "--port",
+                    str(ports["qdrant"]),
+                    "--api-key",
+                    SECRETS["QDRANT_API_KEY"],
+                ],
+                cwd=ROOT,
+                env={**os.environ},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+        stack.enter_context(running(qdrant, log))
+
+        def start(service: str) -> tuple[Image, dict[str, str]]:
+            image, log = images[service], logs / f"{service}.log"
+            environment, command = composed(service, replaced)
+            environment |= here[service]
+            process = image.run(command or image.stage.command, environment, log)
+            stack.enter_context(running(process, log))
+            if service != "search":  # there is no gallery yet
+                until(lambda: image.healthy(environment, addresses), process, log)
+            return image, environment
+
+        addresses = {
+            "127.0.0.1:50051": f"127.0.0.1:{ports['encoder']}",
+            "127.0.0.1:50052": f"127.0.0.1:{ports['search']}",
+            "127.0.0.1:8080": f"127.0.0.1:{ports['live']}",
+        }
+        start("encoder")
+
+        # encoder-ready, which gates the others
+        environment, command = composed("encoder-ready", {})
+        assert command[1] == "encoder:50051"
+        ready = ("health", f"127.0.0.1:{ports['encoder']}", *command[2:])
+        assert images["search"].run(ready, environment, logs / "ready.log").wait(60) == 0
+
+        search, search_environment = start("search")
+        start("live-demo")
+        assert not search.healthy(search_environment, addresses)
+
+        ingest = images["ingest"]
+        environment, _ = composed("ingest", replaced)
+        arguments = tuple(word.replace("/photos", str(photos)) for word in ingest.stage.command)
+        log = logs / "ingest.log"
+        assert ingest.run(arguments, environment | here["ingest"], log).wait(120) == 0, (
+            log.read_text()
+        )
+
+        process = subprocess.Popen(["sleep", "100"])
+        stack.callback(process.kill)
+        until(lambda: search.healthy(search_environment, addresses), process, logs / "search.log")
+        with Client(f"127.0.0.1:{ports['search']}", timeout=30) as client:
+            found = client.search(picture(3))
+            assert len(found.hits) == 12
+            assert client.photo(found.hits[0].photo_id).content
+        page = f"http://127.0.0.1:{ports['live']}/"
+        assert b"<html" in urllib.request.urlopen(page, timeout=10).read()
+        assert not list(folder.glob("*/app/**/*.pyc")), "something wrote below /app"
+
+
+def test_the_gpu_image_serves_without_a_gpu(images: dict[str, Image], folder: Path) -> None:
+    """The CUDA encoder's own command serves on the CPU where there is no device."""
+    image = images["encoder-gpu"]
+    port = str(free_port())
+    environment, _ = composed("encoder-gpu", {})
+    environment |= {
+        "SKETCHZOO_ENCODER_HOST": "127.0.0.1",
+        "SKETCHZOO_ENCODER_PORT": port,
+        "SKETCHZOO_ENCODER_METRICS_PORT": "0",
+    }
+    log = folder / "gpu.log"
+    with running(image.run(image.stage.command, environment, log), log) as process:
+        addresses = {"127.0.0.1:50051": f"127.0.0.1:{port}"}
+        until(lambda: image.healthy(environment, addresses), process, log, seconds=300)
+    assert '"runtime": "torch"' in log.read_text()

@@ -1,0 +1,170 @@
+"""What docs/operations tells an operator to do, done."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sketchzoo.client import Client
+from tests.artefacts import encoder_process, picture, tiny_model
+from tests.deployment import ROOT, read_compose, read_environment_file
+from tests.integration.deploy.ports import free_port
+from tests.integration.search_service.stack import search_process, write_photos
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+DOCS = ROOT / "docs" / "operations"
+
+
+@contextmanager
+def qdrant_process(storage: Path, port: int, **settings: str) -> Iterator[str]:
+    """Run embedded Qdrant on a folder; asked to stop at the end, it must end well."""
+    command = [sys.executable, "-m", "sketchzoo", "embedded-qdrant", "--path", str(storage)]
+    options = [part for name, value in settings.items() for part in (f"--{name}", value)]
+    process = subprocess.Popen(
+        [*command, "--port", str(port), *options], cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    try:
+        probe = [sys.executable, "-m", "sketchzoo", "health", f"127.0.0.1:{port}", "--wait", "60"]
+        subprocess.run(probe, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        yield f"http://127.0.0.1:{port}"
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def ingest(photos: Path, encoder: str, url: str, alias: str = "photos") -> None:
+    environment = {
+        **os.environ,
+        "SKETCHZOO_ENCODER_TARGET": encoder,
+        "SKETCHZOO_QDRANT_URL": url,
+        "SKETCHZOO_ALIAS": alias,
+    }
+    command = [sys.executable, "-m", "sketchzoo", "ingest", str(photos)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def commands(page: str, start: str) -> str:
+    """Return a page's code block from the line that starts so to its end."""
+    text = (DOCS / page).read_text()
+    found = re.search(
+        rf"^(?P<indent> +){re.escape(start)}.*(?:\n(?P=indent).*)*", text, re.MULTILINE
+    )
+    assert found, f"{page} has no command {start}"
+    return re.sub(r"^ +", "", found[0], flags=re.MULTILINE)
+
+
+def test_the_environment_file_is_made_as_the_install_page_says(tmp_path: Path) -> None:
+    """Its sed command fills in what Compose requires, with secrets of its own."""
+    shutil.copy(ROOT / ".env.example", tmp_path)
+    command = commands("install.md", "sed -e").split("\ndocker")[0]
+    subprocess.run(["bash", "-ec", command], cwd=tmp_path, check=True)
+    made = read_environment_file(tmp_path / ".env")
+    assert len(made["QDRANT_API_KEY"]) == 64
+    assert len(made["GRAFANA_PASSWORD"]) == 32
+    assert made["PHOTOS"] == f"{os.environ['HOME']}/zoo"
+    services = read_compose(made)["services"]
+    assert services["qdrant"]["environment"]["QDRANT__SERVICE__API_KEY"] == made["QDRANT_API_KEY"]
+
+
+def test_a_copy_of_a_stopped_folder_is_a_backup(tmp_path: Path) -> None:
+    """Ingest, stop, copy as the page says, lose the folder, start on the copy, search."""
+    write_photos(tmp_path / "photos", 24)
+    model = tiny_model(tmp_path / "model")
+    storage = tmp_path / "out" / "qdrant"
+    with encoder_process(model.folder) as encoder:
+        with qdrant_process(storage, free_port()) as url:
+            ingest(tmp_path / "photos", encoder.target, url)
+        (tmp_path / "backup").mkdir()
+        command = commands("backup.md", "cp -a").replace("/backup", f"{tmp_path}/backup")
+        subprocess.run(["bash", "-ec", command], cwd=tmp_path, check=True)
+        shutil.rmtree(storage)
+        with (
+            qdrant_process(tmp_path / "backup" / "qdrant", free_port()) as url,
+            search_process(encoder.target, url) as search,
+        ):
+            search.wait_serving()
+            with Client(search.target, timeout=30) as client:
+                assert len(client.search(picture(3)).hits) == 12
+                assert sum(client.classes().values()) == 24
+
+
+def test_a_model_is_upgraded_without_a_failed_search(tmp_path: Path) -> None:
+    """Two aliases and two search services; callers move when the second serves."""
+    write_photos(tmp_path / "photos", 24)
+    old = tiny_model(tmp_path / "old", name="old", seed=1)
+    new = tiny_model(tmp_path / "new", name="new", seed=2, dimension=16)
+    stop, moved = threading.Event(), threading.Event()
+    fingerprints: list[str] = []
+    with (
+        qdrant_process(tmp_path / "storage", free_port()) as url,
+        encoder_process(old.folder) as before,
+        encoder_process(new.folder) as after,
+        search_process(before.target, url) as first,
+    ):
+        ingest(tmp_path / "photos", before.target, url)
+        first.wait_serving()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SKETCHZOO_ALIAS", "photos-next")
+            second_search = search_process(after.target, url)
+            with second_search as second:
+
+                def draw() -> None:
+                    number = 0
+                    with (
+                        Client(first.target, timeout=30) as here,
+                        Client(second.target, timeout=30) as there,
+                    ):
+                        while not stop.is_set():
+                            number += 1
+                            client = there if moved.is_set() else here
+                            found = client.search(picture(number))
+                            fingerprints.append(found.model_fingerprint)
+
+                thread = threading.Thread(target=draw)
+                thread.start()
+                try:
+                    ingest(tmp_path / "photos", after.target, url, "photos-next")
+                    second.wait_serving()
+                    moved.set()
+                    wanted = len(fingerprints) + 5
+                    while thread.is_alive() and len(fingerprints) < wanted:
+                        thread.join(0.1)
+                finally:
+                    stop.set()
+                    thread.join()
+    # A failed search would have ended the thread before.
+    assert fingerprints[0] == old.fingerprint
+    assert fingerprints[-1] == new.fingerprint
+    assert sorted(set(fingerprints)) == sorted({old.fingerprint, new.fingerprint})
+
+
+def test_a_rotated_key_is_asked_for(tmp_path: Path) -> None:
+    """After a restart with a new key, the part that has the old one is not ready."""
+    model = tiny_model(tmp_path / "model")
+    write_photos(tmp_path / "photos", 12)
+    port = free_port()
+    with encoder_process(model.folder) as encoder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKETCHZOO_QDRANT_API_KEY", "old")
+        with qdrant_process(tmp_path / "storage", port, **{"api-key": "old"}) as url:
+            ingest(tmp_path / "photos", encoder.target, url)
+        with (
+            qdrant_process(tmp_path / "storage", port, **{"api-key": "new"}) as url,
+            search_process(encoder.target, url) as search,
+        ):
+            patch.setenv("SKETCHZOO_QDRANT_API_KEY", "new")
+            with search_process(encoder.target, url) as restarted:
+                restarted.wait_serving()
+            assert not search.serving()
