@@ -32,15 +32,11 @@ def main() -> int:
     for kept in ("qdrant", "tiny-data"):
         shutil.rmtree(out / kept, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
-    about = machine.describe()
     workload = prepare(out)
     run = Run(out, workload, arguments.model, wanted, quick=arguments.quick)
     run.alone()
     run.together()
     run.beside_peers()
-    sections = run.sections
-    command = f"python -m benchmarks {' '.join(sys.argv[1:])}".strip()
-    report.write(out, sections, about, command)
     print(f"report: {out / 'report.md'}")
     return 0
 
@@ -57,6 +53,8 @@ class Run:
         self._storm = 10.0 if quick else 60.0
         self._many = (1_000, 5_000) if quick else (1_000, 50_000)
         self._sizes = (1_000, 10_000) if quick else (1_000, 10_000, 100_000)
+        self._about = machine.describe()
+        self._command = f"python -m benchmarks {' '.join(sys.argv[1:])}".strip()
         self._figures: dict[str, Any] = {}
         self.sections: list[Section] = []
 
@@ -101,6 +99,8 @@ class Run:
         self._figures |= section.figures
         for bar in section.bars:
             print(bar, flush=True)
+        # After each section, so that a run that is broken off leaves what it has measured.
+        report.write(self._out, self.sections, self._about, self._command)
 
 
 if __name__ == "__main__":

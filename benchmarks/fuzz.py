@@ -14,7 +14,6 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -74,7 +73,7 @@ def mutate(content: bytes, other: bytes, chance: random.Random) -> bytes:
                 size = chance.choice((2, 4))
                 value = chance.choice((0, 1, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF))
                 order = chance.choice(("little", "big"))
-                data[at : at + size] = (value % 256**size).to_bytes(size, order)  # type: ignore[arg-type] # one of the two
+                data[at : at + size] = (value % 256**size).to_bytes(size, order)
     return bytes(data)
 
 
@@ -93,9 +92,11 @@ def image(seed: int, files: list[bytes], artefact: ModelArtefact) -> str:
 def strokes(seed: int) -> str:
     """Parse a mutated strokes request and draw it; return what became of it."""
     chance = random.Random(seed)
-    request = search_pb2.SearchRequest(query=search_pb2.Query(strokes=drawing(seed)))
-    content = request.SerializeToString()
-    content = mutate(content, content, chance)
+    wild = chance.random() < 0.5
+    made = _wild(chance) if wild else drawing(seed)
+    content = search_pb2.SearchRequest(query=search_pb2.Query(strokes=made)).SerializeToString()
+    if not wild:
+        content = mutate(content, content, chance)
     try:
         search = parse_search(search_pb2.SearchRequest.FromString(content))
     except DecodeError:
@@ -108,6 +109,25 @@ def strokes(seed: int) -> str:
     return "drawn"
 
 
+def _wild(chance: random.Random) -> search_pb2.Strokes:
+    """Return a message of the right form whose numbers lie at and about their limits."""
+    width, height = (chance.choice((0, 1, 2, 300, 65_535, 65_536)) for _ in range(2))
+    strokes = []
+    for _ in range(chance.choice((0, 1, 3, 40, 1_001))):
+        points = chance.choice((0, 1, 2, 30, 300))
+        strokes.append(
+            search_pb2.Stroke(
+                x=[chance.randint(0, width) for _ in range(points)],
+                y=[chance.randint(0, height) for _ in range(points)],
+                width=chance.choice((0, 0, 1e-30, 1, 500, 65_535, -1, float("nan"), 1e30)),
+            )
+        )
+    usual = chance.choice((0, 0, 1, 65_535, float("inf")))
+    return search_pb2.Strokes(
+        canvas_width=width, canvas_height=height, strokes=strokes, width=usual
+    )
+
+
 def run(first: int, count: int, model: str) -> tuple[Counter[str], list[str], float]:
     """Run `count` inputs from seed `first`; return outcomes, findings and the longest seconds."""
     warnings.simplefilter("ignore")  # Pillow's, of odd images
@@ -117,14 +137,9 @@ def run(first: int, count: int, model: str) -> tuple[Counter[str], list[str], fl
     longest = 0.0
     for seed in range(first, first + count):
         name = "strokes" if seed % 4 == 0 else "image"
-        work: Callable[[], str] = (
-            (lambda seed=seed: strokes(seed))
-            if name == "strokes"
-            else (lambda seed=seed: image(seed, files, artefact))
-        )
         start = time.process_time()
         try:
-            outcome = work()
+            outcome = strokes(seed) if name == "strokes" else image(seed, files, artefact)
         except Exception as error:  # noqa: BLE001 - what is looked for
             outcome = f"OTHER {type(error).__name__}"
             findings.append(f"seed {seed} {name}: {error!r}")

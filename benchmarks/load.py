@@ -7,7 +7,9 @@ omission", G. Tene). Closed loop: a number of callers, each with one call at a t
 
 import argparse
 import asyncio
+import itertools
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -87,16 +89,21 @@ def calls_of(
             ).SerializeToString()
             for start in range(0, len(files), images)
         ]
-        embed = channel.unary_unary("/sketchzoo.encoder.v1.EncoderService/Embed")
+        embed = channel.unary_unary("/sketchzoo.encoder.v1.EncoderService/Embed", None, None)
         return lambda index: embed(embeds[index % len(embeds)], timeout=timeout)
-    search = channel.unary_unary("/sketchzoo.search.v1.SearchService/Search")
+    search = channel.unary_unary("/sketchzoo.search.v1.SearchService/Search", None, None)
+
+    # No run, nor the same run's warming, may find its queries in a cache.
+    first = int.from_bytes(os.urandom(6), "little")
+    numbers = itertools.count(first)
 
     def request(index: int) -> bytes:
+        number = next(numbers)
         if kind == "strokes":
-            query = search_pb2.Query(strokes=drawing(index))
+            query = search_pb2.Query(strokes=drawing(number))
         else:
-            # A few bytes after the image's end change its hash, so that no cache answers.
-            content = contents[index % len(contents)] + index.to_bytes(8, "little")
+            # A few bytes after the image's end change its hash.
+            content = contents[index % len(contents)] + number.to_bytes(8, "little")
             query = search_pb2.Query(sketch=content)
         return search_pb2.SearchRequest(query=query).SerializeToString()
 
@@ -117,11 +124,13 @@ async def watch_health(channel: grpc.aio.Channel, tally: Tally) -> None:
 
 
 async def _one(call: Call, index: int, due: float, tally: Tally) -> None:
+    sent = time.perf_counter()
     try:
         await call(index)
     except grpc.aio.AioRpcError as error:
         tally.codes[error.code().name] += 1
-        spent = time.perf_counter() - due
+        # A refusal's time is the server's: from the sending, whenever that was due.
+        spent = time.perf_counter() - sent
         tally.refused.record_value(max(1, round(spent / _MICROSECOND)))
         trailing: Any = error.trailing_metadata() or ()
         if b"RetryInfo" in dict(trailing).get("grpc-status-details-bin", b""):

@@ -5,7 +5,9 @@ no batching (it asks for it only where a batch gains), mosec with one worker pro
 Both decode and prepare with `sketchzoo.images`, so that the same work is done.
 """
 
+import base64
 import http.client
+import json
 import os
 import socket
 import subprocess
@@ -22,6 +24,7 @@ from benchmarks.bar import Bar
 from benchmarks.section import Section
 
 _CALLERS = 8
+_PATHS = {"litserve": "/predict", "mosec": "/inference"}
 
 
 def measure(
@@ -35,7 +38,7 @@ def measure(
     )
     for name in ("litserve", "mosec"):
         with _serving(name, model, logs) as port:
-            rate = _rate(port, contents, seconds)
+            rate = _rate(name, port, contents, seconds)
         section.rows.append((name, "HTTP", rate))
         section.bars.append(Bar(f"encoder_over_{name}", own_rate / rate, ">=", 1))
         section.figures[f"{name}_per_second"] = rate
@@ -85,7 +88,16 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
     raise TimeoutError("the peer did not start: see its log")
 
 
-def _rate(port: int, contents: Sequence[bytes], seconds: float) -> float:
+def _body(name: str, content: bytes) -> tuple[bytes, str]:
+    """Return a request's body and type as the peer's docs have it, made beforehand."""
+    if name == "litserve":
+        image = base64.b64encode(content).decode()
+        return json.dumps({"image": image}).encode(), "application/json"
+    return content, "application/octet-stream"
+
+
+def _rate(name: str, port: int, contents: Sequence[bytes], seconds: float) -> float:
+    bodies = [_body(name, content) for content in contents]
     counts = [0] * _CALLERS
     for duration in (1.0, seconds):
         end = time.perf_counter() + duration
@@ -94,17 +106,13 @@ def _rate(port: int, contents: Sequence[bytes], seconds: float) -> float:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
             count = 0
             while time.perf_counter() < end:
-                content = contents[(number * 97 + count) % len(contents)]
-                connection.request(
-                    "POST",
-                    "/predict",
-                    body=content,
-                    headers={"Content-Type": "application/octet-stream"},
-                )
+                body, kind = bodies[(number * 97 + count) % len(bodies)]
+                headers = {"Content-Type": kind}
+                connection.request("POST", _PATHS[name], body=body, headers=headers)
                 answer = connection.getresponse()
-                body = answer.read()
-                if answer.status != 200 or not body:
-                    raise RuntimeError(f"the peer answered {answer.status}: {body[:200]!r}")
+                said = answer.read()
+                if answer.status != 200 or not said:
+                    raise RuntimeError(f"{name} answered {answer.status}: {said[:200]!r}")
                 count += 1
             counts[number] = count
 
@@ -114,5 +122,7 @@ def _rate(port: int, contents: Sequence[bytes], seconds: float) -> float:
             thread.start()
         for thread in threads:
             thread.join()
+        if not sum(counts):
+            raise RuntimeError(f"{name} answered nothing: see its log and the errors above")
         elapsed = time.perf_counter() - start
     return sum(counts) / elapsed

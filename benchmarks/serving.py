@@ -150,7 +150,8 @@ def overload(workload: Workload, parts: Parts, p50_alone: float, seconds: float)
     ]
     section.notes.append(
         f"peak {peak:.1f}/s (16 callers, closed loop); {seconds:g} s each; the client shares the "
-        "machine's cores; a call's time counts from when it was due"
+        "machine's cores; an answer's time counts from when its call was due, a refusal's from "
+        "its sending"
     )
     section.notes.append(f"health, asked four times a second: {', '.join(sorted(states))}")
     if other:
