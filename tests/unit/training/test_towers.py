@@ -107,7 +107,7 @@ def test_a_folder_of_another_recipe_is_refused(data: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_two_processes_train_export_and_measure(data: Path, tmp_path: Path) -> None:
     """One command leaves a model that loads, its figures and its card."""
