@@ -80,8 +80,8 @@ def spread(values: list[float]) -> dict[str, float]:
     return {"p50": round(float(p50), 1), "p95": round(float(p95), 1), "count": len(values)}
 
 
-async def measure(url: str, rounds: int, executable: str, seed: int) -> dict[str, Any]:
-    """Draw all examples `rounds` times; return the figures."""
+async def measure(url: str, rounds: int, most: int, executable: str, seed: int) -> dict[str, Any]:
+    """Draw all examples `rounds` times, of each the first `most` strokes; return the figures."""
     chance = random.Random(seed)
     weight: dict[str, int] = {}
 
@@ -107,7 +107,7 @@ async def measure(url: str, rounds: int, executable: str, seed: int) -> dict[str
                 await page.keyboard.press("Delete")
                 await page.wait_for_timeout(PAUSE_MILLISECONDS)
                 await page.evaluate(TAKE_MEASURES)
-                frames += await draw(page, example["strokes"], chance)
+                frames += await draw(page, example["strokes"][:most], chance)
                 for name, milliseconds in await page.evaluate(TAKE_MEASURES):
                     measured[name].append(milliseconds)
         await browser.close()
@@ -127,13 +127,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--url", default="http://127.0.0.1:8080")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--strokes", type=int, default=12, help="Of each drawing, at most.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--chromium", default=shutil.which("chromium"))
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     if given.chromium is None:
         raise SystemExit("no Chromium on the path: install it, or name it by --chromium")
-    found = asyncio.run(measure(given.url, given.rounds, given.chromium, given.seed))
+    found = asyncio.run(measure(given.url, given.rounds, given.strokes, given.chromium, given.seed))
     for name, value in found.items():
         print(f"{name:22} {value}")
     if given.json:
