@@ -556,7 +556,7 @@ def build(page: Page) -> str:
         query = "label_values(sketchzoo_search_class_hits_total, class_name)"
         made = made.with_variable(_variable("class", "Class", query))
     for panel in page.panels:
-        made = made.with_panel(_panel(panel))
+        made = made.with_panel(_panel(panel, page.jobs))
     written = json.loads(JSONEncoder().encode(made.build()))
     return json.dumps(_without_nulls(written), sort_keys=True, indent=2) + "\n"
 
@@ -583,7 +583,7 @@ def _variable(name: str, label: str, query: str) -> dashboard.QueryVariable:
     )
 
 
-def _panel(panel: Panel) -> stat.Panel | timeseries.Panel:
+def _panel(panel: Panel, jobs: str) -> stat.Panel | timeseries.Panel:
     made: stat.Panel | timeseries.Panel = stat.Panel() if panel.single else timeseries.Panel()
     width = _COLUMNS // 3 if panel.single else _COLUMNS // 2
     made = (
@@ -606,7 +606,9 @@ def _panel(panel: Panel) -> stat.Panel | timeseries.Panel:
     if panel.highest is not None:
         made = made.max(panel.highest)
     for number, query in enumerate(panel.queries):
-        target = prometheus.Dataquery().expr(query.expr).ref_id(chr(ord("A") + number))
+        # Every instance means those of the page's own jobs.
+        expr = query.expr.replace(_instance(), f'job=~"{jobs}",{_instance()}')
+        target = prometheus.Dataquery().expr(expr).ref_id(chr(ord("A") + number))
         target = target.legend_format(query.legend).datasource(SOURCE)
         if query.exemplar:
             target = target.exemplar(exemplar=True)

@@ -213,7 +213,7 @@ def has_data(watching: Prometheus, expression: str, seconds: float = 45) -> bool
 
 
 @pytest.mark.usefixtures("traffic")
-def test_every_expression_has_data(watched: Watched, tmp_path: Path) -> None:
+def test_every_expression_has_data(watched: Watched) -> None:
     """Each panel's and rule's expression, or one of its metrics is empty for a listed reason."""
     watching = watched.prometheus
     time.sleep(12)
@@ -238,9 +238,6 @@ def test_every_expression_has_data(watched: Watched, tmp_path: Path) -> None:
     assert empty == []
     states = watching.get("rules")["groups"]
     assert [r["name"] for g in states for r in g["rules"] if r["health"] != "ok"] == []
-    pictures = Path(os.environ.get("SKETCHZOO_DASHBOARD_PICTURES", tmp_path / "pictures"))
-    drawn = drawing.draw(watching.url, pictures, 90, RATE_INTERVAL)
-    assert {path.stem for path in drawn} == {"search", "encoder", "ingest", "qdrant"}
 
 
 def past(expression: str) -> str:
@@ -264,8 +261,11 @@ def test_a_scrape_is_openmetrics_where_it_is_asked_for(watched: Watched) -> None
 
 
 @pytest.mark.usefixtures("traffic")
-def test_the_latency_alert_fires_on_slowness_and_clears(watched: Watched) -> None:
-    """Searches that wait for a paused encoder let it fire; quick ones let it clear."""
+def test_the_latency_alert_fires_on_slowness_and_clears(watched: Watched, tmp_path: Path) -> None:
+    """Searches that wait for a paused encoder let it fire; quick ones let it clear.
+
+    The dashboards are drawn of what Prometheus saw.
+    """
     watching, encoder = watched.prometheus, watched.encoder.process
     wait(lambda: not LATENCY & watching.firing(), "the alert fires without slowness", 60)
 
@@ -284,6 +284,9 @@ def test_the_latency_alert_fires_on_slowness_and_clears(watched: Watched) -> Non
             for each in slow:
                 each.result()
     wait(lambda: not LATENCY & watching.firing(), "the alert does not clear", 90)
+    pictures = Path(os.environ.get("SKETCHZOO_DASHBOARD_PICTURES", tmp_path / "pictures"))
+    drawn = drawing.draw(watching.url, pictures, 150, RATE_INTERVAL)
+    assert {path.stem for path in drawn} == {"search", "encoder", "ingest", "qdrant"}
 
 
 def wait(condition: Callable[[], bool], trouble: str, seconds: float) -> None:
