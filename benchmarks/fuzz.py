@@ -111,18 +111,23 @@ def strokes(seed: int) -> str:
 
 def _wild(chance: random.Random) -> search_pb2.Strokes:
     """Return a message of the right form whose numbers lie at and about their limits."""
-    width, height = (chance.choice((0, 1, 2, 300, 65_535, 65_536)) for _ in range(2))
+    beyond = chance.random() < 0.3
+    sides = (0, 1, 65_536) if beyond else (1, 2, 300, 65_535)
+    width, height = chance.choice(sides), chance.choice(sides)
+    pens: tuple[float, ...] = (0, 0, 1e-30, 1, 500, 65_535)
+    if beyond:
+        pens = (*pens, -1, float("nan"), 1e30)
     strokes = []
-    for _ in range(chance.choice((0, 1, 3, 40, 1_001))):
-        points = chance.choice((0, 1, 2, 30, 300))
+    for _ in range(chance.choice((0, 1, 1_001) if beyond else (1, 3, 30))):
+        points = chance.choice((0, 1, 2) if beyond else (1, 2, 30, 300))
         strokes.append(
             search_pb2.Stroke(
                 x=[chance.randint(0, width) for _ in range(points)],
                 y=[chance.randint(0, height) for _ in range(points)],
-                width=chance.choice((0, 0, 1e-30, 1, 500, 65_535, -1, float("nan"), 1e30)),
+                width=chance.choice(pens),
             )
         )
-    usual = chance.choice((0, 0, 1, 65_535, float("inf")))
+    usual = chance.choice((0, 0, 1, 65_535, float("inf")) if beyond else (0, 0, 1, 65_535))
     return search_pb2.Strokes(
         canvas_width=width, canvas_height=height, strokes=strokes, width=usual
     )
