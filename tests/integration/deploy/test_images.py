@@ -192,10 +192,9 @@ def test_the_composed_parts_find_photos(images: dict[str, Image], folder: Path) 
             log.read_text()
         )
 
-        process = subprocess.Popen(["sleep", "100"])
-        stack.callback(process.kill)
-        until(lambda: search.healthy(search_environment, addresses), process, logs / "search.log")
-        with Client(f"127.0.0.1:{ports['search']}", timeout=30) as client:
+        until(lambda: search.healthy(search_environment, addresses), qdrant, logs / "search.log")
+        token = search_environment["SKETCHZOO_SEARCH_TOKEN"] or None
+        with Client(f"127.0.0.1:{ports['search']}", token=token, timeout=30) as client:
             found = client.search(picture(3))
             assert len(found.hits) == 12
             assert client.photo(found.hits[0].photo_id).content
