@@ -23,8 +23,9 @@ ARGUMENTS = [
     "--no-proxy-server",
 ]
 SIDE = 1024
-# The machine may be busy with other tests.
-expect.set_options(timeout=20_000)
+# The machine may be busy with other tests; what comes at once waits for nothing.
+PATIENCE_MILLISECONDS = 60_000
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
 Curves = Iterable[Iterable[tuple[float, float]]]
 
@@ -64,7 +65,7 @@ class Visitor:
     ) -> "Visitor":
         """Open the page and wait until it is live."""
         visitor = cls(await context.new_page(), url, pictures)
-        visitor.page.set_default_timeout(20_000)
+        visitor.page.set_default_timeout(PATIENCE_MILLISECONDS)
         await visitor.page.goto(f"{url}/{fragment}")
         await expect(visitor.page.locator("#pill")).to_have_attribute("data-state", "live")
         await expect(visitor.page.locator("#examples li")).to_have_count(8)

@@ -12,7 +12,7 @@ from tests.e2e.live_demo.conftest import Zoo
 from tests.integration.live_demo.fake_search import decode, examples
 from tests.integration.live_demo.live_here import Live
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 LINE = [(200.0 + 40 * step, 300.0 + 20 * step) for step in range(15)]
 

@@ -8,7 +8,7 @@ from playwright.async_api import Browser, expect
 from tests.e2e.live_demo.browser import Visitor
 from tests.integration.live_demo.live_here import Live
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 MOST_BYTES = 200_000
 

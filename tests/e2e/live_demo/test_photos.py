@@ -17,7 +17,7 @@ FIRST_PLACE = """async () => {
     return [view.getUint16(16, true) / 65535, view.getUint16(18, true) / 65535];
 }"""
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 
 async def test_class_chips_filter_the_photos(zoo: Zoo, visitor: Visitor) -> None:
@@ -130,6 +130,7 @@ async def mapped(
 async def test_the_sketch_walks_on_the_map(mapped: Visitor) -> None:
     """The map says near what the sketch lies, and shows the photo under the pointer."""
     page = mapped.page
+    await expect(page.locator("#views")).to_be_visible()
     await page.locator("[name=view][value=map]").check(force=True)
     canvas = page.locator("#map")
     await expect(canvas).to_have_attribute("aria-label", "Map of 192 photos.")

@@ -10,7 +10,7 @@ from tests.e2e.live_demo.browser import Visitor
 from tests.e2e.live_demo.conftest import Zoo
 from tests.integration.live_demo.live_here import live_here
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 
 async def test_a_lost_search_service_is_told_and_found_again(zoo: Zoo, visitor: Visitor) -> None:
