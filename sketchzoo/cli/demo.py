@@ -38,12 +38,14 @@ def demo(
     from rich.console import Console  # noqa: PLC0415 - loaded when the command runs
 
     from sketchzoo.cli.stack import StackError  # noqa: PLC0415
+    from sketchzoo.cli.waiting import exit_on_sigterm  # noqa: PLC0415
     from sketchzoo.cli.walkthrough import Walkthrough  # noqa: PLC0415
 
     console = Console()
     if not console.is_terminal:
         # Not rich's 80 columns: a log or a script has no edge to wrap at.
         console = Console(width=120)
+    exit_on_sigterm()
     try:
         Walkthrough(settings, console, photos, sketches).run(once=once)
     except StackError as error:

@@ -29,10 +29,11 @@ def up(
 
     from sketchzoo.cli.parts import compose  # noqa: PLC0415
     from sketchzoo.cli.stack import Stack, StackError  # noqa: PLC0415
-    from sketchzoo.cli.waiting import until_stopped  # noqa: PLC0415
+    from sketchzoo.cli.waiting import exit_on_sigterm, until_stopped  # noqa: PLC0415
 
     console = Console(stderr=True)
     parts = compose(settings, [root.resolve() for root in roots or []])
+    exit_on_sigterm()
     try:
         with Stack(settings.data / "logs") as stack:
             for part in (parts.qdrant, parts.encoder, parts.search, parts.live):
