@@ -66,10 +66,10 @@ $(VENV)/uv.stamp: requirements/uv.txt
 
 # What runs, and nothing that trains: no torch.
 $(VENV)/demo.stamp: $(VENV)/uv.stamp requirements/demo.txt pyproject.toml
-	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/demo.txt
+	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/demo.txt
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/demo.stamp requirements/dev.txt
-	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	touch $@

@@ -12,8 +12,9 @@ from sketchzoo.telemetry import TRACEPARENT, current_request_id, traceparent
 
 REQUEST_ID = "x-request-id"
 
-# gRPC's own retries (gRFC A6): only UNAVAILABLE, where the call never did its work,
-# with a throttle that stops them when most calls fail.
+# gRPC's own retries (gRFC A6), with a throttle that stops them when most calls fail:
+# UNAVAILABLE, and CANCELLED as a server sends it to a call that reaches it while it stops.
+# Every call may be repeated: they read, or write the same points again.
 _SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
@@ -24,7 +25,7 @@ _SERVICE_CONFIG = {
                 "initialBackoff": "0.05s",
                 "maxBackoff": "0.5s",
                 "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
+                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
         }
     ],
