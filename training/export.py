@@ -91,7 +91,14 @@ def write_onnx(net: network.Tower, tower: Tower, path: Path) -> int:
     )
     if program is None:
         raise ParityError(f"{path} could not be exported")
-    onnx.save(program.model_proto, path)
+    proto = program.model_proto
+    # The exporter notes each node's call stack: paths of the machine that trained.
+    del proto.metadata_props[:]
+    del proto.graph.metadata_props[:]
+    for item in (*proto.graph.node, *proto.graph.value_info):
+        item.doc_string = ""
+        del item.metadata_props[:]
+    onnx.save(proto, path)
     worst = parity(net, path, images)
     if worst < PARITY:
         raise ParityError(f"{path} agrees with torch to cosine {worst:.6f}; {PARITY} is needed")
