@@ -95,9 +95,12 @@ def write_onnx(net: network.Tower, tower: Tower, path: Path) -> int:
     # The exporter notes each node's call stack: paths of the machine that trained.
     del proto.metadata_props[:]
     del proto.graph.metadata_props[:]
-    for item in (*proto.graph.node, *proto.graph.value_info):
-        item.doc_string = ""
-        del item.metadata_props[:]
+    for node in proto.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for value in proto.graph.value_info:
+        value.doc_string = ""
+        del value.metadata_props[:]
     onnx.save(proto, path)
     worst = parity(net, path, images)
     if worst < PARITY:
