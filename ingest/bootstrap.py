@@ -23,7 +23,7 @@ from ingest.sources import Fetcher, Source, open_source
 from ingest.tally import Tally
 from sketchzoo.images import ImageLimits
 from sketchzoo.photos import CollectionOptions, PhotoWriter, connect
-from sketchzoo.rpc import ChannelSettings, open_channel
+from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.telemetry import MetricsPage, configure_logs, request_context
 
@@ -68,7 +68,9 @@ async def ingest(
     patience = Patience(settings.patience_seconds, stop, metrics.retried)
     with _usage():
         connection = connect(settings, registry)
-        channel = open_channel(ChannelSettings(settings.encoder_target, _tls(settings)))
+        channel = open_channel(
+            ChannelSettings(settings.encoder_target, _tls(settings), vigilance=BETWEEN_PARTS)
+        )
         page = MetricsPage(registry, settings.metrics_host, settings.metrics_port)
     job = Job(
         sources=sources,

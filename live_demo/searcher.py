@@ -8,7 +8,13 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from live_demo.settings import LiveSettings
-from sketchzoo.rpc import ChannelSettings, from_rpc_error, not_found, open_channel
+from sketchzoo.rpc import (
+    BETWEEN_PARTS,
+    ChannelSettings,
+    from_rpc_error,
+    not_found,
+    open_channel,
+)
 from sketchzoo.rpc.channel import outgoing_metadata
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
@@ -27,7 +33,9 @@ class Searcher:
         self._token = settings.search_token
         self._seconds = settings.search_seconds
         self._channel = open_channel(
-            ChannelSettings(settings.search_target, tls=tls, token=self._token)
+            ChannelSettings(
+                settings.search_target, tls=tls, token=self._token, vigilance=BETWEEN_PARTS
+            )
         )
         self._stub = search_pb2_grpc.SearchServiceStub(self._channel)
         # The stubs of health know nothing of asyncio.

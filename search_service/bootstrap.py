@@ -29,7 +29,14 @@ from search_service.settings import SearchSettings
 from search_service.thumbnails import Photos
 from sketchzoo.images import ImageLimits
 from sketchzoo.photos import PhotoReader, connect
-from sketchzoo.rpc import ChannelSettings, RpcServer, Service, open_channel, run_until_signal
+from sketchzoo.rpc import (
+    BETWEEN_PARTS,
+    ChannelSettings,
+    RpcServer,
+    Service,
+    open_channel,
+    run_until_signal,
+)
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.telemetry import MetricsPage, build_info, configure_logs, tracing
 
@@ -87,6 +94,7 @@ async def serving(
             tls=client_tls(settings),
             token=settings.encoder_token,
             max_message_bytes=settings.max_message_bytes,
+            vigilance=BETWEEN_PARTS,
         )
     )
     encoder = EncoderClient(channel, settings.encoder_token)

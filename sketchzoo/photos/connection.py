@@ -14,7 +14,7 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.context_headers import headers
 
 from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, from_rpc_error, not_found
-from sketchzoo.rpc.channel import REQUEST_ID, channel_options
+from sketchzoo.rpc.channel import BETWEEN_PARTS, REQUEST_ID, channel_options
 from sketchzoo.settings import QdrantSettings
 from sketchzoo.telemetry import (
     SECONDS_BUCKETS,
@@ -130,7 +130,7 @@ def connect(
         timeout=max(1, round(settings.qdrant_timeout_seconds)),
         # It would ask over REST, which embedded Qdrant does not serve.
         check_compatibility=False,
-        grpc_options=dict(channel_options(64 * 1024 * 1024)),
+        grpc_options=dict(channel_options(64 * 1024 * 1024, BETWEEN_PARTS)),
         pool_size=1,
     )
     return QdrantConnection(client, settings.qdrant_timeout_seconds, registry)

@@ -1,6 +1,12 @@
 """gRPC as every part speaks it: one way to serve, to call, to fail and to be observed."""
 
-from sketchzoo.rpc.channel import ChannelSettings, open_channel, outgoing_metadata
+from sketchzoo.rpc.channel import (
+    BETWEEN_PARTS,
+    ChannelSettings,
+    Vigilance,
+    open_channel,
+    outgoing_metadata,
+)
 from sketchzoo.rpc.errors import (
     CallError,
     deadline_exceeded,
@@ -14,10 +20,12 @@ from sketchzoo.rpc.errors import (
 from sketchzoo.rpc.server import RpcServer, Service, run_until_signal
 
 __all__ = [
+    "BETWEEN_PARTS",
     "CallError",
     "ChannelSettings",
     "RpcServer",
     "Service",
+    "Vigilance",
     "deadline_exceeded",
     "exhausted",
     "from_rpc_error",

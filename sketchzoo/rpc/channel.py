@@ -34,6 +34,27 @@ _SERVICE_CONFIG = {
 
 
 @dataclass(frozen=True, slots=True)
+class Vigilance:
+    """How soon a connection whose other end has gone without a word is found and replaced.
+
+    A connection silent for `silence_ms` is asked for a sign of life, and given up after
+    `answer_ms` without one. An attempt to connect may take `connect_ms`, and the next begins
+    at most `pause_ms` after it.
+    """
+
+    silence_ms: int
+    answer_ms: int
+    connect_ms: int
+    pause_ms: int
+
+
+# Over the internet: a phone's network may be away for seconds, and pings cost battery.
+PATIENT = Vigilance(silence_ms=20_000, answer_ms=5_000, connect_ms=2_000, pause_ms=1_000)
+# Between parts, which ask each other every second whether they are there.
+BETWEEN_PARTS = Vigilance(silence_ms=1_000, answer_ms=1_000, connect_ms=1_000, pause_ms=300)
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelSettings:
     """How to reach a server.
 
@@ -45,35 +66,38 @@ class ChannelSettings:
     tls: ClientTls | None = None
     token: SecretStr | None = None
     max_message_bytes: int = 16 * 1024 * 1024
+    vigilance: Vigilance = PATIENT
 
     def __post_init__(self) -> None:
         if not self.target:
             raise ValueError("target must name a server, for instance 127.0.0.1:50051")
 
 
-def channel_options(max_message_bytes: int) -> list[tuple[str, int | str]]:
+def channel_options(
+    max_message_bytes: int, vigilance: Vigilance = PATIENT
+) -> list[tuple[str, int | str]]:
     """Return the options of every channel: keepalive, retries, round robin, sizes."""
     return [
         ("grpc.max_send_message_length", max_message_bytes),
         ("grpc.max_receive_message_length", max_message_bytes),
-        # A peer that hangs without closing is found within half a minute.
-        ("grpc.keepalive_time_ms", 20_000),
-        ("grpc.keepalive_timeout_ms", 5_000),
+        ("grpc.keepalive_time_ms", vigilance.silence_ms),
+        ("grpc.keepalive_timeout_ms", vigilance.answer_ms),
+        # What gRPC goes by in fact: without it a ping is waited for 60 seconds, whatever
+        # the keepalive's own timeout says.
+        ("grpc.http2.ping_timeout_ms", vigilance.answer_ms),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
-        # A part that returns is found again within two seconds.
         ("grpc.initial_reconnect_backoff_ms", 100),
-        # Despite its name, how long one attempt to connect may take: a busy or far server
-        # needs more than a moment for its handshake.
-        ("grpc.min_reconnect_backoff_ms", 2_000),
-        ("grpc.max_reconnect_backoff_ms", 1_000),
+        # Despite its name, how long one attempt to connect may take.
+        ("grpc.min_reconnect_backoff_ms", vigilance.connect_ms),
+        ("grpc.max_reconnect_backoff_ms", vigilance.pause_ms),
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ]
 
 
 def open_channel(settings: ChannelSettings) -> grpc.aio.Channel:
     """Open an asyncio channel; it connects when it is first called."""
-    options = channel_options(settings.max_message_bytes)
+    options = channel_options(settings.max_message_bytes, settings.vigilance)
     if settings.tls is None:
         return grpc.aio.insecure_channel(settings.target, options=options)
     return grpc.aio.secure_channel(settings.target, settings.tls.credentials(), options=options)

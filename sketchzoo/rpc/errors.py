@@ -37,6 +37,13 @@ class CallError(Exception):
             status.details.append(packed)
         return status
 
+    def again(self) -> "CallError":
+        """Return the same error, to be raised in its place.
+
+        One that is raised several times would collect the frames of each.
+        """
+        return CallError(self.code, self.message, *self.details)
+
     def __str__(self) -> str:
         return f"{self.code.name}: {self.message}"
 

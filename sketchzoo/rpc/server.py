@@ -14,16 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
-from sketchzoo.rpc.interceptors import (
-    Around,
-    AroundInterceptor,
-    CallMetrics,
-    default_deadline,
-    errors_as_status,
-    limited_rate,
-    require_token,
-    traced,
-)
+from sketchzoo.rpc.interceptors import CallInterceptor, CallMetrics, Rules
 from sketchzoo.rpc.malformed import MalformedInterceptor
 from sketchzoo.rpc.rate import CallerRates
 from sketchzoo.rpc.tls import ServerTls
@@ -55,26 +46,24 @@ class RpcServer:
         registry: CollectorRegistry,
     ) -> None:
         self._settings = settings
-        # The span outermost: metrics name its trace.
-        arounds: list[Around] = [traced, CallMetrics(registry).around]
-        if settings.token is not None:
-            arounds.append(require_token(settings.token))
-        arounds += [default_deadline(settings.default_deadline_seconds), errors_as_status]
-        if settings.calls_per_second is not None:
-            # Inside of what turns errors into statuses.
-            arounds.append(limited_rate(CallerRates(settings.calls_per_second)))
+        rate = settings.calls_per_second
+        rules = Rules(
+            max_calls=settings.max_concurrent_calls,
+            default_deadline_seconds=settings.default_deadline_seconds,
+            token=settings.token,
+            rates=None if rate is None else CallerRates(rate),
+        )
         self._server = grpc.aio.server(
-            interceptors=[
-                *(AroundInterceptor(around) for around in arounds),
-                MalformedInterceptor(),
-            ],
-            maximum_concurrent_rpcs=settings.max_concurrent_calls,
+            interceptors=[CallInterceptor(rules, CallMetrics(registry)), MalformedInterceptor()],
+            # The rules refuse with RetryInfo; what they have no time for gRPC refuses without.
+            maximum_concurrent_rpcs=4 * settings.max_concurrent_calls,
             options=[
                 ("grpc.max_receive_message_length", settings.max_message_bytes),
                 ("grpc.max_send_message_length", settings.max_message_bytes),
                 # Two processes on one port would share its calls unseen.
                 ("grpc.so_reuseport", 0),
-                ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+                # Other parts ask every second for a sign of life (`BETWEEN_PARTS`).
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 500),
                 ("grpc.keepalive_permit_without_calls", 1),
             ],
         )

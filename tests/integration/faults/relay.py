@@ -13,7 +13,8 @@ class Relay:
 
     `hold` keeps what comes, on connections that stay open: a network that stalls. `lose`
     drops whatever comes on the connections there are, without closing them, as a firewall
-    does that has forgotten them; new ones pass: half-open connections.
+    does that has forgotten them; new ones pass: half-open connections. `fall_silent` does so
+    to new ones too, until `speak`: a machine that is gone, and back with no memory of them.
     """
 
     def __init__(self, target: int) -> None:
@@ -21,6 +22,7 @@ class Relay:
         self._flows = threading.Event()
         self._flows.set()
         self._lost: set[socket.socket] = set()
+        self._silent = False
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -51,6 +53,15 @@ class Relay:
         """Forget the connections that are open now."""
         self._lost |= set(self._open)
 
+    def fall_silent(self) -> None:
+        """Accept connections, and forget them like the ones that are open now."""
+        self._silent = True
+        self.lose()
+
+    def speak(self) -> None:
+        """Let new connections pass; those from before stay forgotten."""
+        self._silent = False
+
     def _accept(self) -> None:
         while True:
             try:
@@ -61,6 +72,8 @@ class Relay:
                     return
                 continue
             self._open += [near, far]
+            if self._silent:
+                self._lost |= {near, far}
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
 

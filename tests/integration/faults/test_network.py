@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from tests.integration.search_service.stack import (
 )
 
 DEADLINE = 2.0
+# Two seconds are the aim; a busy machine takes more, and gRPC without its ping timeout sixty.
+PATIENCE = 20.0
 # Starting three processes takes a busy machine minutes.
 pytestmark = pytest.mark.timeout(400)
 
@@ -32,20 +35,20 @@ class Stack:
     search: SearchProcess
     encoder: Relay
     qdrant: Relay
+    seeds: Iterator[int] = field(default_factory=count)
 
-    def ask(self, seed: int) -> SearchResult | SearchError:
+    def ask(self) -> SearchResult | SearchError:
+        """Search with a picture never asked before, whose embedding nobody keeps."""
         try:
-            return self.client.search(picture(seed))
+            return self.client.search(picture(next(self.seeds)))
         except SearchError as error:
             return error
 
     def answers_within(self, seconds: float) -> float:
         start = time.monotonic()
-        seed = 50_000
-        while not isinstance(answer := self.ask(seed), SearchResult):
+        while not isinstance(answer := self.ask(), SearchResult):
             assert isinstance(answer, DeadlineExceeded | Unavailable), answer
             assert time.monotonic() - start < seconds, answer
-            seed += 1
             time.sleep(0.05)
         return time.monotonic() - start
 
@@ -73,28 +76,43 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def test_a_stalled_network_holds_nobody_beyond_his_deadline(stack: Stack, part: str) -> None:
     """Bytes are held: DEADLINE_EXCEEDED or UNAVAILABLE; they flow: answers again."""
     relay: Relay = getattr(stack, part)
-    assert isinstance(stack.ask(1), SearchResult)
+    assert isinstance(stack.ask(), SearchResult)
     relay.hold()
     try:
-        assert isinstance(stack.ask(2), DeadlineExceeded | Unavailable)
+        assert isinstance(stack.ask(), DeadlineExceeded | Unavailable)
         stack.search.wait_serving(state=False)
     finally:
         relay.release()
-    took = stack.answers_within(60)
+    took = stack.answers_within(PATIENCE)
     print(f"recovered {took:.2f} s after the network to {part}")  # noqa: T201 - for the report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("part", ["encoder", "qdrant"])
 def test_a_half_open_connection_is_found_and_replaced(stack: Stack, part: str) -> None:
-    """A connection whose other end is gone without a word: keepalive gives it up by itself."""
+    """A connection whose other end is gone without a word: a ping goes unanswered."""
     relay: Relay = getattr(stack, part)
-    assert isinstance(stack.ask(3), SearchResult)
+    stack.answers_within(PATIENCE)
     relay.lose()
-    assert isinstance(stack.ask(4), DeadlineExceeded | Unavailable)
-    # 20 s without a sign, then 5 s for the answer to a ping.
-    took = stack.answers_within(90)
+    # The first search may already be repeated over a new connection, within its deadline.
+    took = stack.answers_within(PATIENCE)
     print(f"replaced the connection to {part} in {took:.2f} s")  # noqa: T201 - for the report
+
+
+@pytest.mark.parametrize("part", ["encoder", "qdrant"])
+def test_a_part_that_went_silent_is_found_again(stack: Stack, part: str) -> None:
+    """New connections get no byte either: no search is answered; it speaks: answers again."""
+    relay: Relay = getattr(stack, part)
+    stack.answers_within(PATIENCE)
+    relay.fall_silent()
+    try:
+        stack.search.wait_serving(state=False)
+        # Long enough for the old connection to be given up, and new ones in vain.
+        time.sleep(3)
+        assert isinstance(stack.ask(), DeadlineExceeded | Unavailable)
+    finally:
+        relay.speak()
+    took = stack.answers_within(PATIENCE)
+    print(f"recovered {took:.2f} s after {part} spoke")  # noqa: T201 - for the report
 
 
 def test_a_slow_encoder_is_given_up_at_the_deadline(tmp_path: Path) -> None:
