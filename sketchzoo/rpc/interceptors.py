@@ -161,8 +161,9 @@ class _Door:
     """Lets calls in as the rules say, and counts those inside."""
 
     def __init__(self, rules: Rules) -> None:
-        token = rules.token
-        self._expected = token and f"Bearer {token.get_secret_value()}".encode()
+        self._expected: bytes | None = None
+        if rules.token is not None:
+            self._expected = f"Bearer {rules.token.get_secret_value()}".encode()
         self._rates = rules.rates
         self._limit = rules.max_calls
         self._refusal = exhausted(f"{rules.max_calls} calls are under way already", _RETRY_SECONDS)
@@ -261,7 +262,7 @@ class _Around:
                 await _send(error, self._context)
             elif isinstance(error, Exception):
                 code = grpc.StatusCode.INTERNAL
-                log.exception("call failed", method=self._method.call.name, exc_info=error)
+                log.error("call failed", method=self._method.call.name, exc_info=error)
                 await self._context.abort(code, "the server failed; its log has the request id")
         finally:
             self._end(code)

@@ -6,9 +6,9 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import structlog
-from structlog.contextvars import bound_contextvars, get_contextvars
 
 # Without the frames' locals: they may hold tokens.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
@@ -17,6 +17,9 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 # What a caller may choose as a request id; anything else is replaced, so that no
 # caller writes into the logs what it likes.
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+
+# Not one of structlog's own context variables: those are found by going through all.
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
 def configure_logs(part: str, *, level: str = "info", form: str = "auto") -> None:
@@ -28,6 +31,7 @@ def configure_logs(part: str, *, level: str = "info", form: str = "auto") -> Non
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _with_request_id,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -59,11 +63,23 @@ def request_context(request_id: str | None) -> Iterator[str]:
     """Bind a request id to every event inside; make one where none, or a bad one, came."""
     if request_id is None or not _REQUEST_ID.match(request_id):
         request_id = uuid.uuid4().hex
-    with bound_contextvars(request_id=request_id):
+    token = _request_id.set(request_id)
+    try:
         yield request_id
+    finally:
+        _request_id.reset(token)
 
 
 def current_request_id() -> str | None:
     """Return the id of the request being served, to be passed on to the next part."""
-    value = get_contextvars().get("request_id")
-    return value if isinstance(value, str) else None
+    return _request_id.get()
+
+
+def _with_request_id(
+    logger: structlog.typing.WrappedLogger,  # noqa: ARG001 - a processor's form
+    method: str,  # noqa: ARG001 - a processor's form
+    event: structlog.typing.EventDict,
+) -> structlog.typing.EventDict:
+    if (request_id := _request_id.get()) is not None:
+        event["request_id"] = request_id
+    return event

@@ -158,6 +158,20 @@ async def test_a_caller_beyond_his_rate_is_told_when_to_come_back() -> None:
             )
 
 
+async def test_one_call_too_many_is_told_when_to_come_back() -> None:
+    """RESOURCE_EXHAUSTED with RetryInfo beyond `max_concurrent_calls`; health still answers."""
+    fake = FakeEncoder()
+    fake.seconds = 30
+    async with serving(fake, max_concurrent_calls=1, drain_seconds=0.1) as channel:
+        held = asyncio.create_task(call(channel))
+        await fake.begun.wait()
+        error = await refused(channel)
+        assert error.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert isinstance(error.details[0], error_details_pb2.RetryInfo)
+        await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+        held.cancel()
+
+
 async def test_a_call_without_a_deadline_gets_the_servers() -> None:
     """No call lasts for ever because its caller forgot to say how long."""
     fake = FakeEncoder()
