@@ -16,7 +16,7 @@ from encoder_service.metrics import EncoderMetrics
 from ingest.metrics import WATCHED, IngestMetrics
 from live_demo.metrics import LiveMetrics
 from search_service.metrics import SearchMetrics
-from sketchzoo.photos.connection import QdrantConnection
+from sketchzoo.photos.connection import call_seconds
 from sketchzoo.rpc.interceptors import CallMetrics
 from sketchzoo.telemetry import build_info
 
@@ -112,17 +112,12 @@ def _ingest(registry: CollectorRegistry) -> None:
         metrics.watch(name, unit, lambda: 0)
 
 
-def _qdrant(registry: CollectorRegistry) -> None:
-    # The client is not called here.
-    QdrantConnection(None, 1.0, registry)  # type: ignore[arg-type]
-
-
 PARTS: dict[str, Callable[[CollectorRegistry], object]] = {
     "Every part": lambda registry: build_info(registry, "any"),
     "Every gRPC server: encoder, search, embedded Qdrant": CallMetrics,
     "Search": SearchMetrics,
     "Encoder": _encoder,
-    "Callers of Qdrant: search and ingest": _qdrant,
+    "Callers of Qdrant: search and ingest": call_seconds,
     "Ingest": _ingest,
     "Live page": LiveMetrics,
     "Embedded Qdrant": lambda registry: CollectionMetrics(registry, list),

@@ -7,7 +7,8 @@ The only package that builds Qdrant requests. A gallery's photos lie in a collec
 from sketchzoo.photos.connection import QdrantConnection, connect
 from sketchzoo.photos.filter import FieldCondition, Filter
 from sketchzoo.photos.photo import RESERVED, Photo, photo_id
-from sketchzoo.photos.reader import Gallery, Nearest, PhotoReader, ScoredPhoto
+from sketchzoo.photos.query import Nearest, ScoredPhoto
+from sketchzoo.photos.reader import Gallery, PhotoReader
 from sketchzoo.photos.writer import CollectionOptions, PhotoWriter
 
 __all__ = [

@@ -2,16 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import grpc
 import grpc.aio
+from google.protobuf.message import Message
 from prometheus_client import CollectorRegistry, Histogram
+from pydantic import SecretStr
 from qdrant_client import AsyncQdrantClient
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.context_headers import headers
+from qdrant_client.grpc import PointsStub
 
 from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, from_rpc_error, not_found
 from sketchzoo.rpc.channel import BETWEEN_PARTS, REQUEST_ID, channel_options
@@ -27,52 +31,97 @@ from sketchzoo.telemetry import (
 
 PART = "Qdrant"
 
+Answer = TypeVar("Answer", bound=Message)
+
+
+def call_seconds(registry: CollectorRegistry | None) -> Histogram:
+    """Register the metric of calls to Qdrant."""
+    return Histogram(
+        "sketchzoo_qdrant_call_seconds",
+        "Seconds of calls to Qdrant as the caller sees them, by method and status code.",
+        ["method", "code"],
+        buckets=SECONDS_BUCKETS,
+        registry=registry,
+    )
+
 
 class QdrantConnection:
-    """A client and the rules of calling it; made by `connect`."""
+    """A client, its API's bare stub, and the rules of calling them; made by `connect`.
+
+    The client is for everything but queries. These go as messages over `points`, since the
+    client's models, made of every hit and thrown away, cost more than the rest of the call.
+    """
 
     def __init__(
         self,
         client: AsyncQdrantClient,
+        channel: grpc.aio.Channel,
         timeout_seconds: float,
+        *,
+        api_key: SecretStr | None = None,
         registry: CollectorRegistry | None = None,
     ) -> None:
         self.client = client
+        self.points: Any = PointsStub(channel)  # type: ignore[no-untyped-call] # generated
+        self._channel = channel
+        self._own = {"api-key": api_key.get_secret_value()} if api_key is not None else {}
         self._timeout_seconds = timeout_seconds
-        self._seconds = Histogram(
-            "sketchzoo_qdrant_call_seconds",
-            "Seconds of calls to Qdrant as the caller sees them, by method and status code.",
-            ["method", "code"],
-            buckets=SECONDS_BUCKETS,
-            registry=registry,
-        )
+        self._seconds = call_seconds(registry)
 
     @asynccontextmanager
     async def call(self, method: str, timeout_seconds: float | None = None) -> AsyncIterator[None]:
-        """Run one call to Qdrant: timed by `method`, within the deadline, with the request's id.
+        """Run one call of the client: timed as `method`, within the deadline, with its id.
 
         Raises:
             CallError: UNAVAILABLE, DEADLINE_EXCEEDED, or what Qdrant refused.
 
         """
         start = time.perf_counter()
-        code = grpc.StatusCode.OK
+        code = grpc.StatusCode.UNKNOWN
         try:
-            with span(f"Qdrant/{method}", "client", attributes={"db.system.name": "qdrant"}):
+            with span(f"Qdrant/{method}", "client", attributes=_SYSTEM):
                 async with self._limited(timeout_seconds):
                     yield
+            code = grpc.StatusCode.OK
         except CallError as error:
             code = error.code
             raise
         except asyncio.CancelledError:
             code = grpc.StatusCode.CANCELLED
             raise
-        except BaseException:
-            code = grpc.StatusCode.UNKNOWN
+        finally:
+            self._observe(method, code, time.perf_counter() - start)
+
+    async def ask(
+        self,
+        method: str,
+        call: Callable[..., grpc.aio.UnaryUnaryCall[Any, Answer]],
+        request: Message,
+        timeout_seconds: float | None = None,
+    ) -> Answer:
+        """Make one call of the stub, as `call` does of the client.
+
+        Raises:
+            CallError: UNAVAILABLE, DEADLINE_EXCEEDED, or what Qdrant refused.
+
+        """
+        start = time.perf_counter()
+        code = grpc.StatusCode.UNKNOWN
+        try:
+            with span(f"Qdrant/{method}", "client", attributes=_SYSTEM):
+                sent = tuple({**self._own, **_headers()}.items())
+                answer = await call(request, timeout=self._limit(timeout_seconds), metadata=sent)
+            code = grpc.StatusCode.OK
+        except grpc.aio.AioRpcError as error:
+            problem = _problem(error)
+            code = problem.code
+            raise problem from error
+        except asyncio.CancelledError:
+            code = grpc.StatusCode.CANCELLED
             raise
         finally:
-            seconds = time.perf_counter() - start
-            self._seconds.labels(method, code.name).observe(seconds, exemplar())
+            self._observe(method, code, time.perf_counter() - start)
+        return answer
 
     @asynccontextmanager
     async def _limited(self, timeout_seconds: float | None) -> AsyncIterator[None]:
@@ -82,12 +131,9 @@ class QdrantConnection:
             CallError: UNAVAILABLE, DEADLINE_EXCEEDED, or what Qdrant refused.
 
         """
-        limit = self._timeout_seconds
-        if timeout_seconds is not None:
-            limit = min(limit, timeout_seconds)
         try:
             # The client's own timeout has whole seconds only.
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(self._limit(timeout_seconds)):
                 with headers(_headers()):
                     yield
         except TimeoutError as error:
@@ -95,13 +141,36 @@ class QdrantConnection:
         except ResourceExhaustedResponse as error:
             raise exhausted(f"{PART} is busy", error.retry_after_s) from error
         except grpc.aio.AioRpcError as error:
-            if error.code() == grpc.StatusCode.NOT_FOUND:
-                raise not_found(error.details() or f"{PART} does not have it") from error
-            raise from_rpc_error(error, PART) from error
+            raise _problem(error) from error
+
+    def _limit(self, timeout_seconds: float | None) -> float:
+        if timeout_seconds is None:
+            return self._timeout_seconds
+        return min(self._timeout_seconds, timeout_seconds)
+
+    def _observe(self, method: str, code: grpc.StatusCode, seconds: float) -> None:
+        self._seconds.labels(method, code.name).observe(seconds, exemplar())
 
     async def close(self) -> None:
-        """Close the client's channels."""
+        """Close the channels."""
+        await self._channel.close(None)
         await self.client.close()
+
+
+_SYSTEM: dict[str, str | int] = {"db.system.name": "qdrant"}
+
+
+def _problem(error: grpc.aio.AioRpcError) -> CallError:
+    """Tell a failed call in our words."""
+    if error.code() is grpc.StatusCode.NOT_FOUND:
+        return not_found(error.details() or f"{PART} does not have it")
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        # A server says with a header when to come back, embedded Qdrant with RetryInfo.
+        trailing: Any = error.trailing_metadata() or ()  # pairs, whatever the stubs say
+        for key, value in trailing:
+            if key == "retry-after" and str(value).isdecimal():
+                return exhausted(f"{PART} is busy", float(value))
+    return from_rpc_error(error, PART)
 
 
 def _headers() -> dict[str, str]:
@@ -121,16 +190,26 @@ def connect(
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ValueError("qdrant_url must look like http://host:6334 or https://host:6334")
     key = settings.qdrant_api_key
+    secure = url.scheme == "https"
+    options = channel_options(64 * 1024 * 1024, BETWEEN_PARTS)
     client = AsyncQdrantClient(
         host=url.hostname,
         grpc_port=url.port or 6334,
-        https=url.scheme == "https",
+        https=secure,
         prefer_grpc=True,
         api_key=key.get_secret_value() if key else None,
         timeout=max(1, round(settings.qdrant_timeout_seconds)),
         # It would ask over REST, which embedded Qdrant does not serve.
         check_compatibility=False,
-        grpc_options=dict(channel_options(64 * 1024 * 1024, BETWEEN_PARTS)),
+        grpc_options=dict(options),
         pool_size=1,
     )
-    return QdrantConnection(client, settings.qdrant_timeout_seconds, registry)
+    target = f"{url.hostname}:{url.port or 6334}"
+    channel = (
+        grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options=options)
+        if secure
+        else grpc.aio.insecure_channel(target, options=options)
+    )
+    return QdrantConnection(
+        client, channel, settings.qdrant_timeout_seconds, api_key=key, registry=registry
+    )

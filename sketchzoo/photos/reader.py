@@ -1,15 +1,17 @@
 """Reading photos: the nearest to an embedding, single ones, and the classes."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from qdrant_client import grpc as qdrant
 from qdrant_client import models
 
 from sketchzoo.photos.connection import QdrantConnection
 from sketchzoo.photos.filter import Filter
 from sketchzoo.photos.photo import Photo
+from sketchzoo.photos.query import Nearest, ScoredPhoto, photo_of, scored
 from sketchzoo.rpc import CallError, not_found, precondition
 
 _SCROLL_PAGE = 500
@@ -24,74 +26,6 @@ class Gallery:
     collection: str
     fingerprint: str
     dimension: int
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredPhoto:
-    """A photo found; `score` is (1 + cosine) / 2."""
-
-    id: str
-    photo: Photo
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Nearest:
-    """A query: the photos nearest to an embedding, or to another photo.
-
-    Give `vector` or `photo_id` or both none with `liked`; liked photos pull the answer
-    towards them, disliked ones push it away (Qdrant's recommend, average vector). The
-    photos named in the query are not among the answer. `min_score` is (1 + cosine) / 2.
-    """
-
-    vector: tuple[float, ...] | None = None
-    photo_id: str | None = None
-    liked: tuple[str, ...] = ()
-    disliked: tuple[str, ...] = ()
-    filter: Filter = field(default_factory=Filter)
-    limit: int = 12
-    offset: int = 0
-    min_score: float | None = None
-    exact: bool = False
-
-    def __post_init__(self) -> None:
-        if self.vector is not None and self.photo_id is not None:
-            raise ValueError("give a vector or a photo_id, not both")
-        if self.vector is None and self.photo_id is None and not self.liked:
-            raise ValueError("give a vector, a photo_id or liked photos")
-        if self.limit < 1 or self.offset < 0:
-            raise ValueError(f"limit {self.limit} must be at least 1, offset {self.offset} 0")
-
-    @property
-    def named(self) -> tuple[str, ...]:
-        """The photos that the query names."""
-        own = (self.photo_id,) if self.photo_id is not None else ()
-        return (*own, *self.liked, *self.disliked)
-
-    def to_qdrant(self) -> models.QueryRequest:
-        """Return the query as Qdrant takes it."""
-        return models.QueryRequest(
-            query=self._query(),
-            filter=self.filter.to_qdrant(excluded_ids=self.named),
-            params=models.SearchParams(exact=True) if self.exact else None,
-            score_threshold=None if self.min_score is None else 2 * self.min_score - 1,
-            limit=self.limit,
-            offset=self.offset,
-            with_payload=True,
-        )
-
-    def _query(self) -> models.NearestQuery | models.RecommendQuery:
-        source = list(self.vector) if self.vector is not None else self.photo_id
-        if source is not None and not self.liked and not self.disliked:
-            return models.NearestQuery(nearest=source)
-        positive: list[Any] = [*([source] if source is not None else []), *self.liked]
-        return models.RecommendQuery(
-            recommend=models.RecommendInput(
-                positive=positive,
-                negative=list(self.disliked),
-                strategy=models.RecommendStrategy.AVERAGE_VECTOR,
-            )
-        )
 
 
 class PhotoReader:
@@ -122,32 +56,29 @@ class PhotoReader:
         self, collection: str, query: Nearest, timeout_seconds: float | None = None
     ) -> list[ScoredPhoto]:
         """Return the photos nearest to the query, best first."""
-        request = query.to_qdrant()
         try:
-            async with self._connection.call("query_points", timeout_seconds):
-                answer = await self._client.query_points(
-                    collection,
-                    query=request.query,
-                    query_filter=request.filter,
-                    search_params=request.params,
-                    score_threshold=request.score_threshold,
-                    limit=query.limit,
-                    offset=query.offset,
-                    with_payload=True,
-                )
+            answer: qdrant.QueryResponse = await self._connection.ask(
+                "query_points",
+                self._connection.points.Query,
+                query.to_message(collection),
+                timeout_seconds,
+            )
         except CallError as error:
             raise _explained(error, query) from error
-        return [_scored(point) for point in answer.points]
+        return [scored(point) for point in answer.result]
 
     async def nearest_batch(
         self, collection: str, queries: Sequence[Nearest], timeout_seconds: float | None = None
     ) -> list[list[ScoredPhoto]]:
         """Return an answer for each query, in order; one failure fails all."""
-        async with self._connection.call("query_batch_points", timeout_seconds):
-            answers = await self._client.query_batch_points(
-                collection, [query.to_qdrant() for query in queries]
-            )
-        return [[_scored(point) for point in answer.points] for answer in answers]
+        request = qdrant.QueryBatchPoints(
+            collection_name=collection,
+            query_points=[query.to_message(collection) for query in queries],
+        )
+        answer: qdrant.QueryBatchResponse = await self._connection.ask(
+            "query_batch_points", self._connection.points.QueryBatch, request, timeout_seconds
+        )
+        return [[scored(point) for point in each.result] for each in answer.result]
 
     async def get(
         self, collection: str, ids: Sequence[str], timeout_seconds: float | None = None
@@ -202,20 +133,8 @@ class PhotoReader:
         return {str(hit.value): hit.count for hit in sorted(facet.hits, key=lambda h: str(h.value))}
 
 
-def _scored(point: models.ScoredPoint) -> ScoredPhoto:
-    # Rounding may carry a cosine past 1.
-    score = min(1.0, max(0.0, (1 + point.score) / 2))
-    return ScoredPhoto(str(point.id), _photo(point), score)
-
-
-def _photo(point: models.ScoredPoint | models.Record) -> Photo:
-    try:
-        return Photo.from_payload(point.payload or {})
-    except (KeyError, TypeError, ValueError) as error:
-        raise precondition(
-            "FOREIGN_POINT",
-            f"the collection holds the point {point.id}, which ingest did not write: {error!r}",
-        ) from error
+def _photo(record: models.Record) -> Photo:
+    return photo_of(str(record.id), record.payload or {})
 
 
 def _explained(error: CallError, query: Nearest) -> CallError:

@@ -79,22 +79,23 @@ def test_a_condition_compares_in_one_way(values: dict[str, object]) -> None:
 
 def test_more_like_this_leaves_the_photo_itself_out() -> None:
     """A photo's own id is excluded from its answer."""
-    request = Nearest(photo_id=photo_id(SHA)).to_qdrant()
-    assert request.filter is not None
-    assert request.filter.must_not == [models.HasIdCondition(has_id=[photo_id(SHA)])]
+    request = Nearest(photo_id=photo_id(SHA)).to_message("photos")
+    (excluded,) = request.filter.must_not
+    assert [point.uuid for point in excluded.has_id.has_id] == [photo_id(SHA)]
 
 
 def test_likes_and_dislikes_make_a_recommendation() -> None:
     """The sketch counts as one of the positives."""
-    request = Nearest(vector=(1.0, 0.0), liked=("a",), disliked=("b",)).to_qdrant()
-    assert isinstance(request.query, models.RecommendQuery)
-    assert request.query.recommend.positive == [[1.0, 0.0], "a"]
-    assert request.query.recommend.negative == ["b"]
+    request = Nearest(vector=(1.0, 0.0), liked=("a",), disliked=("b",))
+    recommend = request.to_message("photos").query.recommend
+    sketch, liked = recommend.positive
+    assert (list(sketch.dense.data), liked.id.uuid) == ([1.0, 0.0], "a")
+    assert [each.id.uuid for each in recommend.negative] == ["b"]
 
 
 def test_a_least_score_is_turned_into_a_cosine() -> None:
     """Scores are (1 + cosine) / 2; Qdrant compares cosines."""
-    assert Nearest(vector=(1.0,), min_score=0.75).to_qdrant().score_threshold == 0.5
+    assert Nearest(vector=(1.0,), min_score=0.75).to_message("photos").score_threshold == 0.5
 
 
 @pytest.mark.parametrize(
