@@ -27,10 +27,13 @@ from embedded_qdrant.errors import (
 from embedded_qdrant.files import StorageLock, remove_tree, sync_folder, write_atomically
 from embedded_qdrant.folder import CollectionFolder, DamagedCollectionError
 from embedded_qdrant.settings import EmbeddedQdrantSettings
+from embedded_qdrant.space import Space
 from sketchzoo.rpc import exhausted
 
 log = structlog.get_logger()
 
+# What an empty collection takes of the disk.
+_COLLECTION_BYTES = 1024 * 1024
 _NAME = re.compile(r'^[^<>:"/\\|?*\0\x1f]{1,255}$')
 
 
@@ -42,6 +45,7 @@ class Catalogue:
         self._folder = settings.path / "collections"
         self._aliases_file = settings.path / "aliases.json"
         self._lock = StorageLock(settings.path)
+        self._space = Space(settings.path, settings.min_free_bytes)
         self._collections: dict[str, Collection] = {}
         self._aliases: dict[str, str] = {}
 
@@ -124,6 +128,7 @@ class Catalogue:
             )
         if len(self._collections) >= self._settings.max_collections:
             raise exhausted(f"there are {len(self._collections)} collections already", 60.0)
+        self._space.require(_COLLECTION_BYTES)
         identifier = uuid.uuid4().hex
         making = CollectionFolder.create(self._folder / f".making-{identifier}", name, config)
         shard_folder = making.new_shard()
@@ -181,6 +186,7 @@ class Catalogue:
                 case _:
                     raise wrong_input("an alias action is empty")
         if aliases != self._aliases:
+            self._space.require(0)
             self._set_aliases(aliases)
 
     def _check_alias(self, alias: str) -> None:

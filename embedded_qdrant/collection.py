@@ -22,6 +22,7 @@ from embedded_qdrant.folder import CollectionFolder
 from embedded_qdrant.journal import Journal, JournalFullError
 from embedded_qdrant.operations import Write, message_of, points_of, to_engine
 from embedded_qdrant.settings import EmbeddedQdrantSettings
+from embedded_qdrant.space import Space
 from sketchzoo.rpc import CallError, deadline_exceeded, exhausted
 
 log = structlog.get_logger()
@@ -72,6 +73,7 @@ class Collection:
         # `time.monotonic()` of the last write and of the last index build's copy.
         self.last_write = 0.0
         self.last_copy = 0.0
+        self.space = Space(folder.path, settings.min_free_bytes)
         self._settings = settings
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
@@ -158,8 +160,9 @@ class Collection:
     async def write(self, write: Write, deadline: float) -> int:
         """Make a write and return its number; acknowledged means in the engine's log.
 
-        RESOURCE_EXHAUSTED where too many wait, DEADLINE_EXCEEDED where the deadline passes
-        before it starts. Once started it is made whole, whether or not the caller waits.
+        RESOURCE_EXHAUSTED where too many wait or the disk has no room, DEADLINE_EXCEEDED
+        where the deadline passes before it starts. Once started it is made whole, whether or
+        not the caller waits.
         """
         size = message_of(write).ByteSize()
         if (
@@ -202,6 +205,11 @@ class Collection:
             return
         if time.monotonic() >= waiting.deadline:
             waiting.done.set_exception(deadline_exceeded("the write waited for its turn"))
+            return
+        try:
+            self.space.require(waiting.size)
+        except CallError as error:
+            waiting.done.set_exception(error)
             return
         self._note(waiting.write)
         self.last_write = time.monotonic()

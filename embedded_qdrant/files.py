@@ -39,6 +39,15 @@ def sync_tree(folder: Path) -> None:
         sync_folder(Path(root))
 
 
+def allocated_bytes(folder: Path) -> int:
+    """Return what the files below `folder` take of the disk, holes not counted."""
+    return sum(
+        512 * (Path(root) / name).stat().st_blocks
+        for root, _, names in os.walk(folder)
+        for name in names
+    )
+
+
 def remove_tree(folder: Path) -> None:
     """Remove a folder that nothing needs; what cannot be removed now is left for later.
 

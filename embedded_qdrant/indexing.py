@@ -24,7 +24,7 @@ import structlog
 from embedded_qdrant.collection import Collection
 from embedded_qdrant.conversion import configs
 from embedded_qdrant.errors import engine_errors
-from embedded_qdrant.files import remove_tree, sync_tree
+from embedded_qdrant.files import allocated_bytes, remove_tree, sync_tree
 from embedded_qdrant.journal import Journal
 from embedded_qdrant.operations import to_engine
 from embedded_qdrant.settings import EmbeddedQdrantSettings
@@ -123,6 +123,13 @@ class IndexBuild:
         collection = self._collection
         async with collection.writing:
             self._check_open()
+            # The copy, and the index beside it.
+            needed = 2 * allocated_bytes(collection.folder.current())
+            if collection.space.lacks(needed):
+                raise IndexBuildError(
+                    f"it needs {needed >> 20} MiB of disk beside what is kept free, "
+                    f"and {collection.space.free() >> 20} MiB are free"
+                )
             collection.flush()
             try:
                 await asyncio.to_thread(collection.folder.copy_current, folder)

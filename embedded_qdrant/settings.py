@@ -48,6 +48,12 @@ class EmbeddedQdrantSettings(ServerSettings):
     write_slice_points: Count = Field(
         64, description="Points written in one go; queries are answered between slices."
     )
+    min_free_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=0,
+        description="What is kept free on the storage's disk: writes that would take it get "
+        "RESOURCE_EXHAUSTED, since the engine does not survive a full disk.",
+    )
     flush_seconds: Seconds = Field(
         30.0,
         description="Longest time that written points stay in the log alone while writes go on; "

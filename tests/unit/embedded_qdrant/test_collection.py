@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import grpc as rpc
 import pytest
 from qdrant_client import grpc
 
@@ -14,6 +15,7 @@ from embedded_qdrant.collection import Collection, Statistics
 from embedded_qdrant.conversion import configs
 from embedded_qdrant.indexing import IndexBuild, IndexBuildError, due, threshold_points
 from embedded_qdrant.settings import EmbeddedQdrantSettings
+from embedded_qdrant.space import Space
 from sketchzoo.rpc import CallError
 
 Make = Callable[..., Collection]
@@ -76,6 +78,31 @@ async def test_waiting_bytes_are_limited_too(make: Make) -> None:
     assert caught.value.code.name == "RESOURCE_EXHAUSTED"
     await collection.write(_upsert(1), _soon())
     assert _count(collection) == 1
+
+
+async def test_a_write_that_would_take_the_last_of_the_disk_is_refused(make: Make) -> None:
+    """Below min_free_bytes a write is RESOURCE_EXHAUSTED and not made; reads go on."""
+    collection = make()
+    await collection.write(_upsert(1), _soon())
+    collection.space = Space(collection.folder.path, 1 << 60)
+    with pytest.raises(CallError, match="No space left on device") as refused:
+        await collection.write(_upsert(2), _soon())
+    assert refused.value.code is rpc.StatusCode.RESOURCE_EXHAUSTED
+    assert _count(collection) == 1
+    collection.space = Space(collection.folder.path, 0)
+    await collection.write(_upsert(2), _soon())
+    assert _count(collection) == 2
+
+
+async def test_an_index_build_without_room_is_not_begun(make: Make) -> None:
+    """A build that would take the last of the disk fails before it copies anything."""
+    collection = make()
+    await collection.write(_upsert(*range(200)), _soon())
+    collection.space = Space(collection.folder.path, 1 << 60)
+    shard = collection.folder.current()
+    with pytest.raises(IndexBuildError, match="of disk"):
+        await IndexBuild(collection, EmbeddedQdrantSettings()).run()
+    assert list(collection.folder.path.glob("shard-*")) == [shard]
 
 
 async def test_a_write_whose_deadline_passes_while_it_waits_is_dropped(make: Make) -> None:
