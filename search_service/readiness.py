@@ -148,6 +148,8 @@ class Readiness:
         if isinstance(model, CallError) and model.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
             # Too busy to say which model it serves is no reason to turn searches away.
             model = self._standing.model if isinstance(self._standing, Standing) else model
+        if isinstance(gallery, CallError) and gallery.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            gallery = self._standing.gallery if isinstance(self._standing, Standing) else gallery
         for answer in (model, gallery):
             if isinstance(answer, CallError):
                 return answer

@@ -1,4 +1,4 @@
-"""Rolling restarts under load: with two replicas nobody notices."""
+"""Restarts under load: with two replicas nobody notices, with one nobody waits."""
 
 import asyncio
 import signal
@@ -10,7 +10,7 @@ from typing import Self
 
 import pytest
 
-from sketchzoo.client import Client, SearchError
+from sketchzoo.client import Client, SearchError, Unavailable
 from tests.artefacts import encoder_process, picture, tiny_model
 from tests.contract.embedded_qdrant.server_process import ServerProcess
 from tests.integration.search_service.stack import fill, search_process, write_photos
@@ -99,3 +99,33 @@ def test_restarting_each_of_two_replicas_fails_no_search(tmp_path: Path) -> None
                 load.goes_on()
         assert load.failed == []
         assert load.answered > 100
+
+
+def test_restarting_the_only_replica_only_refuses(tmp_path: Path) -> None:
+    """SIGTERM to the one encoder, then to the one search service, under load: UNAVAILABLE.
+
+    No search fails in another way or waits for its deadline, and all goes on after.
+    """
+    with ExitStack() as scope:
+        model = tiny_model(tmp_path / "model")
+        qdrant = scope.enter_context(ServerProcess(tmp_path / "qdrant"))
+        url = f"http://127.0.0.1:{qdrant.port}"
+        encoder = scope.enter_context(encoder_process(model.folder))
+        asyncio.run(fill(encoder.target, url, write_photos(tmp_path / "photos", 30)))
+        search = scope.enter_context(search_process(encoder.target, url))
+        search.wait_serving()
+        with Load(search.target) as load:
+            load.goes_on()
+            encoder.process.send_signal(signal.SIGTERM)
+            assert encoder.process.wait(60) == 0
+            scope.enter_context(encoder_process(model.folder, port=encoder.port))
+            load.goes_on()
+            by_encoder = len(load.failed)
+            search.process.send_signal(signal.SIGTERM)
+            assert search.process.wait(60) == 0
+            again = scope.enter_context(search_process(encoder.target, url, port=search.port))
+            again.wait_serving()
+            load.goes_on()
+        assert by_encoder
+        assert len(load.failed) > by_encoder
+        assert {type(error) for error in load.failed} == {Unavailable}
