@@ -95,12 +95,9 @@ class EncoderClient:
 
         Cancelling this cancels the call, and the encoder drops what it has not begun.
         """
-        request = encoder_pb2.EmbedRequest(
-            images=[
-                encoder_pb2.Image(content=image.content, modality=_MODALITIES[image.modality])
-                for image in images
-            ]
-        )
+        request = encoder_pb2.EmbedRequest()
+        for image in images:
+            request.images.add(content=image.content, modality=_MODALITIES[image.modality])
         try:
             with span("EncoderService/Embed", "client", attributes={"images": len(images)}):
                 response = await self._embed(

@@ -29,7 +29,7 @@ from search_service.request import (
     parse_search,
     read_message,
 )
-from search_service.response import classes_response, hit, search_response
+from search_service.response import classes_response, fill_hit, search_response
 from search_service.searching import Found, Searcher
 from search_service.thumbnails import Photos
 from sketchzoo.photos import PhotoReader
@@ -160,11 +160,9 @@ class SearchServicer:
                 made = await self._photos.original(photo)
             else:
                 made = await self._photos.thumbnail(photo, wanted.max_side)
-        return search_pb2.GetPhotoResponse(
-            content=made.content,
-            content_type=made.content_type,
-            photo=hit(wanted.photo_id, photo, 0.0, with_payload=True),
-        )
+        response = search_pb2.GetPhotoResponse(content=made.content, content_type=made.content_type)
+        fill_hit(response.photo, wanted.photo_id, photo, 0.0, with_payload=True)
+        return response
 
     async def _search(
         self, read: Callable[[], search_pb2.SearchRequest], deadline: Deadline

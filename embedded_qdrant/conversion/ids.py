@@ -29,8 +29,16 @@ def all_to_engine(point_ids: Iterable[grpc.PointId]) -> list[EngineId]:
     return [to_engine(point_id) for point_id in point_ids]
 
 
+def fill(message: grpc.PointId, point_id: object) -> None:
+    """Write an id that the engine gave into its message."""
+    if isinstance(point_id, int):
+        message.num = point_id
+    else:
+        message.uuid = str(point_id)
+
+
 def to_message(point_id: object) -> grpc.PointId:
     """Return the message of an id that the engine gave."""
-    if isinstance(point_id, int):
-        return grpc.PointId(num=point_id)
-    return grpc.PointId(uuid=str(point_id))
+    message = grpc.PointId()
+    fill(message, point_id)
+    return message

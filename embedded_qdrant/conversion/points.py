@@ -1,11 +1,18 @@
 """Points: into the engine from messages, and out of it into messages."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import qdrant_edge as edge
 from qdrant_client import grpc
 
 from embedded_qdrant.conversion import ids, payloads, vectors
 from embedded_qdrant.conversion.vectors import Dimensions
 from embedded_qdrant.errors import engine_errors, wrong_input
+
+# Repeated fields of messages, whose `add` makes a message in place.
+Hits = Any
+Records = Any
 
 
 def to_engine(message: grpc.PointStruct, dimensions: Dimensions) -> edge.Point:
@@ -49,21 +56,19 @@ def vector_selector(
             return False
 
 
-def scored(point: edge.ScoredPoint) -> grpc.ScoredPoint:
-    """Return a hit's message."""
-    return grpc.ScoredPoint(
-        id=ids.to_message(point.id),
-        payload=payloads.to_message(point.payload),
-        score=point.score,
-        version=point.version,
-        vectors=vectors.to_message(point.vector),
-    )
+def add_hits(result: Hits, hits: Iterable[edge.ScoredPoint]) -> None:
+    """Add hits to an answer's `result`."""
+    for point in hits:
+        message = result.add(score=point.score, version=point.version)
+        ids.fill(message.id, point.id)
+        payloads.fill(message.payload, point.payload)
+        vectors.fill(message, point.vector)
 
 
-def retrieved(record: edge.Record) -> grpc.RetrievedPoint:
-    """Return a stored point's message."""
-    return grpc.RetrievedPoint(
-        id=ids.to_message(record.id),
-        payload=payloads.to_message(record.payload),
-        vectors=vectors.to_message(record.vector),
-    )
+def add_records(result: Records, records: Iterable[edge.Record]) -> None:
+    """Add stored points to an answer's `result`."""
+    for record in records:
+        message = result.add()
+        ids.fill(message.id, record.id)
+        payloads.fill(message.payload, record.payload)
+        vectors.fill(message, record.vector)

@@ -58,17 +58,14 @@ def to_engine(vectors: grpc.Vectors, dimensions: Dimensions) -> Any:
             return {}
 
 
-def to_message(vector: Any) -> grpc.VectorsOutput | None:
-    """Return the message of a vector that the engine gave; None where it gave none."""
-    if vector is None:
-        return None
+def fill(point: grpc.ScoredPoint | grpc.RetrievedPoint, vector: Any) -> None:
+    """Write a vector that the engine gave, if it gave one, into a point's message."""
     if isinstance(vector, dict):
-        return grpc.VectorsOutput(
-            vectors=grpc.NamedVectorsOutput(
-                vectors={
-                    name: grpc.VectorOutput(dense=grpc.DenseVector(data=values))
-                    for name, values in vector.items()
-                }
-            )
-        )
-    return grpc.VectorsOutput(vector=grpc.VectorOutput(dense=grpc.DenseVector(data=vector)))
+        named = point.vectors.vectors
+        named.SetInParent()
+        for name, values in vector.items():
+            named.vectors[name].dense.data.extend(values)
+    elif vector is not None:
+        dense = point.vectors.vector.dense
+        dense.SetInParent()
+        dense.data.extend(vector)

@@ -90,10 +90,10 @@ class PointsService(grpc.PointsServicer):
                 points.payload_selector(request.with_payload),
                 points.vector_selector(request.with_vectors, collection.dimensions),
             )
-        return grpc.GetResponse(
-            result=[points.retrieved(record) for record in records],
-            time=time.perf_counter() - start,
-        )
+        response = grpc.GetResponse()
+        points.add_records(response.result, records)
+        response.time = time.perf_counter() - start
+        return response
 
     async def Scroll(self, request: grpc.ScrollPoints, context: Context) -> grpc.ScrollResponse:
         """Return points in the order of their ids, a page at a time."""
@@ -114,11 +114,12 @@ class PointsService(grpc.PointsServicer):
                     with_vector=points.vector_selector(request.with_vectors, collection.dimensions),
                 )
             )
-        return grpc.ScrollResponse(
-            next_page_offset=None if following is None else ids.to_message(following),
-            result=[points.retrieved(record) for record in records],
-            time=time.perf_counter() - start,
-        )
+        response = grpc.ScrollResponse()
+        if following is not None:
+            ids.fill(response.next_page_offset, following)
+        points.add_records(response.result, records)
+        response.time = time.perf_counter() - start
+        return response
 
     async def Count(self, request: grpc.CountPoints, context: Context) -> grpc.CountResponse:
         """Count points under a filter."""
@@ -138,9 +139,10 @@ class PointsService(grpc.PointsServicer):
         query = self._query(collection, request)
         with engine_errors():
             hits = collection.shard.query(query)
-        return grpc.QueryResponse(
-            result=[points.scored(hit) for hit in hits], time=time.perf_counter() - start
-        )
+        response = grpc.QueryResponse()
+        points.add_hits(response.result, hits)
+        response.time = time.perf_counter() - start
+        return response
 
     async def QueryBatch(
         self, request: grpc.QueryBatchPoints, context: Context
@@ -151,12 +153,11 @@ class PointsService(grpc.PointsServicer):
         wanted = [self._query(collection, query) for query in request.query_points]
         with engine_errors():
             answers = collection.shard.query_batch(edge.QueryBatchRequest(wanted))
-        return grpc.QueryBatchResponse(
-            result=[
-                grpc.BatchResult(result=[points.scored(hit) for hit in hits]) for hits in answers
-            ],
-            time=time.perf_counter() - start,
-        )
+        response = grpc.QueryBatchResponse()
+        for hits in answers:
+            points.add_hits(response.result.add().result, hits)
+        response.time = time.perf_counter() - start
+        return response
 
     async def Facet(self, request: grpc.FacetCounts, context: Context) -> grpc.FacetResponse:
         """Count points by the values of an indexed payload field."""

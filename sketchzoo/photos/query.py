@@ -1,7 +1,7 @@
 """Queries as Qdrant's own messages, and its hits as photos.
 
 Not by the client's models: of a search's thirteen hits they are made by the dozen, read once
-and thrown away.
+and thrown away. Messages are filled in place, since each that is made by itself is copied.
 """
 
 from collections.abc import Callable, Mapping
@@ -60,36 +60,36 @@ class Nearest:
 
     def to_message(self, collection: str) -> grpc.QueryPoints:
         """Return the query of a collection as Qdrant takes it."""
+        message = grpc.QueryPoints(collection_name=collection, limit=self.limit, offset=self.offset)
+        message.with_payload.enable = True
         condition = self.filter.to_qdrant(excluded_ids=self.named)
-        return grpc.QueryPoints(
-            collection_name=collection,
-            query=self._query(),
-            filter=None if condition is None else RestToGrpc.convert_filter(condition),
-            params=grpc.SearchParams(exact=True) if self.exact else None,
-            score_threshold=None if self.min_score is None else 2 * self.min_score - 1,
-            limit=self.limit,
-            offset=self.offset,
-            with_payload=_WITH_PAYLOAD,
-        )
+        if condition is not None:
+            message.filter.CopyFrom(RestToGrpc.convert_filter(condition))
+        if self.exact:
+            message.params.exact = True
+        if self.min_score is not None:
+            message.score_threshold = 2 * self.min_score - 1
+        self._fill(message.query)
+        return message
 
-    def _query(self) -> grpc.Query:
-        source: list[grpc.VectorInput] = []
+    def _fill(self, query: grpc.Query) -> None:
+        if not self.liked and not self.disliked:
+            self._fill_source(query.nearest)
+            return
+        recommend = query.recommend
+        recommend.strategy = grpc.RecommendStrategy.AverageVector
+        if self.vector is not None or self.photo_id is not None:
+            self._fill_source(recommend.positive.add())
+        for photo_id in self.liked:
+            recommend.positive.add().id.uuid = photo_id
+        for photo_id in self.disliked:
+            recommend.negative.add().id.uuid = photo_id
+
+    def _fill_source(self, message: grpc.VectorInput) -> None:
         if self.vector is not None:
-            source = [grpc.VectorInput(dense=grpc.DenseVector(data=self.vector))]
+            message.dense.data.extend(self.vector)
         elif self.photo_id is not None:
-            source = [_named(self.photo_id)]
-        if source and not self.liked and not self.disliked:
-            return grpc.Query(nearest=source[0])
-        return grpc.Query(
-            recommend=grpc.RecommendInput(
-                positive=[*source, *map(_named, self.liked)],
-                negative=list(map(_named, self.disliked)),
-                strategy=grpc.RecommendStrategy.AverageVector,
-            )
-        )
-
-
-_WITH_PAYLOAD = grpc.WithPayloadSelector(enable=True)
+            message.id.uuid = self.photo_id
 
 
 def scored(point: grpc.ScoredPoint) -> ScoredPhoto:
@@ -119,10 +119,6 @@ def photo_of(point_id: str, payload: Mapping[str, Any]) -> Photo:
             "FOREIGN_POINT",
             f"the collection holds the point {point_id}, which ingest did not write: {error!r}",
         ) from error
-
-
-def _named(photo_id: str) -> grpc.VectorInput:
-    return grpc.VectorInput(id=grpc.PointId(uuid=photo_id))
 
 
 def _python(payload: Mapping[str, grpc.Value]) -> dict[str, Any]:
