@@ -16,7 +16,9 @@ _SCORE_BUCKETS = (0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.
 # Classes come from the gallery, never from callers; a gallery of thousands is cut here.
 _MAX_CLASS_LABELS = 256
 _OTHER = "(other)"
-_NOT_READY = ("away", "no_gallery", "model_mismatch", "other")
+_NOT_READY = (
+    "away", "no_gallery", "model_mismatch", "denied", "unimplemented", "other",
+)  # fmt: skip
 
 
 class SearchMetrics:

@@ -6,9 +6,9 @@ through `sketchzoo.cli.options`, an option of the part's command.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -86,6 +86,13 @@ class ServerSettings(TelemetrySettings):
         None, description="Bearer token that callers must send; unset asks for none."
     )
 
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        _both("tls_certificate", self.tls_certificate, "tls_key", self.tls_key)
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("tls_client_ca asks for mTLS, which needs tls_certificate and tls_key")
+        return self
+
 
 class ClientTlsSettings(Settings):
     """How a part proves itself to the parts it calls, and what it trusts."""
@@ -106,6 +113,20 @@ class ClientTlsSettings(Settings):
         validation_alias="SKETCHZOO_TLS_CLIENT_KEY",
         description="PEM file of that certificate's private key.",
     )
+
+    @model_validator(mode="after")
+    def _check_client_tls(self) -> Self:
+        _both("client_certificate", self.client_certificate, "client_key", self.client_key)
+        if self.client_certificate is not None and self.ca is None:
+            raise ValueError("client_certificate is shown over TLS alone, which needs ca")
+        return self
+
+
+def _both(first: str, one: Path | None, second: str, other: Path | None) -> None:
+    """Refuse one of two settings without the other: ValueError names what is missing."""
+    if (one is None) != (other is None):
+        given, missing = (first, second) if other is None else (second, first)
+        raise ValueError(f"{given} needs {missing}: give both or neither")
 
 
 class QdrantSettings(Settings):

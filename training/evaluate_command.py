@@ -89,7 +89,7 @@ def _through(
     from training.through import Through, evaluate_through  # noqa: PLC0415 - only where asked for
 
     tls = ClientTlsSettings.model_validate({})
-    token = os.environ.get("SKETCHZOO_TOKEN")
+    token = os.environ.get("SKETCHZOO_SEARCH_CALL_TOKEN")
     channel = ChannelSettings(
         target=target,
         tls=ClientTls(tls.ca, tls.client_certificate, tls.client_key) if tls.ca else None,

@@ -59,7 +59,10 @@ def _read(kind: type[S], given: dict[str, Any]) -> S:
     except ValidationError as error:
         problems = []
         for problem in error.errors(include_url=False, include_input=False):
-            location = str(problem["loc"][0]) if problem["loc"] else "settings"
+            if not problem["loc"]:  # of several settings together: the message names them
+                problems.append(problem["msg"].removeprefix("Value error, "))
+                continue
+            location = str(problem["loc"][0])
             option = _option(_field_name(kind, location))
             problems.append(f"{option} ({location.upper()}): {problem['msg']}")
         raise typer.BadParameter("; ".join(problems)) from error

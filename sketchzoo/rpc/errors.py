@@ -97,8 +97,9 @@ def deadline_exceeded(where: str) -> CallError:
 def from_rpc_error(error: grpc.aio.AioRpcError, part: str) -> CallError:
     """Translate a failed call to `part` into the error of the call that needed it.
 
-    Codes that tell the caller something pass with their details; the others mean
-    that the part is not to be had.
+    Codes that tell the caller something pass with their details. A token that `part`
+    refuses, or a method that it lacks, is FAILED_PRECONDITION: trying again is no use until
+    somebody changes a setting. The others mean that the part is not to be had.
     """
     code = error.code()
     message = error.details() or code.name
@@ -111,6 +112,11 @@ def from_rpc_error(error: grpc.aio.AioRpcError, part: str) -> CallError:
             | grpc.StatusCode.FAILED_PRECONDITION
         ):
             return CallError(code, message, *_details(error))
+        case grpc.StatusCode.UNAUTHENTICATED | grpc.StatusCode.PERMISSION_DENIED:
+            # Not the caller's token: the one that this part was given for `part`.
+            return precondition("DENIED", f"{part} refuses this service's token: {message}")
+        case grpc.StatusCode.UNIMPLEMENTED:
+            return precondition("UNIMPLEMENTED", f"{part} does not serve this call: {message}")
         case _:
             return unavailable(part, message)
 
