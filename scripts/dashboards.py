@@ -212,7 +212,7 @@ SEARCH = Page(
                     "{{kind}} {{instance}}",
                 ),
             ),
-            "Near 1 calls are refused. If the encoder is idle, raise max_concurrent_*; if it is "
+            "Near 1 calls are refused. If the encoder is idle, raise max_wait_seconds; if it is "
             f"busy, add encoders. {_RUNBOOK}#search-is-saturated.",
             highest=1,
         ),

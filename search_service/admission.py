@@ -4,32 +4,59 @@ A caller who is refused within a millisecond can go elsewhere or come back; one 
 waits in a long queue gets an answer that is too late. So nothing waits here.
 """
 
+import math
 from types import TracebackType
 from typing import Self
 
-from sketchzoo.rpc import CallError, exhausted
+from sketchzoo.rpc import exhausted
+
+# So many are let in however slow they are: they keep the encoder's cores and the way there busy.
+_LEAST = 8
+# How much one answer moves the pace.
+_WEIGHT = 0.05
 
 
 class Admission:
     """At most `limit` holders at once; `with admission:` holds a place.
+
+    With `wait_seconds` there are only as many places as let a newcomer be answered within
+    that time, at the pace of late: by Little's law a call's seconds over the calls beside
+    it, itself among them. Eight, or `limit`, there are always.
 
     Raises:
         CallError: RESOURCE_EXHAUSTED with RetryInfo; all places are taken.
 
     """
 
-    def __init__(self, what: str, limit: int, retry_seconds: float) -> None:
+    def __init__(
+        self, what: str, limit: int, retry_seconds: float, wait_seconds: float = math.inf
+    ) -> None:
         if limit < 1:
             raise ValueError(f"limit must be at least 1, not {limit}")
-        self.limit = limit
-        # Its message and details serve every refusal, so that one costs next to nothing.
-        self._refusal = exhausted(f"{limit} {what} are under way already", retry_seconds)
+        if wait_seconds <= 0:
+            raise ValueError(f"wait_seconds must be above 0, not {wait_seconds}")
+        self._what = what
+        self._limit = limit
+        self._retry_seconds = retry_seconds
+        self._wait_seconds = wait_seconds
+        # Seconds an answer; fast until the first answers tell.
+        self._pace = 0.0
         self.held = 0
 
+    @property
+    def places(self) -> int:
+        """How many may be under way at the moment."""
+        if self._pace * self._limit <= self._wait_seconds:
+            return self._limit
+        return min(self._limit, max(_LEAST, int(self._wait_seconds / self._pace)))
+
+    def answered(self, seconds: float) -> None:
+        """Learn from an answer, while its place is still held, how long it took."""
+        self._pace += _WEIGHT * (seconds / max(1, self.held) - self._pace)
+
     def __enter__(self) -> Self:
-        if self.held >= self.limit:
-            refusal = self._refusal
-            raise CallError(refusal.code, refusal.message, *refusal.details)
+        if self.held >= self.places:
+            raise exhausted(f"{self.held} {self._what} are under way already", self._retry_seconds)
         self.held += 1
         return self
 

@@ -151,14 +151,18 @@ def build(
     searcher = Searcher(embedder, reader, readiness, limits)
     retry = settings.retry_after_seconds
     admissions = Admissions(
-        searches=Admission("searches", settings.max_concurrent_searches, retry),
+        searches=Admission(
+            "searches", settings.max_concurrent_searches, retry, settings.max_wait_seconds
+        ),
         batches=Admission("batch searches", settings.max_concurrent_batches, retry),
         streams=Admission("live searches", settings.max_live_streams, retry),
         photos=Admission("calls for photos", settings.max_concurrent_photos, retry),
     )
     for kind in ("searches", "batches", "streams", "photos"):
         admission: Admission = getattr(admissions, kind)
-        metrics.watch(kind, admission.limit, partial(getattr, admission, "held"))
+        metrics.watch(
+            kind, partial(getattr, admission, "places"), partial(getattr, admission, "held")
+        )
     return SearchServicer(
         searcher=searcher,
         batches=BatchSearcher(searcher, embedder, reader, readiness, limits),

@@ -1,6 +1,7 @@
 """Metrics: what Prometheus learns of searches."""
 
 from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import grpc
 from google.rpc import error_details_pb2
@@ -16,6 +17,8 @@ _SCORE_BUCKETS = (0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.
 # Classes come from the gallery, never from callers; a gallery of thousands is cut here.
 _MAX_CLASS_LABELS = 256
 _OTHER = "(other)"
+M = TypeVar("M", Counter, Histogram)
+
 _NOT_READY = (
     "away", "no_gallery", "model_mismatch", "denied", "unimplemented", "other",
 )  # fmt: skip
@@ -61,6 +64,7 @@ class SearchMetrics:
             registry=registry,
         )
         self._known_classes: set[str] = set()
+        self._series: dict[tuple[Any, ...], Any] = {}
         self._ready = Gauge(
             "sketchzoo_search_ready",
             "1 while the encoder answers and the alias matches its model.",
@@ -89,22 +93,23 @@ class SearchMetrics:
 
     def searched(self, kind: str, code: str) -> None:
         """Count a search that ended."""
-        self._queries.labels(kind, code).inc()
+        self._of(self._queries, kind, code).inc()
 
     def answered(self, photos: Sequence[ScoredPhoto], timings: Timings, *, first: bool) -> None:
         """Observe an answer's stages and hits; `first` says that it is a first page."""
+        example = exemplar()
         for stage, seconds in timings.stages():
-            self._stages.labels(stage).observe(seconds, exemplar())
+            self._of(self._stages, stage).observe(seconds, example)
         if first and photos:
             self._top_score.observe(photos[0].score)
         elif first:
             self._empty.inc()
         for found in photos:
-            self._classes.labels(self._class_label(found.photo.class_name)).inc()
+            self._of(self._classes, self._class_label(found.photo.class_name)).inc()
 
     def cached(self, outcome: str) -> None:
         """Count where an embedding came from: `hit`, `joined` or `miss`."""
-        self._cache.labels(outcome).inc()
+        self._of(self._cache, outcome).inc()
 
     def ready(self, problem: CallError | None) -> None:
         """Tell whether searches can be answered, and why not."""
@@ -113,10 +118,17 @@ class SearchMetrics:
         for reason, gauge in self._not_ready.items():
             gauge.set(reason == found)
 
-    def watch(self, kind: str, places: int, taken: Callable[[], float]) -> None:
-        """Show how many of the places for calls of a kind are taken when the page is read."""
-        self._places.labels(kind).set(places)
+    def watch(self, kind: str, places: Callable[[], float], taken: Callable[[], float]) -> None:
+        """Show the places for calls of a kind, and those taken, when the page is read."""
+        self._places.labels(kind).set_function(places)
         self._taken.labels(kind).set_function(taken)
+
+    def _of(self, metric: M, *labels: str) -> M:
+        """Return a metric's series; its own look-up checks the labels' names each time."""
+        found = self._series.get((metric, *labels))
+        if found is None:
+            found = self._series[metric, *labels] = metric.labels(*labels)
+        return found
 
     def _class_label(self, name: str) -> str:
         if name not in self._known_classes:

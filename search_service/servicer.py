@@ -169,10 +169,11 @@ class SearchServicer:
     ) -> search_pb2.SearchResponse:
         kind = _UNREAD
         try:
-            with self._admissions.searches:
+            with self._admissions.searches as place:
                 search = parse_search(read())
                 kind = search.source.kind
                 found = await self._searcher.search(search, deadline)
+                place.answered(found.timings.total)
         except CallError as error:
             self._metrics.searched(kind, error.code.name)
             raise

@@ -46,9 +46,14 @@ class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
         "PATH); without any it answers no image.",
     )
     max_concurrent_searches: Count = Field(
-        24,
+        64,
         description="Searches under way at once, those of live streams included; more are "
         "refused with RESOURCE_EXHAUSTED.",
+    )
+    max_wait_seconds: Seconds = Field(
+        0.06,
+        description="How long a search may take where others are under way: as many are let in "
+        "as can be answered in that time at the pace of late, 8 at least.",
     )
     max_concurrent_batches: Count = Field(
         4, description="BatchSearch calls under way at once; more are refused."

@@ -3,6 +3,7 @@
 import io
 import os
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,26 @@ def test_places_are_given_back() -> None:
         pass
     assert caught.value.code.name == "RESOURCE_EXHAUSTED"
     assert admission.held == 0
+
+
+def test_slow_answers_leave_fewer_places() -> None:
+    """As many as are answered in the wait that is allowed, at the pace of late; eight always."""
+    admission = Admission("searches", 40, 0.2, wait_seconds=0.06)
+    assert admission.places == 40
+
+    def answer(together: int, seconds: float) -> None:
+        with ExitStack() as held:
+            for _ in range(together):
+                held.enter_context(admission)
+            for _ in range(200):
+                admission.answered(seconds)
+
+    answer(8, 0.02)  # 2.5 ms an answer
+    assert admission.places == pytest.approx(24, abs=1)
+    answer(4, 4.0)
+    assert admission.places == 8
+    answer(1, 0.0005)
+    assert admission.places == 40
 
 
 def test_a_limit_is_at_least_one() -> None:
