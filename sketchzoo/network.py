@@ -25,21 +25,29 @@ FEATURES = 1280
 """The length of every EfficientNet-Lite's pooled features."""
 
 
-def backbone(name: str, channels: int = 3) -> tuple[nn.Module, int]:
+def backbone(name: str, channels: int = 3, *, drop_path: float = 0.0) -> tuple[nn.Module, int]:
     """Build a backbone without weights; returns it and the length of its features.
 
-    It maps images `(n, channels, h, w)` to pooled features `(n, length)`.
+    It maps images `(n, channels, h, w)` to pooled features `(n, length)`. In training an
+    EfficientNet skips its deepest residual block with probability `drop_path`, the others
+    less often (stochastic depth, arXiv 1603.09382).
 
     Raises:
-        ValueError: no such backbone.
+        ValueError: no such backbone, or a ResNet with `drop_path`.
 
     """
     if name in LITE:
         net: nn.Module = timm.create_model(
-            f"tf_{name}", pretrained=False, num_classes=0, in_chans=channels
+            f"tf_{name}",
+            pretrained=False,
+            num_classes=0,
+            in_chans=channels,
+            drop_path_rate=drop_path,
         )
         return net, FEATURES
     if name in RESNET:
+        if drop_path:
+            raise ValueError(f"{name} has no stochastic depth; drop_path must be 0")
         resnet = getattr(torchvision.models, name)(weights=None)
         length = int(resnet.fc.in_features)
         resnet.fc = nn.Identity()

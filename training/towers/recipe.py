@@ -22,7 +22,8 @@ class Recipe:
     step) at `kept_steps` and at the end. `frozen_blocks` of the sketch backbone keep their
     ImageNet weights, beside the stem. `zoo_share` of a batch shows the classes that are
     searched for, the rest the others. `rare` lifts rare classes: a sketch is drawn with
-    its class's count to the power of `-rare`; doodles `doodle_weight` times as often.
+    its class's count to the power of `-rare`; doodles
+    `doodle_weight` times as often, sketches of photos (Sketchy's) `traced_weight` times.
     Drawings take `keep` of the square before they are augmented, which shrinks most, and
     `shown` of it in service, where the network has met most of them. From step
     `contours_from` on `contour_share` of the sketches are contours of photos, from
@@ -33,13 +34,13 @@ class Recipe:
     """
 
     seed: int = 0
-    steps: int = 5800
+    steps: int = 4600
     batch: int = 64
-    size: int = 128
-    small_size: int = 96
-    small_steps: int = 2800
+    size: int = 224
+    small_size: int = 160
+    small_steps: int = 2000
     warm_steps: int = 150
-    decay_share: float = 0.45
+    decay_share: float = 0.5
     pen: int = 5
     pens: tuple[int, ...] = (3, 5, 7)
     keep: float = 0.92
@@ -49,17 +50,19 @@ class Recipe:
     head_rate: float = 3e-3
     weight_decay: float = 0.05
     dropout: float = 0.2
+    drop_path: float = 0.1
     label_smoothing: float = 0.1
     averaging: float = 0.998
-    kept_steps: tuple[int, ...] = (3300, 4600, 5800)
+    kept_steps: tuple[int, ...] = (3700, 4200, 4600)
     zoo_share: float = 0.65
     rare: float = 0.3
     doodle_weight: float = 1.5
+    traced_weight: float = 1.5
     strength: float = 1.0
     contours_from: int = 800
     contour_share: float = 0.12
     thick_from: int = 2000
-    thick_share: float = 0.12
+    thick_share: float = 0.18
     general: int = 128
     general_weight: float = 0.5
     photo_size: int = 224
@@ -86,7 +89,14 @@ class Recipe:
         for name in ("size", "small_size", "photo_size"):
             if not 32 <= getattr(self, name) <= 512:  # noqa: PLR2004 - stated in the message
                 raise ConfigError(f"{name} must be 32 to 512 pixels, not {getattr(self, name)}")
-        for name in ("decay_share", "zoo_share", "contour_share", "dropout", "label_smoothing"):
+        for name in (
+            "decay_share",
+            "zoo_share",
+            "contour_share",
+            "dropout",
+            "drop_path",
+            "label_smoothing",
+        ):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(
                     f"{name} must be 0 or more and below 1, not {getattr(self, name)}"

@@ -31,10 +31,10 @@ SHARPNESS = 10.0
 class SketchNet(nn.Module):
     """A grey backbone with two linear heads: class logits and the general part."""
 
-    def __init__(self, classes: int, general: int) -> None:
+    def __init__(self, classes: int, general: int, drop_path: float = 0.0) -> None:
         """Build it with ImageNet weights, for `classes` and `general` values."""
         super().__init__()
-        self.backbone, length = network.backbone(BACKBONE, channels=1)
+        self.backbone, length = network.backbone(BACKBONE, channels=1, drop_path=drop_path)
         imagenet(self.backbone, BACKBONE)
         self.classifier = nn.Linear(length, classes)
         nn.init.normal_(self.classifier.weight, std=0.01)
@@ -62,12 +62,14 @@ class Run:
     member: Crew = ALONE
     step: int = 0
     losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    """What the steps took so far, over all the times the run was started."""
 
     @classmethod
     def start(cls, recipe: Recipe, classes: int, member: Crew = ALONE) -> "Run":
         """Begin a run from ImageNet weights."""
         torch.manual_seed(recipe.seed)
-        net = SketchNet(classes, recipe.general)
+        net = SketchNet(classes, recipe.general, recipe.drop_path)
         net = net.to(memory_format=torch.channels_last)
         net.train()
         net.freeze(recipe.frozen_blocks)
@@ -94,6 +96,7 @@ class Run:
         state = {
             "recipe": self.recipe.digest(),
             "step": self.step,
+            "seconds": self.seconds,
             "losses": self.losses,
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
@@ -119,6 +122,7 @@ class Run:
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.losses = state["step"], state["losses"]
+        self.seconds = state["seconds"]
 
     def keep(self, folder: Path) -> None:
         """Keep the running average of this step in `folder`, for `blend`."""
@@ -240,6 +244,7 @@ def _shares(
     counts = np.bincount(labels[drawn], minlength=len(drawings.names))
     share = np.maximum(counts[labels], 1).astype(np.float64) ** -recipe.rare
     share[source == "extra_quickdraw"] *= recipe.doodle_weight
+    share[source == "sketchy"] *= recipe.traced_weight
     zoo = labels < drawings.zoo
     rest = 1 - sum(joined.values())
     parts = [
