@@ -173,7 +173,8 @@ def train_network(
 ) -> None:
     """Train a network by a preset or a TOML file; killed runs go on where they stopped.
 
-    Afterwards `RUN/model` is a model's folder, fit for `sketchzoo evaluate --model`.
+    Afterwards `RUN/model` (`RUN/zoo-1` with the preset zoo-1) is a model's folder, fit for
+    `sketchzoo evaluate --model`.
     """
     with _errors():
         from training.train_command import Order, run, show_presets  # noqa: PLC0415 - slow to load

@@ -60,9 +60,7 @@ class RunFolder:
                 "images": data.counts(),
                 "damaged": damaged,
             },
-            "libraries": {name: metadata.version(name) for name in LIBRARIES},
-            "python": platform.python_version(),
-            "machine": platform.machine(),
+            **environment(),
         }
         write_json(self.path / "run.json", values)
 
@@ -93,6 +91,15 @@ class Rows:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def environment() -> dict[str, Any]:
+    """Return what a run's losses depend on beside its settings: libraries, Python, machine."""
+    return {
+        "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
 
 
 def write_json(path: Path, values: Any) -> None:

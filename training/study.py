@@ -23,10 +23,11 @@ from training.evaluation import Evaluation, LeftOut, evaluate_rankings
 from training.export import write_onnx
 from training.inference import Vectors, retrieve
 from training.metrics import interval
+from training.report import Report
 from training.run_folder import write_json
 from training.siamese import describe, preprocessing
 from training.study_figures import MINI_CLASSES
-from training.trainer import Report, load_best, store_of, train
+from training.trainer import load_best, store_of, train
 
 TIMED_RUNS = 40
 

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 
 from training.errors import ConfigError
+from training.report import Report
 from training.study import Study, chosen_presets, ship
 from training.study_charts import write_charts
 from training.study_table import table
-from training.trainer import Report
 
 FRONT_MILLISECONDS = 13.2
 """1.1 x EfficientNet-Lite0 at 224 px, 12.0 ms on the machine of the facts."""

@@ -47,7 +47,7 @@ def show_presets() -> None:
 
 
 def run(order: Order) -> None:
-    """Train as ordered and export the best weights into `RUN/model`.
+    """Train as ordered and export the best weights: the towers' into `RUN/zoo-1`, else `RUN/model`.
 
     Raises:
         training.errors.InputError: configuration, data or folder do not fit.
@@ -57,11 +57,28 @@ def run(order: Order) -> None:
     for change in order.changes:
         _apply(values, change)
     if values.get("recipe") == "towers":
-        from training.towers import train_zoo  # noqa: PLC0415 - the recipe's own
-
-        train_zoo(values, order.data_dir, order.folder)
+        _train_towers(order, values)
         return
     _train_siamese(order, values)
+
+
+def _train_towers(order: Order, values: dict[str, Any]) -> None:
+    from training.report import Report  # noqa: PLC0415 - torch takes seconds to load
+    from training.towers import train_zoo  # noqa: PLC0415 - torch takes seconds to load
+
+    console = Console(stderr=True)
+    figures = TextColumn("{task.fields[figures]}")
+    with Progress(*Progress.get_default_columns(), figures, console=console) as progress:
+        task = progress.add_task(order.name, total=None, figures="", visible=False)
+
+        def listen(report: Report) -> None:
+            said = f"loss {report.loss:.3f}"
+            progress.update(
+                task, total=report.steps, completed=report.step, figures=said, visible=True
+            )
+
+        artefact = train_zoo(values, order.data_dir, order.folder, listen=listen)
+    console.print(f"model: {artefact.folder}", soft_wrap=True)
 
 
 def _train_siamese(order: Order, values: dict[str, Any]) -> None:
@@ -69,7 +86,8 @@ def _train_siamese(order: Order, values: dict[str, Any]) -> None:
     from accelerate import PartialState  # noqa: PLC0415 - torch takes seconds to load
 
     from training.finish import export_run  # noqa: PLC0415 - torch takes seconds to load
-    from training.trainer import Report, train  # noqa: PLC0415 - torch takes seconds to load
+    from training.report import Report  # noqa: PLC0415 - torch takes seconds to load
+    from training.trainer import train  # noqa: PLC0415 - torch takes seconds to load
 
     console = Console(stderr=True)
     figures = TextColumn("{task.fields[figures]}")

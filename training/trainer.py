@@ -27,19 +27,10 @@ from training.config import OptimiserConfig, TrainingConfig
 from training.data import DataError, ImageFile, TrainingSet, filled_up, load_training_set
 from training.inference import retrieve
 from training.losses import make_loss
+from training.report import Report
 from training.run_folder import Rows, RunFolder, write_json
 from training.sampling import Labels, make_sampler
 from training.siamese import SiameseNetwork, build_siamese, preprocessing
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a listener is told after each step."""
-
-    step: int
-    steps: int
-    loss: float
-    p_at_12: float | None = None
 
 
 @dataclass(slots=True)

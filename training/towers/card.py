@@ -85,11 +85,9 @@ P@12 on `test`:
 `sketchzoo train --preset zoo-1 --data DIR --run DIR` with `DIR/zoo/{{photo,sketch}}/<class>/*` and
 `DIR/zoo/splits.csv` (`path,split`); `DIR/extra` adds drawings of other things. A run that was
 ended goes on where its last checkpoint left it. Put folders of your own photos and sketches
-there for classes of your own. The {steps} steps of {batch} sketches behind these weights took 75
-minutes on two cores that other work shared (about 2 steps a second at {small} px, 1.3 at {size});
-features, contours and thinning before them take some ten minutes. They were made in several
-sittings, and the schedule was lengthened at step 3300, when its rates had begun to fall: a run
-from nothing keeps them high from step 2814 to 3190.
+there for classes of your own. The {steps} steps of {batch} sketches behind these weights, the
+first {small_steps} at {small} px, took {minutes:.0f} minutes in one run; thinning, features and
+contours before them some three, export and measuring after them some five.
 
 ## Settings
 ```json
@@ -144,6 +142,8 @@ def card(artefact: ModelArtefact, figures: Mapping[str, Any], recipe: Recipe) ->
         steps=recipe.steps,
         batch=recipe.batch,
         small=recipe.small_size,
+        small_steps=recipe.small_steps,
+        minutes=notes.get("minutes", float("nan")),
         settings=json.dumps(notes.get("settings", {}), indent=2),
     )
 

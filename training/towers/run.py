@@ -1,9 +1,10 @@
 """The whole run: photo probe, sketch network, calibration, export."""
 
 import ctypes
+import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -12,11 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 from rich.console import Console
+from torch.utils.tensorboard import SummaryWriter
 
 from sketchzoo import network
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact, Tower
 from training.export import export_artefact
+from training.report import Report
+from training.run_folder import environment, write_json
 from training.towers import join, photos, sketches
 from training.towers.card import write_card
 from training.towers.contours import add_contours
@@ -30,14 +34,22 @@ from training.towers.workers import Crew, crew
 
 NAME = "zoo-1"
 DOODLES = ("quickdraw", "extra_quickdraw")
+Listener = Callable[[Report], Any]
 
 
-def train_zoo(config: Mapping[str, Any], data_dir: Path, run_dir: Path) -> ModelArtefact:
+def train_zoo(
+    config: Mapping[str, Any],
+    data_dir: Path,
+    run_dir: Path,
+    *,
+    listen: Listener = lambda _: None,
+) -> ModelArtefact:
     """Train the shipped model's towers and export them to `run_dir/zoo-1`.
 
     `data_dir` holds `zoo/` (with splits.csv) and, if it is there, `extra/`. A run that
     was ended at any point goes on from its last checkpoint to the same losses, which
-    `losses.jsonl` lists step by step. `progress.jsonl` has the figures on val.
+    `losses.jsonl` lists step by step. `progress.jsonl` has the figures on val,
+    `tensorboard/` the curves of both, `run.json` settings, data and library versions.
 
     Raises:
         ConfigError: a setting is wrong, or `run_dir` belongs to other settings.
@@ -53,8 +65,9 @@ def train_zoo(config: Mapping[str, Any], data_dir: Path, run_dir: Path) -> Model
     pictures = photos.load_photos(data_dir, recipe, run_dir / "photos.npz")
     drawings = add_contours(drawings, pictures, data_dir, recipe, run_dir / "contours.npz")
     drawings = add_thick(drawings, data_dir, recipe, run_dir / "thick.npz")
+    write_json(run_dir / "run.json", record(recipe, drawings, pictures))
     with crew(recipe.workers, partial(take_part, recipe, data_dir, run_dir)) as member:
-        run = learn(recipe, drawings, pictures, data_dir, run_dir, member=member)
+        run = learn(recipe, drawings, pictures, data_dir, run_dir, member=member, listen=listen)
     run.blend(run_dir)
     artefact = assemble(run, drawings, pictures, data_dir, run_dir / NAME)
     figures = measure(artefact, data_dir, recipe, drawings)
@@ -80,6 +93,7 @@ def learn(
     run_dir: Path,
     *,
     member: Crew,
+    listen: Listener = lambda _: None,
 ) -> Run:
     """Train the sketch network, from its checkpoint on if there is one."""
     torch.set_num_threads(recipe.threads)
@@ -87,27 +101,57 @@ def learn(
     run = Run.start(recipe, len(drawings.names), member)
     run.resume(run_dir / "sketches.pt")
     targets = photos.prototypes(pictures, photos.general_part(pictures, recipe))
-    began, first = time.monotonic(), run.step
+    curves = None
+    if member.leads:
+        curves = SummaryWriter(str(run_dir / "tensorboard"), purge_step=run.step)
+    began = time.monotonic() - run.seconds
     for images, labels in sketches.batches(drawings, order, recipe, run.step, member):
-        run.learn(images, labels, targets)
-        if not member.leads:
+        loss = run.learn(images, labels, targets)
+        if curves is None:
             continue
+        curves.add_scalar("loss", loss, run.step)
+        listen(Report(run.step, recipe.steps, loss))
         if run.step in recipe.kept_steps:
             run.keep(run_dir)
         if run.step % recipe.checkpoint_every == 0 or run.step == recipe.steps:
+            run.seconds = time.monotonic() - began
             run.save(run_dir / "sketches.pt")
             sketches.write_losses(run_dir / "losses.jsonl", run.losses)
         if run.step % recipe.evaluate_every == 0:
+            shares = named(run, drawings, order, data)
+            for name, share in shares.items():
+                curves.add_scalar(name, share, run.step)
             row = {
                 "step": run.step,
                 "loss": round(float(np.mean(run.losses[-100:])), 4),
-                "steps_per_second": round((run.step - first) / (time.monotonic() - began), 3),
-                **named(run, drawings, order, data),
+                "minutes": round((time.monotonic() - began) / 60, 1),
+                **shares,
             }
             tell(row)
             with (run_dir / "progress.jsonl").open("a") as lines:
                 lines.write(json.dumps(row) + "\n")
+    if curves is not None:
+        curves.close()
     return run
+
+
+def record(recipe: Recipe, drawings: Drawings, pictures: Photos) -> dict[str, Any]:
+    """Return what a run was made of: settings, data, library versions."""
+    content = hashlib.sha256()
+    for part in (drawings.lines, drawings.labels, pictures.features, pictures.labels):
+        content.update(part.tobytes())
+    return {
+        "settings": asdict(recipe),
+        "settings_digest": recipe.digest(),
+        "seed": recipe.seed,
+        "data": {
+            "fingerprint": content.hexdigest()[:16],
+            "classes": list(drawings.names),
+            "drawings": len(drawings.labels),
+            "photos": len(pictures.labels),
+        },
+        **environment(),
+    }
 
 
 def renumber(drawings: Drawings, pictures: Photos) -> list[int]:
@@ -222,6 +266,7 @@ def assemble(
             "calibration": calibration.notes(),
             "open_world": open_world,
             "settings": asdict(recipe),
+            "minutes": round(run.seconds / 60, 1),
         },
     )
 

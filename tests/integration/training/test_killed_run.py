@@ -1,14 +1,18 @@
 """A training run killed with SIGKILL goes on to the very losses of an unharmed one."""
 
+import json
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 import pytest
-from PIL import Image
+import torch
+from PIL import Image, ImageDraw
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -40,11 +44,39 @@ threads = 1
 RUN = """
 import sys
 from pathlib import Path
+from typing import Any
 from training.config import parse_config, read_toml
 from training.trainer import train
 config, zoo, run = map(Path, sys.argv[1:])
 train(parse_config(read_toml(config), "test"), zoo, run)
 """
+TOWERS = """
+import json, sys
+from pathlib import Path
+from typing import Any
+from training.towers import run, train_zoo
+if __name__ == "__main__":
+    run.assemble = run.measure = run.write_card = lambda *_: None
+    settings, data, folder = sys.argv[1:]
+    train_zoo(json.loads(settings), Path(data), Path(folder))
+"""
+SETTINGS: dict[str, Any] = {
+    "steps": 24,
+    "small_steps": 6,
+    "batch": 4,
+    "size": 32,
+    "small_size": 32,
+    "photo_size": 32,
+    "general": 4,
+    "probe_steps": 3,
+    "contours_from": 1,
+    "thick_from": 2,
+    "warm_steps": 1,
+    "kept_steps": [9, 24],
+    "checkpoint_every": 5,
+    "evaluate_every": 8,
+    "workers": 2,
+}
 
 
 @pytest.fixture
@@ -91,3 +123,55 @@ def test_a_killed_run_goes_on_to_the_same_losses(zoo: Path, tmp_path: Path) -> N
     for name in ("losses.csv", "validation.csv"):
         assert (killed / name).read_text() == (whole / name).read_text()
     assert (killed / "result.json").exists()
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> Path:
+    """Drawn shapes of two classes, for the towers' recipe: `zoo/` with splits.csv."""
+    rng = np.random.default_rng(2)
+    rows = ["path,split"]
+    for class_name, shape in (("ant", "ellipse"), ("bee", "rectangle")):
+        for index in range(8):
+            low, high = int(rng.integers(6, 20)), int(rng.integers(40, 60))
+            for modality, ground in (("photo", "green"), ("sketch", "white")):
+                image = Image.new("RGB", (64, 64), ground)
+                getattr(ImageDraw.Draw(image), shape)((low, low, high, high), outline="black")
+                path = tmp_path / "data/zoo" / modality / class_name / f"{index}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                image.save(path)
+                split = "train" if index % 4 else "val"
+                rows.append(f"{modality}/{class_name}/{index}.png,{split}")
+    (tmp_path / "data/zoo/splits.csv").write_text("\n".join(rows))
+    return tmp_path / "data"
+
+
+def start_towers(data: Path, run: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", TOWERS, json.dumps(SETTINGS), str(data), str(run)]
+    )
+
+
+def test_a_killed_run_of_two_processes_goes_on_to_the_same_losses(
+    shapes: Path, tmp_path: Path
+) -> None:
+    """The other process ends with the killed one; two new ones compute equal losses and weights."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start_towers(shapes, whole).wait(timeout=150) == 0
+    process = start_towers(shapes, killed)
+    checkpoint = killed / "sketches.pt"
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and process.poll() is None:
+        assert time.monotonic() < deadline, "the run made no progress"
+        time.sleep(0.005)
+    others = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=10)
+    assert others, "the run was no run of two processes"
+    assert not psutil.wait_procs(others, timeout=60)[1], "a process outlived its leader"
+    done = len((killed / "losses.jsonl").read_text().splitlines())
+    assert done < SETTINGS["steps"], "the run ended before it was killed"
+    assert start_towers(shapes, killed).wait(timeout=150) == 0
+    assert (killed / "losses.jsonl").read_text() == (whole / "losses.jsonl").read_text()
+    weights = [torch.load(run / "kept-24.pt", weights_only=True) for run in (whole, killed)]
+    for name, value in weights[0].items():
+        assert torch.equal(value, weights[1][name]), name

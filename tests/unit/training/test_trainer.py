@@ -17,8 +17,9 @@ from training.config import TrainingConfig, parse_config
 from training.data import DataError, list_images
 from training.errors import ConfigError
 from training.evaluation import evaluate
+from training.report import Report
 from training.run_folder import Rows
-from training.trainer import Report, train
+from training.trainer import train
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
