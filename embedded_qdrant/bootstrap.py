@@ -1,6 +1,5 @@
 """The composition root: embedded Qdrant, wired by hand."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,7 +13,7 @@ from embedded_qdrant.servicers import collections, points, service
 from embedded_qdrant.servicers.calls import Gate
 from embedded_qdrant.settings import EmbeddedQdrantSettings
 from embedded_qdrant.upkeep import Upkeep
-from sketchzoo.rpc import RpcServer, Service, run_until_signal
+from sketchzoo.rpc import RpcServer, Service, run_server, run_until_signal
 from sketchzoo.telemetry import MetricsPage, build_info, configure_logs, tracing
 
 log = structlog.get_logger()
@@ -41,6 +40,7 @@ async def serving(settings: EmbeddedQdrantSettings) -> AsyncIterator[RpcServer]:
                     collections.SERVICE.full_name,
                     collections.CollectionsService(catalogue, gate),
                     grpc.add_CollectionsServicer_to_server,
+                    quiet=frozenset({"ListAliases", "Get"}),
                 ),
                 Service(service.QDRANT, service.QdrantService(), grpc.add_QdrantServicer_to_server),
                 Service(
@@ -74,4 +74,4 @@ def run(settings: EmbeddedQdrantSettings) -> None:
     """Run embedded Qdrant in this process."""
     configure_logs("embedded-qdrant", level=settings.log_level, form=settings.log_format)
     with tracing("embedded-qdrant", settings.otlp_endpoint):
-        asyncio.run(serve(settings))
+        run_server(serve(settings))

@@ -1,6 +1,5 @@
 """The composition root: settings in, a serving encoder out."""
 
-import asyncio
 import time
 import warnings
 from collections.abc import AsyncIterator
@@ -20,7 +19,7 @@ from encoder_service.settings import EncoderSettings
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
-from sketchzoo.rpc import RpcServer, Service, run_until_signal
+from sketchzoo.rpc import RpcServer, Service, run_server, run_until_signal
 from sketchzoo.telemetry import MetricsPage, build_info, configure_logs, tracing
 
 PART = "encoder"
@@ -41,7 +40,7 @@ def run(settings: EncoderSettings) -> None:
     # Pillow warns of each odd image on stderr; the answer tells its sender instead.
     warnings.filterwarnings("ignore", module="PIL")
     with tracing(PART, settings.otlp_endpoint):
-        asyncio.run(serve(settings))
+        run_server(serve(settings))
 
 
 async def serve(settings: EncoderSettings) -> None:
@@ -95,7 +94,12 @@ async def serving(
         metrics,
         default_deadline_seconds=settings.default_deadline_seconds,
     )
-    service = Service(SERVICE, servicer, encoder_pb2_grpc.add_EncoderServiceServicer_to_server)
+    service = Service(
+        SERVICE,
+        servicer,
+        encoder_pb2_grpc.add_EncoderServiceServicer_to_server,
+        quiet=frozenset({"GetModel"}),
+    )
     with encoder, MetricsPage(registry, settings.host, settings.metrics_port) as page:
         async with RpcServer(settings, [service], registry) as server:
             await server.set_serving(True)

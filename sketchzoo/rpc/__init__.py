@@ -17,6 +17,7 @@ from sketchzoo.rpc.errors import (
     precondition,
     unavailable,
 )
+from sketchzoo.rpc.loop import run_server
 from sketchzoo.rpc.server import RpcServer, Service, run_until_signal
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "open_channel",
     "outgoing_metadata",
     "precondition",
+    "run_server",
     "run_until_signal",
     "unavailable",
 ]

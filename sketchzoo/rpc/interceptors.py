@@ -60,13 +60,15 @@ class Rules:
     """What a server asks of its callers.
 
     `max_calls` may be under way at once, health checks not counted; a call without a
-    deadline gets `default_deadline_seconds`; `token` and `rates` only where set.
+    deadline gets `default_deadline_seconds`; `token` and `rates` only where set. Calls of
+    the methods in `quiet` (full names) are logged at debug.
     """
 
     max_calls: int
     default_deadline_seconds: float
     token: SecretStr | None = None
     rates: CallerRates | None = None
+    quiet: frozenset[str] = frozenset()
 
 
 class CallMetrics:
@@ -135,6 +137,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
 
     def __init__(self, rules: Rules, metrics: CallMetrics) -> None:
         self._metrics = metrics
+        self._quiet = rules.quiet
         self._door = _Door(rules)
         self._wrapped: dict[str, Any] = {}
 
@@ -152,7 +155,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
                 return None
             _, service, method = name.split("/", 2)
             call = Call(service, method, _kind(handler))
-            wrapped = _wrap(handler, _Method(call, self._metrics.of(call), self._door))
+            quiet = call.name in self._quiet or service.startswith(_QUIET)
+            wrapped = _wrap(handler, _Method(call, self._metrics.of(call), self._door, quiet))
             self._wrapped[name] = wrapped
         return wrapped
 
@@ -197,6 +201,7 @@ class _Method:
     call: Call
     metrics: MethodMetrics
     door: _Door
+    quiet: bool
 
     @property
     def is_health(self) -> bool:
@@ -273,8 +278,8 @@ class _Around:
         method.door.inside -= not method.is_health
         seconds = time.perf_counter() - self._start
         # Refusals come by the hundreds when there is no time to spare; metrics count them.
-        quiet = code is grpc.StatusCode.RESOURCE_EXHAUSTED
-        level = log.debug if quiet or method.call.service.startswith(_QUIET) else log.info
+        refused = code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        level = log.debug if refused or method.quiet else log.info
         level("call", method=method.call.name, code=code.name, seconds=round(seconds, 6))
         method.metrics.ended(code.name, seconds)
         if self._span is not None:

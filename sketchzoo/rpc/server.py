@@ -25,11 +25,16 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A servicer, its full name and the generated function that adds it to a server."""
+    """A servicer, its full name and the generated function that adds it to a server.
+
+    Calls of the methods named in `quiet`, those that other parts make every second to see
+    whether this one is there, are logged at debug.
+    """
 
     name: str
     servicer: Any
     add: Callable[[Any, Any], None]
+    quiet: frozenset[str] = frozenset()
 
 
 class RpcServer:
@@ -52,6 +57,7 @@ class RpcServer:
             default_deadline_seconds=settings.default_deadline_seconds,
             token=settings.token,
             rates=None if rate is None else CallerRates(rate),
+            quiet=frozenset(f"{each.name}/{name}" for each in services for name in each.quiet),
         )
         self._server = grpc.aio.server(
             interceptors=[CallInterceptor(rules, CallMetrics(registry)), MalformedInterceptor()],
