@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ PARTS = ("start", "memory", "encoder", "search", "overload", "ingest", "peers", 
 
 
 def main() -> int:
-    """Measure what the arguments say; return 0 whether or not bars are met."""
+    """Measure what the arguments say; return 0, bars met or not; 130 where broken off."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="within five minutes")
     parser.add_argument("--only", nargs="*", choices=PARTS, help="these parts alone")
@@ -33,10 +34,16 @@ def main() -> int:
         shutil.rmtree(out / kept, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     workload = prepare(out)
+    # SIGTERM as Ctrl-C: the services that were started are stopped on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     run = Run(out, workload, arguments.model, wanted, quick=arguments.quick)
-    run.alone()
-    run.together()
-    run.beside_peers()
+    try:
+        run.alone()
+        run.together()
+        run.beside_peers()
+    except KeyboardInterrupt:
+        print("broken off", file=sys.stderr)
+        return 130
     print(f"report: {out / 'report.md'}")
     return 0
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hdrh.histogram import HdrHistogram
 
@@ -123,7 +124,8 @@ async def watch_health(channel: grpc.aio.Channel, tally: Tally) -> None:
         await asyncio.sleep(0.25)
 
 
-async def _one(call: Call, index: int, due: float, tally: Tally) -> None:
+async def _one(call: Call, index: int, due: float, tally: Tally) -> float | None:
+    """Make one call; return the seconds until it may be repeated where it was refused."""
     sent = time.perf_counter()
     try:
         await call(index)
@@ -132,18 +134,32 @@ async def _one(call: Call, index: int, due: float, tally: Tally) -> None:
         # A refusal's time is the server's: from the sending, whenever that was due.
         spent = time.perf_counter() - sent
         tally.refused.record_value(max(1, round(spent / _MICROSECOND)))
-        trailing: Any = error.trailing_metadata() or ()
-        if b"RetryInfo" in dict(trailing).get("grpc-status-details-bin", b""):
-            tally.retry_info += 1
+        pause = _retry_seconds(error)
+        tally.retry_info += pause is not None
+        return pause
     else:
         tally.codes["OK"] += 1
         spent = time.perf_counter() - due
         tally.answered.record_value(max(1, round(spent / _MICROSECOND)))
+        return None
+
+
+def _retry_seconds(error: grpc.aio.AioRpcError) -> float | None:
+    """Return what the answer's RetryInfo says, None where it has none."""
+    trailing: Any = error.trailing_metadata() or ()
+    details = dict(trailing).get("grpc-status-details-bin")
+    for detail in status_pb2.Status.FromString(details or b"").details:
+        found: Any = error_details_pb2.RetryInfo()
+        if detail.Unpack(found):
+            delay = found.retry_delay
+            seconds: float = delay.seconds + delay.nanos / 1e9
+            return seconds
+    return None
 
 
 async def open_loop(call: Call, rate: float, seconds: float, tally: Tally) -> Tally:
     """Start `rate` calls a second for `seconds`; return when all have ended."""
-    tasks = set[asyncio.Task[None]]()
+    tasks = set[asyncio.Task[float | None]]()
     start = time.perf_counter()
     for index in range(round(rate * seconds)):
         due = start + index / rate
@@ -157,14 +173,20 @@ async def open_loop(call: Call, rate: float, seconds: float, tally: Tally) -> Ta
 
 
 async def closed_loop(call: Call, callers: int, seconds: float) -> Tally:
-    """Let `callers` call one after the other for `seconds`."""
+    """Let `callers` call one after the other for `seconds`.
+
+    One that is refused comes back when he is told to; his time counts from his first try.
+    """
     tally = Tally()
     end = time.perf_counter() + seconds
 
     async def caller(offset: int) -> None:
         index = offset
         while (due := time.perf_counter()) < end:
-            await _one(call, index, due, tally)
+            pause = await _one(call, index, due, tally)
+            while pause is not None and time.perf_counter() < end:
+                await asyncio.sleep(pause)
+                pause = await _one(call, index, due, tally)
             index += callers
 
     await asyncio.gather(*(caller(offset) for offset in range(callers)))

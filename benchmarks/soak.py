@@ -7,6 +7,7 @@ the first fifth left out (caches fill, allocators settle).
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -85,6 +86,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("out/bench"))
     arguments = parser.parse_args()
     out: Path = arguments.out.resolve()
+    # SIGTERM as Ctrl-C: the services that were started are stopped on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     about = machine.describe()
     section = soak(out, arguments.model, arguments.minutes)
     for bar in section.bars:
