@@ -33,11 +33,11 @@ def main() -> int:
     for kept in ("qdrant", "tiny-data"):
         shutil.rmtree(out / kept, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
-    workload = prepare(out)
-    # SIGTERM as Ctrl-C: the services that were started are stopped on the way out.
+    # SIGTERM as Ctrl-C: what was started is stopped on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    run = Run(out, workload, arguments.model, wanted, quick=arguments.quick)
     try:
+        workload = prepare(out)
+        run = Run(out, workload, arguments.model, wanted, quick=arguments.quick)
         run.alone()
         run.together()
         run.beside_peers()
