@@ -150,8 +150,9 @@ def overload(workload: Workload, parts: Parts, p50_alone: float, seconds: float)
     ]
     section.notes.append(
         f"peak {peak:.1f}/s (16 callers, closed loop); {seconds:g} s each; the client shares the "
-        "machine's cores; an answer's time counts from when its call was due, a refusal's from "
-        "its sending"
+        "machine's cores, ahead of the services where it may (root); an answer's time counts from "
+        "when its call was due, a refusal's from its sending; closed-loop callers who are refused "
+        "come back when RetryInfo says"
     )
     section.notes.append(f"health, asked four times a second: {', '.join(sorted(states))}")
     if other:
