@@ -69,7 +69,7 @@ class RpcServer:
                 # Two processes on one port would share its calls unseen.
                 ("grpc.so_reuseport", 0),
                 # Other parts ask every second for a sign of life (`BETWEEN_PARTS`).
-                ("grpc.http2.min_recv_ping_interval_without_data_ms", 500),
+                ("grpc.http2.min_ping_interval_without_data_ms", 500),
                 ("grpc.keepalive_permit_without_calls", 1),
             ],
         )

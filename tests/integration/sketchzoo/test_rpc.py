@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -17,6 +18,7 @@ from pydantic import SecretStr
 from sketchzoo.encoder.v1 import encoder_pb2 as pb
 from sketchzoo.encoder.v1 import encoder_pb2_grpc
 from sketchzoo.rpc import (
+    BETWEEN_PARTS,
     CallError,
     ChannelSettings,
     RpcServer,
@@ -143,6 +145,21 @@ async def test_a_call_without_the_token_is_refused_and_health_is_not() -> None:
         await health_pb2_grpc.HealthStub(channel).Check(
             health_pb2.HealthCheckRequest(service=NAME), timeout=5
         )
+
+
+async def test_a_quiet_connection_between_parts_is_kept() -> None:
+    """Its pings, more often than gRPC's servers allow of themselves, are no abuse here."""
+    service = Service(NAME, FakeEncoder(), encoder_pb2_grpc.add_EncoderServiceServicer_to_server)
+    eager = replace(BETWEEN_PARTS, silence_ms=600)
+    async with RpcServer(ServerSettings(), [service], CollectorRegistry()) as server:
+        settings = ChannelSettings(f"127.0.0.1:{server.port}", vigilance=eager)
+        async with open_channel(settings) as channel:
+            await call(channel)
+            assert channel.get_state() is grpc.ChannelConnectivity.READY
+            # Six pings: gRPC's default gives a caller three.
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(4):
+                    await channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
 
 
 async def test_a_caller_beyond_his_rate_is_told_when_to_come_back() -> None:
