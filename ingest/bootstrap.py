@@ -25,7 +25,7 @@ from sketchzoo.images import ImageLimits
 from sketchzoo.photos import CollectionOptions, PhotoWriter, connect
 from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel
 from sketchzoo.rpc.tls import ClientTls
-from sketchzoo.telemetry import MetricsPage, configure_logs, request_context
+from sketchzoo.telemetry import MetricsPage, configure_logs, request_context, tracing
 
 PART = "ingest"
 log = structlog.get_logger()
@@ -46,7 +46,10 @@ def run(settings: IngestSettings, names: Sequence[str], errors: TextIO | None = 
     with Fetcher(settings.fetch_limits()) as fetcher:
         with _usage():
             sources = [open_source(name, fetcher, settings.uri_prefixes()) for name in names]
-        return asyncio.run(ingest(settings, sources, errors, _display()))
+        with ExitStack() as open_parts:
+            with _usage():
+                open_parts.enter_context(tracing(PART, settings.otlp_endpoint, begins=True))
+            return asyncio.run(ingest(settings, sources, errors, _display()))
 
 
 async def ingest(

@@ -15,6 +15,7 @@ from ingest.outcome import Reason, RefusedError
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.rpc import CallError, from_rpc_error, outgoing_metadata, precondition
 from sketchzoo.rpc.errors import from_status
+from sketchzoo.telemetry import span
 
 PART = "the encoder"
 
@@ -81,11 +82,12 @@ class Encoder:
         for content in contents:
             request.images.add(content=content, modality=encoder_pb2.MODALITY_PHOTO)
         try:
-            answer = await self._stub.Embed(
-                request,
-                timeout=self._timeout_seconds,
-                metadata=outgoing_metadata(self._token),
-            )
+            with span("EncoderService/Embed", "client", attributes={"images": len(contents)}):
+                answer = await self._stub.Embed(
+                    request,
+                    timeout=self._timeout_seconds,
+                    metadata=outgoing_metadata(self._token),
+                )
         except grpc.aio.AioRpcError as error:
             raise _explained(error) from error
         if answer.model_fingerprint != model.fingerprint:

@@ -27,6 +27,7 @@ from ingest.sources import Source
 from ingest.stage import drain, first_failure, in_parallel
 from ingest.tally import Tally
 from sketchzoo.photos import Photo
+from sketchzoo.telemetry import span
 
 # While Qdrant writes one batch to disk, the next is on its way.
 _WRITERS = 2
@@ -151,7 +152,9 @@ class Pipeline:
 
     async def _embed(self) -> None:
         async for batch in drain(self._fresh):
-            embedded = await self._embed_batch(batch)
+            # A trace for each batch: one of a whole run would have no end.
+            with span("ingest/embed", "internal", attributes={"photos": len(batch)}):
+                embedded = await self._embed_batch(batch)
             self._budget.release(sum(len(photo.content) for photo in batch))
             if embedded:
                 await self._writes.put(embedded)
@@ -180,7 +183,8 @@ class Pipeline:
                     self._writes.put_nowait(None)
                     break
                 photos += more
-            await self._write_batch(photos)
+            with span("ingest/write", "internal", attributes={"photos": len(photos)}):
+                await self._write_batch(photos)
 
     async def _write_batch(self, photos: list[Embedded]) -> None:
         fresh = [(photo, vector) for photo, vector in photos if vector is not None]

@@ -8,7 +8,7 @@ import typer
 
 from live_demo.settings import LiveSettings, MapSettings
 from sketchzoo.cli.options import with_settings
-from sketchzoo.telemetry import configure_logs
+from sketchzoo.telemetry import configure_logs, tracing
 
 app = typer.Typer(help="Serve the page to draw on.", pretty_exceptions_enable=False)
 
@@ -27,7 +27,8 @@ def live(context: typer.Context, settings: LiveSettings) -> None:
 
     configure_logs("live", level=settings.log_level, form=settings.log_format)
     try:
-        asyncio.run(serve(settings))
+        with tracing("live", settings.otlp_endpoint, begins=True):
+            asyncio.run(serve(settings))
     except (OSError, ValueError) as error:
         typer.echo(f"sketchzoo live: {error}", err=True)
         raise typer.Exit(1) from error

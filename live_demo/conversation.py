@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ import grpc.aio
 from live_demo.searcher import PART, Searcher
 from sketchzoo.rpc import CallError, deadline_exceeded, from_rpc_error
 from sketchzoo.search.v1 import search_pb2
+from sketchzoo.telemetry import span, traceparent
 
 Tell = Callable[[search_pb2.LiveSearchResponse, float | None], Awaitable[None]]
 
@@ -52,6 +54,8 @@ class Conversation:
         self._tell = tell
         self._seconds = seconds
         self._asked_at = 0.0
+        # The span of the drawing that has no answer yet.
+        self._span = ExitStack()
         self.pending: int | None = None
 
     async def run(self) -> None:
@@ -81,6 +85,7 @@ class Conversation:
             # Written to after it broke.
             raise await _ended(call) from error
         finally:
+            self._span.close()
             call.cancel()
             waiting.cancel()
             reading.cancel()
@@ -89,6 +94,9 @@ class Conversation:
     async def _ask(self, call: Any) -> None:
         request = self._newest.take()
         if request is not None:
+            self._span.close()
+            self._span.enter_context(span("live/drawing", "server"))
+            request.traceparent = traceparent() or ""
             self.pending = request.sequence
             self._asked_at = time.monotonic()
             try:
@@ -101,6 +109,7 @@ class Conversation:
         seconds = None
         if response.sequence == self.pending:
             self.pending = None
+            self._span.close()
             seconds = time.monotonic() - self._asked_at
         await self._tell(response, seconds)
 

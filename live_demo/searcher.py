@@ -18,6 +18,7 @@ from sketchzoo.rpc import (
 from sketchzoo.rpc.channel import outgoing_metadata
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
+from sketchzoo.telemetry import span
 
 PART = "search"
 _SERVICE = "sketchzoo.search.v1.SearchService"
@@ -49,7 +50,7 @@ class Searcher:
 
     async def classes(self) -> dict[str, int]:
         """Return the gallery's classes with their number of photos, by name."""
-        async with self._call():
+        async with self._call("ListClasses"):
             found = await self._stub.ListClasses(
                 search_pb2.ListClassesRequest(),
                 timeout=self._seconds,
@@ -59,7 +60,7 @@ class Searcher:
 
     async def photo(self, photo_id: str, max_side: int) -> tuple[bytes, str]:
         """Return a photo's thumbnail and its media type."""
-        async with self._call():
+        async with self._call("GetPhoto"):
             photo = await self._stub.GetPhoto(
                 search_pb2.GetPhotoRequest(
                     photo_id=photo_id,
@@ -86,9 +87,10 @@ class Searcher:
         await self._channel.close(None)
 
     @asynccontextmanager
-    async def _call(self) -> AsyncIterator[None]:
+    async def _call(self, method: str) -> AsyncIterator[None]:
         try:
-            yield
+            with span(f"live/{method}", "server"), span(f"SearchService/{method}", "client"):
+                yield
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 raise not_found(error.details() or "no such photo") from error

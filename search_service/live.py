@@ -13,7 +13,7 @@ from search_service.request import read_message
 from sketchzoo.rpc import CallError, invalid
 from sketchzoo.search.v1 import search_pb2
 
-Answer = Callable[[search_pb2.SearchRequest], Awaitable[search_pb2.SearchResponse]]
+Answer = Callable[[search_pb2.LiveSearchRequest], Awaitable[search_pb2.SearchResponse]]
 
 
 async def answer_drawings(
@@ -64,7 +64,7 @@ async def _answer(
     request: search_pb2.LiveSearchRequest, answer: Answer
 ) -> search_pb2.LiveSearchResponse:
     try:
-        response = await answer(request.request)
+        response = await answer(request)
     except CallError as error:
         return _refused(request.sequence, error)
     return search_pb2.LiveSearchResponse(sequence=request.sequence, response=response)

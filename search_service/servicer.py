@@ -123,10 +123,11 @@ class SearchServicer:
     ) -> AsyncGenerator[search_pb2.LiveSearchResponse, None]:
         """Answer LiveSearch."""
 
-        async def answer(request: search_pb2.SearchRequest) -> search_pb2.SearchResponse:
+        async def answer(drawing: search_pb2.LiveSearchRequest) -> search_pb2.SearchResponse:
             deadline = self._deadline(context, self._seconds.live)
-            with span(f"{SERVICE}/LiveSearch drawing", "server"):
-                return await self._search(lambda: request, deadline)
+            parent = drawing.traceparent or None
+            with span(f"{SERVICE}/LiveSearch drawing", "server", parent=parent):
+                return await self._search(lambda: drawing.request, deadline)
 
         with self._admissions.streams:
             async with aclosing(answer_drawings(requests, answer)) as answers:

@@ -42,6 +42,10 @@ def query(  # noqa: PLR0917 - typer's form: one parameter an option
         typer.Option(envvar="SKETCHZOO_TLS_CA", help="PEM file of the CA to trust: calls by TLS."),
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.01, help="Deadline in seconds.")] = 10.0,
+    otlp_endpoint: Annotated[
+        str,
+        typer.Option(envvar="SKETCHZOO_OTLP_ENDPOINT", help="Where the trace goes; empty: none."),
+    ] = "",
 ) -> None:
     """Find the photos that show what a sketch shows.
 
@@ -60,6 +64,7 @@ def query(  # noqa: PLR0917 - typer's form: one parameter an option
         SearchError,
         Unavailable,
     )
+    from sketchzoo.telemetry import span, tracing  # noqa: PLC0415
 
     if (image is None) == (photo_id is None):
         raise typer.BadParameter("give an image file or --photo-id, one of the two")
@@ -75,12 +80,18 @@ def query(  # noqa: PLR0917 - typer's form: one parameter an option
         min_score=min_score,
     )
     try:
-        with Client(
-            target, token=token, tls=ClientTls(ca) if ca else None, timeout=timeout
-        ) as client:
+        with (
+            tracing("query", otlp_endpoint, begins=True),
+            span("sketchzoo query", "internal"),
+            Client(
+                target, token=token, tls=ClientTls(ca) if ca else None, timeout=timeout
+            ) as client,
+        ):
             result = client.search(search)
             if contact_sheet is not None:
                 hits.write_sheet(contact_sheet, image, result, client)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     except Unavailable as error:
         typer.echo(f"sketchzoo query: {error}", err=True)
         raise typer.Exit(4) from error

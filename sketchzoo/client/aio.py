@@ -18,6 +18,7 @@ from sketchzoo.rpc.channel import ChannelSettings, open_channel, outgoing_metada
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
 from sketchzoo.strokes import Strokes
+from sketchzoo.telemetry import span
 
 R = TypeVar("R")
 
@@ -183,9 +184,11 @@ class AsyncClient:
         while True:
             remaining = max(0.0, until - time.monotonic())
             try:
-                return call.read(
-                    await method(call.request, timeout=remaining, metadata=self._metadata())
-                )
+                with span(f"SearchService/{call.method}", "client"):
+                    answer = await method(
+                        call.request, timeout=remaining, metadata=self._metadata()
+                    )
+                return call.read(answer)
             except grpc.aio.AioRpcError as error:
                 failure = calls.from_rpc_error(error)
                 pause = self._retries.pause(failure, attempt, until - time.monotonic())

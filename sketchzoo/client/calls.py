@@ -28,6 +28,7 @@ from sketchzoo.client.results import (
     Timings,
 )
 from sketchzoo.search.v1 import search_pb2
+from sketchzoo.telemetry import traceparent
 
 R = TypeVar("R")
 
@@ -110,7 +111,9 @@ def photo(photo_id: str, max_side: int | None, *, original: bool) -> Call[PhotoF
 
 def drawing(sequence: int, query: Query) -> search_pb2.LiveSearchRequest:
     """Return one request of a live search."""
-    return search_pb2.LiveSearchRequest(sequence=sequence, request=query.message())
+    return search_pb2.LiveSearchRequest(
+        sequence=sequence, request=query.message(), traceparent=traceparent() or ""
+    )
 
 
 def live_answer(response: search_pb2.LiveSearchResponse) -> LiveAnswer:

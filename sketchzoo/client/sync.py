@@ -17,6 +17,7 @@ from sketchzoo.rpc.channel import channel_options, outgoing_metadata
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.search.v1 import search_pb2_grpc
 from sketchzoo.strokes import Strokes
+from sketchzoo.telemetry import span
 
 R = TypeVar("R")
 
@@ -173,7 +174,9 @@ class Client:
         while True:
             remaining = max(0.0, until - time.monotonic())
             try:
-                return call.read(method(call.request, timeout=remaining, metadata=self._metadata()))
+                with span(f"SearchService/{call.method}", "client"):
+                    answer = method(call.request, timeout=remaining, metadata=self._metadata())
+                return call.read(answer)
             except grpc.RpcError as error:
                 failure = calls.from_rpc_error(error)
                 pause = self._retries.pause(failure, attempt, until - time.monotonic())

@@ -124,6 +124,7 @@ def traceparent() -> str | None:
 def exemplar() -> dict[str, str] | None:
     """Return the exemplar that links a measurement to its trace, None where none is kept."""
     current = traceparent()
-    if current is None or not current.endswith("01"):
+    # The first bit says that the trace is kept; the second, that its id is random.
+    if current is None or not int(current[-2:], 16) & 1:
         return None
     return {"trace_id": current.split("-")[1]}

@@ -698,8 +698,13 @@ class LiveSearchRequest(_message.Message):
 
     SEQUENCE_FIELD_NUMBER: _builtins.int
     REQUEST_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Chosen by the caller, rising; the answer carries it."""
+    traceparent: _builtins.str
+    """The drawing's trace (W3C traceparent), since the stream's metadata lasts longer than
+    one drawing; empty or malformed starts a trace of its own.
+    """
     @_builtins.property
     def request(self) -> Global___SearchRequest:
         """The search."""
@@ -709,10 +714,11 @@ class LiveSearchRequest(_message.Message):
         *,
         sequence: _builtins.int = ...,
         request: Global___SearchRequest | None = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request", "sequence", b"sequence", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

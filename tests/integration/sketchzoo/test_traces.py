@@ -1,5 +1,6 @@
 """Traces: one from the caller over search to the encoder and Qdrant, in a real collector."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import grpc
 import pytest
@@ -17,9 +19,12 @@ from opentelemetry.proto.collector.trace.v1 import (
     trace_service_pb2_grpc,
 )
 from opentelemetry.sdk.trace import TracerProvider
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from sketchzoo.client import Client
 from tests.artefacts import encoder_process, picture, tiny_model
+from tests.integration.live_demo.live_process import LiveProcess
+from tests.integration.live_demo.page import Page
 from tests.integration.search_service.stack import fill, search_process, write_photos
 
 pytestmark = pytest.mark.timeout(200)
@@ -84,6 +89,8 @@ async def test_one_trace_from_the_caller_to_qdrant(
             assert client.search(picture(3)).hits
         wanted = root.get_span_context()
         spans = wait_for_spans(found, f"{wanted.trace_id:032x}")
+        linked = exemplars(search.metrics_port)
+        await others(found, tmp_path, encoder.target, url, search.target)
     names = {(service, span.name) for service, span in spans}
     assert names == {
         ("sketchzoo-search", "sketchzoo.search.v1.SearchService/Search"),
@@ -103,9 +110,81 @@ async def test_one_trace_from_the_caller_to_qdrant(
     }
     (top,) = (s for _, s in spans if s.name == "sketchzoo.search.v1.SearchService/Search")
     assert top.parent_span_id.hex() == f"{wanted.span_id:016x}"
+    # Each stage's time, and the call's, links to the trace in the exposition Prometheus reads.
+    assert {
+        "sketchzoo_search_stage_seconds",
+        "sketchzoo_qdrant_call_seconds",
+        "grpc_server_handling_seconds",
+    } <= linked.get(f"{wanted.trace_id:032x}", set())
     # Readiness checks and health probes leave no traces.
     every = {span.name for _, span in found.spans}
     assert not {name for name in every if "GetModel" in name or "lias" in name}
+
+
+async def others(
+    found: Collector, folder: Path, encoder: str, qdrant_url: str, search: str
+) -> None:
+    """Run the parts that begin traces themselves: the command line, the live page, ingest."""
+    sketch = folder / "sketch.jpg"
+    sketch.write_bytes(picture(77))
+    photo = folder / "new" / "owl" / "1.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(picture(78))
+    environment = {
+        **os.environ,
+        "SKETCHZOO_ENCODER_TARGET": encoder,
+        "SKETCHZOO_QDRANT_URL": qdrant_url,
+        "SKETCHZOO_SEARCH_TARGET": search,
+    }
+    for arguments in (["query", str(sketch), "--json"], ["ingest", str(photo.parent.parent)]):
+        subprocess.run(  # noqa: ASYNC221 - the loop has nothing else to do
+            [sys.executable, "-m", "sketchzoo", *arguments],
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
+    process = LiveProcess(search)
+    await asyncio.to_thread(process.__enter__)
+    async with Page(process.port) as page:
+        assert (await page.search())["type"] == "answer"
+    assert await asyncio.to_thread(process.stop) == 0
+    for service, top, below in (
+        ("sketchzoo-query", "sketchzoo query", "qdrant.Points/Query"),
+        ("sketchzoo-live", "live/drawing", "qdrant.Points/Query"),
+        ("sketchzoo-ingest", "ingest/embed", "sketchzoo.encoder.v1.EncoderService/Embed"),
+        ("sketchzoo-ingest", "ingest/write", "qdrant.Points/Upsert"),
+    ):
+        assert below in names_below(found, service, top), (service, top)
+
+
+def names_below(found: Collector, service: str, top: str) -> set[str]:
+    """Return the names of the spans in the trace that a span without a parent begins."""
+    end = time.monotonic() + 10
+    while True:
+        tops = [
+            s.trace_id
+            for name, s in found.spans
+            if name == service and s.name == top and not s.parent_span_id
+        ]
+        names = {s.name for _, s in found.spans if s.trace_id in tops}
+        if len(names) > 2 or time.monotonic() > end:
+            return names
+        time.sleep(0.1)
+
+
+def exemplars(port: int) -> dict[str, set[str]]:
+    """Return the metrics that name each trace on a page read as OpenMetrics."""
+    request = Request(
+        f"http://127.0.0.1:{port}/metrics", headers={"Accept": "application/openmetrics-text"}
+    )
+    with urlopen(request, timeout=10) as page:  # noqa: S310 - our own
+        text = page.read().decode()
+    linked: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.exemplar is not None:
+                linked.setdefault(sample.exemplar.labels["trace_id"], set()).add(family.name)
+    return linked
 
 
 def test_without_an_endpoint_nothing_is_imported() -> None:
