@@ -2,6 +2,9 @@
 
 import fnmatch
 import re
+import subprocess
+import sysconfig
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +80,10 @@ def test_the_builder_gets_what_is_copied_and_no_more() -> None:
         assert any(fnmatch.fnmatch(source, pattern) for pattern in let_through), source
     for pattern in let_through:
         assert any(fnmatch.fnmatch(source, pattern) for source in copied), pattern
+
+
+def test_hadolint_finds_nothing() -> None:
+    """The linter's own rules, without exceptions; its binary comes from the dev packages."""
+    command = [Path(sysconfig.get_path("scripts")) / "hadolint", "deploy/Dockerfile"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
