@@ -1,19 +1,21 @@
 """Restarts under load: with two replicas nobody notices, with one nobody waits."""
 
 import asyncio
+import re
 import signal
 import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
+from urllib.request import urlopen
 
 import pytest
 
 from sketchzoo.client import Client, SearchError, Unavailable
 from tests.artefacts import encoder_process, picture, tiny_model
 from tests.contract.embedded_qdrant.server_process import ServerProcess
-from tests.integration.search_service.stack import fill, search_process, write_photos
+from tests.integration.search_service.stack import SearchProcess, fill, search_process, write_photos
 
 # Starting six processes takes a busy machine minutes.
 pytestmark = [pytest.mark.timeout(400), pytest.mark.slow]
@@ -66,6 +68,15 @@ class Load:
                         self.answered += 1
 
 
+def answered(search: SearchProcess) -> bool:
+    """Tell whether a replica's own metrics count answered searches."""
+    with urlopen(f"http://127.0.0.1:{search.metrics_port}/metrics", timeout=10) as page:
+        return (
+            re.search(r'sketchzoo_search_queries_total\{code="OK".*\} [1-9]', page.read().decode())
+            is not None
+        )
+
+
 def test_restarting_each_of_two_replicas_fails_no_search(tmp_path: Path) -> None:
     """SIGTERM to each encoder and each search service in turn, under load: zero failures."""
     with ExitStack() as scope:
@@ -81,6 +92,7 @@ def test_restarting_each_of_two_replicas_fails_no_search(tmp_path: Path) -> None
         target = "ipv4:" + ",".join(search.target for search in searches)
         with Load(target) as load:
             load.goes_on()
+            assert all(answered(search) for search in searches), "round robin reaches both"
             for encoder in encoders:
                 encoder.process.send_signal(signal.SIGTERM)
                 assert encoder.process.wait(60) == 0
