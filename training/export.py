@@ -77,6 +77,27 @@ def write_onnx(net: network.Tower, tower: Tower, path: Path) -> int:
     """
     size = tower.preprocessing.size
     images = torch.rand(2, tower.preprocessing.channels, size, size) * 2 - 1
+    any_count = {"images": {0: torch.export.Dim("n", min=1, max=4096)}}
+    onnx.save(onnx_of(net, images, "embedding", any_count), path)
+    worst = parity(net, path, images)
+    if worst < PARITY:
+        raise ParityError(f"{path} agrees with torch to cosine {worst:.6f}; {PARITY} is needed")
+    with torch.inference_mode():
+        return int(net(images).shape[1])
+
+
+def onnx_of(
+    net: torch.nn.Module,
+    images: torch.Tensor,
+    output: str,
+    dynamic_shapes: Mapping[str, Any] | None = None,
+) -> onnx.ModelProto:
+    """Return a network as ONNX, from `images` to `output`; without `dynamic_shapes` for this shape.
+
+    Raises:
+        ParityError: torch cannot export it.
+
+    """
     # The exporter's remarks about its own progress are no news to the caller.
     for name in ("torch.onnx", "onnx_ir", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -84,13 +105,13 @@ def write_onnx(net: network.Tower, tower: Tower, path: Path) -> int:
         net,
         (images,),
         input_names=["images"],
-        output_names=["embedding"],
-        dynamic_shapes={"images": {0: torch.export.Dim("n", min=1, max=4096)}},
+        output_names=[output],
+        dynamic_shapes=dict(dynamic_shapes) if dynamic_shapes else None,
         dynamo=True,
         verbose=False,
     )
     if program is None:
-        raise ParityError(f"{path} could not be exported")
+        raise ParityError("the network could not be exported")
     proto = program.model_proto
     # The exporter notes each node's call stack: paths of the machine that trained.
     del proto.metadata_props[:]
@@ -101,12 +122,7 @@ def write_onnx(net: network.Tower, tower: Tower, path: Path) -> int:
     for value in proto.graph.value_info:
         value.doc_string = ""
         del value.metadata_props[:]
-    onnx.save(proto, path)
-    worst = parity(net, path, images)
-    if worst < PARITY:
-        raise ParityError(f"{path} agrees with torch to cosine {worst:.6f}; {PARITY} is needed")
-    with torch.inference_mode():
-        return int(net(images).shape[1])
+    return proto
 
 
 def parity(net: torch.nn.Module, path: Path, images: torch.Tensor) -> float:

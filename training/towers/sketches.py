@@ -18,6 +18,7 @@ from sketchzoo.images import Preprocessing, decode, prepare
 from training.errors import ConfigError
 from training.towers.augment import augment, unpack
 from training.towers.drawings import CONTOURS, MADE, THICK, Drawings
+from training.towers.frozen import Frozen
 from training.towers.recipe import Recipe
 from training.towers.workers import Crew
 from training.weights import imagenet
@@ -41,14 +42,22 @@ class SketchNet(nn.Module):
         nn.init.zeros_(self.classifier.bias)
         self.general = nn.Linear(length, general)
 
-    def freeze(self, blocks: int) -> None:
-        """Keep the stem and the first `blocks` blocks as they are, their batch-norms too."""
-        frozen = [self.backbone.conv_stem, self.backbone.bn1]
-        frozen += list(self.backbone.blocks)[:blocks]  # type: ignore[arg-type]
-        for part in frozen:
-            assert isinstance(part, nn.Module)  # noqa: S101 - for the type checker
-            part.eval()
-            part.requires_grad_(requires_grad=False)
+    def freeze(self, blocks: int) -> nn.Module:
+        """Keep the stem and the first `blocks` blocks as they are, their batch-norms too.
+
+        Returns the frozen layers.
+        """
+        net: Any = self.backbone
+        frozen = nn.Sequential(net.conv_stem, net.bn1, *net.blocks[:blocks])
+        frozen.eval()
+        frozen.requires_grad_(requires_grad=False)
+        return frozen
+
+    def features(self, maps: Tensor, blocks: int) -> Tensor:
+        """Return the features `(n, 1280)` of what the first `blocks` blocks have made."""
+        net: Any = self.backbone
+        features: Tensor = net.forward_head(net.bn2(net.conv_head(net.blocks[blocks:](maps))))
+        return features
 
 
 @dataclass(slots=True)
@@ -59,6 +68,7 @@ class Run:
     net: SketchNet
     average: SketchNet
     optimiser: torch.optim.Optimizer
+    frozen: Frozen
     member: Crew = ALONE
     step: int = 0
     losses: list[float] = field(default_factory=list)
@@ -72,7 +82,7 @@ class Run:
         net = SketchNet(classes, recipe.general, recipe.drop_path)
         net = net.to(memory_format=torch.channels_last)
         net.train()
-        net.freeze(recipe.frozen_blocks)
+        frozen = Frozen(net.freeze(recipe.frozen_blocks))
         body = [p for p in net.backbone.parameters() if p.requires_grad]
         heads = [*net.classifier.parameters(), *net.general.parameters()]
         optimiser = torch.optim.AdamW(
@@ -89,7 +99,7 @@ class Run:
             weight_decay=recipe.weight_decay,
             foreach=True,
         )
-        return cls(recipe, net, copy.deepcopy(net).eval(), optimiser, member)
+        return cls(recipe, net, copy.deepcopy(net).eval(), optimiser, frozen, member)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; the old one stays whole until the new one is."""
@@ -155,7 +165,8 @@ class Run:
             group["lr"] = group["base"] * share
         # Dropout's dice follow from the step, so that a resumed run throws the same.
         torch.manual_seed((self.recipe.seed * 64 + self.member.rank) * 1_000_003 + self.step)
-        features = functional.dropout(self.net.backbone(images), self.recipe.dropout)
+        features = self.net.features(self.frozen(images), self.recipe.frozen_blocks)
+        features = functional.dropout(features, self.recipe.dropout)
         loss = functional.cross_entropy(
             self.net.classifier(features), labels, label_smoothing=self.recipe.label_smoothing
         )

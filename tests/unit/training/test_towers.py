@@ -145,6 +145,18 @@ def test_augmented_drawings_differ_and_stay_drawings(data: Path) -> None:
     assert not torch.equal(images, augment(thinned, 48, (3, 5), 1.0, torch.Generator()))
 
 
+def test_frozen_layers_give_what_the_whole_network_gives() -> None:
+    """Frozen layers by ONNX Runtime and the others by torch make the backbone's features."""
+    begun = sketches.Run.start(Recipe(frozen_blocks=2), classes=3)
+    begun.net.eval()
+    for size in (32, 48):
+        images = torch.rand(2, 1, size, size) * 2 - 1
+        with torch.inference_mode():
+            whole = begun.net.backbone(images)
+            joined = begun.net.features(begun.frozen(images), 2)
+        torch.testing.assert_close(joined, whole, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("pen", [1, 3, 5, 7])
 def test_a_pen_widens_as_a_maximum_over_its_square_does(pen: int) -> None:
     """The quick way to widen lines equals the plain one."""
