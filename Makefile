@@ -10,12 +10,13 @@ ONCE ?=
 # Set for the five-minute benchmarks.
 QUICK ?=
 
-.PHONY: help demo test check format stubs lock bench clean
+.PHONY: help demo test check audit format stubs lock bench clean
 
 help:
 	@echo "make demo    set-up and main job: services, gallery, example sketches (PHOTOS=DIR, ONCE=1)"
 	@echo "make test    set-up and every test"
 	@echo "make check   lint, format, types, import rules, protos, stubs"
+	@echo "make audit   look the locked dependencies up among known vulnerabilities"
 	@echo "make bench   the benchmarks and their bars (QUICK=1 within five minutes)"
 	@echo "make format  format the code"
 	@echo "make stubs   make the gRPC stubs of protos/"
@@ -34,6 +35,9 @@ check: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 	$(BIN)/buf lint
 	$(BIN)/python scripts/generate_stubs.py --check
+
+audit: $(VENV)/uv.stamp
+	$(BIN)/python scripts/audit.py
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
