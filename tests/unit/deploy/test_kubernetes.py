@@ -1,5 +1,10 @@
-"""The manifests: Kubernetes' schemas, probes, budgets, and nothing left out."""
+"""The manifests: built by kustomize, Kubernetes' schemas, probes, budgets, nothing left out."""
 
+import functools
+import os
+import re
+import subprocess
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +15,9 @@ import yaml
 from tests.deployment import ROOT, read_dockerfile
 
 FOLDER = ROOT / "deploy" / "kubernetes"
+PAGE = ROOT / "docs" / "operations" / "kubernetes.md"
 VERSION = "1.33"
+VARIANTS = ("base", "cpu", "gpu")
 
 
 def documents(path: Path) -> list[dict[str, Any]]:
@@ -39,14 +46,138 @@ def test_the_schema_check_can_fail() -> None:
         kubernetes_validate.validate(wrong, VERSION, strict=True)
 
 
-@pytest.mark.parametrize("variant", ["base", "cpu", "gpu"])
-def test_kustomize_lists_every_file(variant: str) -> None:
-    """Each file is a resource, and each resource is there."""
-    folder = FOLDER / variant
-    (listed,) = documents(folder / "kustomization.yaml")
-    files = {path.name for path in folder.glob("*.yaml")} - {"kustomization.yaml"}
-    others = {"../base"} if variant != "base" else set()
-    assert set(listed["resources"]) == files | others
+def kustomized(folder: Path) -> list[dict[str, Any]]:
+    """Return what `kubectl kustomize` makes of a folder; its binary comes from the dev packages."""
+    done = subprocess.run(
+        [Path(sysconfig.get_path("scripts")) / "kubectl", "kustomize", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+@functools.cache
+def built(variant: str) -> list[dict[str, Any]]:
+    return kustomized(FOLDER / variant)
+
+
+def named(objects: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return sorted((each["kind"], each["metadata"]["name"]) for each in objects)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_kustomize_builds_every_file(variant: str) -> None:
+    """What is built is each object of the variant's files, and of the base's, once."""
+    folders = {"base", variant}
+    files = [each for name, each in MANIFESTS.items() if name.split("/")[0] in folders]
+    assert named(built(variant)) == named(files)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_is_built_keeps_its_schema(variant: str) -> None:
+    """Each built object is valid, in the one namespace, and labelled as a part of this."""
+    for each in built(variant):
+        kubernetes_validate.validate(each, VERSION, strict=True)
+        metadata = each["metadata"]
+        assert metadata["labels"]["app.kubernetes.io/part-of"] == "sketchzoo", metadata
+        assert metadata["name" if each["kind"] == "Namespace" else "namespace"] == "sketchzoo"
+
+
+@pytest.mark.parametrize("variant", ["cpu", "gpu"])
+def test_what_an_object_names_is_built(variant: str) -> None:
+    """Services, budgets and policies select pods of ours; scalers name a deployment.
+
+    Qdrant's pods alone come from elsewhere.
+    """
+    objects = built(variant)
+    pods = [{"app.kubernetes.io/name": "qdrant"}]
+    pods += [
+        each["spec"]["template"]["metadata"]["labels"]
+        for each in objects
+        if each["kind"] == "Deployment"
+    ]
+    pods += [
+        each["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
+        for each in objects
+        if each["kind"] == "CronJob"
+    ]
+    for each in objects:
+        for selector in selectors(each):
+            assert any(selector.items() <= labels.items() for labels in pods), selector
+        if each["kind"] == "HorizontalPodAutoscaler":
+            target = each["spec"]["scaleTargetRef"]
+            assert (target["kind"], target["name"]) in named(objects)
+
+
+def selectors(wanted: Any) -> list[dict[str, str]]:
+    """Return the labels by which an object selects pods, wherever they stand in it."""
+    if isinstance(wanted, list):
+        return [found for each in wanted for found in selectors(each)]
+    if not isinstance(wanted, dict):
+        return []
+    found = [found for each in wanted.values() for found in selectors(each)]
+    if wanted.get("kind") == "Service":
+        found.append(wanted["spec"]["selector"])
+    for key in ("selector", "podSelector"):
+        labels = wanted.get(key, {})
+        found += [labels["matchLabels"]] if "matchLabels" in labels else []
+    return found
+
+
+def blocks(page: str) -> list[str]:
+    """Return a page's code blocks."""
+    found = re.findall(r"(?:^ {7,}\S.*\n)+", page, re.MULTILINE)
+    return [re.sub(r"^ {7}", "", each, flags=re.MULTILINE) for each in found]
+
+
+def test_the_pages_images_are_taken(tmp_path: Path) -> None:
+    """The page's kustomization, beside the checkout, builds with the registry's names."""
+    (text,) = (each for each in blocks(PAGE.read_text()) if "newName" in each)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (tmp_path / "sketchzoo").symlink_to(ROOT, target_is_directory=True)
+    (folder / "kustomization.yaml").write_text(text)
+    images = {container["image"] for each in kustomized(folder) for container in containers(each)}
+    assert {image.rsplit("/", 1)[0] for image in images} == {"registry.example.com/zoo"}
+
+
+def containers(wanted: Any) -> list[dict[str, Any]]:
+    """Return the containers of an object, wherever they stand in it."""
+    if isinstance(wanted, list):
+        return [found for each in wanted for found in containers(each)]
+    if not isinstance(wanted, dict):
+        return []
+    inner = [found for each in wanted.values() for found in containers(each)]
+    return [*wanted.get("containers", []), *inner]
+
+
+def test_the_pages_secret_is_the_one_that_is_read(tmp_path: Path) -> None:
+    """The page's own commands make the namespace and the key that the manifests name."""
+    (text,) = (each for each in blocks(PAGE.read_text()) if "create secret" in each)
+    dry = 'kubectl() { command kubectl "$@" --dry-run=client -o yaml; echo ---; }\n'
+    scripts = sysconfig.get_path("scripts")
+    done = subprocess.run(
+        ["bash", "-ec", dry + text],
+        env={**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    namespace, secret = (each for each in yaml.safe_load_all(done.stdout) if each)
+    assert namespace["metadata"]["name"] == secret["metadata"]["namespace"] == "sketchzoo"
+    wanted = [
+        entry["valueFrom"]["secretKeyRef"]
+        for each in built("cpu")
+        for container in containers(each)
+        for entry in container.get("env", [])
+        if "valueFrom" in entry
+    ]
+    assert wanted
+    for reference in wanted:
+        assert reference["name"] == secret["metadata"]["name"]
+        assert reference["key"] in secret["data"]
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
