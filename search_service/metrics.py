@@ -49,7 +49,9 @@ class SearchMetrics:
             registry=registry,
         )
         self._empty = Counter(
-            "sketchzoo_search_empty_total", "Searches that found nothing.", registry=registry
+            "sketchzoo_search_empty_total",
+            "Searches whose first page was empty.",
+            registry=registry,
         )
         self._cache = Counter(
             "sketchzoo_search_cache_total",
@@ -72,8 +74,8 @@ class SearchMetrics:
         )
         not_ready = Gauge(
             "sketchzoo_search_not_ready",
-            "1 for the reason why searches cannot be answered: away (encoder or Qdrant), "
-            "no_gallery, model_mismatch, other.",
+            "1 for the reason why searches cannot be answered, of these: "
+            f"{', '.join(_NOT_READY)}; away is the encoder or Qdrant.",
             ["reason"],
             registry=registry,
         )
