@@ -87,8 +87,10 @@ def _pairs(text: str) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in shlex.split(text))
 
 
-def read_compose(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return docker-compose.yml with its variables filled in."""
+def read_compose(
+    environment: Mapping[str, str], path: Path = ROOT / "docker-compose.yml"
+) -> dict[str, Any]:
+    """Return a compose file with its variables filled in."""
 
     def fill(found: re.Match[str]) -> str:
         name, form, rest = found["name"], found["form"], found["rest"]
@@ -97,7 +99,7 @@ def read_compose(environment: Mapping[str, str]) -> dict[str, Any]:
             raise ValueError(f"{name}: {rest}")
         return value or (rest if form == ":-" else "")
 
-    text = (ROOT / "docker-compose.yml").read_text()
+    text = path.read_text()
     text = re.sub(r"(?<!\$)\$\{(?P<name>\w+)(?P<form>:[-?])?(?P<rest>[^}]*)\}", fill, text)
     composed: dict[str, Any] = yaml.safe_load(text.replace("$$", "$"))
     return composed

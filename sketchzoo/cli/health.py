@@ -11,12 +11,25 @@ app = typer.Typer()
 @app.command()
 def health(
     target: Annotated[str, typer.Argument(help="The server: host:port.")],
+    *,
     service: Annotated[
         str, typer.Option(help="A service's full name; without it the whole server.")
     ] = "",
     ca: Annotated[
         Path | None,
         typer.Option(envvar="SKETCHZOO_TLS_CA", help="PEM file of the CA to trust: calls by TLS."),
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SKETCHZOO_TLS_CLIENT_CERTIFICATE", help="PEM file of the certificate to show."
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SKETCHZOO_TLS_CLIENT_KEY", help="PEM file of that certificate's private key."
+        ),
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.01, help="Deadline in seconds.")] = 2.0,
     wait: Annotated[
@@ -33,7 +46,7 @@ def health(
 
     request = health_pb2.HealthCheckRequest(service=service)
     channel = (
-        grpc.secure_channel(target, ClientTls(ca).credentials())
+        grpc.secure_channel(target, ClientTls(ca, certificate, key).credentials())
         if ca is not None
         else grpc.insecure_channel(target)
     )

@@ -16,8 +16,9 @@ import pytest
 
 from sketchzoo.client import Client
 from tests.artefacts import picture
-from tests.deployment import IMAGES, ROOT
+from tests.deployment import IMAGES, ROOT, read_compose
 from tests.integration.deploy.images import SECRETS, Image, composed, lay_out, running, until
+from tests.integration.faults.test_tls import make_certificates
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.slow]
 
@@ -201,6 +202,37 @@ def test_the_composed_parts_find_photos(images: dict[str, Image], folder: Path) 
         page = f"http://127.0.0.1:{ports['live']}/"
         assert b"<html" in urllib.request.urlopen(page, timeout=10).read()
         assert not list(folder.glob("*/app/**/*.pyc")), "something wrote below /app"
+
+
+def test_the_encoder_is_healthy_over_tls(images: dict[str, Image], folder: Path) -> None:
+    """With compose.tls.yml its own check and encoder-ready's wait pass; plain text does not."""
+    made = make_certificates(folder / "tls")
+    folder.joinpath("tls").chmod(0o755)
+    made.key.chmod(0o644)
+    files = {"ca.pem": made.ca, "server.pem": made.certificate, "server.key": made.key}
+    over_tls = read_compose({}, ROOT / "deploy" / "compose.tls.yml")["services"]
+
+    def tls(service: str) -> dict[str, str]:
+        found = over_tls[service]["environment"]
+        return {name: str(files[value.removeprefix("/tls/")]) for name, value in found.items()}
+
+    image, port, log = images["encoder"], free_port(), folder / "tls.log"
+    plain, _ = composed("encoder", {})
+    plain |= {
+        "SKETCHZOO_ENCODER_HOST": "127.0.0.1",
+        "SKETCHZOO_ENCODER_PORT": str(port),
+        "SKETCHZOO_ENCODER_METRICS_PORT": "0",
+    }
+    address = f"127.0.0.1:{port}"
+    addresses = {"127.0.0.1:50051": address}
+    process = image.run(image.stage.command, plain | tls("encoder"), log)
+    with running(process, log):
+        until(lambda: image.healthy(plain | tls("encoder"), addresses), process, log)
+        assert not image.healthy(plain, addresses)
+        environment, _ = composed("encoder-ready", {})
+        wait = ("health", address, "--wait", "5")
+        ready = images["search"].run(wait, environment | tls("encoder-ready"), folder / "wait.log")
+        assert ready.wait(60) == 0
 
 
 def test_the_gpu_image_serves_without_a_gpu(images: dict[str, Image], folder: Path) -> None:

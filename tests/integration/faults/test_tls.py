@@ -1,8 +1,10 @@
 """TLS and mTLS on every hop, and bearer tokens, with certificates made for the test."""
 
 import asyncio
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -122,6 +124,21 @@ def test_without_a_certificate_nobody_is_let_in(stack: Stack) -> None:
     for tls in (None, ClientTls(stack.certificates.ca)):
         with pytest.raises(Unavailable):
             ask(stack, tls, SEARCH_TOKEN)
+
+
+def test_a_health_check_shows_the_certificate_that_is_set(stack: Stack) -> None:
+    """An image's own check passes under mTLS with the caller's settings, and not without."""
+    command = [sys.executable, "-m", "sketchzoo", "health", stack.encoder]
+    names = ("CA", "CLIENT_CERTIFICATE", "CLIENT_KEY")
+    made = stack.certificates
+    shown = {
+        f"SKETCHZOO_TLS_{name}": str(path)
+        for name, path in zip(names, (made.ca, made.certificate, made.key), strict=True)
+    }
+    others = {key: value for key, value in os.environ.items() if key not in shown}
+    for more, status in ((shown, 0), ({"SKETCHZOO_TLS_CA": str(made.ca)}, 1)):
+        done = subprocess.run(command, env={**others, **more}, check=False, capture_output=True)
+        assert done.returncode == status, done.stderr
 
 
 def test_a_wrong_token_is_refused_and_logged_nowhere(stack: Stack) -> None:

@@ -15,10 +15,12 @@ OWN = {name: service for name, service in SERVICES.items() if "build" in service
 
 
 @pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is missing")
-def test_compose_itself_takes_the_file() -> None:
+@pytest.mark.parametrize("more", [[], ["deploy/compose.tls.yml"]], ids=["alone", "tls"])
+def test_compose_itself_takes_the_file(more: list[str]) -> None:
     """`docker-compose config` finds nothing wrong, with the secrets set."""
+    files = [part for path in ("docker-compose.yml", *more) for part in ("-f", path)]
     done = subprocess.run(
-        ["docker-compose", "--env-file", ".env.example", "config", "-q"],
+        ["docker-compose", *files, "--env-file", ".env.example", "config", "-q"],
         cwd=ROOT,
         env={**os.environ, **SECRETS},
         capture_output=True,
@@ -26,6 +28,17 @@ def test_compose_itself_takes_the_file() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_every_server_and_caller_gets_tls() -> None:
+    """With compose.tls.yml own parts have the folder and trust its CA; servers show theirs."""
+    over_tls = read_compose(EXAMPLE, ROOT / "deploy" / "compose.tls.yml")["services"]
+    assert set(over_tls) == set(OWN)
+    for name, service in over_tls.items():
+        assert service["volumes"] == ["./tls:/tls:ro"]
+        assert service["environment"]["SKETCHZOO_TLS_CA"] == "/tls/ca.pem"
+        shown = [key for key in service["environment"] if key.endswith("_TLS_CERTIFICATE")]
+        assert bool(shown) == (name in {"encoder", "encoder-gpu", "search"})
 
 
 @pytest.mark.parametrize("secret", SECRETS)
