@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,35 @@ def test_a_copy_of_a_stopped_folder_is_a_backup(tmp_path: Path) -> None:
             with Client(search.target, timeout=30) as client:
                 assert len(client.search(picture(3)).hits) == 12
                 assert sum(client.classes().values()) == 24
+
+
+def test_the_snapshot_program_calls_with_the_key() -> None:
+    """What the page runs inside search asks for a snapshot, and shows the answer."""
+    asked: list[tuple[str, str | None]] = []
+
+    class Qdrant(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append((self.path, self.headers["api-key"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"result": {"name": "photos.snapshot"}}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    program = commands("backup.md", "docker compose exec").split("\n", 1)[1].removesuffix("PY")
+    with HTTPServer(("127.0.0.1", 0), Qdrant) as server:
+        threading.Thread(target=server.handle_request).start()
+        done = subprocess.run(
+            [sys.executable, "-"],
+            input=program.replace("qdrant:6333", f"127.0.0.1:{server.server_port}"),
+            env={**os.environ, "SKETCHZOO_QDRANT_API_KEY": "a-key"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert asked == [("/collections/photos/snapshots", "a-key")]
+    assert "photos.snapshot" in done.stdout
 
 
 def test_a_model_is_upgraded_without_a_failed_search(tmp_path: Path) -> None:
