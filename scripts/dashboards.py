@@ -19,11 +19,18 @@ from grafana_foundation_sdk.models.common import (
     LegendPlacement,
     StackingMode,
 )
-from grafana_foundation_sdk.models.dashboard import DataSourceRef, VariableRefresh
+from grafana_foundation_sdk.models.dashboard import (
+    DataSourceRef,
+    Threshold,
+    ThresholdsMode,
+    VariableRefresh,
+)
 
 FOLDER = Path(__file__).parent.parent / "deploy" / "grafana" / "dashboards"
 SOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
 _RUNBOOK = "docs/operations/runbook.md"
+# The histograms whose measurements name the trace they were made in.
+_TRACED = {"sketchzoo_search_stage_seconds", "sketchzoo_qdrant_call_seconds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +44,16 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A panel: what it shows, in which unit, and what to do when it looks wrong."""
+    """A panel: what it shows, in which unit, and what to do when it looks wrong.
+
+    With `good_from` it is a single number, green from there on and red below.
+    """
 
     title: str
     unit: str
     queries: tuple[Query, ...]
     wrong: str
-    single: bool = False
+    good_from: float | None = None
     stacked: bool = False
     highest: float | None = None
 
@@ -73,7 +83,7 @@ def quantiles(
             f"histogram_quantile({share}, sum by ({labels}) "
             f"(rate({metric}_bucket{{{_instance(more)}}}[$__rate_interval])))",
             f"p{float(share) * 100:g}" + (f" {{{{{by}}}}}" if by else ""),
-            exemplar=True,
+            exemplar=metric in _TRACED,
         )
         for share in shares.split()
     )
@@ -94,6 +104,15 @@ def _instance(more: str = "") -> str:
     return f'instance=~"$instance"{"," + more if more else ""}'
 
 
+_TOTAL = 'stage="total"'
+
+
+def _spent(equal: str) -> str:
+    """Return the seconds a second that searches spent in all, or in what is not all."""
+    more = _TOTAL.replace("=", equal)
+    return f"sum(rate(sketchzoo_search_stage_seconds_sum{{{_instance(more)}}}[$__rate_interval]))"
+
+
 _MEMORY = Panel(
     "Memory",
     "bytes",
@@ -111,10 +130,10 @@ SEARCH = Page(
         Panel(
             "Ready",
             "none",
-            (Query("max(sketchzoo_search_ready)", "ready"),),
+            (Query(f"max(sketchzoo_search_ready{{{_instance()}}})", "ready"),),
             "0: no search service can answer. Look at the next panel for the reason, then "
             f"{_RUNBOOK}#search-is-not-ready.",
-            single=True,
+            good_from=1,
         ),
         Panel(
             "Error budget left, 3 days (availability)",
@@ -122,7 +141,7 @@ SEARCH = Page(
             (Query("1 - sketchzoo:search_errors:ratio_rate3d / 0.005", "left"),),
             "Below 0 more searches failed in three days than the objective of 99.5 % allows: stop "
             f"risky changes and find the code that fails. {_RUNBOOK}#searches-fail.",
-            single=True,
+            good_from=0,
         ),
         Panel(
             "Error budget left, 3 days (latency)",
@@ -130,20 +149,25 @@ SEARCH = Page(
             (Query("1 - sketchzoo:search_slow:ratio_rate3d / 0.01", "left"),),
             "Below 0 more than 1 % of the searches of three days took over 0.25 s: find the slow "
             f"stage below. {_RUNBOOK}#searches-are-slow.",
-            single=True,
+            good_from=0,
         ),
         Panel(
             "Why not ready",
             "none",
-            (Query("max by (reason) (sketchzoo_search_not_ready)", "{{reason}}"),),
+            (
+                Query(
+                    f"max by (reason) (sketchzoo_search_not_ready{{{_instance()}}})", "{{reason}}"
+                ),
+            ),
             "away: look at the encoder and Qdrant. no_gallery: ingest photos. model_mismatch: "
-            f"{_RUNBOOK}#model-mismatch. other: read the search service's log.",
+            f"{_RUNBOOK}#model-mismatch. denied, unimplemented: {_RUNBOOK}#search-is-not-ready. "
+            "other: read the search service's log.",
             highest=1,
         ),
         Panel(
             "Time of a search",
             "s",
-            quantiles("sketchzoo_search_stage_seconds", more='stage="total"'),
+            quantiles("sketchzoo_search_stage_seconds", more=_TOTAL),
             "p99 over 0.25 s misses the objective: the next panel says which stage. Follow an "
             "exemplar's trace where traces are on.",
         ),
@@ -168,6 +192,20 @@ SEARCH = Page(
             ),
             "The usual time of a stage: compare with last week. A rise everywhere means less CPU, "
             "in one stage a change there.",
+        ),
+        Panel(
+            "Time outside the stages, mean",
+            "s",
+            (
+                Query(
+                    f"({_spent('=')} - {_spent('!=')}) / sum(rate("
+                    f"sketchzoo_search_stage_seconds_count{{{_instance(_TOTAL)}}}"
+                    "[$__rate_interval]))",
+                    "rest",
+                ),
+            ),
+            "Over some milliseconds: search is short of CPU, the network between the parts is "
+            "slow, or the encoder's process stands still, which its own times do not tell.",
         ),
         Panel(
             "Searches by code",
@@ -504,8 +542,8 @@ QDRANT = Page(
             "Embedded: points and indexed points",
             "short",
             (
-                Query("sketchzoo_qdrant_points", "points {{collection}}"),
-                Query("sketchzoo_qdrant_indexed_points", "indexed {{collection}}"),
+                gauge("sketchzoo_qdrant_points", "points {{collection}}"),
+                gauge("sketchzoo_qdrant_indexed_points", "indexed {{collection}}"),
             ),
             "Far fewer indexed than stored, for long after an ingest: index builds fail, see the "
             "next panels and the log. Empty with a server.",
@@ -514,8 +552,8 @@ QDRANT = Page(
             "Embedded: writes waiting",
             "short",
             (
-                Query("sketchzoo_qdrant_waiting_writes", "waiting {{collection}}"),
-                Query("sketchzoo_qdrant_journaled_writes", "journaled {{collection}}"),
+                gauge("sketchzoo_qdrant_waiting_writes", "waiting {{collection}}"),
+                gauge("sketchzoo_qdrant_journaled_writes", "journaled {{collection}}"),
             ),
             "Waiting grows: the disk is slow. Journaled grows only while an index is built. "
             "Empty with a server.",
@@ -524,8 +562,11 @@ QDRANT = Page(
             "Embedded: index builds",
             "short",
             (
-                Query("sketchzoo_qdrant_index_building", "building {{collection}}"),
-                Query("sum by (outcome) (sketchzoo_qdrant_index_builds_total)", "{{outcome}}"),
+                gauge("sketchzoo_qdrant_index_building", "building {{collection}}"),
+                Query(
+                    f"sum by (outcome) (sketchzoo_qdrant_index_builds_total{{{_instance()}}})",
+                    "{{outcome}}",
+                ),
             ),
             "Outcomes other than done: the log says why a build was given up. Empty with a server.",
         ),
@@ -584,15 +625,16 @@ def _variable(name: str, label: str, query: str) -> dashboard.QueryVariable:
 
 
 def _panel(panel: Panel, jobs: str) -> stat.Panel | timeseries.Panel:
-    made: stat.Panel | timeseries.Panel = stat.Panel() if panel.single else timeseries.Panel()
-    width = _COLUMNS // 3 if panel.single else _COLUMNS // 2
+    single = panel.good_from is not None
+    made: stat.Panel | timeseries.Panel = stat.Panel() if single else timeseries.Panel()
+    width = _COLUMNS // 3 if single else _COLUMNS // 2
     made = (
         made.title(panel.title)
         .description(panel.wrong)
         .unit(panel.unit)
         .datasource(SOURCE)
         .span(width)
-        .height(_HEIGHT // 2 if panel.single else _HEIGHT)
+        .height(_HEIGHT // 2 if single else _HEIGHT)
     )
     if isinstance(made, timeseries.Panel):
         made = made.min(0).legend(
@@ -603,6 +645,11 @@ def _panel(panel: Panel, jobs: str) -> stat.Panel | timeseries.Panel:
         )
         if panel.stacked:
             made = made.stacking(common.StackingConfig().mode(StackingMode.NORMAL)).fill_opacity(30)
+    else:
+        steps = [Threshold(color="red"), Threshold(value=panel.good_from, color="green")]
+        made = made.thresholds(
+            dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
+        )
     if panel.highest is not None:
         made = made.max(panel.highest)
     for number, query in enumerate(panel.queries):

@@ -115,6 +115,18 @@ def test_each_panel_says_what_to_do(path: Path) -> None:
             assert anchor in anchors(), panel["title"]
 
 
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_each_expression_follows_the_variables(path: Path) -> None:
+    """Panels show the chosen instances, but for what rules record of all together."""
+    for panel in json.loads(path.read_text())["panels"]:
+        for target in panel["targets"]:
+            selectors = re.findall(r"\{[^{}]*\}", target["expr"])
+            if any('=~"$instance"' in each for each in selectors):
+                assert all("job=~" in each for each in selectors), panel["title"]
+            else:
+                assert re.search(r"sketchzoo:search_\w+:", target["expr"]), panel["title"]
+
+
 def test_the_data_source_is_the_one_that_panels_name() -> None:
     """Grafana is provisioned with the data source's uid."""
     text = (ROOT / "deploy/grafana/provisioning/datasources/prometheus.yml").read_text()
