@@ -1,5 +1,6 @@
 """A real Prometheus over running parts, its windows shortened to seconds."""
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -24,14 +25,20 @@ SHORTER = {
     "2m": "1s", "5m": "8s", "10m": "9s", "15m": "2s", "30m": "10s", "1h": "12s",
     "2h": "14s", "3h": "3s", "6h": "16s", "1d": "18s", "3d": "20s", "7d": "5s",
 }  # fmt: skip
+_script = importlib.util.spec_from_file_location("drawing", ROOT / "scripts/draw_dashboards.py")
+assert _script
+assert _script.loader
+# The script reads dashboards and draws them; it belongs to no package.
+drawing = importlib.util.module_from_spec(_script)
+_script.loader.exec_module(drawing)
 
 
 def shortened(rules: str) -> str:
-    """Return rules with short windows, and the latency objective's bucket at 2.5 s.
+    """Return rules with short windows, and the latency objective's bucket at one second.
 
     The objective of 0.25 s would be missed by a test machine that is busy.
     """
-    rules = rules.replace('le="0.25"', 'le="2.5"')
+    rules = rules.replace('le="0.25"', 'le="1.0"')
     rules = re.sub(r"\[(\w+)\]", lambda found: f"[{SHORTER[found[1]]}]", rules)
     return re.sub(
         r"(offset|for:) (\d+\w)\b", lambda found: f"{found[1]} {SHORTER[found[2]]}", rules
