@@ -6,23 +6,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-import grpc
 import pytest
-from opentelemetry.proto.collector.trace.v1 import (
-    trace_service_pb2,
-    trace_service_pb2_grpc,
-)
 from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from sketchzoo.client import Client
 from tests.artefacts import encoder_process, picture, tiny_model
+from tests.integration.collector import Collector, collecting
 from tests.integration.live_demo.live_process import LiveProcess
 from tests.integration.live_demo.page import Page
 from tests.integration.search_service.stack import fill, search_process, write_photos
@@ -30,29 +25,10 @@ from tests.integration.search_service.stack import fill, search_process, write_p
 pytestmark = pytest.mark.timeout(200)
 
 
-class Collector(trace_service_pb2_grpc.TraceServiceServicer):
-    """Keeps the spans that arrive, each with the name of its service."""
-
-    def __init__(self) -> None:
-        self.spans: list[tuple[str, Any]] = []
-
-    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
-        for resource in request.resource_spans:
-            names = {each.key: each.value.string_value for each in resource.resource.attributes}
-            for scope in resource.scope_spans:
-                self.spans += [(names["service.name"], span) for span in scope.spans]
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-
 @pytest.fixture
 def collector() -> Iterator[tuple[Collector, str]]:
-    server = grpc.server(ThreadPoolExecutor(2))
-    found = Collector()
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(found, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield found, f"http://127.0.0.1:{port}"
-    server.stop(None)
+    with collecting() as found:
+        yield found
 
 
 async def test_one_trace_from_the_caller_to_qdrant(
