@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,55 @@ def selectors(wanted: Any) -> list[dict[str, str]]:
     return found
 
 
+@pytest.mark.parametrize("variant", ["cpu", "gpu"])
+def test_pods_keep_what_the_namespace_enforces(variant: str) -> None:
+    """Kubernetes' restricted pod security: else no pod would be made."""
+    objects = built(variant)
+    (namespace,) = (each for each in objects if each["kind"] == "Namespace")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    pods = [pod for each in objects for pod in pod_specs(each)]
+    assert len(pods) == 4
+    for pod in pods:
+        assert all({"emptyDir", "persistentVolumeClaim"} & set(each) for each in pod["volumes"])
+        for container in pod["containers"]:
+            assert restricted(pod["securityContext"] | container["securityContext"])
+
+
+def test_qdrants_values_fit_the_namespace() -> None:
+    """Its pods may run there, nothing of them as root, with the key that the others have."""
+    values = yaml.safe_load((FOLDER / "qdrant-values.yaml").read_text())
+    assert restricted(values["podSecurityContext"] | values["containerSecurityContext"])
+    assert values["image"]["useUnprivilegedImage"]
+    assert not values["updateVolumeFsOwnership"]
+    references = [
+        entry["valueFrom"]
+        for each in built("cpu")
+        for container in containers(each)
+        for entry in container.get("env", [])
+        if "valueFrom" in entry
+    ]
+    assert values["apiKey"]["valueFrom"] in references
+
+
+def restricted(context: Mapping[str, Any]) -> bool:
+    return (
+        bool(context["runAsNonRoot"])
+        and not context["allowPrivilegeEscalation"]
+        and context["capabilities"] == {"drop": ["ALL"]}
+        and context["seccompProfile"] == {"type": "RuntimeDefault"}
+    )
+
+
+def pod_specs(wanted: Any) -> list[dict[str, Any]]:
+    """Return the specs of an object's pods, wherever they stand in it."""
+    if isinstance(wanted, list):
+        return [found for each in wanted for found in pod_specs(each)]
+    if not isinstance(wanted, dict):
+        return []
+    inner = [found for each in wanted.values() for found in pod_specs(each)]
+    return [*([wanted] if "containers" in wanted else []), *inner]
+
+
 def blocks(page: str) -> list[str]:
     """Return a page's code blocks."""
     found = re.findall(r"(?:^ {7,}\S.*\n)+", page, re.MULTILINE)
@@ -144,13 +194,8 @@ def test_the_pages_images_are_taken(tmp_path: Path) -> None:
 
 
 def containers(wanted: Any) -> list[dict[str, Any]]:
-    """Return the containers of an object, wherever they stand in it."""
-    if isinstance(wanted, list):
-        return [found for each in wanted for found in containers(each)]
-    if not isinstance(wanted, dict):
-        return []
-    inner = [found for each in wanted.values() for found in containers(each)]
-    return [*wanted.get("containers", []), *inner]
+    """Return the containers of an object's pods."""
+    return [container for pod in pod_specs(wanted) for container in pod["containers"]]
 
 
 def test_the_pages_secret_is_the_one_that_is_read(tmp_path: Path) -> None:
