@@ -25,6 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="within five minutes")
     parser.add_argument("--only", nargs="*", choices=PARTS, help="these parts alone")
+    parser.add_argument("--million", action="store_true", help="let the gallery grow to 1,000,000")
     parser.add_argument("--model", default="zoo-1", help="a model's name or folder")
     parser.add_argument("--out", type=Path, default=Path("out/bench"))
     arguments = parser.parse_args()
@@ -37,7 +38,14 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         workload = prepare(out)
-        run = Run(out, workload, arguments.model, wanted, quick=arguments.quick)
+        run = Run(
+            out,
+            workload,
+            arguments.model,
+            wanted,
+            quick=arguments.quick,
+            million=arguments.million,
+        )
         run.alone()
         run.together()
         run.beside_peers()
@@ -52,14 +60,22 @@ class Run:
     """One run: the sections in turn, each bar printed as soon as it is known."""
 
     def __init__(
-        self, out: Path, workload: Workload, model: str, wanted: set[str], *, quick: bool
+        self,
+        out: Path,
+        workload: Workload,
+        model: str,
+        wanted: set[str],
+        *,
+        quick: bool,
+        million: bool,
     ) -> None:
         self._out, self._workload, self._model, self._wanted = out, workload, model, wanted
         self._artefact = ModelArtefact.load(model)
         self._seconds = 6.0 if quick else 20.0
         self._storm = 10.0 if quick else 60.0
         self._many = (1_000, 5_000) if quick else (1_000, 50_000)
-        self._sizes = (1_000, 10_000) if quick else (1_000, 10_000, 100_000)
+        sizes = (1_000, 10_000, 100_000, 1_000_000)
+        self._sizes = sizes if million else sizes[: 2 if quick else 3]
         self._about = machine.describe()
         self._command = f"python -m benchmarks {' '.join(sys.argv[1:])}".strip()
         self._figures: dict[str, Any] = {}

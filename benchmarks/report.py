@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
@@ -64,5 +65,25 @@ def _plot(bars: Sequence[Bar], path: Path) -> None:
     axes.axvline(1, color="#1c2430", linewidth=1)
     axes.set_xlabel("share of the bar reached (cut at 3)")
     axes.invert_yaxis()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def draw_growth(figures: dict[str, Any], sizes: Sequence[int], path: Path) -> None:
+    """Draw p50, fill rate and memory against the number of vectors, both axes logarithmic."""
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
+    lines = (
+        (0, "p50, all, ms", "qdrant_all_{}_p50_seconds", 1e3),
+        (0, "p50, one class of 55, ms", "qdrant_filtered_{}_p50_seconds", 1e3),
+        (1, "written and indexed a second", "qdrant_fill_{}_per_second", 1.0),
+        (2, "resident, MiB", "qdrant_{}_resident_mib", 1.0),
+    )
+    for place, label, key, unit in lines:
+        values = [unit * figures[key.format(size)] for size in sizes]
+        axes[place].loglog(sizes, values, marker="o", label=label)
+    for one in axes:
+        one.set_xlabel("vectors")
+        one.legend()
+        one.grid(visible=True, which="both", alpha=0.3)
     figure.savefig(path, dpi=110)
     plt.close(figure)
