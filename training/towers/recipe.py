@@ -34,11 +34,11 @@ class Recipe:
     """
 
     seed: int = 0
-    steps: int = 4600
+    steps: int = 3500
     batch: int = 64
     size: int = 224
     small_size: int = 160
-    small_steps: int = 2000
+    small_steps: int = 1200
     warm_steps: int = 150
     decay_share: float = 0.5
     pen: int = 5
@@ -53,7 +53,7 @@ class Recipe:
     drop_path: float = 0.1
     label_smoothing: float = 0.1
     averaging: float = 0.998
-    kept_steps: tuple[int, ...] = (3700, 4200, 4600)
+    kept_steps: tuple[int, ...] = (2700, 3100, 3500)
     zoo_share: float = 0.65
     rare: float = 0.3
     doodle_weight: float = 1.5
@@ -70,7 +70,7 @@ class Recipe:
     probe_steps: int = 400
     held_out_classes: int = 20
     checkpoint_every: int = 100
-    evaluate_every: int = 500
+    evaluate_every: int = 700
     workers: int = 2
     threads: int = 1
 
