@@ -86,8 +86,8 @@ P@12 on `test`:
 `DIR/zoo/splits.csv` (`path,split`); `DIR/extra` adds drawings of other things. A run that was
 ended goes on where its last checkpoint left it. Put folders of your own photos and sketches
 there for classes of your own. The {steps} steps of {batch} sketches behind these weights, the
-first {small_steps} at {small} px, took {minutes:.0f} minutes; thinning, features and contours before
-them and measuring after them some ten more.
+first {small_steps} at {small} px, took {minutes:.0f} minutes; thinning, features and contours
+before them and measuring after them some ten more.
 
 ## Settings
 ```json

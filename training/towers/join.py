@@ -14,6 +14,7 @@ from training.towers.photos import Linear
 PHOTO_TEMPERATURES = (0.5, 0.7, 0.85, 1.0, 1.2)
 SKETCH_TEMPERATURES = (0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0)
 WEIGHTS = (0.3, 0.5, 0.7, 0.9)
+LIFTS = (0.0, 0.3, 0.6, 0.9)
 SLACK = 0.005
 """What of P@12 on val a more doubtful sketch side may cost: doubt finds unseen things."""
 
@@ -25,12 +26,17 @@ class Calibration:
     photo_temperature: float
     sketch_temperature: float
     weight: float
+    lift: float
     val_p12: float
 
     def doubt(self) -> tuple[float, float, float]:
         """Order calibrations by how much more the sketch side doubts than the photo side."""
         ratio = self.sketch_temperature / self.photo_temperature
         return round(ratio, 6), self.weight, self.val_p12
+
+    def lifted(self, classifier: Linear, shares: Tensor) -> Linear:
+        """Return a sketch classifier that finds rare classes as this calibration says."""
+        return Linear(classifier.weight, classifier.bias - self.lift * shares.log())
 
     def notes(self) -> dict[str, Any]:
         """Return the figures for the artefact's configuration."""
@@ -78,21 +84,30 @@ def calibrate(
     shared: int,
     queries: npt.NDArray[np.int64],
     gallery: npt.NDArray[np.int64],
+    *,
+    shares: Tensor,
 ) -> Calibration:
-    """Choose temperatures and weight: the most doubtful within `SLACK` of the best P@12.
+    """Choose temperatures, weight and lift: the most doubtful within `SLACK` of the best P@12.
 
     A sketch side that doubts more than the photo side, whose general part counts, finds
-    photos of what no class names, and hardly fewer of what one does.
+    photos of what no class names, and hardly fewer of what one does. The lift takes back
+    what training taught of how common each class is (arXiv 2007.07314).
 
     `sketches` and `photos` are logits and general values of val's sketches and of a
-    gallery whose logits come from probes that have not seen it.
+    gallery whose logits come from probes that have not seen it; `shares` tell how often
+    training drew from each class, above 0.
     """
+    logits, general = sketches
     there = {t: parts(*photos, shared, t) for t in PHOTO_TEMPERATURES}
-    here = {t: parts(*sketches, shared, t) for t in SKETCH_TEMPERATURES}
+    here = {
+        (t, lift): parts(logits - lift * shares.log(), general, shared, t)
+        for t in SKETCH_TEMPERATURES
+        for lift in LIFTS
+    }
     tried = [
-        Calibration(cold, warm, weight, round(_p12(one, other, weight, queries, gallery), 4))
+        Calibration(cold, warm, weight, lift, round(_p12(one, other, weight, queries, gallery), 4))
         for cold, other in there.items()
-        for warm, one in here.items()
+        for (warm, lift), one in here.items()
         for weight in WEIGHTS
     ]
     enough = max(each.val_p12 for each in tried) - SLACK

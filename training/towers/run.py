@@ -198,6 +198,7 @@ def assemble(
     )
     pointer = Linear(run.average.general.weight.detach(), run.average.general.bias.detach())
 
+    shares = sketches.relative_shares(drawings, recipe)[np.argsort(number)]
     asked = drawings.where("val", zoo=True)
     found = sketches.features(run.average.backbone, drawings, asked, data, recipe)
     gallery = np.flatnonzero(
@@ -211,10 +212,15 @@ def assemble(
         shared,
         number[drawings.labels[asked]],
         pictures.labels[gallery],
+        shares=shares,
     )
     tell(calibration.notes())
     sketch_head = join.head(
-        classifier, pointer, shared, calibration.sketch_temperature, calibration.weight
+        calibration.lifted(classifier, shares),
+        pointer,
+        shared,
+        calibration.sketch_temperature,
+        calibration.weight,
     )
     photo_head = join.head(
         probe, general, shared, calibration.photo_temperature, calibration.weight

@@ -233,6 +233,19 @@ def batches(
         )
 
 
+def relative_shares(drawings: Drawings, recipe: Recipe) -> Tensor:
+    """Return how often each class was drawn from, by label: `(classes,)`, above 0.
+
+    1 is the mean of the zoo's classes; the other classes, which nobody searches for, are 1.
+    """
+    made = ((CONTOURS, recipe.contour_share), (THICK, recipe.thick_share))
+    train, share = _shares(drawings, recipe, dict(made))
+    drawn = np.bincount(drawings.labels[train], share, len(drawings.names))
+    found = drawn / drawn[: drawings.zoo].mean()
+    found[drawings.zoo :] = 1.0
+    return torch.from_numpy(found.clip(min=1e-3).astype(np.float32))
+
+
 def _joined(recipe: Recipe, step: int) -> tuple[tuple[str, float], ...]:
     """Return the made drawings that take part at a step, and each kind's share."""
     kinds = (

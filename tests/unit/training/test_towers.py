@@ -204,6 +204,33 @@ def test_precision_counts_the_right_photos_among_the_first() -> None:
     assert join.precision(scores, np.array([1]), np.array([1, 0, 1, 1]), k=2).tolist() == [0.5]
 
 
+def test_a_lift_finds_a_rare_class_that_training_drew_seldom() -> None:
+    """Where val shows that a class is named too seldom, calibration lifts it."""
+    shares = torch.tensor([1.8, 0.2])
+    logits = torch.tensor([[2.0, 0.0], [0.5, 0.0]])
+    general = torch.ones(2, 3)
+    gallery = torch.tensor([[9.0, 0.0], [0.0, 9.0]]).repeat(12, 1)
+    chosen = join.calibrate(
+        (logits, general),
+        (gallery, torch.ones(24, 3)),
+        2,
+        np.array([0, 1]),
+        np.array([0, 1] * 12),
+        shares=shares,
+    )
+    assert chosen.val_p12 == 1.0
+    assert chosen.lift > 0
+    lifted = chosen.lifted(photos.Linear(torch.eye(2), torch.zeros(2)), shares)
+    assert lifted(logits).argmax(1).tolist() == [0, 1]
+
+
+def test_shares_are_of_the_classes_that_are_searched_for(data: Path) -> None:
+    """Classes with as many drawings have shares of 1."""
+    recipe = Recipe(photo_size=32, size=32)
+    drawings = load_drawings(data, recipe)
+    assert sketches.relative_shares(drawings, recipe).tolist() == pytest.approx([1.0, 1.0])
+
+
 def test_auroc_of_scores_worked_by_hand() -> None:
     """Of six pairs four are in order and one is a tie."""
     assert join.auroc(np.array([0.9, 0.5, 0.4]), np.array([0.5, 0.3])) == pytest.approx(0.75)
