@@ -44,7 +44,7 @@ class Recipe:
     pen: int = 5
     pens: tuple[int, ...] = (3, 5, 7)
     keep: float = 0.92
-    shown: float = 0.84
+    shown: float = 0.8
     frozen_blocks: int = 3
     rate: float = 6e-4
     head_rate: float = 3e-3
