@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -20,6 +21,15 @@ async def closed(page: Page) -> tuple[int, str]:
             await page.hear()
     assert page.socket.close_code is not None
     return page.socket.close_code, page.socket.close_reason or ""
+
+
+async def admitted(port: int) -> dict[str, Any]:
+    """Connect until there is room and return a search's answer: leaving takes a moment."""
+    async with asyncio.timeout(10):
+        while True:
+            async with Page(port) as page:
+                with contextlib.suppress(ConnectionClosed):
+                    return await page.search()
 
 
 @pytest.mark.parametrize("origin", [None, "https://evil.example", "null", "http://127.0.0.1:1"])
@@ -157,7 +167,7 @@ async def test_requests_over_the_rate_are_refused(target: str) -> None:
 
 
 async def test_connections_over_the_limit_are_told_why(target: str) -> None:
-    """Code 1013 and the reason; when one leaves there is room again."""
+    """Code 1013 and the reason; soon after one left there is room again."""
     async with (
         live_here(target, max_client_connections=2) as process,
         Page(process.port),
@@ -166,8 +176,7 @@ async def test_connections_over_the_limit_are_told_why(target: str) -> None:
         async with Page(process.port) as third:
             assert await closed(third) == (1013, "too many pages are open from your address")
         await one.socket.close()
-        async with Page(process.port) as fourth:
-            assert (await fourth.search())["type"] == "answer"
+        assert (await admitted(process.port))["type"] == "answer"
 
 
 async def test_an_idle_connection_is_closed(target: str) -> None:
