@@ -6,10 +6,12 @@ embeds.
 """
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +27,8 @@ from encoder_service.work import Embeddings, ImageFile, Job, Seconds, Work
 from sketchzoo.images import ImageError, Modality, Preprocessing, decode, prepare
 
 log = structlog.get_logger()
+
+_NICE = 10
 
 
 class RefusedError(Exception):
@@ -139,6 +143,7 @@ class Encoder:
                 self._metrics.dropped(work.ended, left)
 
     def _run(self, number: int) -> None:
+        _step_back()
         while (job := self._queue.take()) is not None:
             self._busy.add(number)
             start = time.monotonic()
@@ -183,3 +188,14 @@ class Encoder:
             # Decoders meet hostile bytes with errors of any kind.
             log.warning("image broke its decoder", error=repr(error), bytes=len(image.content))
             raise ImageError("could not be decoded", "not_an_image") from error
+
+
+def _step_back() -> None:
+    """Let event loops, which need a core for a moment, go before this thread.
+
+    Under load every core runs the model; what answers, refuses or passes on a call would
+    wait for it. Only Linux takes a thread's number for this.
+    """
+    if sys.platform == "linux":
+        with suppress(PermissionError):  # a service that was started further back
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
