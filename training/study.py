@@ -154,6 +154,7 @@ class Study:
             "mini": lambda file: file.class_name in MINI_CLASSES,
         }
         embedded = {(m, s): embed(artefact, own, m) for (m, s), own in files.items()}
+        names = {each.name for each in artefact.towers.values()}
         for kind, belongs in kinds.items():
             found = {}
             for split in ("val", "test"):
@@ -171,7 +172,7 @@ class Study:
                     found["test"],
                     name=artefact.name if kind == "full" else f"{artefact.name} (5 classes)",
                     kind=kind,
-                    loss="towers" if len(set(artefact.towers.values())) > 1 else "one network",
+                    loss="towers" if len(names) > 1 else "one network",
                     backbone=str(tower.network.get("backbone", "")),
                     size=tower.preprocessing.size,
                     dimension=artefact.dimension,

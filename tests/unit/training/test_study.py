@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.artefacts import tiny_model
 from training.errors import ConfigError
 from training.study import Result, Scatter, Study, chosen_presets, pareto, ship
 from training.study_charts import write_charts
@@ -50,6 +51,23 @@ def test_the_rule_names_the_best_on_val_within_time_and_size() -> None:
     assert chosen is not None
     assert chosen.name == "better"
     assert ship(results[2:], most_milliseconds=13.2) is None
+
+
+def test_a_model_of_two_towers_is_measured_on_all_classes_and_on_the_five(tmp_path: Path) -> None:
+    """A finished model beside the runs has a row of each kind, named by its towers."""
+    rows = ["path,split"]
+    for name in ("bear", "spider", "zebra"):
+        for split in ("train", "val", "test"):
+            for level, ending in (("photo", "jpg"), ("sketch", "png")):
+                path = tmp_path / "zoo" / level / name / f"{split}.{ending}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.new("RGB", (32, 32), (len(rows) * 9, 90, 60)).save(path)
+                rows.append(f"{level}/{name}/{path.name},{split}")
+    (tmp_path / "zoo" / "splits.csv").write_text("\n".join(rows) + "\n")
+    study = Study(tmp_path / "study", tmp_path / "zoo")
+    study.measure_model(str(tiny_model(tmp_path / "model").folder))
+    found = {result.name: (result.kind, result.loss) for result in study.results}
+    assert found == {"tiny": ("full", "towers"), "tiny (5 classes)": ("mini", "towers")}
 
 
 def test_of_equals_the_fastest_ships() -> None:
