@@ -1,7 +1,7 @@
 """Layers that training leaves as they are, run by ONNX Runtime.
 
 It joins each batch-norm with its convolution and keeps one image's layers in the cache:
-on a CPU a third of the time that torch takes for them.
+on a CPU that takes far less time than torch does (docs/study-tries.md has the figures).
 """
 
 import numpy as np
