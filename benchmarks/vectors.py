@@ -175,7 +175,7 @@ async def _measure(embeddings: npt.NDArray[np.float32], parts: Parts, growth: Gr
 async def _fill_measured(
     client: AsyncQdrantClient,
     name: str,
-    gallery: "Gallery",
+    gallery: Gallery,
     section: Section,
     parts: Parts,
     *,
@@ -229,7 +229,7 @@ def _search(section: Section, parts: Parts, growth: Growth, size: int) -> None:
     section.bars.append(Bar(f"search_memory_mib_{size}", held, "<=", 150))
 
 
-async def _fill(client: AsyncQdrantClient, name: str, gallery: "Gallery", *, int8: bool) -> None:
+async def _fill(client: AsyncQdrantClient, name: str, gallery: Gallery, *, int8: bool) -> None:
     vectors, classes = gallery.vectors, gallery.classes
     if await client.collection_exists(name):
         await client.delete_collection(name)
