@@ -149,18 +149,3 @@ async def test_limits_are_told(
         await client.query_points(filled, query=[1, 0, 0, 0], **asked)
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert "must be at most" in (caught.value.details() or "")
-
-
-async def test_a_call_whose_deadline_is_over_is_not_made(
-    client: AsyncQdrantClient, collection: str, address: Any
-) -> None:
-    """A write that comes too late is DEADLINE_EXCEEDED."""
-    async with grpc.aio.insecure_channel(address.target) as channel:
-        request = qdrant.UpsertPoints(
-            collection_name=collection,
-            wait=True,
-            points=[qdrant.PointStruct(id=qdrant.PointId(num=1))],
-        )
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await qdrant.PointsStub(channel).Upsert(request, timeout=0.000001)
-    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
