@@ -87,7 +87,7 @@ P@12 on `test`:
 ended goes on where its last checkpoint left it. Put folders of your own photos and sketches
 there for classes of your own. The {steps} steps of {batch} sketches behind these weights, the
 first {small_steps} at {small} px, took {minutes:.0f} minutes; thinning, features and contours
-before them and measuring after them some ten more.
+before them and measuring after them some ten more.{taught}
 
 ## Settings
 ```json
@@ -111,7 +111,18 @@ def card(artefact: ModelArtefact, figures: Mapping[str, Any], recipe: Recipe) ->
     world = figures.get("open_world", {})
     per_class = figures["per_class"]
     recall = figures.get("recall@1")
+    taught = ""
+    if recipe.teachers:
+        taught = (
+            f"\nThe sketch side learned from labels and from {', '.join(recipe.teachers)},"
+            "\nwhich the command trains first."
+        )
+    if recipe.starts_from:
+        taught += f" It began with the weights of {recipe.starts_from}."
+    if recipe.averaged_with:
+        taught += f" Its weights are their mean with those of {', '.join(recipe.averaged_with)}."
     return _CARD.format(
+        taught=taught,
         name=artefact.name,
         dimension=artefact.dimension,
         photo_size=artefact.towers[Modality.PHOTO].preprocessing.size,

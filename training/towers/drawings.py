@@ -40,7 +40,7 @@ class Drawings:
 
     `names` are the classes' names, the zoo's first; `labels` index them (int64 `(n,)`).
     `zoo` is how many are the zoo's. `split` is train, val, test or unseen, `source` where
-    a drawing comes from.
+    a drawing comes from; `made_of` indexes the drawing that it was made of, itself for most.
     """
 
     lines: npt.NDArray[np.uint8] = field(repr=False)
@@ -48,19 +48,30 @@ class Drawings:
     split: npt.NDArray[np.str_] = field(repr=False)
     source: npt.NDArray[np.str_] = field(repr=False)
     files: tuple[str, ...] = field(repr=False)
+    made_of: npt.NDArray[np.intp] = field(repr=False)
     names: tuple[str, ...]
     zoo: int
 
     def with_more(
-        self, packed: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], source: str
+        self,
+        packed: npt.NDArray[np.uint8],
+        labels: npt.NDArray[np.int64],
+        source: str,
+        made_of: npt.NDArray[np.intp] | None = None,
     ) -> "Drawings":
-        """Return these drawings and more for training, made of what is there."""
+        """Return these drawings and more for training, made of what is there.
+
+        `made_of` tells which drawings they were made of; without it they stand for themselves.
+        """
+        if made_of is None:
+            made_of = len(self.labels) + np.arange(len(labels))
         return Drawings(
             lines=np.concatenate([self.lines, packed]),
             labels=np.concatenate([self.labels, labels]),
             split=np.concatenate([self.split, ["train"] * len(labels)]),
             source=np.concatenate([self.source, [source] * len(labels)]),
             files=(*self.files, *([source] * len(labels))),
+            made_of=np.concatenate([self.made_of, made_of]),
             names=self.names,
             zoo=self.zoo,
         )
@@ -113,6 +124,7 @@ def load_drawings(data: Path, recipe: Recipe, cache: Path | None = None) -> Draw
         split=np.array([split for _, _, split, _ in rows]),
         source=np.array([source for *_, source in rows]),
         files=files,
+        made_of=np.arange(len(rows)),
         names=names,
         zoo=len(zoo),
     )

@@ -25,12 +25,17 @@ class Frozen:
         self._sessions: dict[torch.Size, onnxruntime.InferenceSession] = {}
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Map images `(n, channels, h, w)` to channels-last maps; no gradient flows back."""
+        """Map images `(n, channels, h, w)` to channels-last maps, or to whatever the layers make.
+
+        No gradient flows back.
+        """
         session = self._session(images[:1])
         # One at a time: a batch's maps do not fit the cache.
         maps = [session.run(["maps"], {"images": each[None].numpy()})[0] for each in images]
         joined = torch.from_numpy(np.concatenate(maps))
-        return joined.contiguous(memory_format=torch.channels_last)
+        if joined.ndim == 4:  # noqa: PLR2004 - maps, not logits
+            joined = joined.contiguous(memory_format=torch.channels_last)
+        return joined
 
     def _session(self, image: Tensor) -> onnxruntime.InferenceSession:
         if image.shape not in self._sessions:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from training.errors import ConfigError
 
+_SCHEDULE = ("steps", "small_steps", "decay_share", "shown", "kept_steps", "averaged_with")
 _REPORTS = ("checkpoint_every", "evaluate_every")
 
 
@@ -28,17 +29,22 @@ class Recipe:
     `shown` of it in service, where the network has met most of them. From step
     `contours_from` on `contour_share` of the sketches are contours of photos, from
     `thick_from` on `thick_share` what a pen two to four times as wide leaves of a drawing.
+    `teachers` are presets that are trained first, in the run's folder; what they say of a
+    drawing counts `teaching`, its label the rest, both doubted at `teaching_temperature`. A
+    teacher may have teachers itself, which come before it. The network `starts_from` one of
+    them, or else from ImageNet's weights; in the end it is its mean with those that are
+    `averaged_with` it. `shuffle` draws other batches of the same drawings.
     `held_out_classes` of the other classes with photos are kept out of everything, to
     measure what the model makes of things that it has never seen. `workers` processes of
     `threads` threads share each batch.
     """
 
     seed: int = 0
-    steps: int = 3500
+    steps: int = 2600
     batch: int = 64
     size: int = 224
     small_size: int = 160
-    small_steps: int = 1200
+    small_steps: int = 1000
     warm_steps: int = 150
     decay_share: float = 0.5
     pen: int = 5
@@ -53,7 +59,7 @@ class Recipe:
     drop_path: float = 0.1
     label_smoothing: float = 0.1
     averaging: float = 0.998
-    kept_steps: tuple[int, ...] = (2700, 3100, 3500)
+    kept_steps: tuple[int, ...] = (2000, 2300, 2600)
     zoo_share: float = 0.65
     rare: float = 0.3
     doodle_weight: float = 1.5
@@ -61,8 +67,14 @@ class Recipe:
     strength: float = 1.0
     contours_from: int = 800
     contour_share: float = 0.12
-    thick_from: int = 2000
-    thick_share: float = 0.18
+    thick_from: int = 600
+    thick_share: float = 0.2
+    teachers: tuple[str, ...] = ()
+    averaged_with: tuple[str, ...] = ()
+    starts_from: str = ""
+    shuffle: int = 0
+    teaching: float = 0.5
+    teaching_temperature: float = 2.0
     general: int = 128
     general_weight: float = 0.5
     photo_size: int = 224
@@ -96,11 +108,13 @@ class Recipe:
             "dropout",
             "drop_path",
             "label_smoothing",
+            "teaching",
         ):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(
                     f"{name} must be 0 or more and below 1, not {getattr(self, name)}"
                 )
+        self._check_teachers()
         if self.batch % self.workers:
             raise ConfigError(f"batch must be a multiple of workers, {self.workers}")
         if not 0 <= self.frozen_blocks <= 7:  # noqa: PLR2004 - stated in the message
@@ -124,6 +138,16 @@ class Recipe:
         }
         return cls(**settings)
 
+    def _check_teachers(self) -> None:
+        if self.teaching_temperature <= 0:
+            raise ConfigError(
+                f"teaching_temperature must be above 0, not {self.teaching_temperature}"
+            )
+        if strange := set(self.averaged_with) - set(self.teachers):
+            raise ConfigError(f"averaged_with names {min(strange)}, which is no teacher")
+        if self.starts_from and self.starts_from not in self.teachers:
+            raise ConfigError(f"starts_from names {self.starts_from}, which is no teacher")
+
     def rate_share(self, step: int) -> float:
         """Return the learning rates' share at a step, from 0 to 1."""
         left = (self.steps - step) / (self.decay_share * self.steps or 1)
@@ -133,6 +157,6 @@ class Recipe:
         """Name this recipe in 16 hexadecimal digits: a run is resumed by its own only."""
         settings = asdict(self)
         # These change nothing of what was trained before the rates fall.
-        for name in ("steps", "small_steps", "decay_share", "shown", "kept_steps", *_REPORTS):
+        for name in (*_SCHEDULE, *_REPORTS):
             del settings[name]
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,11 +1,12 @@
 """The whole run: photo probe, sketch network, calibration, export."""
 
+import copy
 import ctypes
 import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from torch.utils.tensorboard import SummaryWriter
 from sketchzoo import network
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact, Tower
+from training.config import read_preset
+from training.errors import ConfigError
 from training.export import export_artefact
 from training.report import Report
 from training.run_folder import environment, write_json
@@ -29,12 +32,24 @@ from training.towers.figures import measure
 from training.towers.photos import Linear, Photos
 from training.towers.recipe import Recipe
 from training.towers.sketches import Run
+from training.towers.teachers import Teacher
 from training.towers.thick import add_thick
 from training.towers.workers import Crew, crew
 
 NAME = "zoo-1"
+BLEND = "blend.pt"
+CREW = ("workers", "threads")
 DOODLES = ("quickdraw", "extra_quickdraw")
 Listener = Callable[[Report], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a run learns from: drawings, photos, and the folder that their files lie below."""
+
+    drawings: Drawings
+    pictures: Photos
+    root: Path
 
 
 def train_zoo(
@@ -48,8 +63,10 @@ def train_zoo(
 
     `data_dir` holds `zoo/` (with splits.csv) and, if it is there, `extra/`. A run that
     was ended at any point goes on from its last checkpoint to the same losses, which
-    `losses.jsonl` lists step by step. `progress.jsonl` has the figures on val,
-    `tensorboard/` the curves of both, `run.json` settings, data and library versions.
+    `losses.jsonl` lists step by step. Teachers are trained first, in `run_dir/teachers`, to
+    `blend.pt`; one that lies there already is asked as it is. `progress.jsonl` has the
+    figures on val, `tensorboard/` the curves of both, `run.json` settings, data and
+    library versions.
 
     Raises:
         ConfigError: a setting is wrong, or `run_dir` belongs to other settings.
@@ -57,68 +74,121 @@ def train_zoo(
 
     """
     recipe = Recipe.of(config)
+    data_dir = data_dir.resolve()  # as its files' paths are
     run_dir.mkdir(parents=True, exist_ok=True)
     keep_memory()
     torch.set_num_threads(recipe.workers)
     # Before the other processes start, so that they find the caches.
-    drawings = load_drawings(data_dir, recipe, run_dir / "drawings.npz")
-    pictures = photos.load_photos(data_dir, recipe, run_dir / "photos.npz")
-    drawings = add_contours(drawings, pictures, data_dir, recipe, run_dir / "contours.npz")
-    drawings = add_thick(drawings, data_dir, recipe, run_dir / "thick.npz")
-    write_json(run_dir / "run.json", record(recipe, drawings, pictures))
-    with crew(recipe.workers, partial(take_part, recipe, data_dir, run_dir)) as member:
-        run = learn(recipe, drawings, pictures, data_dir, run_dir, member=member, listen=listen)
-    run.blend(run_dir)
-    artefact = assemble(run, drawings, pictures, data_dir, run_dir / NAME)
-    figures = measure(artefact, data_dir, recipe, drawings)
+    material = load(recipe, data_dir, run_dir)
+    write_json(run_dir / "run.json", record(recipe, material))
+    for name in recipe.teachers:
+        if not (folder_of(run_dir, name) / BLEND).is_file():
+            teacher = teacher_recipe(recipe, name)
+            train_sketches(teacher, material, run_dir, name, listen=listen)
+    run = train_sketches(recipe, material, run_dir, listen=listen)
+    artefact = assemble(run, material, run_dir)
+    figures = measure(artefact, data_dir, recipe, material.drawings)
     write_card(artefact, figures, recipe)
     return artefact
 
 
-def take_part(recipe: Recipe, data_dir: Path, run_dir: Path, member: Crew) -> None:
+def load(recipe: Recipe, data: Path, run_dir: Path) -> Material:
+    """Read drawings, those that are made included, and photos; `run_dir` keeps them."""
+    drawings = load_drawings(data, recipe, run_dir / "drawings.npz")
+    pictures = photos.load_photos(data, recipe, run_dir / "photos.npz")
+    drawings = add_contours(drawings, pictures, data, recipe, run_dir / "contours.npz")
+    drawings = add_thick(drawings, data, recipe, run_dir / "thick.npz")
+    return Material(drawings, pictures, data)
+
+
+def teacher_recipe(recipe: Recipe, name: str) -> Recipe:
+    """Return a teacher's recipe, on the same split of the data as its pupil's.
+
+    Raises:
+        ConfigError: no preset is called `name`, or it does not fit the pupil's.
+
+    """
+    values = read_preset(name)
+    same = ("seed", "keep", "photo_size", "held_out_classes", "frozen_blocks", "general")
+    teacher = Recipe.of(
+        {**values, **{setting: getattr(recipe, setting) for setting in (*same, *CREW)}}
+    )
+    earlier = recipe.teachers[: recipe.teachers.index(name)]
+    if untaught := [each for each in teacher.teachers if each not in earlier]:
+        raise ConfigError(f"teachers: {untaught[0]} teaches {name} and must come before it")
+    return teacher
+
+
+def folder_of(run_dir: Path, teacher: str | None) -> Path:
+    """Return where the checkpoints of a run's sketch network lie, or of one of its teachers."""
+    return run_dir / "teachers" / teacher if teacher else run_dir
+
+
+def train_sketches(
+    recipe: Recipe,
+    material: Material,
+    run_dir: Path,
+    teacher: str | None = None,
+    *,
+    listen: Listener = lambda _: None,
+) -> Run:
+    """Train a sketch network to its end, the run's own or that of a `teacher`."""
+    folder = folder_of(run_dir, teacher)
+    folder.mkdir(parents=True, exist_ok=True)
+    part = partial(take_part, recipe, material.root, run_dir, teacher)
+    with crew(recipe.workers, part) as member:
+        run = learn(recipe, material, run_dir, teacher, member=member, listen=listen)
+    run.blend(folder)
+    run.join(folder_of(run_dir, name) / BLEND for name in recipe.averaged_with)
+    torch.save(run.average.state_dict(), (folder / BLEND).with_suffix(".part"))
+    (folder / BLEND).with_suffix(".part").replace(folder / BLEND)
+    return run
+
+
+def take_part(recipe: Recipe, data: Path, run_dir: Path, teacher: str | None, member: Crew) -> None:
     """Do another process's part of a run."""
     keep_memory()
-    drawings = load_drawings(data_dir, recipe, run_dir / "drawings.npz")
-    pictures = photos.load_photos(data_dir, recipe, run_dir / "photos.npz")
-    drawings = add_contours(drawings, pictures, data_dir, recipe, run_dir / "contours.npz")
-    drawings = add_thick(drawings, data_dir, recipe, run_dir / "thick.npz")
-    learn(recipe, drawings, pictures, data_dir, run_dir, member=member)
+    learn(recipe, load(recipe, data, run_dir), run_dir, teacher, member=member)
 
 
 def learn(
     recipe: Recipe,
-    drawings: Drawings,
-    pictures: Photos,
-    data: Path,
+    material: Material,
     run_dir: Path,
+    teacher: str | None = None,
     *,
     member: Crew,
     listen: Listener = lambda _: None,
 ) -> Run:
     """Train the sketch network, from its checkpoint on if there is one."""
     torch.set_num_threads(recipe.threads)
+    drawings, pictures = material.drawings, material.pictures
     order = renumber(drawings, pictures)
     run = Run.start(recipe, len(drawings.names), member)
-    run.resume(run_dir / "sketches.pt")
+    folder = folder_of(run_dir, teacher)
+    if recipe.starts_from:
+        run.start_from(folder_of(run_dir, recipe.starts_from) / BLEND)
+    run.resume(folder / "sketches.pt")
+    teachers = [ask(run_dir, name, recipe, run) for name in recipe.teachers]
     targets = photos.prototypes(pictures, photos.general_part(pictures, recipe))
     curves = None
     if member.leads:
-        curves = SummaryWriter(str(run_dir / "tensorboard"), purge_step=run.step)
+        curves = SummaryWriter(str(folder / "tensorboard"), purge_step=run.step)
     began = time.monotonic() - run.seconds
-    for images, labels in sketches.batches(drawings, order, recipe, run.step, member):
-        loss = run.learn(images, labels, targets)
+    for batch in sketches.batches(drawings, order, recipe, run.step, member):
+        loss = run.learn(batch, targets, teachers)
         if curves is None:
             continue
         curves.add_scalar("loss", loss, run.step)
         listen(Report(run.step, recipe.steps, loss))
         if run.step in recipe.kept_steps:
-            run.keep(run_dir)
+            run.keep(folder)
         if run.step % recipe.checkpoint_every == 0 or run.step == recipe.steps:
             run.seconds = time.monotonic() - began
-            run.save(run_dir / "sketches.pt")
-            sketches.write_losses(run_dir / "losses.jsonl", run.losses)
+            run.save(folder / "sketches.pt")
+            sketches.write_losses(folder / "losses.jsonl", run.losses)
         if run.step % recipe.evaluate_every == 0:
-            shares = named(run, drawings, order, data)
+            shares = named(run, material, order)
             for name, share in shares.items():
                 curves.add_scalar(name, share, run.step)
             row = {
@@ -128,15 +198,25 @@ def learn(
                 **shares,
             }
             tell(row)
-            with (run_dir / "progress.jsonl").open("a") as lines:
+            with (folder / "progress.jsonl").open("a") as lines:
                 lines.write(json.dumps(row) + "\n")
     if curves is not None:
         curves.close()
     return run
 
 
-def record(recipe: Recipe, drawings: Drawings, pictures: Photos) -> dict[str, Any]:
+def ask(run_dir: Path, name: str, recipe: Recipe, pupil: Run) -> Teacher:
+    """Load a teacher that has been trained; it shares the pupil's frozen layers."""
+    theirs = teacher_recipe(recipe, name)
+    net = copy.deepcopy(pupil.average)
+    blend = folder_of(run_dir, name) / BLEND
+    net.load_state_dict(torch.load(blend, map_location="cpu", weights_only=True))
+    return Teacher(net.after(recipe.frozen_blocks), pupil.frozen, theirs.size)
+
+
+def record(recipe: Recipe, material: Material) -> dict[str, Any]:
     """Return what a run was made of: settings, data, library versions."""
+    drawings, pictures = material.drawings, material.pictures
     content = hashlib.sha256()
     for part in (drawings.lines, drawings.labels, pictures.features, pictures.labels):
         content.update(part.tobytes())
@@ -169,15 +249,15 @@ def renumber(drawings: Drawings, pictures: Photos) -> list[int]:
     return [place[name] for name in drawings.names]
 
 
-def named(run: Run, drawings: Drawings, order: list[int], data: Path) -> dict[str, float]:
+def named(run: Run, material: Material, order: list[int]) -> dict[str, float]:
     """Return the share of val's zoo drawings that are named right, by source."""
-    number = np.asarray(order)
+    number, drawings = np.asarray(order), material.drawings
     shares = {}
     for source in (("tuberlin",), ("sketchy",), DOODLES):
         chosen = drawings.where("val", *source, zoo=True)
         if not len(chosen):
             continue
-        found = sketches.features(run.average.backbone, drawings, chosen, data, run.recipe)
+        found = sketches.features(run.average.backbone, drawings, chosen, material.root, run.recipe)
         with torch.inference_mode():
             logits = run.average.classifier(found)[:, : drawings.zoo]
         right = logits.argmax(1).numpy() == number[drawings.labels[chosen]]
@@ -185,12 +265,12 @@ def named(run: Run, drawings: Drawings, order: list[int], data: Path) -> dict[st
     return shares
 
 
-def assemble(
-    run: Run, drawings: Drawings, pictures: Photos, data: Path, folder: Path
-) -> ModelArtefact:
-    """Calibrate on val, join backbones and heads, and export them into `folder`."""
+def assemble(run: Run, material: Material, run_dir: Path) -> ModelArtefact:
+    """Calibrate on val, join backbones and heads, and export them to `run_dir/zoo-1`."""
+    drawings, pictures, data = material.drawings, material.pictures, material.root
     recipe, shared = run.recipe, pictures.seen
     number = np.asarray(renumber(drawings, pictures))
+    torch.set_num_threads(recipe.workers)
     probe = photos.fit_probe(pictures, np.flatnonzero(pictures.split == "train"), recipe)
     general = photos.general_part(pictures, recipe)
     classifier = Linear(
@@ -244,7 +324,7 @@ def assemble(
             "unknown_refused": round(float((unknown < min_score).mean()), 4),
         }
     return export_artefact(
-        folder,
+        run_dir / NAME,
         NAME,
         {
             Modality.PHOTO: (

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from training.towers.augment import augment, unpack
 from training.towers.drawings import CONTOURS, MADE, THICK, Drawings
 from training.towers.frozen import Frozen
 from training.towers.recipe import Recipe
+from training.towers.teachers import Teacher, distance, opinion
 from training.towers.workers import Crew
 from training.weights import imagenet
 
@@ -53,11 +54,31 @@ class SketchNet(nn.Module):
         frozen.requires_grad_(requires_grad=False)
         return frozen
 
+    def after(self, blocks: int) -> nn.Module:
+        """Return the layers from what the first `blocks` blocks have made to class logits."""
+        net: Any = self.backbone
+        layers = [*net.blocks[blocks:], net.conv_head, net.bn2, net.global_pool, self.classifier]
+        return nn.Sequential(*layers).eval()
+
     def features(self, maps: Tensor, blocks: int) -> Tensor:
         """Return the features `(n, 1280)` of what the first `blocks` blocks have made."""
         net: Any = self.backbone
         features: Tensor = net.forward_head(net.bn2(net.conv_head(net.blocks[blocks:](maps))))
         return features
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Drawings to learn from: images `(n, 1, size, size)`, labels `(n,)`.
+
+    `spoilt` `(n,)` tells which of them a wide pen drew; `unspoilt` shows just those as they
+    were before, drawn in the same way.
+    """
+
+    images: Tensor
+    labels: Tensor
+    spoilt: Tensor
+    unspoilt: Tensor
 
 
 @dataclass(slots=True)
@@ -101,6 +122,12 @@ class Run:
         )
         return cls(recipe, net, copy.deepcopy(net).eval(), optimiser, frozen, member)
 
+    def start_from(self, path: Path) -> None:
+        """Take the weights of a network that has been trained, for those of ImageNet."""
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+        self.net.load_state_dict(weights)
+        self.average.load_state_dict(weights)
+
     def save(self, path: Path) -> None:
         """Write a checkpoint; the old one stays whole until the new one is."""
         state = {
@@ -141,35 +168,46 @@ class Run:
         torch.save(self.average.state_dict(), part)
         part.replace(path)
 
-    @torch.no_grad()
     def blend(self, folder: Path) -> None:
         """Replace the running average by its mean with those kept in `folder`."""
-        kept = [
-            torch.load(folder / f"kept-{step}.pt", map_location="cpu", weights_only=True)
-            for step in self.recipe.kept_steps
-            if step < self.step
-        ]
+        steps = [step for step in self.recipe.kept_steps if step < self.step]
+        self.join(folder / f"kept-{step}.pt" for step in steps)
+
+    @torch.no_grad()
+    def join(self, files: Iterable[Path]) -> None:
+        """Replace the running average by its mean with the networks in `files`.
+
+        Networks that began from the same weights mean as well as they would vote
+        ("model soups", arXiv 2203.05482).
+        """
+        others = [torch.load(file, map_location="cpu", weights_only=True) for file in files]
         for name, value in self.average.state_dict().items():
             if value.is_floating_point():
-                value.copy_(torch.stack([value, *(each[name] for each in kept)]).mean(0))
+                value.copy_(torch.stack([value, *(each[name] for each in others)]).mean(0))
 
-    def learn(self, images: Tensor, labels: Tensor, targets: Tensor) -> float:
+    def learn(self, batch: Batch, targets: Tensor, teachers: list[Teacher]) -> float:
         """Take one step and return its loss.
 
-        `labels` `(n,)` are classes; `targets` `(classes of photos, general)` the photo
-        prototypes, which lead the numbering of the classes that have photos: `labels`
-        below their count are pulled to them.
+        `targets` `(classes of photos, general)` are the photo prototypes, which lead the
+        numbering of the classes that have photos: labels below their count are pulled to
+        them. What the `teachers` say of the drawings counts `teaching` of the labels' part.
         """
+        labels = batch.labels
         share = self.recipe.rate_share(self.step)
         for group in self.optimiser.param_groups:
             group["lr"] = group["base"] * share
         # Dropout's dice follow from the step, so that a resumed run throws the same.
         torch.manual_seed((self.recipe.seed * 64 + self.member.rank) * 1_000_003 + self.step)
-        features = self.net.features(self.frozen(images), self.recipe.frozen_blocks)
+        maps = self.frozen(batch.images)
+        features = self.net.features(maps, self.recipe.frozen_blocks)
         features = functional.dropout(features, self.recipe.dropout)
-        loss = functional.cross_entropy(
-            self.net.classifier(features), labels, label_smoothing=self.recipe.label_smoothing
-        )
+        logits = self.net.classifier(features)
+        loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        if teachers:
+            share = self.recipe.teaching
+            wanted = self._opinion(batch, maps, teachers)
+            taught = distance(logits, wanted, self.recipe.teaching_temperature)
+            loss = (1 - share) * loss + share * taught
         pulled = labels < len(targets)
         general = functional.normalize(self.net.general(features[pulled]), dim=1)
         # A sum, so that a batch with none to pull still has a gradient, of zero.
@@ -188,6 +226,15 @@ class Run:
         self.losses.append(round(shown.item(), 5))
         return self.losses[-1]
 
+    def _opinion(self, batch: Batch, maps: Tensor, teachers: list[Teacher]) -> Tensor:
+        spoilt = batch.spoilt
+        images = batch.images
+        if spoilt.any():
+            images, maps = images.clone(), maps.clone()
+            images[spoilt] = batch.unspoilt
+            maps[spoilt] = self.frozen(batch.unspoilt)
+        return opinion(teachers, images, maps)
+
     @torch.no_grad()
     def _average(self) -> None:
         rate = 1 - min(self.recipe.averaging, (1 + self.step) / (10 + self.step))
@@ -203,11 +250,11 @@ class Run:
 
 def batches(
     drawings: Drawings, order: list[int], recipe: Recipe, start: int, member: Crew = ALONE
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the batches from step `start` on: images `(n, 1, size, size)`, labels `(n,)`.
+) -> Iterator[Batch]:
+    """Yield the batches from step `start` on.
 
-    Each follows from the seed and its step alone; of several processes each draws its
-    own part. `order` renumbers the classes.
+    Each follows from the recipe's seed, its `shuffle` and the step alone; of several
+    processes each draws its own part. `order` renumbers the classes.
     """
     shares = {
         joined: _shares(drawings, recipe, dict(joined))
@@ -215,21 +262,25 @@ def batches(
     }
     number = np.asarray(order)
     for step in range(start, recipe.steps):
-        rng = np.random.default_rng([recipe.seed, step, member.rank])
+        rng = np.random.default_rng([recipe.seed + (recipe.shuffle << 32), step, member.rank])
         train, share = shares[_joined(recipe, step)]
         chosen = rng.choice(train, recipe.batch // member.size, p=share)
-        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        small = step < recipe.small_steps
-        images = augment(
-            unpack(drawings.lines[chosen]),
-            recipe.small_size if small else recipe.size,
-            recipe.pens,
-            recipe.strength,
-            generator,
-        )
-        yield (
-            images.contiguous(memory_format=torch.channels_last),
-            torch.from_numpy(number[drawings.labels[chosen]]),
+        dice = int(rng.integers(2**62))
+        size = recipe.small_size if step < recipe.small_steps else recipe.size
+
+        def drawn(which: npt.NDArray[np.intp], dice: int = dice, size: int = size) -> Tensor:
+            generator = torch.Generator().manual_seed(dice)
+            lines = unpack(drawings.lines[which])
+            images = augment(lines, size, recipe.pens, recipe.strength, generator)
+            return images.contiguous(memory_format=torch.channels_last)
+
+        before = drawings.made_of[chosen]
+        spoilt = torch.from_numpy(before != chosen)
+        yield Batch(
+            images=drawn(chosen),
+            labels=torch.from_numpy(number[drawings.labels[chosen]]),
+            spoilt=spoilt,
+            unspoilt=drawn(before)[spoilt] if recipe.teachers else torch.zeros(0),
         )
 
 
