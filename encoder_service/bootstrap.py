@@ -87,6 +87,7 @@ async def serving(
         workers=workers,
         queue_calls=settings.queue_calls or default_queue_calls(workers, runtime),
         max_delay_seconds=settings.max_delay_seconds,
+        alone_after_seconds=settings.alone_after_seconds,
     )
     servicer = EncoderServicer(
         encoder,

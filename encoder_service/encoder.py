@@ -6,6 +6,7 @@ embeds.
 """
 
 import asyncio
+import math
 import os
 import sys
 import threading
@@ -55,8 +56,12 @@ class Encoder:
         workers: int,
         queue_calls: int,
         max_delay_seconds: float = 0.0,
+        alone_after_seconds: float = 0.0,
     ) -> None:
-        """Embed with `workers` threads; at most `queue_calls` calls wait for them."""
+        """Embed with `workers` threads; at most `queue_calls` calls wait for them.
+
+        An image may take every core once no two have met for `alone_after_seconds`.
+        """
         if workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
         self._preprocessing = preprocessing
@@ -66,6 +71,8 @@ class Encoder:
         self._inference = Inference(runtime, metrics)
         self._workers = workers
         self._busy: set[int] = set()
+        self._alone_after = alone_after_seconds
+        self._met = -math.inf
         self._batcher: Batcher | None = None
         if runtime.max_batch > 1:
             self._batcher = Batcher(
@@ -175,8 +182,15 @@ class Encoder:
             self._pace.observe((time.monotonic() - start) / self._workers)
 
     def _is_alone(self) -> bool:
-        """Tell whether this worker's image is the only one; a guess that may cost a little."""
-        return len(self._busy) == 1 and not self._queue.images
+        """Tell whether this worker's image will likely stay the only one.
+
+        Two runs on every core hold each other up for long: their threads spin while they
+        wait for ones that have no core. So where images have met they are expected to again.
+        """
+        if len(self._busy) > 1 or self._queue.images:
+            self._met = time.monotonic()
+            return False
+        return time.monotonic() - self._met >= self._alone_after
 
     def _pixels(self, image: ImageFile) -> Pixels:
         """Decode and prepare an image; whatever its bytes do to the decoder stays in here."""

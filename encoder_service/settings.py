@@ -47,6 +47,11 @@ class EncoderSettings(ServerSettings):
         description="Threads for an image that comes alone (onnx); 0 is one a core. 1 keeps no "
         "second copy of the model in memory.",
     )
+    alone_after_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        5.0,
+        description="How long no two images must have met before one takes `threads_alone` "
+        "threads again (onnx).",
+    )
     max_batch: Annotated[int, Field(ge=1, le=512)] = Field(
         32, description="Most images in one run of the model (torch; onnx runs one a worker)."
     )

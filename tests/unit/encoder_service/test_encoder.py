@@ -24,7 +24,14 @@ BROKEN = ImageFile(b"no image", Modality.PHOTO)
 class Bench:
     """An encoder, its runtime and its metrics."""
 
-    def __init__(self, max_batch: int = 1, *, workers: int = 1, queue_calls: int = 4) -> None:
+    def __init__(
+        self,
+        max_batch: int = 1,
+        *,
+        workers: int = 1,
+        queue_calls: int = 4,
+        alone_after_seconds: int = 0,
+    ) -> None:
         self.runtime = FakeRuntime(max_batch)
         self.registry = CollectorRegistry()
         self.encoder = Encoder(
@@ -34,6 +41,7 @@ class Bench:
             workers=workers,
             queue_calls=queue_calls,
             max_delay_seconds=0.2 if max_batch > 1 else 0,
+            alone_after_seconds=alone_after_seconds,
         )
 
     def start(self, *images: ImageFile, seconds: float = 30) -> "asyncio.Task[list[object]]":
@@ -226,3 +234,16 @@ async def test_an_image_that_comes_alone_may_take_every_core() -> None:
         made.runtime.gate.set()
         await asyncio.gather(first, second)
         assert made.runtime.alone == [True, True, False]
+
+
+@pytest.mark.parametrize(("seconds", "alone"), [(0, True), (3600, False)])
+async def test_where_images_met_the_next_takes_one_core_for_a_while(
+    *, seconds: int, alone: bool
+) -> None:
+    """Two runs on every core would hold each other up, so a meeting is taken for a sign."""
+    with bench(workers=2, alone_after_seconds=seconds) as made:
+        await made.start(PHOTO)
+        await made.start(PHOTO, PHOTO, PHOTO)
+        await made.start(PHOTO)
+        assert made.runtime.alone[0]
+        assert made.runtime.alone[-1] is alone
