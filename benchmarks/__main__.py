@@ -113,9 +113,10 @@ class Run:
     def beside_peers(self) -> None:
         """Measure other servers with the same model and the same photos."""
         if "peers" in self._wanted:
-            own = self._figures["encoder_photo_per_second"]
             logs = self._out / "logs"
-            self._done(peers.measure(self._workload.photos, self._model, own, self._seconds, logs))
+            self._done(
+                peers.measure(self._workload, self._model, self._figures, self._seconds, logs)
+            )
 
     def _done(self, section: Section) -> None:
         self.sections.append(section)

@@ -14,35 +14,60 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from benchmarks import light_client
 from benchmarks.bar import Bar
+from benchmarks.light_client import Post
 from benchmarks.section import Section
+from benchmarks.serving import CALLERS
+from benchmarks.workload import Workload
+from sketchzoo.images import Modality
 
-_CALLERS = 8
 _PATHS = {"litserve": "/predict", "mosec": "/inference"}
 
 
 def measure(
-    contents: Sequence[bytes], model: str, own_rate: float, seconds: float, logs: Path
+    workload: Workload, model: str, own: Mapping[str, float], seconds: float, logs: Path
 ) -> Section:
-    """Measure each peer's images a second with 8 callers; compare with this encoder's."""
+    """Measure each peer's images a second with 8 callers; compare with this encoder's.
+
+    `own` are this encoder's figures by their names in the report.
+    """
     section = Section(
         "Encoder beside its peers: photos a second, 8 callers",
-        ("server", "protocol", "images/s"),
-        [("this encoder", "gRPC", own_rate)],
+        ("server", "protocol", "client", "images/s"),
+        [("this encoder", "gRPC", "Python", own["encoder_photo_per_second"])],
     )
+    light = own.get("encoder_photo_light_client_per_second")
+    if light is not None:
+        section.rows.append(("this encoder", "gRPC", "h2load", light))
     for name in ("litserve", "mosec"):
         with _serving(name, model, logs) as port:
-            rate = _rate(name, port, contents, seconds)
-        section.rows.append((name, "HTTP", rate))
-        section.bars.append(Bar(f"encoder_over_{name}", own_rate / rate, ">=", 1))
-        section.figures[f"{name}_per_second"] = rate
+            rate = _rate(name, port, workload.photos, seconds)
+            section.rows.append((name, "HTTP", "Python", rate))
+            section.bars.append(
+                Bar(f"encoder_over_{name}", own["encoder_photo_per_second"] / rate, ">=", 1)
+            )
+            section.figures[f"{name}_per_second"] = rate
+            if light is not None:
+                post = _post(name, port, workload.typical(Modality.PHOTO))
+                rate = light_client.rate(post, CALLERS, seconds)
+                section.rows.append((name, "HTTP", "h2load", rate))
+                bar = Bar(f"encoder_over_{name}_light_client", light / rate, ">=", 1)
+                section.bars.append(bar)
+                section.figures[f"{name}_light_client_per_second"] = rate
     return section
+
+
+def _post(name: str, port: int, content: bytes) -> Post:
+    body, kind = _body(name, content)
+    url = f"http://127.0.0.1:{port}{_PATHS[name]}"
+    return Post(url, body, (f"content-type: {kind}",), 1, http1=True)
 
 
 @contextmanager
@@ -98,7 +123,7 @@ def _body(name: str, content: bytes) -> tuple[bytes, str]:
 
 def _rate(name: str, port: int, contents: Sequence[bytes], seconds: float) -> float:
     bodies = [_body(name, content) for content in contents]
-    counts = [0] * _CALLERS
+    counts = [0] * CALLERS
     for duration in (1.0, seconds):
         end = time.perf_counter() + duration
 
@@ -117,7 +142,7 @@ def _rate(name: str, port: int, contents: Sequence[bytes], seconds: float) -> fl
             counts[number] = count
 
         start = time.perf_counter()
-        threads = [threading.Thread(target=caller, args=(number,)) for number in range(_CALLERS)]
+        threads = [threading.Thread(target=caller, args=(number,)) for number in range(CALLERS)]
         for thread in threads:
             thread.start()
         for thread in threads:

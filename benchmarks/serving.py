@@ -2,23 +2,29 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks import light_client
 from benchmarks.bar import Bar
 from benchmarks.bare import BareLoop
 from benchmarks.drawings import drawing
+from benchmarks.light_client import Post, grpc_post
 from benchmarks.section import Section
 from benchmarks.services import load
 from benchmarks.workload import Workload
 from sketchzoo.cli.parts import Parts
+from sketchzoo.encoder.v1 import encoder_pb2
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo.strokes import Stroke, Strokes, encode
 
+CALLERS = 8
 _IMAGES_A_CALL = 8
+_SEVERAL = f"_{_IMAGES_A_CALL}_a_call"
 _LATENCY = ("callers", "answers/s", "p50 ms", "p95 ms", "p99 ms")
 
 
@@ -26,46 +32,86 @@ def encoder(workload: Workload, parts: Parts, artefact: ModelArtefact, seconds: 
     """Measure images a second over gRPC at saturation beside the bare loop's."""
     section = Section(
         "Encoder: images a second at saturation",
-        ("modality", "images a call", "bare loop", "over gRPC", "share"),
+        ("modality", "images a call", "client", "bare loop", "over gRPC", "share"),
     )
     for modality, kind, contents, folder in (
         (Modality.PHOTO, "embed-photo", workload.photos, workload.folder / "photo"),
         (Modality.SKETCH, "embed", workload.sketches, workload.folder / "sketch"),
     ):
         bare = BareLoop.open(artefact, modality)
-        for images, name in ((1, ""), (_IMAGES_A_CALL, f"_{_IMAGES_A_CALL}_a_call")):
-            limit, served = _beside_bare(
-                bare, contents, (kind, parts.encoder.address, folder), images, seconds
-            )
-            share = served / limit
-            section.rows.append((str(modality), str(images), limit, served, share))
-            section.bars.append(Bar(f"encoder_{modality}{name}_share_of_bare", share, ">=", 0.90))
-            section.figures[f"encoder_{modality}{name}_per_second"] = served
-            section.figures[f"bare_{modality}{name}_per_second"] = limit
+        for images, name in ((1, ""), (_IMAGES_A_CALL, _SEVERAL)):
+            what = (kind, parts.encoder.address, folder)
+            callers = CALLERS if images == 1 else CALLERS // 2
+            serve = partial(_asked, *what, callers=callers, images=images)
+            pair = _beside_bare(bare, contents, serve, seconds)
+            _add(section, (str(modality), name, "Python"), pair)
+        if light_client.available():
+            chosen = workload.typical(modality)
+            post = embed_call(parts.encoder.address, modality, chosen, artefact.dimension)
+            serve = partial(light_client.rate, post, CALLERS)
+            pair = _beside_bare(bare, [chosen], serve, seconds)
+            _add(section, (str(modality), "_light_client", "h2load"), pair)
     section.notes.append(
-        "8 callers with one image a call, 4 with 8; the client runs on the same cores, the bare "
-        f"loop has them to itself ({os.cpu_count()} cores); median of three rounds, the bare loop "
-        "before and after each"
+        f"{CALLERS} callers with one image a call, {CALLERS // 2} with {_IMAGES_A_CALL}; the "
+        f"client runs on the same cores, the bare loop has them to itself ({os.cpu_count()} "
+        "cores); median of three rounds, the bare loop before and after each"
     )
+    section.notes.append(_light_client_note())
     return section
 
 
+def _light_client_note() -> str:
+    if light_client.available():
+        return (
+            "h2load is a client in C that leaves the cores to the server; it sends the image of "
+            "the middle size again and again, and so does its bare loop"
+        )
+    return "h2load is not installed (Debian: nghttp2-client): no figures of a light client"
+
+
+def embed_call(target: str, modality: Modality, content: bytes, dimension: int) -> Post:
+    """Return an `Embed` of one image; its answer holds a vector of 32-bit floats."""
+    shown = (
+        encoder_pb2.MODALITY_PHOTO if modality is Modality.PHOTO else encoder_pb2.MODALITY_SKETCH
+    )
+    request = encoder_pb2.EmbedRequest(
+        images=[encoder_pb2.Image(content=content, modality=shown)]
+    ).SerializeToString()
+    method = "/sketchzoo.encoder.v1.EncoderService/Embed"
+    return grpc_post(target, method, request, 4 * dimension)
+
+
+def _asked(
+    kind: str, target: str, folder: Path, seconds: float, *, callers: int, images: int
+) -> float:
+    """Return images a second that the load generator's callers get."""
+    found = load(kind, target, folder, callers=callers, images=images, seconds=seconds)
+    answered: float = found["answered_per_second"]
+    return answered * images
+
+
+def _add(section: Section, measured: tuple[str, str, str], pair: tuple[float, float]) -> None:
+    """Add a row, a bar and figures; `measured` is modality, the figures' suffix and client."""
+    (modality, name, client), (limit, served) = measured, pair
+    share = served / limit
+    images = str(_IMAGES_A_CALL if name == _SEVERAL else 1)
+    section.rows.append((modality, images, client, limit, served, share))
+    section.bars.append(Bar(f"encoder_{modality}{name}_share_of_bare", share, ">=", 0.90))
+    section.figures[f"encoder_{modality}{name}_per_second"] = served
+    section.figures[f"bare_{modality}{name}_per_second"] = limit
+
+
 def _beside_bare(
-    bare: BareLoop,
-    contents: Sequence[bytes],
-    what: tuple[str, str, Path],
-    images: int,
-    seconds: float,
+    bare: BareLoop, contents: Sequence[bytes], serve: Callable[[float], float], seconds: float
 ) -> tuple[float, float]:
-    """Return images a second of the bare loop and over gRPC: the round of the median share."""
+    """Return images a second of the bare loop and of `serve`: the round of the median share."""
     rounds: list[tuple[float, float]] = []
     slice_seconds = seconds / 4
     before = bare.rate(contents, slice_seconds)
     for _ in range(3):
-        callers = 8 if images == 1 else 4
-        served = load(*what, callers=callers, images=images, seconds=slice_seconds)
+        served = serve(slice_seconds)
         after = bare.rate(contents, slice_seconds)
-        rounds.append(((before + after) / 2, served["answered_per_second"] * images))
+        rounds.append(((before + after) / 2, served))
         before = after
     return sorted(rounds, key=lambda pair: pair[1] / pair[0])[1]
 

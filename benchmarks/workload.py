@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sketchzoo.images import Modality
+
 
 @dataclass(frozen=True, slots=True)
 class Workload:
@@ -14,6 +16,11 @@ class Workload:
     folder: Path
     sketches: Sequence[bytes]
     photos: Sequence[bytes]
+
+    def typical(self, modality: Modality) -> bytes:
+        """Return the file of the middle size, for clients that send just one."""
+        files = sorted(self.photos if modality is Modality.PHOTO else self.sketches, key=len)
+        return files[len(files) // 2]
 
 
 def prepare(out: Path) -> Workload:
