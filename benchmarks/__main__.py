@@ -74,6 +74,7 @@ class Run:
         self._seconds = 6.0 if quick else 20.0
         self._storm = 10.0 if quick else 60.0
         self._many = (1_000, 5_000) if quick else (1_000, 50_000)
+        self._bulk = 1_280 if quick else 5_120
         sizes = (1_000, 10_000, 100_000, 1_000_000)
         self._sizes = sizes if million else sizes[: 2 if quick else 3]
         self._about = machine.describe()
@@ -100,7 +101,11 @@ class Run:
                 p50 = self._figures["search_p50_seconds"]
                 self._done(serving.overload(workload, parts, p50, self._storm))
             if "ingest" in self._wanted:
-                self._done(ingesting.measure(workload, parts, artefact, seconds))
+                self._done(
+                    ingesting.measure(
+                        self._out, workload, parts, artefact, count=self._bulk, seconds=seconds
+                    )
+                )
             if "qdrant" in self._wanted:
                 bare = BareLoop.open(artefact, Modality.PHOTO)
                 embeddings = np.stack([bare.embed(photo) for photo in workload.photos])
