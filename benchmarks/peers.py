@@ -48,15 +48,16 @@ def measure(
         section.rows.append(("this encoder", "gRPC", "h2load", light))
     for name in ("litserve", "mosec"):
         with _serving(name, model, logs) as port:
-            rate = _rate(name, port, workload.photos, seconds)
-            section.rows.append((name, "HTTP", "Python", rate))
-            section.bars.append(
-                Bar(f"encoder_over_{name}", own["encoder_photo_per_second"] / rate, ">=", 1)
-            )
-            section.figures[f"{name}_per_second"] = rate
+            # Twice, since a server may answer before its last worker is up: the better counts.
+            half = seconds / 2
+            python = max(_rate(name, port, workload.photos, half) for _ in range(2))
+            section.rows.append((name, "HTTP", "Python", python))
+            share = own["encoder_photo_per_second"] / python
+            section.bars.append(Bar(f"encoder_over_{name}", share, ">=", 1))
+            section.figures[f"{name}_per_second"] = python
             if light is not None:
                 post = _post(name, port, workload.typical(Modality.PHOTO))
-                rate = light_client.rate(post, CALLERS, seconds)
+                rate = max(light_client.rate(post, CALLERS, half) for _ in range(2))
                 section.rows.append((name, "HTTP", "h2load", rate))
                 bar = Bar(f"encoder_over_{name}_light_client", light / rate, ">=", 1)
                 section.bars.append(bar)

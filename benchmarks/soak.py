@@ -9,6 +9,7 @@ import argparse
 import json
 import signal
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ def soak(out: Path, model: str, minutes: float) -> Section:
         ("window", "p50 ms", "p99 ms", "other than OK", "search MiB, files", "encoder", "Qdrant"),
     )
     rows: list[dict[str, Any]] = []
+    codes = Counter[str]()
     with running(out, workload.folder, model) as parts:
         target = parts.search.address
         peak = load("search", target, folder, callers=16, seconds=8)["answered_per_second"]
@@ -44,7 +46,9 @@ def soak(out: Path, model: str, minutes: float) -> Section:
         for number in range(windows):
             found = load("search", target, folder, rate=rate, seconds=seconds, warm=0.2)
             held = {part.name: (resident(part) / 2**20, open_files(part)) for part in watched}
-            failed = sum(count for code, count in found["codes"].items() if code != "OK")
+            other = Counter({code: n for code, n in found["codes"].items() if code != "OK"})
+            codes += other
+            failed = other.total()
             answered = found["answered"]
             section.rows.append(
                 (
@@ -58,6 +62,8 @@ def soak(out: Path, model: str, minutes: float) -> Section:
             rows.append({"p99": answered["p99"], "failed": failed, "held": held})
             print(*section.rows[-1], flush=True)
     section.notes.append(f"{rate:.1f} searches/s; peak {peak:.1f}/s; {seconds:g} s a window")
+    if codes:
+        section.notes.append(f"codes other than OK: {dict(codes)}")
     settled = rows[windows // 5 :]
     hours = [index * seconds / 3600 for index in range(len(settled))]
     for name in settled[0]["held"]:

@@ -51,9 +51,9 @@ class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
         "refused with RESOURCE_EXHAUSTED.",
     )
     max_wait_seconds: Seconds = Field(
-        0.06,
+        0.05,
         description="How long a search may take where others are under way: as many are let in "
-        "as can be answered in that time at the pace of late, 8 at least.",
+        "as can be answered in that time at the pace of late, 6 at least.",
     )
     max_concurrent_batches: Count = Field(
         4, description="BatchSearch calls under way at once; more are refused."

@@ -19,7 +19,7 @@ PLAN = Plan(pictures=12, sketches=4, seed=7)
 # Measured with the shipped model on revision 1 of the drawn gallery, less three points: drawn
 # pictures are no photographs, so this guards the model's files, not its merit.
 FLOOR_P_AT_12 = 0.90
-FLOOR_P_AT_1 = 0.91
+FLOOR_P_AT_1 = 0.92
 # Figures of the same files on another processor differ in the last digits, and a sketch
 # between two photos may fall on the other side.
 SAME = 0.005

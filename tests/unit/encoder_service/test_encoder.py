@@ -54,6 +54,10 @@ class Bench:
     def count(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(f"sketchzoo_encoder_{name}", labels) or 0.0
 
+    async def idle(self) -> None:
+        """Wait until no worker holds an image: an answer comes a moment before that."""
+        await until(lambda: not self.count("busy_workers"))
+
     def dropped(self, reason: str) -> float:
         return self.count("dropped_total", reason=reason)
 
@@ -225,6 +229,7 @@ async def test_an_image_that_comes_alone_may_take_every_core() -> None:
     """Alone is said of an image that no other waits or works beside, and of no other."""
     with bench(workers=2) as made:
         await made.start(PHOTO)
+        await made.idle()
         assert made.runtime.alone == [True]
         made.runtime.gate.clear()
         first = made.start(PHOTO)
@@ -242,8 +247,8 @@ async def test_where_images_met_the_next_takes_one_core_for_a_while(
 ) -> None:
     """Two runs on every core would hold each other up, so a meeting is taken for a sign."""
     with bench(workers=2, alone_after_seconds=seconds) as made:
-        await made.start(PHOTO)
-        await made.start(PHOTO, PHOTO, PHOTO)
-        await made.start(PHOTO)
+        for images in ([PHOTO], [PHOTO, PHOTO, PHOTO], [PHOTO]):
+            await made.start(*images)
+            await made.idle()
         assert made.runtime.alone[0]
         assert made.runtime.alone[-1] is alone
