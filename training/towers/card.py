@@ -85,8 +85,8 @@ P@12 on `test`:
 `sketchzoo train --preset zoo-1 --data DIR --run DIR` with `DIR/zoo/{{photo,sketch}}/<class>/*` and
 `DIR/zoo/splits.csv` (`path,split`); `DIR/extra` adds drawings of other things. A run that was
 ended goes on where its last checkpoint left it. Put folders of your own photos and sketches
-there for classes of your own. The {steps} steps of {batch} sketches behind these weights, the
-first {small_steps} at {small} px, took {minutes:.0f} minutes; thinning, features and contours
+there for classes of your own. The {steps} steps of {batch} sketches behind these weights{small}
+took {minutes:.0f} minutes; thinning, features and contours
 before them and measuring after them some ten more.{taught}
 
 ## Settings
@@ -111,6 +111,9 @@ def card(artefact: ModelArtefact, figures: Mapping[str, Any], recipe: Recipe) ->
     world = figures.get("open_world", {})
     per_class = figures["per_class"]
     recall = figures.get("recall@1")
+    small = ""
+    if recipe.small_steps:
+        small = f", the first {recipe.small_steps} at {recipe.small_size} px,"
     taught = ""
     if recipe.teachers:
         taught = (
@@ -118,9 +121,9 @@ def card(artefact: ModelArtefact, figures: Mapping[str, Any], recipe: Recipe) ->
             "\nwhich the command trains first."
         )
     if recipe.starts_from:
-        taught += f" It began with the weights of {recipe.starts_from}."
+        taught += f"\nIt began with the weights of {recipe.starts_from}."
     if recipe.averaged_with:
-        taught += f" Its weights are their mean with those of {', '.join(recipe.averaged_with)}."
+        taught += f"\nIts weights are their mean with those of {', '.join(recipe.averaged_with)}."
     return _CARD.format(
         taught=taught,
         name=artefact.name,
@@ -152,8 +155,7 @@ def card(artefact: ModelArtefact, figures: Mapping[str, Any], recipe: Recipe) ->
         unseen=", ".join(notes["unseen_classes"]) or "none",
         steps=recipe.steps,
         batch=recipe.batch,
-        small=recipe.small_size,
-        small_steps=recipe.small_steps,
+        small=small,
         minutes=notes.get("minutes", float("nan")),
         settings=json.dumps(notes.get("settings", {}), indent=2),
     )

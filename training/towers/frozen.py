@@ -33,7 +33,7 @@ class Frozen:
         # One at a time: a batch's maps do not fit the cache.
         maps = [session.run(["maps"], {"images": each[None].numpy()})[0] for each in images]
         joined = torch.from_numpy(np.concatenate(maps))
-        if joined.ndim == 4:  # noqa: PLR2004 - maps, not logits
+        if joined.ndim == images.ndim:  # maps, not logits
             joined = joined.contiguous(memory_format=torch.channels_last)
         return joined
 

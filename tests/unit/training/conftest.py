@@ -12,6 +12,9 @@ from PIL import Image
 
 from sketchzoo.images import Modality, Preprocessing
 from sketchzoo.model import ModelArtefact, Tower
+from tests.unit.training.tiny_towers import data, without_export
+
+__all__ = ["data", "without_export"]
 
 COLOURS = {"cat": (220, 40, 40), "dog": (40, 220, 40), "eel": (40, 40, 220)}
 

@@ -1,4 +1,3 @@
-import csv
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,66 +12,13 @@ from torch import nn
 from sketchzoo.images import Modality, Preprocessing, prepare
 from sketchzoo.ink import lines
 from sketchzoo.model import ModelArtefact
+from tests.unit.training.tiny_towers import TINY, losses
 from training.errors import ConfigError
-from training.towers import Recipe, join, photos, run, sketches, train_zoo
+from training.towers import Recipe, join, photos, sketches, train_zoo
 from training.towers.augment import augment, draw, unpack, widen
 from training.towers.contours import trace
 from training.towers.drawings import load_drawings
-from training.towers.teachers import Teacher, distance
 from training.towers.thick import add_thick
-
-SHAPES = {"ant": "ellipse", "bee": "rectangle"}
-TINY = {
-    "steps": 4,
-    "small_steps": 1,
-    "batch": 4,
-    "size": 32,
-    "small_size": 32,
-    "photo_size": 32,
-    "general": 4,
-    "probe_steps": 3,
-    "contours_from": 1,
-    "thick_from": 2,
-    "warm_steps": 1,
-    "checkpoint_every": 2,
-    "evaluate_every": 2,
-    "workers": 1,
-}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two classes of drawn shapes, photos and sketches, in three splits."""
-    root = tmp_path_factory.mktemp("data") / "zoo"
-    rows = [("path", "split")]
-    random = np.random.default_rng(0)
-    for name, shape in SHAPES.items():
-        for number in range(9):
-            split = ("train", "train", "train", "train", "train", "val", "val", "test", "test")
-            low, high = random.integers(8, 20), random.integers(40, 60)
-            for level, ground, ending in (("photo", "green", "jpg"), ("sketch", "white", "png")):
-                image = Image.new("RGB", (64, 64), ground)
-                pen = ImageDraw.Draw(image)
-                getattr(pen, shape)((low, low, high, high), outline="black", width=3)
-                path = root / level / name / f"{number}.{ending}"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                image.save(path)
-                rows.append((f"{level}/{name}/{path.name}", split[number]))
-    with (root / "splits.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
-    return root.parent
-
-
-@pytest.fixture
-def without_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out what follows the training; other tests measure and export."""
-    monkeypatch.setattr(run, "assemble", lambda *_: None)
-    monkeypatch.setattr(run, "measure", lambda *_: None)
-    monkeypatch.setattr(run, "write_card", lambda *_: None)
-
-
-def losses(folder: Path) -> list[float]:
-    return [json.loads(line) for line in (folder / "losses.jsonl").read_text().splitlines()]
 
 
 @pytest.mark.usefixtures("without_export")
@@ -107,105 +53,6 @@ def test_data_may_be_named_from_the_working_directory(
     monkeypatch.chdir(data.parent)
     train_zoo({**TINY, "steps": 1}, Path(data.name), tmp_path)
     assert len(losses(tmp_path)) == 1
-
-
-@pytest.mark.usefixtures("without_export")
-def test_teachers_are_trained_first_and_then_asked(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A taught run has other losses than an untaught one; a trained teacher stays as it is."""
-    monkeypatch.setattr(run, "read_preset", lambda _: {**TINY, "recipe": "towers", "size": 48})
-    taught = {**TINY, "teachers": ["first"], "size": 64}
-    train_zoo({**TINY, "size": 64}, data, tmp_path / "untaught")
-    train_zoo(taught, data, tmp_path / "taught")
-    assert losses(tmp_path / "taught") != losses(tmp_path / "untaught")
-    teacher = tmp_path / "taught" / "teachers" / "first"
-    assert len(losses(teacher)) == 4
-    (teacher / "losses.jsonl").unlink()
-    train_zoo(taught, data, tmp_path / "taught")
-    assert not (teacher / "losses.jsonl").exists()
-
-
-def test_a_teachers_own_teachers_come_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each generation finds those that teach it trained."""
-    values = {**TINY, "teachers": ["first"]}
-    monkeypatch.setattr(run, "read_preset", lambda _: values)
-    in_order = Recipe.of({**TINY, "teachers": ["first", "second"]})
-    assert run.teacher_recipe(in_order, "second").teachers == ("first",)
-    with pytest.raises(ConfigError, match="first teaches second and must come before it"):
-        run.teacher_recipe(Recipe.of({**TINY, "teachers": ["second", "first"]}), "second")
-
-
-@pytest.mark.usefixtures("without_export")
-def test_a_network_starts_from_a_teacher(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It begins with the teacher's weights: at a rate of nothing it would still have them."""
-    monkeypatch.setattr(run, "read_preset", lambda _: {**TINY, "recipe": "towers"})
-    still = {"rate": 0.0, "head_rate": 0.0, "teachers": ["first"], "starts_from": "first"}
-    train_zoo({**TINY, **still}, data, tmp_path)
-    theirs = torch.load(tmp_path / "teachers" / "first" / "blend.pt", weights_only=True)
-    ours = torch.load(tmp_path / "blend.pt", weights_only=True)
-    torch.testing.assert_close(ours["classifier.weight"], theirs["classifier.weight"])
-
-
-def test_teachers_see_what_a_wide_pen_spoilt_as_it_was(data: Path) -> None:
-    """A thick drawing comes with its original, drawn with the same turn and stretch."""
-    recipe = Recipe.of({**TINY, "thick_from": 0, "thick_share": 0.9, "teachers": ["first"]})
-    drawings = load_drawings(data, recipe)
-    alone = len(drawings.labels)
-    drawings = add_thick(drawings, data, recipe)
-    # As if a wide pen had changed nothing: what is shown must then be the same, too.
-    drawings.lines[alone:] = drawings.lines[drawings.made_of[alone:]]
-    batch = next(sketches.batches(drawings, [0, 1], recipe, 0))
-    assert batch.spoilt.any()
-    assert torch.equal(batch.images[batch.spoilt], batch.unspoilt)
-
-
-def test_a_teachers_layers_go_on_from_the_frozen_ones() -> None:
-    """It says of maps, and of larger images made small, what the whole network says."""
-    begun = sketches.Run.start(Recipe(frozen_blocks=2), classes=3)
-    begun.net.eval()
-    teacher = Teacher(begun.net.after(2), begun.frozen, 32)
-    images = torch.rand(2, 1, 64, 64) * 2 - 1
-    small = nn.functional.interpolate(images, (32, 32), mode="bilinear", antialias=True)
-    with torch.inference_mode():
-        expected = begun.net.classifier(begun.net.backbone(small))
-    for asked in (images, small):
-        said = teacher(asked, begun.frozen(asked))
-        torch.testing.assert_close(said, expected, rtol=1e-3, atol=1e-3)
-
-
-def test_the_distance_to_an_opinion_is_least_for_the_same_opinion() -> None:
-    """Agreeing logits leave no slope, at any temperature."""
-    wanted = torch.tensor([[2.0, 0.0, -1.0]])
-    logits = wanted.clone().requires_grad_()
-    distance(logits, wanted, 2.0).backward()
-    torch.testing.assert_close(logits.grad, torch.zeros(1, 3))
-
-
-def test_a_network_is_averaged_with_a_teacher(tmp_path: Path) -> None:
-    """Every weight and statistic is the mean of both; the teacher's file stays as it is."""
-    begun = sketches.Run.start(Recipe(), classes=3)
-    mine = {name: value.clone() for name, value in begun.average.state_dict().items()}
-    theirs = {name: value + 1 for name, value in mine.items()}
-    torch.save(theirs, tmp_path / "blend.pt")
-    begun.join([tmp_path / "blend.pt"])
-    for name, value in begun.average.state_dict().items():
-        if value.is_floating_point():
-            torch.testing.assert_close(value, mine[name] + 0.5)
-
-
-def test_only_a_teacher_can_be_averaged_with() -> None:
-    """Another network began elsewhere, and its mean with this one is neither."""
-    with pytest.raises(ConfigError, match="averaged_with names zoo-1-first, which is no teacher"):
-        Recipe.of({"averaged_with": ["zoo-1-first"]})
-
-
-def test_only_a_teacher_can_be_started_from() -> None:
-    """Nothing else has been trained when the run begins."""
-    with pytest.raises(ConfigError, match="starts_from names zoo-1-first, which is no teacher"):
-        Recipe.of({"starts_from": "zoo-1-first"})
 
 
 def test_a_shuffle_draws_other_batches(data: Path) -> None:
