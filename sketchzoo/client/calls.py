@@ -47,6 +47,9 @@ _KINDS: dict[grpc.StatusCode, tuple[type[errors.SearchError], str | None]] = {
     grpc.StatusCode.PERMISSION_DENIED: (errors.Denied, None),
     grpc.StatusCode.DEADLINE_EXCEEDED: (errors.DeadlineExceeded, None),
     grpc.StatusCode.UNAVAILABLE: (errors.Unavailable, None),
+    # A caller that cancels its own call does not come this way: a server that stops sends
+    # this to what reaches it while it does.
+    grpc.StatusCode.CANCELLED: (errors.Unavailable, None),
 }
 
 

@@ -140,4 +140,5 @@ def test_restarting_the_only_replica_only_refuses(tmp_path: Path) -> None:
             load.goes_on()
         assert by_encoder
         assert len(load.failed) > by_encoder
-        assert {type(error) for error in load.failed} == {Unavailable}
+        # DeadlineExceeded is an Unavailable too, and would be one that waited.
+        assert [repr(error) for error in load.failed if type(error) is not Unavailable] == []

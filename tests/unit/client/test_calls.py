@@ -21,6 +21,8 @@ from sketchzoo.rpc import exhausted, invalid, precondition
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
+        # A server that stops sends it to what reaches it meanwhile.
+        (1, Unavailable),
         (3, InvalidRequest),
         (4, DeadlineExceeded),
         (5, NotFound),
