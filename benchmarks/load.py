@@ -8,6 +8,7 @@ omission", G. Tene). Closed loop: a number of callers, each with one call at a t
 import argparse
 import asyncio
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -27,6 +28,7 @@ from hdrh.histogram import HdrHistogram
 
 from benchmarks.drawings import drawing
 from sketchzoo.encoder.v1 import encoder_pb2
+from sketchzoo.rpc.loop import run_main
 from sketchzoo.search.v1 import search_pb2
 
 _MICROSECOND = 1e-6
@@ -149,8 +151,13 @@ async def _one(call: Call, index: int, due: float, tally: Tally) -> float | None
 def _retry_seconds(error: grpc.aio.AioRpcError) -> float | None:
     """Return what the answer's RetryInfo says, None where it has none."""
     trailing: Any = error.trailing_metadata() or ()
-    details = dict(trailing).get("grpc-status-details-bin")
-    for detail in status_pb2.Status.FromString(details or b"").details:
+    return _pause(dict(trailing).get("grpc-status-details-bin") or b"")
+
+
+# Refusals are alike, and reading them costs the services' cores.
+@functools.lru_cache(maxsize=1000)
+def _pause(details: bytes) -> float | None:
+    for detail in status_pb2.Status.FromString(details).details:
         found: Any = error_details_pb2.RetryInfo()
         if detail.Unpack(found):
             delay = found.retry_delay
@@ -232,7 +239,7 @@ def main() -> None:
     # It stands for callers on other machines, who would not wait for the services' cores.
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
-    json.dump(asyncio.run(run(arguments)), sys.stdout)
+    json.dump(run_main(run(arguments)), sys.stdout)
 
 
 if __name__ == "__main__":

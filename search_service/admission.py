@@ -35,9 +35,11 @@ class Admission:
             raise ValueError(f"limit must be at least 1, not {limit}")
         if wait_seconds <= 0:
             raise ValueError(f"wait_seconds must be above 0, not {wait_seconds}")
-        self._what = what
+        # Made once: refusals come by the hundreds when there is no time to spare.
+        self._refusal = exhausted(
+            f"as many {what} as can be answered in time are under way", retry_seconds
+        )
         self._limit = limit
-        self._retry_seconds = retry_seconds
         self._wait_seconds = wait_seconds
         # Seconds an answer; fast until the first answers tell.
         self._pace = 0.0
@@ -56,7 +58,7 @@ class Admission:
 
     def __enter__(self) -> Self:
         if self.held >= self.places:
-            raise exhausted(f"{self.held} {self._what} are under way already", self._retry_seconds)
+            raise self._refusal.again()
         self.held += 1
         return self
 

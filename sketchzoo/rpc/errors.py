@@ -26,23 +26,27 @@ class CallError(Exception):
         self.code = code
         self.message = message
         self.details = details
+        self._status: status_pb2.Status | None = None
 
     def status(self) -> status_pb2.Status:
-        """Return the error as a `google.rpc.Status`, for answers that carry one inside."""
-        number: int = self.code.value[0]
-        status = status_pb2.Status(code=number, message=self.message)
-        for detail in self.details:
-            packed = AnyMessage()
-            packed.Pack(detail)
-            status.details.append(packed)
-        return status
+        """Return the error as a `google.rpc.Status`, the same at every call."""
+        if self._status is None:
+            number: int = self.code.value[0]
+            self._status = status_pb2.Status(code=number, message=self.message)
+            for detail in self.details:
+                packed = AnyMessage()
+                packed.Pack(detail)
+                self._status.details.append(packed)
+        return self._status
 
     def again(self) -> "CallError":
         """Return the same error, to be raised in its place.
 
         One that is raised several times would collect the frames of each.
         """
-        return CallError(self.code, self.message, *self.details)
+        same = CallError(self.code, self.message, *self.details)
+        same._status = self.status()
+        return same
 
     def __str__(self) -> str:
         return f"{self.code.name}: {self.message}"

@@ -155,8 +155,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
                 return None
             _, service, method = name.split("/", 2)
             call = Call(service, method, _kind(handler))
-            quiet = call.name in self._quiet or service.startswith(_QUIET)
-            wrapped = _wrap(handler, _Method(call, self._metrics.of(call), self._door, quiet))
+            wrapped = _wrap(
+                handler,
+                _Method(
+                    call,
+                    self._metrics.of(call),
+                    self._door,
+                    quiet=call.name in self._quiet or service.startswith(_QUIET),
+                    is_health=service.startswith(_HEALTH),
+                    traced=call.kind == "unary" and not service.startswith(_QUIET),
+                ),
+            )
             self._wrapped[name] = wrapped
         return wrapped
 
@@ -196,17 +205,18 @@ class _Door:
 
 @dataclass(frozen=True, slots=True)
 class _Method:
-    """A method, its metrics and the door that it shares with the server's others."""
+    """A method, its metrics and the door that it shares with the server's others.
+
+    A `is_health` check is let in whatever the rules say. A stream is not `traced`: it may
+    last for hours, and its servicer knows what in it is one answer.
+    """
 
     call: Call
     metrics: MethodMetrics
     door: _Door
     quiet: bool
-
-    @property
-    def is_health(self) -> bool:
-        """Whether it is a health check, which is let in whatever the rules say."""
-        return self.call.service.startswith(_HEALTH)
+    is_health: bool
+    traced: bool
 
 
 class _Around:
@@ -230,9 +240,7 @@ class _Around:
         }
         self._scope = ExitStack()
         self._span: Any = None
-        # A stream has no span: it may last for hours, and its servicer knows what in it is
-        # one answer.
-        if call.kind == "unary" and not call.service.startswith(_QUIET):
+        if self._method.traced:
             self._span = self._scope.enter_context(
                 span(
                     call.name,

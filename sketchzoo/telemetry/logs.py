@@ -2,8 +2,8 @@
 
 import logging
 import re
+import secrets
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -62,7 +62,7 @@ def configure_logs(part: str, *, level: str = "info", form: str = "auto") -> Non
 def request_context(request_id: str | None) -> Iterator[str]:
     """Bind a request id to every event inside; make one where none, or a bad one, came."""
     if request_id is None or not _REQUEST_ID.match(request_id):
-        request_id = uuid.uuid4().hex
+        request_id = secrets.token_hex(16)
     token = _request_id.set(request_id)
     try:
         yield request_id
