@@ -6,9 +6,11 @@ Both decode and prepare with `sketchzoo.images`, so that the same work is done.
 """
 
 import base64
+import contextlib
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -91,11 +93,19 @@ def _serving(name: str, model: str, logs: Path) -> Iterator[int]:
             _wait(port, process)
             yield port
         finally:
-            os.killpg(process.pid, 15)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, 9)
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a peer, and what is left of its group: one of LitServe's own may outlive its parent.
+
+    Such a one takes most of a core from the peer that is measured next.
+    """
+    os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(10)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
