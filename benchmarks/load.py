@@ -28,7 +28,7 @@ from hdrh.histogram import HdrHistogram
 
 from benchmarks.drawings import drawing
 from sketchzoo.encoder.v1 import encoder_pb2
-from sketchzoo.rpc.loop import run_main
+from sketchzoo.rpc import run_main
 from sketchzoo.search.v1 import search_pb2
 
 _MICROSECOND = 1e-6

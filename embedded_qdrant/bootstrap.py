@@ -13,7 +13,7 @@ from embedded_qdrant.servicers import collections, points, service
 from embedded_qdrant.servicers.calls import Gate
 from embedded_qdrant.settings import EmbeddedQdrantSettings
 from embedded_qdrant.upkeep import Upkeep
-from sketchzoo.rpc import RpcServer, Service, run_server, run_until_signal
+from sketchzoo.rpc import RpcServer, Service, run_main, run_until_signal
 from sketchzoo.telemetry import MetricsPage, build_info, configure_logs, tracing
 
 log = structlog.get_logger()
@@ -74,4 +74,4 @@ def run(settings: EmbeddedQdrantSettings) -> None:
     """Run embedded Qdrant in this process."""
     configure_logs("embedded-qdrant", level=settings.log_level, form=settings.log_format)
     with tracing("embedded-qdrant", settings.otlp_endpoint):
-        run_server(serve(settings))
+        run_main(serve(settings))

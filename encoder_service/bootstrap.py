@@ -19,7 +19,7 @@ from encoder_service.settings import EncoderSettings
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
-from sketchzoo.rpc import RpcServer, Service, run_server, run_until_signal
+from sketchzoo.rpc import RpcServer, Service, run_main, run_until_signal
 from sketchzoo.telemetry import MetricsPage, build_info, configure_logs, tracing
 
 PART = "encoder"
@@ -40,7 +40,7 @@ def run(settings: EncoderSettings) -> None:
     # Pillow warns of each odd image on stderr; the answer tells its sender instead.
     warnings.filterwarnings("ignore", module="PIL")
     with tracing(PART, settings.otlp_endpoint):
-        run_server(serve(settings))
+        run_main(serve(settings))
 
 
 async def serve(settings: EncoderSettings) -> None:

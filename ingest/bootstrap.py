@@ -23,7 +23,7 @@ from ingest.sources import Fetcher, Source, open_source
 from ingest.tally import Tally
 from sketchzoo.images import ImageLimits
 from sketchzoo.photos import CollectionOptions, PhotoWriter, connect
-from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel
+from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, run_main
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.telemetry import MetricsPage, configure_logs, request_context, tracing
 
@@ -49,7 +49,7 @@ def run(settings: IngestSettings, names: Sequence[str], errors: TextIO | None = 
         with ExitStack() as open_parts:
             with _usage():
                 open_parts.enter_context(tracing(PART, settings.otlp_endpoint, begins=True))
-            return asyncio.run(ingest(settings, sources, errors, _display()))
+            return run_main(ingest(settings, sources, errors, _display()))
 
 
 async def ingest(

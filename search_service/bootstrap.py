@@ -35,7 +35,7 @@ from sketchzoo.rpc import (
     RpcServer,
     Service,
     open_channel,
-    run_server,
+    run_main,
     run_until_signal,
 )
 from sketchzoo.rpc.tls import ClientTls
@@ -57,7 +57,7 @@ def run(settings: SearchSettings) -> None:
     """
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
     with tracing(PART, settings.otlp_endpoint, begins=True):
-        run_server(serve(settings))
+        run_main(serve(settings))
 
 
 async def serve(settings: SearchSettings) -> None:

@@ -17,7 +17,7 @@ from sketchzoo.rpc.errors import (
     precondition,
     unavailable,
 )
-from sketchzoo.rpc.loop import run_server
+from sketchzoo.rpc.loop import run_main
 from sketchzoo.rpc.server import RpcServer, Service, run_until_signal
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
     "open_channel",
     "outgoing_metadata",
     "precondition",
-    "run_server",
+    "run_main",
     "run_until_signal",
     "unavailable",
 ]

@@ -1,17 +1,11 @@
-"""The event loop that servers run on."""
+"""The event loop of programs that serve or make many calls: uvloop, where there is one.
 
-import asyncio
-from collections.abc import Coroutine
-from typing import Any
+docs/adr/0041-uvloop.md says why.
+"""
 
 try:
-    import uvloop
+    from uvloop import run as run_main
 except ModuleNotFoundError:  # there is none for Windows
-    run_main = asyncio.run
-else:
-    run_main = uvloop.run
+    from asyncio import run as run_main  # type: ignore[assignment] # uvloop knows one argument more
 
-
-def run_server(main: Coroutine[Any, Any, None]) -> None:
-    """Run a server to its end, on uvloop where there is one (docs/adr/0041-uvloop.md)."""
-    run_main(main)
+__all__ = ["run_main"]
