@@ -2,7 +2,8 @@
 
 The galleries are made of real embeddings, sampled and jittered; the largest is published
 under an alias of its own, and a search service of its own answers in it. The largest is also
-filled a second time with vectors as int8, whose hits are scored again with the whole ones.
+filled a second time with vectors as int8, whose hits are scored again with the whole ones, and
+asked with its index searched more widely than Qdrant would by itself.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from sketchzoo.photos import connect
 from sketchzoo.settings import QdrantSettings
 
 _K = 12
+_WIDE = 256
 _CLASSES = 55
 _QUERIES = 200
 _INDEXED_WITHIN = 3600
@@ -69,16 +71,13 @@ class Gallery:
         queries: npt.NDArray[np.float32],
         wanted: int | None,
         *,
-        int8: bool = False,
+        params: models.SearchParams | None = None,
     ) -> Answers:
         """Query the collection `name` with each of `queries`, and numpy with the same."""
-        condition = params = None
+        condition = None
         if wanted is not None:
             match = models.MatchValue(value=str(wanted))
             condition = models.Filter(must=[models.FieldCondition(key="class", match=match)])
-        if int8:
-            again = models.QuantizationSearchParams(rescore=True, oversampling=2.0)
-            params = models.SearchParams(quantization=again)
         found, seconds, brute = 0, list[float](), list[float]()
         for query in queries:
             start = time.perf_counter()
@@ -144,11 +143,18 @@ async def _measure(embeddings: npt.NDArray[np.float32], parts: Parts, growth: Gr
             section.bars.append(Bar(f"qdrant_recall_{which}_{size}", found.recall, ">=", 0.99))
             section.figures[f"qdrant_{which}_{size}_p50_seconds"] = median(found.seconds)
         if size == sizes[-1]:
+            wide = models.SearchParams(hnsw_ef=_WIDE)
+            found = await gallery.ask(connection.client, name, queries, None, params=wide)
+            section.rows.append((f"{size}", f"all, hnsw_ef {_WIDE}", *found.row()))
+            section.figures[f"qdrant_wide_{size}_p50_seconds"] = median(found.seconds)
+            section.figures[f"qdrant_wide_{size}_recall"] = found.recall
             await _publish(connection.client, name, growth.alias(size))
             _search(section, parts, growth, size)
         await connection.client.delete_collection(name)
     await _fill_measured(connection.client, name, gallery, section, parts, int8=True)
-    found = await gallery.ask(connection.client, name, queries, None, int8=True)
+    again = models.QuantizationSearchParams(rescore=True, oversampling=2.0)
+    params = models.SearchParams(quantization=again)
+    found = await gallery.ask(connection.client, name, queries, None, params=params)
     section.rows.append((f"{sizes[-1]}", "all, int8", *found.row()))
     section.figures[f"qdrant_int8_{sizes[-1]}_p50_seconds"] = median(found.seconds)
     section.figures[f"qdrant_int8_{sizes[-1]}_recall"] = found.recall

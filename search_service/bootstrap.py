@@ -147,7 +147,10 @@ def build(
         encoder, metrics, settings.embedding_cache_entries, settings.embedding_cache_bytes
     )
     limits = Limits(
-        settings.max_depth, settings.query_reserve_seconds, settings.qdrant_timeout_seconds
+        settings.max_depth,
+        settings.query_reserve_seconds,
+        settings.qdrant_timeout_seconds,
+        settings.hnsw_ef,
     )
     searcher = Searcher(embedder, reader, readiness, limits)
     retry = settings.retry_after_seconds

@@ -25,11 +25,15 @@ from sketchzoo.rpc import CallError, invalid, precondition
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Hits that one search can be paged through, seconds kept for Qdrant, and its most."""
+    """Hits that one search can be paged through, seconds kept for Qdrant, and its most.
+
+    `hnsw_ef` is how wide the index is searched; None leaves it to Qdrant.
+    """
 
     max_depth: int
     query_reserve_seconds: float
     query_timeout_seconds: float
+    hnsw_ef: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ class Searcher:
                     f"must be {gallery.dimension}, as the model's embeddings have",
                 )
         limit = min(search.limit, self._limits.max_depth - offset)
-        return Plan(search, standing, identity, offset, limit, self._limits.max_depth)
+        return Plan(search, standing, identity, offset, limit, self._limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,7 @@ class Plan:
     identity: bytes
     offset: int
     limit: int
-    max_depth: int
+    limits: Limits
 
     def nearest(self, embedding: Embedding | None) -> Nearest:
         """Return the query for Qdrant; one hit more than wanted tells whether more follow."""
@@ -163,6 +167,7 @@ class Plan:
             offset=self.offset,
             min_score=self.search.min_score,
             exact=self.search.exact,
+            hnsw_ef=self.limits.hnsw_ef,
         )
 
     def found(
@@ -174,7 +179,7 @@ class Plan:
         if isinstance(source, EmbeddingSource):
             embedding = source.embedding
         end = self.offset + self.limit
-        more = len(photos) > self.limit and end < self.max_depth
+        more = len(photos) > self.limit and end < self.limits.max_depth
         return Found(
             photos=tuple(photos[: self.limit]),
             fingerprint=fingerprint,

@@ -32,6 +32,8 @@ class Nearest:
     Give `vector` or `photo_id` or both none with `liked`; liked photos pull the answer
     towards them, disliked ones push it away (Qdrant's recommend, average vector). The
     photos named in the query are not among the answer. `min_score` is (1 + cosine) / 2.
+    `hnsw_ef` is how many candidates the index is searched for; None leaves it to Qdrant,
+    which takes as many as the index was built with.
     """
 
     vector: tuple[float, ...] | None = None
@@ -43,6 +45,7 @@ class Nearest:
     offset: int = 0
     min_score: float | None = None
     exact: bool = False
+    hnsw_ef: int | None = None
 
     def __post_init__(self) -> None:
         if self.vector is not None and self.photo_id is not None:
@@ -67,6 +70,8 @@ class Nearest:
             message.filter.CopyFrom(RestToGrpc.convert_filter(condition))
         if self.exact:
             message.params.exact = True
+        if self.hnsw_ef is not None:
+            message.params.hnsw_ef = self.hnsw_ef
         if self.min_score is not None:
             message.score_threshold = 2 * self.min_score - 1
         self._fill(message.query)
