@@ -87,7 +87,7 @@ class StudyHead(nn.Module):
 
 
 class LinearHead(nn.Module):
-    """Batch-norm, a linear map, norm 1: batch-norm before the metric beats L2 alone."""
+    """Batch-norm, a linear map, norm 1 (docs/study.md compares it with each of the two alone)."""
 
     def __init__(self, length: int, dimension: int) -> None:
         """Build a head from features of `length` to embeddings of `dimension`."""
