@@ -11,7 +11,7 @@ from typing import Self
 from sketchzoo.rpc import exhausted
 
 # So many are let in however slow they are: they keep the encoder's cores and the way there busy.
-_LEAST = 6
+_LEAST = 5
 # How much one answer moves the pace.
 _WEIGHT = 0.05
 
@@ -21,7 +21,7 @@ class Admission:
 
     With `wait_seconds` there are only as many places as let a newcomer be answered within
     that time, at the pace of late: by Little's law a call's seconds over the calls beside
-    it, itself among them. Six, or `limit`, there are always.
+    it, itself among them. Five, or `limit`, there are always.
 
     Raises:
         CallError: RESOURCE_EXHAUSTED with RetryInfo; all places are taken.

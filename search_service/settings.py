@@ -53,7 +53,7 @@ class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
     max_wait_seconds: Seconds = Field(
         0.05,
         description="How long a search may take where others are under way: as many are let in "
-        "as can be answered in that time at the pace of late, 6 at least.",
+        "as can be answered in that time at the pace of late, 5 at least.",
     )
     max_concurrent_batches: Count = Field(
         4, description="BatchSearch calls under way at once; more are refused."
