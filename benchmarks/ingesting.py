@@ -92,7 +92,7 @@ def memory(out: Path, contents: Sequence[bytes], sizes: tuple[int, int]) -> Sect
             stack.wait_serving(part)
         peaks = []
         for size in sizes:
-            folder = _multiplied(out / "many", contents, size)
+            folder = _multiplied(out / f"many-{size}", contents, size)
             start = time.perf_counter()
             peaks.append(_peak(folder, parts))
             section.rows.append((str(size), time.perf_counter() - start, peaks[-1] / 2**20))
