@@ -27,13 +27,13 @@ from sketchzoo.rpc import CallError, invalid, precondition
 class Limits:
     """Hits that one search can be paged through, seconds kept for Qdrant, and its most.
 
-    `hnsw_ef` is how wide the index is searched; None leaves it to Qdrant.
+    `hnsw_ef` is how many candidates its index is searched for.
     """
 
     max_depth: int
     query_reserve_seconds: float
     query_timeout_seconds: float
-    hnsw_ef: int | None = None
+    hnsw_ef: int
 
 
 @dataclass(frozen=True, slots=True)

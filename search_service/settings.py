@@ -78,10 +78,10 @@ class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
     max_depth: Annotated[int, Field(ge=1000, le=1_000_000)] = Field(
         10_000, description="How many hits of one search can be paged through."
     )
-    hnsw_ef: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
-        None,
-        description="How many candidates Qdrant's index is searched for; unset leaves it to "
-        "Qdrant, which takes as many as the index was built with (100).",
+    hnsw_ef: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        256,
+        description="How many candidates Qdrant's index is searched for: more find more of the "
+        "nearest in a large gallery, fewer take less time.",
     )
     embedding_cache_entries: Annotated[int, Field(ge=0)] = Field(
         2048, description="Embeddings kept of repeated images; 0 keeps none."

@@ -204,12 +204,10 @@ async def test_filter_scores_and_exactness_go_to_the_gallery() -> None:
 
 
 async def test_how_wide_the_index_is_searched_is_the_operator_s_to_say() -> None:
-    """`hnsw_ef` goes along with every query; unset, Qdrant decides."""
-    async with bench(hnsw_ef=256) as wide, bench() as plain:
-        for server in (wide, plain):
-            await server.stub.Search(sketch(), timeout=5)
-        assert wide.reader.asked[-1][1].to_message("c").params.hnsw_ef == 256
-        assert not plain.reader.asked[-1][1].to_message("c").params.HasField("hnsw_ef")
+    """`hnsw_ef` goes along with every query."""
+    async with bench(hnsw_ef=1000) as server:
+        await server.stub.Search(sketch(), timeout=5)
+        assert server.reader.asked[-1][1].to_message("c").params.hnsw_ef == 1000
 
 
 @pytest.mark.parametrize(
