@@ -3,8 +3,8 @@
 The galleries are made of real embeddings, sampled and jittered; the largest is published
 under an alias of its own, and a search service of its own answers in it. The largest is also
 filled a second time with vectors as int8, whose hits are scored again with the whole ones.
-Queries search the index as widely as the search service does; the largest is asked as widely as
-Qdrant does by itself, too.
+The index is built as ingest has it built and searched as widely as the search service does; the
+largest is asked as widely as Qdrant does by itself, too.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from benchmarks.services import load
 from search_service.settings import SearchSettings
 from sketchzoo.cli.parts import Parts
 from sketchzoo.cli.stack import Part, Stack, free_port
-from sketchzoo.photos import connect
+from sketchzoo.photos import CollectionOptions, connect
 from sketchzoo.settings import QdrantSettings
 
 _K = 12
@@ -241,12 +241,14 @@ async def _fill(client: AsyncQdrantClient, name: str, gallery: Gallery, *, int8:
     vectors, classes = gallery.vectors, gallery.classes
     if await client.collection_exists(name):
         await client.delete_collection(name)
+    options = CollectionOptions()
     scalar = models.ScalarQuantizationConfig(
         type=models.ScalarType.INT8, quantile=0.99, always_ram=True
     )
     await client.create_collection(
         name,
         vectors_config=models.VectorParams(size=vectors.shape[1], distance=models.Distance.COSINE),
+        hnsw_config=models.HnswConfigDiff(m=options.m, ef_construct=options.ef_construct),
         quantization_config=models.ScalarQuantization(scalar=scalar) if int8 else None,
     )
     await client.create_payload_index(name, "class", models.PayloadSchemaType.KEYWORD)

@@ -97,10 +97,10 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
     )
 
     hnsw_m: Annotated[int, Field(ge=4, le=128)] = Field(
-        16, description="Links a photo has in a new collection's index."
+        32, description="Links a photo has in a new collection's index."
     )
     hnsw_ef_construct: Annotated[int, Field(ge=4, le=4096)] = Field(
-        100, description="How wide a new collection's index is searched while it is built."
+        200, description="How wide a new collection's index is searched while it is built."
     )
     quantize_int8: bool = Field(
         default=False, description="Let a new collection keep 8-bit embeddings beside the full."
