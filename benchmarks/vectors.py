@@ -166,6 +166,7 @@ async def _measure(embeddings: npt.NDArray[np.float32], parts: Parts, growth: Gr
         ("p50 of all", "qdrant_all_{}_p50_seconds"),
         ("p50 of one class", "qdrant_filtered_{}_p50_seconds"),
         ("the rate of writing", "qdrant_fill_{}_per_second"),
+        ("the memory held", "qdrant_{}_resident_mib"),
     ):
         points = [section.figures[key.format(size)] for size in sizes]
         exponent = float(np.polyfit(np.log(sizes), np.log(points), 1)[0])
