@@ -101,10 +101,10 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
     Such a one takes most of a core from the peer that is measured next.
     """
-    os.killpg(process.pid, signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(10)
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError):  # nothing is left
+        os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
         os.killpg(process.pid, signal.SIGKILL)
 
 

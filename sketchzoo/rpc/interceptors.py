@@ -155,15 +155,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
                 return None
             _, service, method = name.split("/", 2)
             call = Call(service, method, _kind(handler))
+            by_machines = service.startswith(_QUIET)
             wrapped = _wrap(
                 handler,
                 _Method(
                     call,
                     self._metrics.of(call),
                     self._door,
-                    quiet=call.name in self._quiet or service.startswith(_QUIET),
+                    quiet=by_machines or call.name in self._quiet,
                     is_health=service.startswith(_HEALTH),
-                    traced=call.kind == "unary" and not service.startswith(_QUIET),
+                    traced=call.kind == "unary" and not by_machines,
                 ),
             )
             self._wrapped[name] = wrapped

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.peers import end
 
 _PEER = """
-import os, signal, subprocess, sys, time
+import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c",
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
     "print(1, flush=True); time.sleep(60)"], stdout=subprocess.PIPE)
