@@ -5,6 +5,7 @@ waits in a long queue gets an answer that is too late. So nothing waits here.
 """
 
 import math
+import time
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,8 @@ from sketchzoo.rpc import exhausted
 _LEAST = 5
 # How much one answer moves the pace.
 _WEIGHT = 0.05
+# So many times as many while a burst may last.
+_BURST = 3
 
 
 class Admission:
@@ -23,24 +26,37 @@ class Admission:
     that time, at the pace of late: by Little's law a call's seconds over the calls beside
     it, itself among them. Five, or `limit`, there are always.
 
+    For `burst_seconds` after the last moment at which nobody held a place there are three
+    times as many: calls that come at once, after a pause of theirs or ours, are soon
+    answered. What lasts longer is no burst but a queue that stands (RFC 8289).
+
     Raises:
         CallError: RESOURCE_EXHAUSTED with RetryInfo; all places are taken.
 
     """
 
     def __init__(
-        self, what: str, limit: int, retry_seconds: float, wait_seconds: float = math.inf
+        self,
+        what: str,
+        limit: int,
+        retry_seconds: float,
+        wait_seconds: float = math.inf,
+        burst_seconds: float = 0.0,
     ) -> None:
         if limit < 1:
             raise ValueError(f"limit must be at least 1, not {limit}")
         if wait_seconds <= 0:
             raise ValueError(f"wait_seconds must be above 0, not {wait_seconds}")
+        if burst_seconds < 0:
+            raise ValueError(f"burst_seconds must be 0 or more, not {burst_seconds}")
         # Made once: refusals come by the hundreds when there is no time to spare.
         self._refusal = exhausted(
             f"as many {what} as can be answered in time are under way", retry_seconds
         )
         self._limit = limit
         self._wait_seconds = wait_seconds
+        self._burst_seconds = burst_seconds
+        self._idle_until = time.monotonic()
         # Seconds an answer; fast until the first answers tell.
         self._pace = 0.0
         self.held = 0
@@ -50,7 +66,11 @@ class Admission:
         """How many may be under way at the moment."""
         if self._pace * self._limit <= self._wait_seconds:
             return self._limit
-        return min(self._limit, max(_LEAST, int(self._wait_seconds / self._pace)))
+        places = max(_LEAST, int(self._wait_seconds / self._pace))
+        busy_for = time.monotonic() - self._idle_until if self.held else 0.0
+        if busy_for < self._burst_seconds:
+            places *= _BURST
+        return min(self._limit, places)
 
     def answered(self, seconds: float) -> None:
         """Learn from an answer, while its place is still held, how long it took."""
@@ -59,6 +79,8 @@ class Admission:
     def __enter__(self) -> Self:
         if self.held >= self.places:
             raise self._refusal.again()
+        if not self.held:
+            self._idle_until = time.monotonic()
         self.held += 1
         return self
 

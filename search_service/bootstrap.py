@@ -156,7 +156,11 @@ def build(
     retry = settings.retry_after_seconds
     admissions = Admissions(
         searches=Admission(
-            "searches", settings.max_concurrent_searches, retry, settings.max_wait_seconds
+            "searches",
+            settings.max_concurrent_searches,
+            retry,
+            settings.max_wait_seconds,
+            settings.burst_seconds,
         ),
         batches=Admission("batch searches", settings.max_concurrent_batches, retry),
         streams=Admission("live searches", settings.max_live_streams, retry),

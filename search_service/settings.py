@@ -55,6 +55,12 @@ class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
         description="How long a search may take where others are under way: as many are let in "
         "as can be answered in that time at the pace of late, 5 at least.",
     )
+    burst_seconds: float = Field(
+        0.25,
+        ge=0,
+        description="For so long after the last moment without a search three times as many are "
+        "let in; 0 knows no bursts.",
+    )
     max_concurrent_batches: Count = Field(
         4, description="BatchSearch calls under way at once; more are refused."
     )

@@ -84,10 +84,33 @@ def test_slow_answers_leave_fewer_places() -> None:
     assert admission.places == 40
 
 
+def test_a_burst_gets_three_times_the_places_for_a_moment() -> None:
+    """Calls that come at once are let in; once the queue has stood for a moment it is not."""
+    admission = Admission("searches", 40, 0.2, wait_seconds=0.06, burst_seconds=0.1)
+    with ExitStack() as held:
+        held.enter_context(admission)
+        for _ in range(200):
+            admission.answered(4.0)
+    with ExitStack() as held:
+        for _ in range(15):
+            held.enter_context(admission)
+        with pytest.raises(CallError):
+            held.enter_context(admission)
+    with ExitStack() as held:
+        held.enter_context(admission)
+        time.sleep(0.11)
+        for _ in range(4):
+            held.enter_context(admission)
+        with pytest.raises(CallError):
+            held.enter_context(admission)
+
+
 def test_a_limit_is_at_least_one() -> None:
     """No places at all is refused by name."""
     with pytest.raises(ValueError, match="limit"):
         Admission("searches", 0, 0.2)
+    with pytest.raises(ValueError, match="burst_seconds"):
+        Admission("searches", 1, 0.2, burst_seconds=-1)
 
 
 def test_a_thumbnail_carries_none_of_the_photos_metadata() -> None:
