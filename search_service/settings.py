@@ -55,9 +55,8 @@ class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
         description="How long a search may take where others are under way: as many are let in "
         "as can be answered in that time at the pace of late, 5 at least.",
     )
-    burst_seconds: float = Field(
+    burst_seconds: Annotated[float, Field(ge=0)] = Field(
         0.25,
-        ge=0,
         description="For so long after the last moment without a search three times as many are "
         "let in; 0 knows no bursts.",
     )

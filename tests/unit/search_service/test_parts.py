@@ -84,25 +84,32 @@ def test_slow_answers_leave_fewer_places() -> None:
     assert admission.places == 40
 
 
-def test_a_burst_gets_three_times_the_places_for_a_moment() -> None:
-    """Calls that come at once are let in; once the queue has stood for a moment it is not."""
-    admission = Admission("searches", 40, 0.2, wait_seconds=0.06, burst_seconds=0.1)
+@pytest.mark.parametrize(("burst_seconds", "places"), [(60.0, 15), (0.01, 5)])
+def test_a_burst_gets_three_times_the_places_for_a_moment(
+    burst_seconds: float, places: int
+) -> None:
+    """Calls that come soon after an idle moment are let in; later the queue stands."""
+    admission = Admission("searches", 40, 0.2, wait_seconds=0.06, burst_seconds=burst_seconds)
     with ExitStack() as held:
         held.enter_context(admission)
         for _ in range(200):
             admission.answered(4.0)
-    with ExitStack() as held:
-        for _ in range(15):
+        time.sleep(0.02)
+        for _ in range(places - 1):
             held.enter_context(admission)
         with pytest.raises(CallError):
             held.enter_context(admission)
-    with ExitStack() as held:
-        held.enter_context(admission)
-        time.sleep(0.11)
-        for _ in range(4):
-            held.enter_context(admission)
-        with pytest.raises(CallError):
-            held.enter_context(admission)
+
+
+def test_an_idle_moment_begins_a_burst_anew() -> None:
+    """Who comes when nobody holds a place finds three times as many, whatever was before."""
+    admission = Admission("searches", 40, 0.2, wait_seconds=0.06, burst_seconds=0.01)
+    with admission:
+        for _ in range(200):
+            admission.answered(4.0)
+        time.sleep(0.02)
+        assert admission.places == 5
+    assert admission.places == 15
 
 
 def test_a_limit_is_at_least_one() -> None:
