@@ -83,6 +83,9 @@ def draw_growth(figures: dict[str, Any], sizes: Sequence[int], path: Path) -> No
         axes[place].loglog(sizes, values, marker="o", label=label)
     for one in axes:
         one.set_xlabel("vectors")
+        # 7000, not 7 x 10^3.
+        for which in (one.yaxis.set_major_formatter, one.yaxis.set_minor_formatter):
+            which("{x:g}")
         one.legend()
         one.grid(visible=True, which="both", alpha=0.3)
     figure.savefig(path, dpi=110)
