@@ -39,8 +39,8 @@ with a 95 % bootstrap interval.
 {rows}
 
 mAP over the whole ranking {map:.3f}, P@1 {p1:.3f}, Recall@1 of the very photo a sketch was drawn
-from {recall}. Chosen on `val` (P@12 {val:.3f} there, against photos of `train` and `val` by
-probes that had not seen them).
+from {recall}. Chosen on `val` (P@12 {val:.3f} there, against up to 13 photos a class of `train`
+and `val` by probes that had not seen them).
 
 ### Things that are none of the classes
 The best score tells the gallery's animals from {unknown} sketches of things that no training saw

@@ -94,15 +94,18 @@ def fit_probe(photos: Photos, chosen: npt.NDArray[np.intp], recipe: Recipe) -> L
     """Fit a classifier over the shared classes to some photos, each as is and mirrored.
 
     Classes weigh by the root of their size. Weight decay is strong: many classes have
-    fewer than twenty photos, and ImageNet's features need little turning.
+    fewer than twenty photos, and ImageNet's features need little turning. A linear
+    discriminant of the same photos has a share in it: where classes lie and how their
+    members scatter is told by another kind of error (docs/study-tries.md).
     """
     features = torch.from_numpy(photos.features[chosen]).transpose(0, 1).flatten(0, 1)
     labels = torch.from_numpy(photos.labels[chosen]).repeat(2)
     mean, deviation = features.mean(0), features.std(0) + 1e-3
-    features = (features - mean) / deviation
     counts = torch.bincount(labels, minlength=photos.seen).clamp(min=1).float()
     weight = counts.rsqrt()
     weight = weight / weight[labels].mean()
+    other = discriminant(features, labels, weight, recipe.discriminant_shrinkage)
+    features = (features - mean) / deviation
     probe = nn.Linear(features.shape[1], photos.seen)
     nn.init.zeros_(probe.weight)
     nn.init.zeros_(probe.bias)
@@ -126,7 +129,29 @@ def fit_probe(photos: Photos, chosen: npt.NDArray[np.intp], recipe: Recipe) -> L
     with torch.no_grad():
         # The standardisation goes into the map, so that it takes plain features.
         scaled = probe.weight / deviation
-        return Linear(scaled, probe.bias - scaled @ mean)
+        share = recipe.discriminant_share
+        return Linear(
+            scaled + share * other.weight, probe.bias - scaled @ mean + share * other.bias
+        )
+
+
+def discriminant(features: Tensor, labels: Tensor, weight: Tensor, shrinkage: float) -> Linear:
+    """Fit the linear discriminant of features `(n, 1280)`, as log likelihoods but for a constant.
+
+    All classes are as likely and scatter alike; `weight` `(classes,)` tells how much each
+    has a say in that. The covariance is drawn to an even one by `shrinkage` (Friedman,
+    "Regularized Discriminant Analysis", JASA 1989).
+    """
+    middle = features.mean(0)
+    features = features - middle
+    counts = torch.bincount(labels, minlength=len(weight)).clamp(min=1)
+    sums = torch.zeros(len(weight), features.shape[1]).index_add_(0, labels, features)
+    means = sums / counts[:, None]
+    apart = features - means[labels]
+    covariance = (apart * weight[labels, None]).T @ apart / len(apart)
+    even = covariance.diagonal().mean() * torch.eye(len(covariance))
+    towards = torch.linalg.solve(torch.lerp(covariance, even, shrinkage), means.T).T
+    return Linear(towards, -(towards * (means / 2 + middle)).sum(1))
 
 
 def out_of_fold(photos: Photos, recipe: Recipe) -> Tensor:

@@ -34,6 +34,8 @@ class Recipe:
     teacher may have teachers itself, which come before it. The network `starts_from` one of
     them, or else from ImageNet's weights; in the end it is its mean with those that are
     `averaged_with` it. `shuffle` draws other batches of the same drawings.
+    The photo side's probe is fitted in `probe_steps` with `probe_weight_decay`, and
+    `discriminant_share` of a discriminant with `discriminant_shrinkage` added to it.
     `held_out_classes` of the other classes with photos are kept out of everything, to
     measure what the model makes of things that it has never seen. `workers` processes of
     `threads` threads share each batch.
@@ -80,6 +82,8 @@ class Recipe:
     photo_size: int = 224
     probe_weight_decay: float = 0.3
     probe_steps: int = 400
+    discriminant_share: float = 0.03
+    discriminant_shrinkage: float = 0.7
     held_out_classes: int = 20
     checkpoint_every: int = 100
     evaluate_every: int = 700
@@ -109,6 +113,8 @@ class Recipe:
             "drop_path",
             "label_smoothing",
             "teaching",
+            "discriminant_share",
+            "discriminant_shrinkage",
         ):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(

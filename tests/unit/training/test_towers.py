@@ -192,6 +192,42 @@ def test_a_lift_finds_a_rare_class_that_training_drew_seldom() -> None:
     assert lifted(logits).argmax(1).tolist() == [0, 1]
 
 
+def test_calibration_asks_galleries_of_a_dozen_photos_a_class() -> None:
+    """A class of many photos shows no more of them than the others, and not always the same."""
+    labels = np.array([0] * 40 + [1] * 5)
+    galleries = join.drawn(labels)
+    for places in galleries:
+        assert np.bincount(labels[places]).tolist() == [join.PHOTOS, 5]
+        assert len(set(places)) == len(places)
+    assert len({tuple(sorted(places)) for places in galleries}) > 1
+
+
+def test_a_discriminant_tells_classes_apart_by_how_they_scatter() -> None:
+    """Where two classes scatter along the line between them, another axis decides."""
+    torch.manual_seed(0)
+    labels = torch.arange(2).repeat(200)
+    features = torch.randn(400, 2) * torch.tensor([10.0, 0.1])
+    features += torch.stack([4.0 * labels, 0.5 * labels], dim=1) + 100
+    weight = torch.ones(2)
+    shrunk = photos.discriminant(features, labels, weight, 0.0)
+    assert (shrunk(features).argmax(1) == labels).float().mean() > 0.97
+    even = photos.discriminant(features, labels, weight, 0.99)
+    assert (even(features).argmax(1) == labels).float().mean() < 0.7
+
+
+def test_a_discriminants_logits_are_log_likelihoods() -> None:
+    """Two classes of the same even scatter: the logits differ as Gaussians' logarithms do."""
+    middles = torch.tensor([[0.0, 0.0], [3.0, 0.0]])
+    cross = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    features = (middles[:, None] + cross).flatten(0, 1)
+    labels = torch.tensor([0] * 4 + [1] * 4)
+    linear = photos.discriminant(features, labels, torch.ones(2), 0.3)
+    asked = torch.tensor([[1.0, 5.0]])
+    # Each class's variance is 1/2: (4 - 1) / (2 x 1/2) is what separates them.
+    ahead = linear(asked)[0, 0] - linear(asked)[0, 1]
+    assert ahead.item() == pytest.approx(3.0, abs=1e-4)
+
+
 def test_shares_are_of_the_classes_that_are_searched_for(data: Path) -> None:
     """Classes with as many drawings have shares of 1."""
     recipe = Recipe(photo_size=32, size=32)
