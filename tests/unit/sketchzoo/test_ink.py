@@ -25,6 +25,12 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
     return min(float(broad[1][one].mean()), float(broad[0][other].mean()))
 
 
+def patches(found: np.ndarray) -> np.ndarray:
+    """Return where ink has ink all around it, which a line one pixel wide never has."""
+    around = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1)]
+    return np.logical_and.reduce([np.roll(found, shift, (0, 1)) for shift in around])
+
+
 @pytest.mark.parametrize("width", [1, 2, 6, 9])
 def test_pens_of_any_width_leave_the_same_lines(width: int) -> None:
     """A drawing's lines do not tell how wide its pen was."""
@@ -50,6 +56,40 @@ def test_a_photo_of_paper_leaves_the_drawings_lines() -> None:
     paper = shadow * (0.4 + 0.6 * grey / 255) + grain
     photo = Image.fromarray(np.clip(paper, 0, 255).astype(np.uint8))
     assert likeness(lines(drawing()), lines(photo)) > 0.95
+
+
+def test_strokes_that_run_together_leave_a_patch() -> None:
+    """What a wide pen has filled stays filled: it does not turn into a line along its middle."""
+    image = drawing(width=4)
+    ImageDraw.Draw(image).rectangle((70, 120, 110, 160), fill=0)
+    rows, columns = np.nonzero(patches(lines(image)))
+    assert len(rows) > 30 * 30
+    assert rows.max() - rows.min() < 50
+    assert columns.max() - columns.min() < 50
+
+
+def test_strokes_alone_leave_no_patch() -> None:
+    """Lines, corners and crossings of one pen stay lines."""
+    assert patches(lines(drawing(width=7))).sum() < 20
+
+
+@pytest.mark.parametrize("width", [50, 60])
+def test_ink_may_cover_most_of_a_picture(width: int) -> None:
+    """Black ink on white stays ink where there is more of it than paper, if the edges are paper."""
+    image = Image.new("L", (256, 256), 255)
+    ImageDraw.Draw(image).rectangle((20, 20, 236, 236), outline=0, width=width)
+    found = lines(image)
+    assert (np.asarray(image) < 128).mean() > 0.5
+    # The paper in the middle is no ink, and the lines go around it.
+    assert not found[WORK // 2, WORK // 2]
+    assert found[WORK // 2, : WORK // 2].any()
+    assert found[: WORK // 2, WORK // 2].any()
+
+
+def test_a_dim_photo_of_paper_is_no_chalk() -> None:
+    """Paper that is dark as a whole is still lighter than its ink."""
+    dim = drawing(width=5).point([30 + value * 70 // 255 for value in range(256)])
+    assert likeness(lines(drawing()), lines(dim)) > 0.97
 
 
 def test_an_empty_page_has_no_lines() -> None:
