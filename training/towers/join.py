@@ -103,7 +103,7 @@ def calibrate(
     `shares` tell how often training drew from each class, above 0.
     """
     logits, general = sketches
-    galleries = drawn(gallery)
+    galleries = draw_galleries(gallery)
     tried = []
     for cold in PHOTO_TEMPERATURES:
         there = parts(*photos, shared, cold)
@@ -119,7 +119,7 @@ def calibrate(
     return max((each for each in tried if each.val_p12 >= enough), key=Calibration.doubt)
 
 
-def drawn(labels: npt.NDArray[np.int64]) -> list[npt.NDArray[np.intp]]:
+def draw_galleries(labels: npt.NDArray[np.int64]) -> list[npt.NDArray[np.intp]]:
     """Draw `GALLERIES` galleries from photos: the places of up to `PHOTOS` of each class."""
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     rng = np.random.default_rng(0)

@@ -114,12 +114,17 @@ class Recipe:
             "label_smoothing",
             "teaching",
             "discriminant_share",
-            "discriminant_shrinkage",
         ):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(
                     f"{name} must be 0 or more and below 1, not {getattr(self, name)}"
                 )
+        # Photos are fewer than features: without any, the covariance has no inverse.
+        if not 0 < self.discriminant_shrinkage <= 1:
+            raise ConfigError(
+                "discriminant_shrinkage must be above 0 and at most 1,"
+                f" not {self.discriminant_shrinkage}"
+            )
         self._check_teachers()
         if self.batch % self.workers:
             raise ConfigError(f"batch must be a multiple of workers, {self.workers}")

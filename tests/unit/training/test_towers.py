@@ -195,7 +195,7 @@ def test_a_lift_finds_a_rare_class_that_training_drew_seldom() -> None:
 def test_calibration_asks_galleries_of_a_dozen_photos_a_class() -> None:
     """A class of many photos shows no more of them than the others, and not always the same."""
     labels = np.array([0] * 40 + [1] * 5)
-    galleries = join.drawn(labels)
+    galleries = join.draw_galleries(labels)
     for places in galleries:
         assert np.bincount(labels[places]).tolist() == [join.PHOTOS, 5]
         assert len(set(places)) == len(places)
@@ -271,7 +271,14 @@ def test_rates_rise_stay_and_fall() -> None:
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("steps", 0), ("size", 8), ("zoo_share", 1.0), ("batch", 3), ("frozen_blocks", 9)],
+    [
+        ("steps", 0),
+        ("size", 8),
+        ("zoo_share", 1.0),
+        ("batch", 3),
+        ("frozen_blocks", 9),
+        ("discriminant_shrinkage", 0.0),
+    ],
 )
 def test_nonsense_is_refused_by_name(setting: str, value: float) -> None:
     """A setting out of range names itself and what would be right."""
