@@ -5,9 +5,10 @@ import sys
 import typer
 
 from embedded_qdrant.settings import EmbeddedQdrantSettings
+from sketchzoo.cli.app import App
 from sketchzoo.cli.options import with_settings
 
-app = typer.Typer(add_completion=False)
+app = App()
 
 # Exit status, next to 0 (asked to stop).
 UNUSABLE = 2

@@ -1,11 +1,11 @@
 """The command `sketchzoo encoder`."""
 
-import typer
-
 from encoder_service.settings import EncoderSettings
+from sketchzoo.cli.app import App
 from sketchzoo.cli.options import with_settings
+from sketchzoo.cli.status import UNUSABLE, end
 
-app = typer.Typer(pretty_exceptions_enable=False)
+app = App()
 
 
 @app.command()
@@ -22,6 +22,5 @@ def encoder(settings: EncoderSettings) -> None:
 
     try:
         run(settings)
-    except (ModelError, OSError) as error:
-        typer.echo(f"sketchzoo encoder: {error}", err=True)
-        raise typer.Exit(2) from error
+    except (ModelError, OSError, ValueError) as error:
+        end("encoder", error, UNUSABLE)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gallery.settings import DrawSettings, FetchSettings
+from sketchzoo.cli.app import App
 from sketchzoo.cli.options import with_settings
 
 if TYPE_CHECKING:
     from gallery.fetch import Limits, Report, Row
 
-app = typer.Typer(
+app = App(
     name="gallery",
     help="Draw or fetch a gallery: a folder of photos, one folder a class.",
     no_args_is_help=True,

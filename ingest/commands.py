@@ -2,19 +2,20 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ingest.settings import IngestSettings
-from sketchzoo.cli.options import with_settings
+from sketchzoo.cli.app import App
+from sketchzoo.cli.options import output_file, output_file_or_stdout, with_settings
+from sketchzoo.cli.status import UNUSABLE, end
 
 if TYPE_CHECKING:
     from ingest.report import Report
 
-app = typer.Typer(pretty_exceptions_enable=False)
+app = App()
 
-_USAGE = 2
 _INTERRUPTED = 130
 
 
@@ -34,6 +35,7 @@ def ingest(
         str | None,
         typer.Option(
             metavar="FILE",
+            callback=output_file_or_stdout,
             envvar="SKETCHZOO_INGEST_JSON",
             help="Write the report as JSON to a file; `-` is stdout.",
         ),
@@ -42,6 +44,7 @@ def ingest(
         Path | None,
         typer.Option(
             metavar="FILE",
+            callback=output_file,
             envvar="SKETCHZOO_INGEST_ERRORS_CSV",
             help="Write a line for each photo left out, with its reason.",
         ),
@@ -62,11 +65,10 @@ def ingest(
         with ExitStack() as files:
             errors = None
             if errors_csv is not None:
-                errors = files.enter_context(_create(errors_csv))
+                errors = files.enter_context(errors_csv.open("w", newline="", encoding="utf-8"))
             report = run(settings, sources, errors)
     except UsageError as error:
-        typer.echo(f"sketchzoo ingest: {error}", err=True)
-        raise typer.Exit(_USAGE) from error
+        end("ingest", error, UNUSABLE)
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
     _print(report, to_stderr=json == "-")
@@ -75,13 +77,6 @@ def ingest(
     elif json is not None:
         Path(json).write_text(report.to_json() + "\n", encoding="utf-8")
     raise typer.Exit(report.status)
-
-
-def _create(path: Path) -> TextIO:
-    try:
-        return path.open("w", newline="", encoding="utf-8")
-    except OSError as error:
-        raise typer.BadParameter(f"--errors-csv: {error}") from error
 
 
 def _print(report: "Report", *, to_stderr: bool) -> None:

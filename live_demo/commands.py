@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from live_demo.settings import LiveSettings, MapSettings
-from sketchzoo.cli.options import with_settings
+from sketchzoo.cli.app import App
+from sketchzoo.cli.options import output_file, with_settings
+from sketchzoo.cli.status import UNUSABLE, end
 from sketchzoo.telemetry import configure_logs, tracing
 
-app = typer.Typer(help="Serve the page to draw on.", pretty_exceptions_enable=False)
+app = App(help="Serve the page to draw on.")
 
 
 @app.callback(invoke_without_command=True)
@@ -19,9 +21,13 @@ def live(context: typer.Context, settings: LiveSettings) -> None:
     """Serve the page to draw on: draw an animal, get its photos while you draw.
 
     Needs a search service (`sketchzoo search`). Open the printed address in a browser.
+    Exit status 2: a port is taken, or an option or a file cannot be used.
     """
     if context.invoked_subcommand is not None:
         return
+    folder = settings.map_file.absolute().parent if settings.map_file else None
+    if folder is not None and not folder.is_dir():
+        end("live", f"--map-file: there is no folder {folder}", UNUSABLE)
     # Imported when it is run, so that help is quick.
     from live_demo.bootstrap import serve  # noqa: PLC0415 - see above
 
@@ -30,20 +36,20 @@ def live(context: typer.Context, settings: LiveSettings) -> None:
         with tracing("live", settings.otlp_endpoint, begins=True):
             asyncio.run(serve(settings))
     except (OSError, ValueError) as error:
-        typer.echo(f"sketchzoo live: {error}", err=True)
-        raise typer.Exit(1) from error
+        end("live", error, UNUSABLE)
 
 
 @app.command("map")
 @with_settings(MapSettings)
 def make_map(
-    out: Annotated[Path, typer.Option(help="File to write.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", callback=output_file, help="File to write.")],
     settings: MapSettings,
 ) -> None:
     """Lay the gallery out on a plane, for the page's "How it sees".
 
     Reads the embeddings of the gallery that Qdrant's alias names. Make it anew when
-    photos were ingested or the model has changed.
+    photos were ingested or the model has changed. Exit status: 0 done, 3 there is no
+    gallery, 4 Qdrant cannot be reached.
     """
     from live_demo.mapping import make  # noqa: PLC0415 - see above
 

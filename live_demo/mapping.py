@@ -3,12 +3,14 @@
 import time
 from pathlib import Path
 
+import grpc
 import numpy as np
 import structlog
 
 from live_demo.gallery_map import Placed
 from live_demo.layout import Axes, kept, lay_out
 from live_demo.settings import MapSettings
+from sketchzoo.cli.status import AWAY, REFUSED
 from sketchzoo.photos import PhotoReader, connect
 from sketchzoo.rpc import CallError
 
@@ -16,8 +18,6 @@ log = structlog.get_logger()
 
 # What most of the embeddings' spread lies in; a query is placed by as many products a photo.
 _AXES = 32
-OK = 0
-FAILED = 1
 
 
 async def make(settings: MapSettings, out: Path) -> int:
@@ -33,12 +33,12 @@ async def make(settings: MapSettings, out: Path) -> int:
             vectors.append(np.asarray(vector, dtype=np.float32))
     except CallError as error:
         log.error("no map made", error=str(error))  # noqa: TRY400 - Qdrant's, not ours
-        return FAILED
+        return AWAY if error.code is grpc.StatusCode.UNAVAILABLE else REFUSED
     finally:
         await connection.close()
     if not ids:
         log.error("no map made", error=f"{gallery.collection} holds no photo: ingest some first")
-        return FAILED
+        return REFUSED
     every = -(-len(ids) // settings.photos)
     placed = place(gallery.fingerprint, ids[::every], names[::every], vectors[::every], settings)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ async def make(settings: MapSettings, out: Path) -> int:
     placed.save(partial)
     partial.replace(out)
     log.info("map written", path=str(out), photos=len(placed.ids), classes=len(placed.classes))
-    return OK
+    return 0
 
 
 def place(

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from sketchzoo.settings import (
-    ClientTlsSettings,
     Count,
     Port,
     QdrantSettings,
+    SearchClientSettings,
     Seconds,
     TelemetrySettings,
 )
@@ -18,7 +18,7 @@ from sketchzoo.settings import (
 Names = Annotated[tuple[str, ...], NoDecode]
 
 
-class LiveSettings(TelemetrySettings, ClientTlsSettings):
+class LiveSettings(TelemetrySettings, SearchClientSettings):
     """What the page and its gateway let their operator choose."""
 
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_LIVE_")
@@ -27,17 +27,6 @@ class LiveSettings(TelemetrySettings, ClientTlsSettings):
     port: Port = Field(8080, description="Port of the page; 0 takes a free one and logs it.")
     metrics_port: Port | None = Field(
         None, description="Port of the /metrics page; 0 takes a free one; unset serves none."
-    )
-    search_target: str = Field(
-        "127.0.0.1:50052",
-        min_length=1,
-        validation_alias="SKETCHZOO_SEARCH_TARGET",
-        description="The search service: host:port, or dns:///name:port.",
-    )
-    search_token: SecretStr | None = Field(
-        None,
-        validation_alias="SKETCHZOO_SEARCH_CALL_TOKEN",
-        description="The search service's bearer token; it never reaches the browser.",
     )
     map_file: Path | None = Field(
         None,

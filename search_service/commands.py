@@ -1,11 +1,11 @@
 """The command `sketchzoo search`."""
 
-import typer
-
 from search_service.settings import SearchSettings
+from sketchzoo.cli.app import App
 from sketchzoo.cli.options import with_settings
+from sketchzoo.cli.status import UNUSABLE, end
 
-app = typer.Typer(pretty_exceptions_enable=False)
+app = App()
 
 
 @app.command()
@@ -24,5 +24,4 @@ def search(settings: SearchSettings) -> None:
     try:
         run(settings)
     except (OSError, ValueError) as error:
-        typer.echo(f"sketchzoo search: {error}", err=True)
-        raise typer.Exit(2) from error
+        end("search", error, UNUSABLE)

@@ -6,7 +6,7 @@ through `sketchzoo.cli.options`, an option of the part's command.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,7 +17,12 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Settings(BaseSettings):
-    """The base of every part's settings: frozen, and strict about unknown names."""
+    """The base of every part's settings: frozen, and strict about unknown names.
+
+    `subject` is the heading in `--help` of the fields that a class declares.
+    """
+
+    subject: ClassVar[str] = "Options"
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -31,8 +36,23 @@ class Settings(BaseSettings):
     )
 
 
-class TelemetrySettings(Settings):
+class TraceSettings(Settings):
+    """Where traces go."""
+
+    subject = "Logs and traces"
+
+    otlp_endpoint: str = Field(
+        "",
+        validation_alias="SKETCHZOO_OTLP_ENDPOINT",
+        description="Where traces go (OTLP over gRPC), for instance http://127.0.0.1:4317; "
+        "empty sends none.",
+    )
+
+
+class TelemetrySettings(TraceSettings):
     """Logs, metrics and traces."""
+
+    subject = "Logs and traces"
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", validation_alias="SKETCHZOO_LOG_LEVEL", description="Lowest level that is logged."
@@ -42,16 +62,12 @@ class TelemetrySettings(Settings):
         validation_alias="SKETCHZOO_LOG_FORMAT",
         description="`auto` is console on a terminal and json elsewhere.",
     )
-    otlp_endpoint: str = Field(
-        "",
-        validation_alias="SKETCHZOO_OTLP_ENDPOINT",
-        description="Where traces go (OTLP over gRPC), for instance http://127.0.0.1:4317; "
-        "empty sends none.",
-    )
 
 
 class ServerSettings(TelemetrySettings):
     """What every gRPC server lets its operator choose."""
+
+    subject = "Server"
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: Port = Field(0, description="Port to listen on; 0 takes a free one and logs it.")
@@ -97,6 +113,8 @@ class ServerSettings(TelemetrySettings):
 class ClientTlsSettings(Settings):
     """How a part proves itself to the parts it calls, and what it trusts."""
 
+    subject = "TLS to other parts"
+
     ca: Path | None = Field(
         None,
         validation_alias="SKETCHZOO_TLS_CA",
@@ -132,6 +150,8 @@ def _both(first: str, one: Path | None, second: str, other: Path | None) -> None
 class QdrantSettings(Settings):
     """Where Qdrant is: a server, a cluster or embedded Qdrant."""
 
+    subject = "Qdrant"
+
     qdrant_url: str = Field(
         "http://127.0.0.1:6334",
         validation_alias="SKETCHZOO_QDRANT_URL",
@@ -150,4 +170,22 @@ class QdrantSettings(Settings):
         validation_alias="SKETCHZOO_ALIAS",
         pattern=r"^[A-Za-z0-9_.-]{1,200}$",
         description="The alias that names the gallery's current collection.",
+    )
+
+
+class SearchClientSettings(ClientTlsSettings):
+    """Which search service is called, and how its caller proves itself."""
+
+    subject = "Search service"
+
+    search_target: str = Field(
+        "127.0.0.1:50052",
+        min_length=1,
+        validation_alias="SKETCHZOO_SEARCH_TARGET",
+        description="The search service: host:port, or dns:///name:port.",
+    )
+    search_token: SecretStr | None = Field(
+        None,
+        validation_alias="SKETCHZOO_SEARCH_CALL_TOKEN",
+        description="Bearer token sent to the search service.",
     )

@@ -12,7 +12,13 @@ from typing import Annotated, Any
 
 import typer
 
-evaluate = typer.Typer(no_args_is_help=True)
+from sketchzoo.cli.app import App
+from sketchzoo.cli.options import output_file, output_file_or_stdout, with_settings
+from sketchzoo.cli.status import AWAY, REFUSED, UNUSABLE, end
+from sketchzoo.settings import SearchClientSettings
+
+evaluate = App(no_args_is_help=True)
+
 
 _MODEL = typer.Option(
     envvar="SKETCHZOO_MODEL", help="Name of a shipped model, or a model's folder."
@@ -20,7 +26,9 @@ _MODEL = typer.Option(
 
 
 @evaluate.command()
+@with_settings(SearchClientSettings)
 def evaluate_model(
+    settings: SearchClientSettings,
     *,
     gallery: Annotated[
         list[Path],
@@ -45,26 +53,30 @@ def evaluate_model(
             help="Measure one split of each folder's splits.csv, for instance test.",
         ),
     ] = None,
-    through: Annotated[
-        str | None,
+    through_service: Annotated[
+        bool,
         typer.Option(
-            metavar="HOST:PORT",
-            envvar="SKETCHZOO_EVALUATE_THROUGH",
-            help="Measure the search service that runs there instead of the library; "
-            "it must have ingested the gallery.",
+            "--through-service",
+            help="Measure the search service that runs at --search-target instead of the "
+            "library; it must have ingested the gallery.",
         ),
-    ] = None,
+    ] = False,
     json_to: Annotated[
         str | None,
         typer.Option(
             "--json",
             metavar="FILE",
+            callback=output_file_or_stdout,
             help="Write the figures as JSON; - prints them alone on standard output.",
         ),
     ] = None,
     failures: Annotated[
         Path | None,
-        typer.Option(help="Write a PNG of the sketches that fail worst, with what they got."),
+        typer.Option(
+            metavar="FILE",
+            callback=output_file,
+            help="Write a PNG of the sketches that fail worst, with what they got.",
+        ),
     ] = None,
     workers: Annotated[
         int | None,
@@ -80,7 +92,7 @@ def evaluate_model(
         typer.Option(
             min=0.1,
             envvar="SKETCHZOO_EVALUATE_DEADLINE_SECONDS",
-            help="Deadline of each call with --through.",
+            help="Deadline of each call with --through-service.",
         ),
     ] = 30.0,
 ) -> None:
@@ -89,7 +101,7 @@ def evaluate_model(
     Prints tables, or JSON with `--json`. All figures are shares of 1. Sketches of classes
     that the gallery does not show, and damaged files, are left out and counted.
     """
-    with _errors():
+    with _errors("evaluate"):
         from training.evaluate_command import Request, run  # noqa: PLC0415 - slow to load
 
         request = Request(
@@ -97,7 +109,7 @@ def evaluate_model(
             gallery=tuple(gallery),
             queries=tuple(queries),
             split=split,
-            through=through,
+            through=settings if through_service else None,
             workers=workers,
             deadline_seconds=deadline_seconds,
             failures=failures,
@@ -117,19 +129,22 @@ def _write_json(report: dict[str, Any], to: str | None) -> None:
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
-    """End with exit status 2 and one line where the user's input is at fault."""
+def _errors(command: str) -> Iterator[None]:
+    """End in one line where the user's input, or a service, is at fault."""
     from sketchzoo.model import ModelError  # noqa: PLC0415 - slow to load
-    from training.errors import InputError  # noqa: PLC0415 - slow to load
+    from training.errors import InputError, ServiceAwayError, ServiceError  # noqa: PLC0415 - as above
 
     try:
         yield
+    except ServiceAwayError as error:
+        end(command, error, AWAY)
+    except ServiceError as error:
+        end(command, error, REFUSED)
     except (InputError, ModelError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error
+        end(command, error, UNUSABLE)
 
 
-train = typer.Typer(no_args_is_help=True)
+train = App(no_args_is_help=True)
 
 
 @train.command()
@@ -176,7 +191,7 @@ def train_network(
     Afterwards `RUN/model` (`RUN/zoo-1` with the preset zoo-1) is a model's folder, fit for
     `sketchzoo evaluate --model`.
     """
-    with _errors():
+    with _errors("train"):
         from training.train_command import Order, run, show_presets  # noqa: PLC0415 - slow to load
 
         if list_presets:
@@ -189,7 +204,7 @@ def train_network(
         run(Order(data_dir, preset, config, run_dir, tuple(change or ())))
 
 
-data = typer.Typer(no_args_is_help=True)
+data = App(no_args_is_help=True)
 
 
 @data.callback()
@@ -215,13 +230,13 @@ def inspect_data(
     Writes `report.html` (one file, pictures included), a PNG of each chart and
     `summary.json`, and prints the summary.
     """
-    with _errors():
+    with _errors("data inspect"):
         from training.inspect_command import run  # noqa: PLC0415 - slow to load
 
         run(folder, out)
 
 
-study = typer.Typer(no_args_is_help=True)
+study = App(no_args_is_help=True)
 
 
 @study.command()
@@ -261,7 +276,7 @@ def run_study(
     ship: of all within the time and 20 MB, the best P@12 on val; of those within half a
     point of it, the fastest. Interrupted, it goes on where it stopped.
     """
-    with _errors():
+    with _errors("study"):
         from training.study_command import StudyOrder, run  # noqa: PLC0415 - slow to load
 
         run(StudyOrder(data_dir, out, preset or [], model or [], most_milliseconds))

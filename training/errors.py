@@ -15,3 +15,7 @@ class ConfigError(InputError):
 
 class ServiceError(InputError):
     """The service did not answer as was needed; the message says what it said."""
+
+
+class ServiceAwayError(ServiceError):
+    """The service cannot be reached, or did not answer in time."""

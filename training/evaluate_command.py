@@ -1,6 +1,5 @@
 """What `sketchzoo evaluate` does: list, measure, show."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import Progress, TimeRemainingColumn
 from rich.table import Table
@@ -17,8 +15,9 @@ from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc.channel import ChannelSettings
 from sketchzoo.rpc.tls import ClientTls
-from sketchzoo.settings import ClientTlsSettings
+from sketchzoo.settings import SearchClientSettings
 from training.data import DataError, ImageFile, list_images
+from training.errors import ServiceError
 from training.evaluation import Evaluation, evaluate
 from training.metrics import METRICS
 
@@ -31,7 +30,7 @@ class Request:
     gallery: tuple[Path, ...]
     queries: tuple[Path, ...]
     split: str | None = None
-    through: str | None = None
+    through: SearchClientSettings | None = None
     workers: int | None = None
     deadline_seconds: float = 30.0
     failures: Path | None = None
@@ -70,7 +69,7 @@ def run(request: Request, *, quiet: bool) -> dict[str, Any]:
         "split": request.split,
         "gallery": [str(folder) for folder in request.gallery],
         "query_folders": [str(folder) for folder in request.queries],
-        "through": request.through,
+        "through": request.through.search_target if request.through else None,
         "seconds": round(time.monotonic() - started, 1),
     }
     if not quiet:
@@ -84,17 +83,20 @@ def run(request: Request, *, quiet: bool) -> dict[str, Any]:
 
 
 def _through(
-    request: Request, target: str, gallery: list[ImageFile], queries: list[ImageFile]
+    request: Request,
+    service: SearchClientSettings,
+    gallery: list[ImageFile],
+    queries: list[ImageFile],
 ) -> tuple[Evaluation, dict[str, Any]]:
     from training.through import Through, evaluate_through  # noqa: PLC0415 - only where asked for
 
-    tls = ClientTlsSettings.model_validate({})
-    token = os.environ.get("SKETCHZOO_SEARCH_CALL_TOKEN")
-    channel = ChannelSettings(
-        target=target,
-        tls=ClientTls(tls.ca, tls.client_certificate, tls.client_key) if tls.ca else None,
-        token=SecretStr(token) if token else None,
-    )
+    tls = None
+    if service.ca is not None:
+        tls = ClientTls(service.ca, service.client_certificate, service.client_key)
+    try:
+        channel = ChannelSettings(service.search_target, tls, service.search_token)
+    except ValueError as error:
+        raise ServiceError(f"--search-target {error}") from error
     through = Through(channel, request.deadline_seconds, request.workers or 2)
     with _progress("searching", len(queries)) as advance:
         answered = evaluate_through(through, gallery, queries, advance=advance)

@@ -46,8 +46,8 @@ def run(order: StudyOrder) -> None:
     console = Console(stderr=True)
     presets = chosen_presets(order.patterns)
     study = Study(order.out, order.data_dir)
-    figures = TextColumn("{task.fields[figures]}")
-    with Progress(*Progress.get_default_columns(), figures, console=console) as progress:
+    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[figures]}"))
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         for preset in presets:
             task = progress.add_task(preset, total=None, figures="")
 

@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchzoo.rpc.channel import ChannelSettings, open_channel, outgoing_metadata
+from sketchzoo.rpc.reasons import plain
 from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
 from training.data import ImageFile
-from training.errors import DataError, ServiceError
+from training.errors import DataError, ServiceAwayError, ServiceError
 from training.evaluation import Evaluation, LeftOut, answerable, evaluate_rankings
 
 PAGE = 1000
@@ -181,9 +182,10 @@ class _Service:
         code = error.code()
         if code is grpc.StatusCode.INVALID_ARGUMENT:
             return _RefusedError("refused_by_service")
-        return ServiceError(
-            f"{self._through.channel.target} answered {code.name}: {error.details()}"
-        )
+        target, reason = self._through.channel.target, plain(error.details() or "")
+        if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            return ServiceAwayError(f"{target} cannot be reached: {reason}")
+        return ServiceError(f"{target} answered {code.name}: {reason}")
 
 
 def _match(

@@ -67,8 +67,8 @@ def _train_towers(order: Order, values: dict[str, Any]) -> None:
     from training.towers import train_zoo  # noqa: PLC0415 - torch takes seconds to load
 
     console = Console(stderr=True)
-    figures = TextColumn("{task.fields[figures]}")
-    with Progress(*Progress.get_default_columns(), figures, console=console) as progress:
+    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[figures]}"))
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(order.name, total=None, figures="", visible=False)
 
         def listen(report: Report) -> None:
@@ -90,8 +90,8 @@ def _train_siamese(order: Order, values: dict[str, Any]) -> None:
     from training.trainer import train  # noqa: PLC0415 - torch takes seconds to load
 
     console = Console(stderr=True)
-    figures = TextColumn("{task.fields[figures]}")
-    with Progress(*Progress.get_default_columns(), figures, console=console) as progress:
+    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[figures]}"))
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(order.name, total=config.budget.steps, figures="", visible=False)
         best = ""
 

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from sketchzoo.cli.app import App
 from sketchzoo.cli.options import with_settings
 from sketchzoo.cli.settings import UpSettings
 
-app = typer.Typer()
+app = App()
 
 
 @app.command()

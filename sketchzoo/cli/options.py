@@ -36,7 +36,9 @@ def with_settings(kind: type[S]) -> Callable[[Callable[..., Any]], Callable[...,
             return command(settings=_read(kind, given), **values)
 
         own = inspect.signature(command).parameters.values()
-        fields = [_parameter(kind, name, field) for name, field in kind.model_fields.items()]
+        # What is the command's own comes first, what every part has last.
+        order = sorted(kind.model_fields, key=lambda name: kind.__mro__.index(_owner(kind, name)))
+        fields = [_parameter(kind, name, kind.model_fields[name]) for name in order]
         parameters = [p for p in own if p.name != "settings"] + fields
         keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
         run.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined] # how signatures are set
@@ -53,6 +55,33 @@ def environment_name(kind: type[Settings], name: str) -> str:
     return alias if isinstance(alias, str) else f"{prefix}{name}".upper()
 
 
+def output_file(path: Path | None) -> Path | None:
+    """Refuse a file that could not be written, before there is anything to write to it.
+
+    A typer callback for options that name an output file.
+    """
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        problem = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise typer.BadParameter(f"{path}: {problem}; name a file to write")
+    return path
+
+
+def output_file_or_stdout(to: str | None) -> str | None:
+    """Do the same for options where `-` stands for standard output."""
+    if to not in (None, "-"):
+        output_file(Path(str(to)))
+    return to
+
+
+def _owner(kind: type[Settings], name: str) -> type[Settings]:
+    """Return the class that a field was first declared by: its subject is the field's."""
+    return next(
+        base
+        for base in reversed(kind.__mro__)
+        if issubclass(base, Settings) and name in base.__annotations__
+    )
+
+
 def _read(kind: type[S], given: dict[str, Any]) -> S:
     try:
         return kind(**{name: value for name, value in given.items() if value not in (None, [])})
@@ -62,9 +91,9 @@ def _read(kind: type[S], given: dict[str, Any]) -> S:
             if not problem["loc"]:  # of several settings together: the message names them
                 problems.append(problem["msg"].removeprefix("Value error, "))
                 continue
-            location = str(problem["loc"][0])
-            option = _option(_field_name(kind, location))
-            problems.append(f"{option} ({location.upper()}): {problem['msg']}")
+            name = _field_name(kind, str(problem["loc"][0]))
+            said = problem["msg"].removeprefix("Value error, ")
+            problems.append(f"{_option(name)} ({environment_name(kind, name)}): {said}")
         raise typer.BadParameter("; ".join(problems)) from error
 
 
@@ -85,11 +114,12 @@ def _parameter(kind: type[Settings], name: str, field: FieldInfo) -> inspect.Par
     names = [_option(name)]
     if annotation is bool:
         names = [f"{_option(name)}/--no-{name.replace('_', '-')}"]
-    notes = [f"env: {environment_name(kind, name)}"]
+    notes = [f"env var: {environment_name(kind, name)}"]
     if field.default not in (None, PydanticUndefined, "", ()):
         notes.append(f"default: {field.default}")
-    text = f"{field.description or ''} [{'] ['.join(notes)}]".replace("[", r"\[")
-    option = typer.Option(None, *names, help=text, show_default=False)
+    text = f"{field.description or ''}  [{'; '.join(notes)}]"
+    subject = vars(_owner(kind, name)).get("subject")
+    option = typer.Option(None, *names, help=text, show_default=False, rich_help_panel=subject)
     wanted: Any = list[annotation] if many else annotation  # type: ignore[valid-type] # built at run time
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=wanted | None

@@ -1,51 +1,63 @@
 """`sketchzoo query`: a search from a terminal."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic_settings import SettingsConfigDict
 
-app = typer.Typer()
+from sketchzoo.cli.app import App
+from sketchzoo.cli.options import output_file, with_settings
+from sketchzoo.cli.status import AWAY, REFUSED, UNUSABLE, end
+from sketchzoo.settings import SearchClientSettings, TraceSettings
+
+if TYPE_CHECKING:
+    from sketchzoo.client import Client
+
+app = App()
+
+
+class QuerySettings(SearchClientSettings, TraceSettings):
+    """How `sketchzoo query` reaches the search service."""
+
+    model_config = SettingsConfigDict(env_prefix="SKETCHZOO_QUERY_")
 
 
 @app.command()
-def query(  # noqa: PLR0917 - typer's form: one parameter an option
+@with_settings(QuerySettings)
+def query(
+    settings: QuerySettings,
     image: Annotated[
         Path | None, typer.Argument(help="A sketch's image file; with --photo a photo's.")
     ] = None,
-    target: Annotated[
-        str, typer.Option(envvar="SKETCHZOO_SEARCH_TARGET", help="The search service.")
-    ] = "127.0.0.1:50052",
-    photo: Annotated[bool, typer.Option("--photo", help="The file is a photo.")] = False,  # noqa: FBT002 - typer's form
+    *,
+    photo: Annotated[bool, typer.Option("--photo", help="The file is a photo.")] = False,
     photo_id: Annotated[
         str | None, typer.Option(help="More like this photo of the gallery, instead of a file.")
     ] = None,
     classes: Annotated[
-        list[str] | None, typer.Option("--class", help="Only these classes; may be repeated.")
+        list[str] | None,
+        typer.Option("--class", metavar="<str>", help="Only these classes; may be repeated."),
     ] = None,
     excluded: Annotated[
-        list[str] | None, typer.Option("--not-class", help="None of these; may be repeated.")
+        list[str] | None,
+        typer.Option("--not-class", metavar="<str>", help="None of these; may be repeated."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many photos.")] = 12,
     min_score: Annotated[
         float | None, typer.Option(min=0, max=1, help="Leave hits of a lower score out.")
     ] = None,
     contact_sheet: Annotated[
-        Path | None, typer.Option(help="Write a picture of the query and its photos.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,  # noqa: FBT002
-    token: Annotated[
-        str | None, typer.Option(envvar="SKETCHZOO_SEARCH_CALL_TOKEN", help="Bearer token.")
-    ] = None,
-    ca: Annotated[
         Path | None,
-        typer.Option(envvar="SKETCHZOO_TLS_CA", help="PEM file of the CA to trust: calls by TLS."),
+        typer.Option(
+            metavar="FILE",
+            callback=output_file,
+            help="Write a picture of the query and its photos.",
+        ),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
     timeout: Annotated[float, typer.Option(min=0.01, help="Deadline in seconds.")] = 10.0,
-    otlp_endpoint: Annotated[
-        str,
-        typer.Option(envvar="SKETCHZOO_OTLP_ENDPOINT", help="Where the trace goes; empty: none."),
-    ] = "",
 ) -> None:
     """Find the photos that show what a sketch shows.
 
@@ -70,35 +82,63 @@ def query(  # noqa: PLR0917 - typer's form: one parameter an option
         raise typer.BadParameter("give an image file or --photo-id, one of the two")
     if image is not None and not image.is_file():
         raise typer.BadParameter(f"{image} is no file", param_hint="image")
-    search = Query(
-        sketch=None if photo else image,
-        photo=image if photo else None,
-        photo_id=photo_id,
-        classes=tuple(classes or ()),
-        excluded_classes=tuple(excluded or ()),
-        limit=limit,
-        min_score=min_score,
-    )
     try:
+        search = Query(
+            sketch=None if photo else image,
+            photo=image if photo else None,
+            photo_id=photo_id,
+            classes=tuple(classes or ()),
+            excluded_classes=tuple(excluded or ()),
+            limit=limit,
+            min_score=min_score,
+        )
         with (
-            tracing("query", otlp_endpoint, begins=True),
+            tracing("query", settings.otlp_endpoint, begins=True),
             span("sketchzoo query", "internal"),
             Client(
-                target, token=token, tls=ClientTls(ca) if ca else None, timeout=timeout
+                settings.search_target,
+                token=settings.search_token.get_secret_value() if settings.search_token else None,
+                tls=ClientTls(settings.ca, settings.client_certificate, settings.client_key)
+                if settings.ca
+                else None,
+                timeout=timeout,
             ) as client,
         ):
+            _check_classes(client, [*search.classes, *search.excluded_classes])
             result = client.search(search)
             if contact_sheet is not None:
                 hits.write_sheet(contact_sheet, image, result, client)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+        end("query", error, UNUSABLE)
     except Unavailable as error:
-        typer.echo(f"sketchzoo query: {error}", err=True)
-        raise typer.Exit(4) from error
+        end("query", f"{settings.search_target}: {error}", AWAY)
     except SearchError as error:
-        typer.echo(f"sketchzoo query: {error}", err=True)
-        raise typer.Exit(3) from error
+        end("query", f"{settings.search_target}: {error}", REFUSED)
     if as_json:
         typer.echo(json.dumps(hits.as_json(result), indent=2))
     else:
         Console().print(hits.table(str(image or photo_id), result))
+
+
+def _check_classes(client: "Client", names: Sequence[str]) -> None:
+    """Refuse a class that the gallery has not: a typing error is no empty gallery."""
+    if not names:
+        return
+    from difflib import get_close_matches  # noqa: PLC0415 - loaded when the command runs
+
+    known = client.classes()
+    for name in names:
+        if name in known:
+            continue
+        folded = {each.casefold(): each for each in known}
+        near = get_close_matches(name.casefold(), folded, n=3)
+        meant = " or ".join(folded[each] for each in near)
+        raise ValueError(
+            f"the gallery has no class {name!r}"
+            + (f"; did you mean {meant}?" if meant else f"; it has {_some(known)}")
+        )
+
+
+def _some(names: Sequence[str] | dict[str, int], most: int = 10) -> str:
+    shown = sorted(names)[:most]
+    return ", ".join(shown) + (", ..." if len(names) > most else "")

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from sketchzoo.cli.app import App
 from sketchzoo.cli.options import with_settings
 from sketchzoo.cli.settings import UpSettings
 
-app = typer.Typer()
+app = App()
 
 
 @app.command()
@@ -17,7 +18,11 @@ def up(
     settings: UpSettings,
     roots: Annotated[
         list[Path] | None,
-        typer.Argument(help="Folders of photos that may be shown: those that were ingested."),
+        typer.Argument(
+            exists=True,
+            file_okay=False,
+            help="Folders of photos that may be shown: those that were ingested.",
+        ),
     ] = None,
 ) -> None:
     """Start encoder, embedded Qdrant, search and the live page; stop them with Ctrl-C.

@@ -122,7 +122,7 @@ class Walkthrough:
         self._console.print(f"search (gRPC)  {parts.search.address}", highlight=False)
         self._console.print(f"draw           http://{parts.live.address}", highlight=False)
         self._console.print(
-            f"try            sketchzoo query SKETCH.png --target {parts.search.address}",
+            f"try            sketchzoo query SKETCH.png --search-target {parts.search.address}",
             highlight=False,
         )
         self._console.print("Ctrl-C stops all.")

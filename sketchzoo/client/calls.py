@@ -27,6 +27,7 @@ from sketchzoo.client.results import (
     SearchResult,
     Timings,
 )
+from sketchzoo.rpc.reasons import plain
 from sketchzoo.search.v1 import search_pb2
 from sketchzoo.telemetry import traceparent
 
@@ -130,10 +131,19 @@ def from_rpc_error(error: Any) -> errors.SearchError:
     """Turn a failed call, sync or asyncio, into the error that the user sees."""
     status = _rich_status(error)
     details = status.details if status is not None else ()
-    message = error.details() or error.code().name
+    message = _message(error.code(), error.details() or "", rich=status is not None)
     trailing = dict(error.trailing_metadata() or ())
     request_id = trailing.get(REQUEST_ID, "")
     return _error(error.code(), message, details, str(request_id))
+
+
+def _message(code: grpc.StatusCode, details: str, *, rich: bool) -> str:
+    """Return what a call failed with; what no server of ours said is put in plain words."""
+    if rich:
+        return details
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return "what answers there is no search service, or one that lacks this call"
+    return plain(details) or code.name
 
 
 def from_status(status: status_pb2.Status) -> errors.SearchError:

@@ -14,6 +14,7 @@ from sketchzoo.client.options import Options, as_query, following
 from sketchzoo.client.query import Picture, Query
 from sketchzoo.client.results import LiveAnswer, PhotoFile, SearchResult
 from sketchzoo.rpc.channel import channel_options, outgoing_metadata
+from sketchzoo.rpc.target import check_target
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.search.v1 import search_pb2_grpc
 from sketchzoo.strokes import Strokes
@@ -40,8 +41,7 @@ class Client:
         retries: int = 2,
         max_message_bytes: int = 16 * 1024 * 1024,
     ) -> None:
-        if not target:
-            raise ValueError("target must name the search service, for instance 127.0.0.1:50052")
+        check_target(target)
         if timeout <= 0:
             raise ValueError(f"timeout must be above 0 seconds, not {timeout}")
         self._timeout = timeout

@@ -7,6 +7,7 @@ import grpc
 import grpc.aio
 from pydantic import SecretStr
 
+from sketchzoo.rpc.target import check_target
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.telemetry import TRACEPARENT, current_request_id, traceparent
 
@@ -69,8 +70,7 @@ class ChannelSettings:
     vigilance: Vigilance = PATIENT
 
     def __post_init__(self) -> None:
-        if not self.target:
-            raise ValueError("target must name a server, for instance 127.0.0.1:50051")
+        check_target(self.target)
 
 
 def channel_options(

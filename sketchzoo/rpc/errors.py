@@ -14,6 +14,8 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+from sketchzoo.rpc.reasons import plain
+
 DOMAIN = "sketchzoo"
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -122,7 +124,7 @@ def from_rpc_error(error: grpc.aio.AioRpcError, part: str) -> CallError:
         case grpc.StatusCode.UNIMPLEMENTED:
             return precondition("UNIMPLEMENTED", f"{part} does not serve this call: {message}")
         case _:
-            return unavailable(part, message)
+            return unavailable(part, plain(message))
 
 
 def from_status(status: status_pb2.Status) -> CallError:

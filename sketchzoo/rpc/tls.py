@@ -1,5 +1,6 @@
 """TLS: credentials of servers and callers from PEM files."""
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,16 @@ class ServerTls:
     client_ca: Path | None = None
 
     def credentials(self) -> grpc.ServerCredentials:
-        """Read the files into credentials; OSError names the file that is missing."""
+        """Read the files into credentials.
+
+        Raises:
+            OSError: a file is missing.
+            ValueError: a file holds no certificate or key, or the two do not belong together.
+
+        """
+        _check_pair(self.certificate, self.key)
+        if self.client_ca is not None:
+            _check_ca(self.client_ca)
         return grpc.ssl_server_credentials(
             [(self.key.read_bytes(), self.certificate.read_bytes())],
             root_certificates=self.client_ca.read_bytes() if self.client_ca else None,
@@ -36,9 +46,40 @@ class ClientTls:
             raise ValueError("certificate and key go together: give both or neither")
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Read the files into credentials; OSError names the file that is missing."""
+        """Read the files into credentials.
+
+        Raises:
+            OSError: a file is missing.
+            ValueError: a file holds no certificate or key, or the two do not belong together.
+
+        """
+        _check_ca(self.ca)
+        if self.certificate is not None and self.key is not None:
+            _check_pair(self.certificate, self.key)
         return grpc.ssl_channel_credentials(
             root_certificates=self.ca.read_bytes(),
             private_key=self.key.read_bytes() if self.key else None,
             certificate_chain=self.certificate.read_bytes() if self.certificate else None,
         )
+
+
+# gRPC takes any bytes, and says of wrong ones no more than that a handshake failed.
+def _check_ca(path: Path) -> None:
+    path.read_bytes()  # what is missing is no SSLError
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError as error:
+        raise ValueError(f"{path} holds no certificate in PEM form") from error
+
+
+def _check_pair(certificate: Path, key: Path) -> None:
+    for path in (certificate, key):
+        path.read_bytes()
+    try:
+        # An empty password: an encrypted key must not ask at the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as error:
+        raise ValueError(
+            f"{certificate} and {key} are no certificate and its private key in PEM form: "
+            f"{error.reason or error}"
+        ) from error

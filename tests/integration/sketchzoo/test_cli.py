@@ -1,32 +1,83 @@
 """The command line as a process."""
 
+import os
+import re
 import subprocess
 import sys
 
 import pytest
 
+import sketchzoo as package
 from sketchzoo.cli.main import COMMANDS
 
+HELP = [(name,) for name in COMMANDS] + [
+    ("gallery", "draw"),
+    ("gallery", "fetch"),
+    ("live", "map"),
+    ("data", "inspect"),
+]
 
-def sketchzoo(*arguments: str) -> subprocess.CompletedProcess[str]:
+
+def sketchzoo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "sketchzoo", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def without(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command where `module` is not installed."""
+    code = (
+        f"import sys; sys.modules[{module!r}] = None; from sketchzoo.cli import main; "
+        f"sys.argv = ['sketchzoo', *{list(arguments)!r}]; main()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_help_lists_every_command() -> None:
     """A stranger sees what there is."""
-    finished = sketchzoo("--help")
+    finished = sketchzoo("-h")
     assert finished.returncode == 0
     for name in COMMANDS:
         assert name in finished.stdout
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_has_help(name: str) -> None:
-    """Each command of the table can be loaded and explains itself."""
-    finished = sketchzoo(name, "--help")
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version_is_told(option: str) -> None:
+    """One line with the version, by either name of the option."""
+    finished = sketchzoo(option)
+    assert finished.returncode == 0
+    assert finished.stdout == f"sketchzoo {package.__version__}\n"
+
+
+@pytest.mark.parametrize("command", HELP, ids=" ".join)
+def test_help_is_whole_at_80_columns(command: tuple[str, ...]) -> None:
+    """No name is cut, no line too long, each variable stands beside its option."""
+    finished = sketchzoo(*command, "-h", COLUMNS="80")
     assert finished.returncode == 0, finished.stderr
-    assert "Usage" in finished.stdout
+    text = finished.stdout
+    assert "Usage" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    assert "<bool>" not in text
+    assert "completion" not in text
+    for variable in re.findall(r"SKETCHZOO_\S*", text):
+        assert re.fullmatch(r"SKETCHZOO_[A-Z0-9_]+[;\],.:`)]*", variable)
+
+
+def test_options_stand_by_subject() -> None:
+    """What is the command's own comes first, TLS and logs have headings of their own."""
+    text = sketchzoo("ingest", "--help").stdout
+    places = [text.index(heading) for heading in ("\nOptions:", "\nQdrant:", "\nLogs and traces:")]
+    assert places == sorted(places)
+    assert text.index("--qdrant-url") > text.index("\nQdrant:")
 
 
 def test_an_unknown_command_is_refused() -> None:
@@ -34,6 +85,27 @@ def test_an_unknown_command_is_refused() -> None:
     finished = sketchzoo("serach")
     assert finished.returncode == 2
     assert "serach" in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "command"),
+    [
+        ("ir_measures", "train", ("evaluate", "--gallery", "x", "--queries", "x")),
+        ("torch", "train", ("study", "--data", "x", "--preset", "resnet18/*")),
+        ("torch", "train", ("train", "--data", "x", "--preset", "zoo-1")),
+        ("matplotlib", "train", ("data", "inspect", "x", "--out", "y")),
+        ("torch", "gpu", ("encoder", "--runtime", "torch", "--device", "cpu")),
+        ("onnxruntime", "encoder", ("encoder",)),
+        ("uvicorn", "live", ("live",)),
+        ("qdrant_edge", "embedded", ("embedded-qdrant", "--path", "x")),
+    ],
+)
+def test_a_missing_extra_is_named(module: str, extra: str, command: tuple[str, ...]) -> None:
+    """A command whose libraries are not there says in one line what to install."""
+    finished = without(module, *command)
+    assert finished.returncode == 2, finished.stderr
+    assert finished.stderr.splitlines()[-1].endswith(f"pip install 'sketchzoo[{extra}]'")
+    assert "Traceback" not in finished.stderr
 
 
 @pytest.mark.parametrize("name", ["", *COMMANDS])

@@ -1,4 +1,4 @@
-"""`evaluate --through` against the real services agrees with the library."""
+"""`evaluate --through-service` against the real services agrees with the library."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ def test_service_and_library_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         asyncio.run(fill(encoder.target, url, paths))
         with search_process(encoder.target, url) as search:
             search.wait_serving()
-            service = report("--through", search.target, *folders)
+            service = report("--through-service", "--search-target", search.target, *folders)
     assert service["fingerprint"] == library["fingerprint"]
     assert (service["queries"], service["photos"]) == (24, 90)
     for metric in ("p@12", "map", "recall@1", "p@1", "p@5"):

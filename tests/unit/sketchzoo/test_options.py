@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 from typer.testing import CliRunner
 
+from sketchzoo.cli.app import App
 from sketchzoo.cli.options import with_settings
 from sketchzoo.settings import Port, Settings
 
@@ -24,7 +25,7 @@ class PartSettings(Settings):
 
 
 def run(*arguments: str) -> tuple[Any, Any]:
-    app = typer.Typer()
+    app = App()
     seen: list[PartSettings] = []
 
     @app.command()

@@ -1,4 +1,4 @@
-"""`--through`: the same figures from a service that speaks the contract over a socket."""
+"""`--through-service`: the same figures from a service that speaks the contract over a socket."""
 
 import hashlib
 import uuid
