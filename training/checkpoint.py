@@ -1,6 +1,8 @@
 """Checkpoints: all that a run needs to go on, written so that none is ever half there."""
 
 import os
+import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,18 +64,27 @@ def save_checkpoint(
     write_atomically(path, state)
 
 
-def load_checkpoint(path: Path, parts: Parts, identity: str, accelerator: Accelerator) -> Progress:
+def load_checkpoint(
+    path: Path,
+    parts: Parts,
+    identity: str,
+    accelerator: Accelerator,
+    differences: Sequence[str] = (),
+) -> Progress:
     """Put every part back as it was; returns how far the run had come.
 
+    `differences` are what the run's record says otherwise, for the message.
+
     Raises:
-        ConfigError: the checkpoint is of another configuration or other data.
+        ConfigError: the checkpoint is damaged, or of another configuration or other data.
 
     """
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = read_checkpoint(path)
     if state["format"] != FORMAT or state["identity"] != identity:
+        told = f" ({'; '.join(differences)})" if differences else ""
         raise ConfigError(
-            f"{path} is of another configuration or other data; choose another run folder, "
-            "or delete this one"
+            f"{path} is of another configuration or other data{told}; choose another run "
+            "folder, or delete this one"
         )
     accelerator.unwrap_model(parts.network).load_state_dict(state["network"])
     accelerator.unwrap_model(parts.loss).load_state_dict(state["loss"])
@@ -85,6 +96,22 @@ def load_checkpoint(path: Path, parts: Parts, identity: str, accelerator: Accele
     if state["cuda_rng"]:
         torch.cuda.set_rng_state_all(state["cuda_rng"])
     return Progress(*state["progress"])
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read what `torch.save` wrote, on the CPU.
+
+    Raises:
+        ConfigError: the file is damaged.
+
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ConfigError(
+            f"{path} is damaged or cut short: delete it, and the run begins anew"
+        ) from error
+    return state
 
 
 def write_atomically(path: Path, state: Any) -> None:

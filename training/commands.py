@@ -14,7 +14,7 @@ import typer
 
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import output_file, output_file_or_stdout, with_settings
-from sketchzoo.cli.status import AWAY, REFUSED, UNUSABLE, end
+from sketchzoo.cli.status import AWAY, FAILED, REFUSED, UNUSABLE, end
 from sketchzoo.settings import SearchClientSettings
 
 evaluate = App(no_args_is_help=True)
@@ -132,10 +132,17 @@ def _write_json(report: dict[str, Any], to: str | None) -> None:
 def _errors(command: str) -> Iterator[None]:
     """End in one line where the user's input, or a service, is at fault."""
     from sketchzoo.model import ModelError  # noqa: PLC0415 - slow to load
-    from training.errors import InputError, ServiceAwayError, ServiceError  # noqa: PLC0415 - as above
+    from training.errors import (  # noqa: PLC0415 - as above
+        DivergedError,
+        InputError,
+        ServiceAwayError,
+        ServiceError,
+    )
 
     try:
         yield
+    except DivergedError as error:
+        end(command, error, FAILED)
     except ServiceAwayError as error:
         end(command, error, AWAY)
     except ServiceError as error:

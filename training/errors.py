@@ -19,3 +19,13 @@ class ServiceError(InputError):
 
 class ServiceAwayError(ServiceError):
     """The service cannot be reached, or did not answer in time."""
+
+
+class DivergedError(Exception):
+    """A run's loss is no number any more; the message says at which step."""
+
+    def __init__(self, step: int, loss: float) -> None:
+        super().__init__(
+            f"the loss of step {step} is {loss}: the run has diverged and was stopped; "
+            "a lower learning rate or another loss may help"
+        )

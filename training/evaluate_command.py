@@ -16,7 +16,7 @@ from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc.channel import ChannelSettings
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.settings import SearchClientSettings
-from training.data import DataError, ImageFile, list_images
+from training.data import DataError, ImageFile, check_apart, list_images
 from training.errors import ServiceError
 from training.evaluation import Evaluation, evaluate
 from training.metrics import METRICS
@@ -54,6 +54,7 @@ def run(request: Request, *, quiet: bool) -> dict[str, Any]:
     started = time.monotonic()
     gallery = _listed(request.gallery, Modality.PHOTO, request.split)
     queries = _listed(request.queries, Modality.SKETCH, request.split)
+    check_apart(gallery, queries)
     if request.through is None:
         artefact = ModelArtefact.load(request.model)
         with _progress("embedding", len(gallery) + len(queries)) as advance:

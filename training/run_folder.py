@@ -26,6 +26,10 @@ LIBRARIES = (
 )
 
 
+# Fields of a configuration that decide no weight (`TrainingConfig.digest`).
+INDECISIVE = frozenset({"about", "data.cache_bytes", "data.workers", "device.threads"})
+
+
 class RunFolder:
     """The files of one run."""
 
@@ -64,6 +68,26 @@ class RunFolder:
         }
         write_json(self.path / "run.json", values)
 
+    def differences(self, config: TrainingConfig, data: TrainingSet) -> list[str]:
+        """Return in what the run recorded here differs from this configuration and data."""
+        record = self.path / "run.json"
+        if not record.exists():
+            return []
+        before = json.loads(record.read_text())
+        old, new = _flat(before["config"]), _flat(config.model_dump(mode="json"))
+        told = [
+            f"{name} was {old.get(name)}, is {new.get(name)}"
+            for name in sorted(old.keys() | new.keys())
+            if old.get(name) != new.get(name) and name not in INDECISIVE
+        ]
+        if before["data"]["fingerprint"] != data.fingerprint:
+            told.append(
+                f"its data were {before['data']['images']}, are {data.counts()}"
+                if before["data"]["images"] != data.counts()
+                else "as many images, but of other contents, classes or splits"
+            )
+        return told
+
 
 class Rows:
     """A CSV file that grows; reopened at a step, later rows are dropped."""
@@ -91,6 +115,17 @@ class Rows:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Return nested tables as one, by names such as `budget.steps`."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{before}{name}.")
+        else:
+            flat[before + name] = value
+    return flat
 
 
 def environment() -> dict[str, Any]:

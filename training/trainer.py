@@ -25,6 +25,7 @@ from training.batches import Batch, ImageStore, StepBatches, load_steps
 from training.checkpoint import Parts, Progress, load_checkpoint, save_checkpoint, write_atomically
 from training.config import OptimiserConfig, TrainingConfig
 from training.data import DataError, ImageFile, TrainingSet, filled_up, load_training_set
+from training.errors import DivergedError
 from training.inference import retrieve
 from training.losses import make_loss
 from training.report import Report
@@ -63,6 +64,7 @@ def train(
     Raises:
         training.errors.InputError: the data, the configuration or the folder's older run
             does not fit.
+        training.errors.DivergedError: the loss is no number any more.
 
     """
     folder = RunFolder(run_dir)
@@ -129,7 +131,9 @@ def _prepare(
     identity = f"{config.digest()}-{data.fingerprint}"
     progress = Progress()
     if folder.checkpoint.exists():
-        progress = load_checkpoint(folder.checkpoint, parts, identity, accelerator)
+        progress = load_checkpoint(
+            folder.checkpoint, parts, identity, accelerator, folder.differences(config, data)
+        )
     main = accelerator.is_main_process
     if main:
         folder.record(config, data, damaged)
@@ -255,11 +259,15 @@ def _step(run: _Run, batch: Batch) -> float:
     network.train()
     of_sketches, of_photos = network(sketches, photos)
     loss = criterion(of_sketches, of_photos, sketch_labels, photo_labels)
+    shown = float(loss.detach())
+    if not math.isfinite(shown):
+        # Before it reaches the weights, which a checkpoint would keep.
+        raise DivergedError(run.progress.step, shown)
     optimiser.zero_grad(set_to_none=True)
     run.accelerator.backward(loss)
     optimiser.step()
     schedule.step()
-    return float(loss.detach())
+    return shown
 
 
 def _validate(run: _Run) -> None:

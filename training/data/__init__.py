@@ -1,6 +1,6 @@
 """Data sets: where photos and sketches come from and how they are split."""
 
-from training.data._folders import list_images
+from training.data._folders import check_apart, list_images
 from training.data._image_file import ImageFile, class_name_of
 from training.data._splits import SPLITS, split_by_photo
 from training.data._training_set import TrainingSet, filled_up, load_training_set
@@ -11,6 +11,7 @@ __all__ = [
     "DataError",
     "ImageFile",
     "TrainingSet",
+    "check_apart",
     "class_name_of",
     "filled_up",
     "list_images",

@@ -7,7 +7,7 @@ TU-Berlin's folders and folders of QuickDraw's `.ndjson` files are folders per c
 `splits.csv` lies at the data set's root, beside the level.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sketchzoo.images import Modality
@@ -66,6 +66,24 @@ def list_images(
     return chosen
 
 
+def check_apart(photos: Iterable[ImageFile], sketches: Iterable[ImageFile]) -> None:
+    """Refuse photos and sketches that are the same files.
+
+    A folder without the levels `photo` and `sketch` is a folder of either: taken for both,
+    every file would be its own sketch and be found at once.
+
+    Raises:
+        DataError: a file is in both; the message says how folders are told apart.
+
+    """
+    both = {file.path for file in photos} & {file.path for file in sketches}
+    if both:
+        raise DataError(
+            f"{len(both)} files are photos and sketches at once, for instance {min(both)}: "
+            "put photos below a folder named photo and sketches below one named sketch"
+        )
+
+
 def _split_folders(folder: Path) -> dict[str, Path]:
     """Return the folder of each split, where there are nothing but such folders."""
     if not folder.is_dir():
@@ -111,7 +129,9 @@ def _level(folder: Path, modality: Modality) -> Path:
 
 
 def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).is_dir()), None)
+    """Return the folder below that bears one of the names, in any case."""
+    found = {p.name.casefold(): p for p in sorted(folder.iterdir()) if p.is_dir()}
+    return next((found[name] for name in names if name in found), None)
 
 
 def _images(root: Path, modality: Modality) -> Iterator[ImageFile]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sketchzoo.images import Modality
 from training.config import DataConfig
-from training.data._folders import list_images
+from training.data._folders import check_apart, list_images
 from training.data._image_file import ImageFile
 from training.data._splits import SPLITS, split_by_photo
 from training.errors import DataError
@@ -44,11 +44,13 @@ def load_training_set(folder: Path, config: DataConfig) -> TrainingSet:
     """List a data set; where it states no splits, draw them by photo.
 
     Raises:
-        DataError: the folder cannot be used or lacks a class that `config` names.
+        DataError: the folder cannot be used, tells no photos from sketches, or lacks a
+            class that `config` names.
 
     """
     photos = list_images(folder, Modality.PHOTO)
     sketches = list_images(folder, Modality.SKETCH)
+    check_apart(photos, sketches)
     if all(file.split is None for file in photos + sketches):
         photos = split_by_photo(photos, seed=config.split_seed)
         sketches = split_by_photo(sketches, seed=config.split_seed)

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,8 @@ from torch.nn import functional
 
 from sketchzoo import network
 from sketchzoo.images import Preprocessing, decode, prepare
-from training.errors import ConfigError
+from training.checkpoint import read_checkpoint
+from training.errors import ConfigError, DivergedError
 from training.towers.augment import augment, unpack
 from training.towers.drawings import CONTOURS, MADE, THICK, Drawings
 from training.towers.frozen import Frozen
@@ -152,7 +154,7 @@ class Run:
         """
         if not path.is_file():
             return
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_checkpoint(path)
         if state["recipe"] != self.recipe.digest():
             raise ConfigError(f"{path} was made with other settings; give another --run folder")
         self.net.load_state_dict(state["net"])
@@ -188,6 +190,8 @@ class Run:
     def learn(self, batch: Batch, targets: Tensor, teachers: list[Teacher]) -> float:
         """Take one step and return its loss.
 
+        Raises `DivergedError` where that is no number.
+
         `targets` `(classes of photos, general)` are the photo prototypes, which lead the
         numbering of the classes that have photos: labels below their count are pulled to
         them. What the `teachers` say of the drawings counts `teaching` of the labels' part.
@@ -220,6 +224,9 @@ class Run:
         shown = loss.detach()
         grads = [p.grad for group in self.optimiser.param_groups for p in group["params"]]
         self.member.mean([*(grad for grad in grads if grad is not None), shown])
+        if not math.isfinite(shown.item()):
+            # Every member sees the same mean, and stops here too.
+            raise DivergedError(self.step, shown.item())
         self.optimiser.step()
         self._average()
         self.step += 1

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from sketchzoo.images import Modality
-from training.data import DataError, ImageFile, list_images, split_by_photo
+from training.config import DataConfig
+from training.data import (
+    DataError,
+    ImageFile,
+    list_images,
+    load_training_set,
+    split_by_photo,
+)
 
 Picture = Callable[[Path, tuple[int, int, int]], None]
 RED = (200, 30, 30)
@@ -19,6 +26,25 @@ def test_a_level_may_be_named_or_left_out(colour_zoo: Path) -> None:
     assert len(from_root) == 12
     assert from_root == list_images(colour_zoo / "photo", Modality.PHOTO)
     assert {file.split for file in from_root} == {"train", "test"}
+
+
+@pytest.mark.parametrize("names", [("Photos", "Sketches"), ("PHOTO", "sketch")])
+def test_a_level_is_known_in_any_case(
+    tmp_path: Path, picture: Picture, names: tuple[str, str]
+) -> None:
+    """Photos are below Photos or PHOTO, and no sketch is taken for one."""
+    picture(tmp_path / names[0] / "cat/a.png", RED)
+    picture(tmp_path / names[1] / "cat/b.png", RED)
+    assert [file.path.name for file in list_images(tmp_path, Modality.PHOTO)] == ["a.png"]
+    assert [file.path.name for file in list_images(tmp_path, Modality.SKETCH)] == ["b.png"]
+
+
+def test_photos_that_are_sketches_at_once_are_refused(tmp_path: Path, picture: Picture) -> None:
+    """Levels of names that nobody knows are taken for classes: never trained on or scored."""
+    picture(tmp_path / "Bilder/cat/a.png", RED)
+    picture(tmp_path / "Skizzen/cat/b.png", RED)
+    with pytest.raises(DataError, match=r"photos and sketches at once.*named photo"):
+        load_training_set(tmp_path, DataConfig())
 
 
 def test_a_relative_folder_finds_the_splits_beside_it(

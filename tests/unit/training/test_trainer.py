@@ -86,11 +86,41 @@ def test_a_finished_run_is_not_run_again(zoo: Path, tmp_path: Path) -> None:
     """Training into a finished run's folder answers its result; another's is refused."""
     first = train(config(), zoo, tmp_path / "run")
     assert train(config(), zoo, tmp_path / "run") == first
-    with pytest.raises(ConfigError, match="another configuration or other data"):
+    with pytest.raises(ConfigError, match=r"another configuration.*\(loss.margin was .*, is 1.0\)"):
         train(config(loss={"margin": 1.0}), zoo, tmp_path / "run")
     (zoo / "photo/cat/n00000003_3.png").unlink()
-    with pytest.raises(ConfigError, match="another configuration or other data"):
+    with pytest.raises(ConfigError, match=r"other data.*its data were.*'train_photo': 9"):
         train(config(), zoo, tmp_path / "run")
+
+
+def test_a_checkpoint_cut_short_is_named(zoo: Path, tmp_path: Path) -> None:
+    """One line that says which file to delete, not what a reader of archives says of it."""
+    train(config(budget={"steps": 2}), zoo, tmp_path / "run")
+    checkpoint = tmp_path / "run/checkpoint.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    with pytest.raises(ConfigError, match=r"checkpoint\.pt is damaged or cut short: delete it"):
+        train(config(budget={"steps": 2}), zoo, tmp_path / "run")
+
+
+def test_a_diverged_run_is_stopped(zoo: Path, tmp_path: Path) -> None:
+    """The first loss that is no number ends the command with status 1; nothing is exported."""
+    (tmp_path / "wild.toml").write_text(
+        "[data]\nsize = 32\n"
+        '[network]\nbackbone = "efficientnet_lite0"\nweights = "none"\ndimension = 2\n'
+        '[loss]\nname = "contrastive"\n'
+        "[sampling]\nbatch = 4\n"
+        "[budget]\nsteps = 8\nvalidate_every = 8\ncheckpoint_every = 8\n"
+        "[optimiser]\nlearning_rate = 1e30\n"
+        '[device]\ndevice = "cpu"\nthreads = 1\n'
+    )
+    done = CliRunner().invoke(
+        app,
+        ["--config", str(tmp_path / "wild.toml"), "--data", str(zoo), "--run", f"{tmp_path}/run"],
+    )
+    assert done.exit_code == 1, done.output
+    assert "diverged" in done.output.splitlines()[-1]
+    assert not (tmp_path / "run/model").exists()
+    assert not (tmp_path / "run/checkpoint.pt").exists()
 
 
 @pytest.mark.parametrize("loss", ["triplet", "proxy-anchor"])
