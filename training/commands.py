@@ -243,6 +243,33 @@ def inspect_data(
         run(folder, out)
 
 
+@data.command("split")
+def split_data(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Folder with photo/ and sketch/, a folder per class in each."
+        ),
+    ],
+    *,
+    fractions: Annotated[
+        tuple[float, float, float],
+        typer.Option(metavar="TRAIN VAL TEST", help="Shares of the three splits; in all 1."),
+    ] = (0.7, 0.1, 0.2),
+    seed: Annotated[int, typer.Option(help="Seed; the same one draws the same splits.")] = 0,
+    replace: Annotated[bool, typer.Option("--replace", help="Write splits.csv anew.")] = False,
+) -> None:
+    """Draw train, val and test, and write them as `DIR/splits.csv`.
+
+    A photo and every sketch drawn from it share a split. Files that are added later move
+    none of the old ones.
+    """
+    with _errors("data split"):
+        from training.split_command import run  # noqa: PLC0415 - slow to load
+
+        run(folder, fractions, seed, replace=replace)
+
+
 study = App(no_args_is_help=True)
 
 

@@ -143,7 +143,8 @@ def _show(console: Console, report: dict[str, Any]) -> None:
         console.print(table)
     console.print(
         f"{report['queries']} sketches ({report['paired_queries']} with their own photo) asked "
-        f"for {report['photos']} photos of {report['classes']} classes"
+        f"for {report['photos']} photos of {report['classes']} classes; the best P@12 that these "
+        f"allow is {report['p@12_best']:.3f}"
     )
     for what, reasons in report["left_out"].items():
         if reasons:

@@ -56,13 +56,18 @@ def environment_name(kind: type[Settings], name: str) -> str:
 
 
 def output_file(path: Path | None) -> Path | None:
-    """Refuse a file that could not be written, before there is anything to write to it.
+    """Make the folder of a file that will be written, before there is anything to write.
 
-    A typer callback for options that name an output file.
+    A typer callback for options that name an output file; refuses one that cannot be.
     """
-    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-        problem = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
-        raise typer.BadParameter(f"{path}: {problem}; name a file to write")
+    if path is None:
+        return None
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be written: {error.strerror}") from error
+    if path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder; name a file to write")
     return path
 
 

@@ -2,7 +2,7 @@
 
 from training.data._folders import check_apart, list_images
 from training.data._image_file import ImageFile, class_name_of
-from training.data._splits import SPLITS, split_by_photo
+from training.data._splits import SPLITS, split_by_photo, write_splits
 from training.data._training_set import TrainingSet, filled_up, load_training_set
 from training.errors import DataError
 
@@ -17,4 +17,5 @@ __all__ = [
     "list_images",
     "load_training_set",
     "split_by_photo",
+    "write_splits",
 ]

@@ -93,6 +93,28 @@ def split_by_photo(
     return tuple(file.in_split(_draw(file, seed, fractions)) for file in files)
 
 
+def write_splits(folder: Path, files: Sequence[ImageFile], *, replace: bool = False) -> Path:
+    """Write the split of each file as `folder/splits.csv`, which every command then reads.
+
+    Raises:
+        DataError: there is one already, and `replace` is not set; or a drawing shares its
+            file with others, which a list of files cannot tell apart.
+
+    """
+    path = folder / "splits.csv"
+    shared = next((file.path for file in files if file.drawing is not None), None)
+    if shared is not None:
+        raise DataError(f"{shared} holds many drawings: splits.csv can put it in one split alone")
+    if path.exists() and not replace:
+        raise DataError(f"{path} is there already; --replace writes it anew")
+    rows = sorted({(file.path.relative_to(folder).as_posix(), str(file.split)) for file in files})
+    beside = path.with_suffix(".part")
+    with beside.open("w", newline="", encoding="utf-8") as lines:
+        csv.writer(lines).writerows([("path", "split"), *rows])
+    beside.replace(path)
+    return path
+
+
 def _draw(file: ImageFile, seed: int, fractions: tuple[float, float, float]) -> str:
     key = f"{seed}/{file.class_name}/{file.photo_name or file.name}"
     share = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64

@@ -15,6 +15,7 @@ HELP = [(name,) for name in COMMANDS] + [
     ("gallery", "fetch"),
     ("live", "map"),
     ("data", "inspect"),
+    ("data", "split"),
 ]
 
 

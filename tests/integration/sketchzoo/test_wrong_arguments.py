@@ -28,6 +28,7 @@ COMMANDS = {
     "live map": ["--out", "NEW/map.npz"],
     "health": ["127.0.0.1:9"],
     "data inspect": ["FOLDER", "--out", "NEW/report"],
+    "data split": ["FOLDER"],
     "train": ["--data", "FOLDER", "--preset", "zoo-1"],
     "evaluate": ["--gallery", "FOLDER", "--queries", "FOLDER"],
     "study": ["--data", "FOLDER", "--preset", "lite0/*", "--out", "NEW/study"],

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from sketchzoo.images import Modality
+from training.commands import data
 from training.config import DataConfig
 from training.data import (
     DataError,
@@ -45,6 +47,26 @@ def test_photos_that_are_sketches_at_once_are_refused(tmp_path: Path, picture: P
     picture(tmp_path / "Skizzen/cat/b.png", RED)
     with pytest.raises(DataError, match=r"photos and sketches at once.*named photo"):
         load_training_set(tmp_path, DataConfig())
+
+
+def test_drawn_splits_are_written_and_read(tmp_path: Path, picture: Picture) -> None:
+    """`data split` writes splits.csv once; a photo's sketches share its split."""
+    for index in range(12):
+        picture(tmp_path / f"photo/cat/n0000{index:04}_{index}.png", RED)
+        picture(tmp_path / f"sketch/cat/n0000{index:04}_{index}-1.png", RED)
+    command = ["split", str(tmp_path), "--fractions", "0.5", "0.25", "0.25"]
+    done = CliRunner().invoke(data, command)
+    assert done.exit_code == 0, done.output
+    of_photo = {file.name: file.split for file in list_images(tmp_path, Modality.PHOTO)}
+    sketches = list_images(tmp_path, Modality.SKETCH)
+    assert set(of_photo.values()) == {"train", "val", "test"}
+    assert [file.split for file in sketches] == [of_photo[str(s.photo_name)] for s in sketches]
+    again = CliRunner().invoke(data, command)
+    assert again.exit_code == 2
+    assert "--replace" in again.output
+    wrong = CliRunner().invoke(data, [*command[:2], "--fractions", "1", "1", "1", "--replace"])
+    assert wrong.exit_code == 2
+    assert "add up to 1" in wrong.output
 
 
 def test_a_relative_folder_finds_the_splits_beside_it(
