@@ -1,5 +1,6 @@
 """TLS: credentials of servers and callers from PEM files."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,20 +26,44 @@ class ServerTls:
 
 @dataclass(frozen=True, slots=True)
 class ClientTls:
-    """What a caller trusts, and, for mTLS, the certificate it shows."""
+    """What a caller trusts, and, for mTLS, the certificate it shows; paths of PEM files."""
 
-    ca: Path
-    certificate: Path | None = None
-    key: Path | None = None
+    ca: str | os.PathLike[str]
+    certificate: str | os.PathLike[str] | None = None
+    key: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
             raise ValueError("certificate and key go together: give both or neither")
+        for name in ("ca", "certificate", "key"):
+            path = getattr(self, name)
+            if not (isinstance(path, str | os.PathLike) or (path is None and name != "ca")):
+                raise TypeError(f"{name} must be the path of a PEM file, not {_kind(path)}")
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Read the files into credentials; OSError names the file that is missing."""
+        """Read the files into credentials.
+
+        Raises:
+            OSError: a file is missing.
+            ValueError: a file is no PEM file.
+
+        """
         return grpc.ssl_channel_credentials(
-            root_certificates=self.ca.read_bytes(),
-            private_key=self.key.read_bytes() if self.key else None,
-            certificate_chain=self.certificate.read_bytes() if self.certificate else None,
+            root_certificates=_pem("ca", self.ca),
+            private_key=None if self.key is None else _pem("key", self.key),
+            certificate_chain=None
+            if self.certificate is None
+            else _pem("certificate", self.certificate),
         )
+
+
+def _pem(name: str, path: str | os.PathLike[str]) -> bytes:
+    content = Path(path).read_bytes()
+    # What gRPC can't read it reports by a failed handshake, and a line of its C++ code.
+    if b"-----BEGIN " not in content:
+        raise ValueError(f"{name} must be a PEM file, which {path} is not")
+    return content
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else type(value).__name__
