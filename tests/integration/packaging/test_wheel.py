@@ -5,6 +5,7 @@ import sys
 import sysconfig
 import tarfile
 import tomllib
+import zipfile
 from pathlib import Path
 
 import grpc
@@ -108,3 +109,14 @@ def test_the_shipped_model_is_whole(installed: Path, tmp_path: Path) -> None:
         [installed / "python", "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True
     ).stdout.split()
     assert told == sorted(path.name for path in (ROOT / "models" / "zoo-1").iterdir())
+
+
+def test_an_editable_installation_takes_no_copies(tmp_path: Path) -> None:
+    """`make demo` and `make test` run the checkout itself, its models too."""
+    code = f"from hatchling.build import build_editable; build_editable({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.iterdir()
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if ".dist-info/" not in name]
+        assert names == ["_sketchzoo.pth"]
+        assert archive.read("_sketchzoo.pth").decode() == str(ROOT)
