@@ -83,16 +83,6 @@ def texts(name: str, value: Any) -> tuple[str, ...]:
     return tuple(text(f"{name}[{index}]", each) for index, each in enumerate(value))
 
 
-def target(value: Any) -> str:
-    """Return the name of a server as gRPC understands it, for instance `host:port`."""
-    found = text("target", value).strip()
-    if not found:
-        raise ValueError("target must name the search service, for instance 127.0.0.1:50052")
-    if found.startswith(("http://", "https://")):
-        raise ValueError(f"target must be host:port without http:// or https://, not {found}")
-    return found
-
-
 def token(value: Any) -> str | None:
     """Return a bearer token without the newline that its file ends in, None for none."""
     if value is None or value == "":

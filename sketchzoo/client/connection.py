@@ -32,7 +32,7 @@ class Connection:
             raise TypeError(f'tls must be ClientTls("ca.pem"), not {type(self.tls).__name__}')
         most = arguments.whole("max_message_bytes", self.max_message_bytes, 1, _MAX_INT)
         checked: dict[str, Any] = {
-            "target": arguments.target(self.target),
+            "target": _target(self.target),
             "token": arguments.token(self.token),
             "timeout": arguments.seconds("timeout", self.timeout),
             "retries": Retries(self.retries).most,
@@ -49,3 +49,12 @@ class Connection:
         """Return the end of a call that begins now, by the monotonic clock."""
         own = self.timeout if timeout is None else arguments.seconds("timeout", timeout)
         return time.monotonic() + own
+
+
+def _target(value: Any) -> str:
+    found = arguments.text("target", value).strip()
+    if not found:
+        raise ValueError("target must name the search service, for instance 127.0.0.1:50052")
+    if found.startswith(("http://", "https://")):
+        raise ValueError(f"target must be host:port without http:// or https://, not {found}")
+    return found

@@ -1,6 +1,7 @@
 """Windows: simulated by its name, without the modules that it lacks."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import textwrap
@@ -73,12 +74,15 @@ async def test_the_command_line_and_the_sdk_search(tmp_path: Path) -> None:
     """
     async with bench() as server:
         for command in (
-            on_windows(COMMAND, "query", str(sketch), "--target", server.target),
+            on_windows(COMMAND, "query", str(sketch)),
             on_windows(COMMAND, "health", server.target),
             on_windows(code, server.target, str(sketch)),
         ):
             process = await asyncio.create_subprocess_exec(
-                *command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+                *command,
+                env={**os.environ, "SKETCHZOO_SEARCH_TARGET": server.target},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
             )
             output, _ = await asyncio.wait_for(process.communicate(), 60)
             assert process.returncode == 0, output.decode()

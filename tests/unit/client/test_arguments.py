@@ -1,6 +1,7 @@
 """Arguments: what makes no sense is refused by its name, before anything is sent."""
 
 import math
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -168,20 +169,44 @@ def test_a_token_is_taken_as_its_file_has_it() -> None:
     assert token("") is token(None) is None
 
 
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a certificate and its private key."""
+    folder = tmp_path_factory.mktemp("pem")
+    certificate, key = folder / "some.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-subj", "/CN=zoo", "-out", certificate, "-keyout", key),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return certificate, key
+
+
+def test_tls_takes_paths_of_either_kind(pem: tuple[Path, Path]) -> None:
+    """Strings and Paths."""
+    certificate, key = pem
+    ClientTls(str(certificate)).credentials()
+    ClientTls(certificate, str(certificate), str(key)).credentials()
+
+
 @pytest.mark.parametrize("name", ["ca", "certificate", "key"])
-def test_tls_takes_paths_of_either_kind(name: str, tmp_path: Path) -> None:
-    """Strings and Paths; anything else is refused, a file that is no PEM file as well."""
-    path = tmp_path / "some.pem"
-    path.write_text("-----BEGIN CERTIFICATE-----\n")
-    ClientTls(str(path)).credentials()
-    ClientTls(path, str(path), str(path)).credentials()
-    for value in (7, True, b"ca.pem", ["ca.pem"]):
-        given: dict[str, Any] = dict.fromkeys(("ca", "certificate", "key"), path)
-        with pytest.raises(TypeError, match=rf"^{name} must be the path"):
-            ClientTls(**{**given, name: value})
-    path.write_text("junk")
-    with pytest.raises(ValueError, match=r"ca must be a PEM file.*some\.pem"):
-        ClientTls(path).credentials()
+@pytest.mark.parametrize("value", [7, True, b"ca.pem", ["ca.pem"]])
+def test_tls_takes_nothing_but_paths(pem: tuple[Path, Path], name: str, value: Any) -> None:
+    """The argument is named."""
+    given: dict[str, Any] = {"ca": pem[0], "certificate": pem[0], "key": pem[1], name: value}
+    with pytest.raises(TypeError, match=rf"^{name} must be the path"):
+        ClientTls(**given)
+
+
+def test_a_file_that_is_no_certificate_is_named(tmp_path: Path) -> None:
+    """Junk, and one that is not there."""
+    junk = tmp_path / "junk.pem"
+    junk.write_text("junk")
+    with pytest.raises(ValueError, match=r"junk\.pem"):
+        ClientTls(junk).credentials()
     with pytest.raises(FileNotFoundError, match=r"no\.pem"):
         ClientTls(str(tmp_path / "no.pem")).credentials()
 
