@@ -14,7 +14,9 @@ from typing import Any, Self
 
 from sketchzoo.images import Modality, Preprocessing
 
-SHIPPED = Path(__file__).resolve().parent.parent / "models"
+# Installed, they lie inside of this package; in a checkout and in an image beside it.
+_INSIDE = Path(__file__).resolve().parent / "models"
+SHIPPED = _INSIDE if _INSIDE.is_dir() else _INSIDE.parent.parent / "models"
 
 
 class ModelError(ValueError):

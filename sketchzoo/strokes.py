@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image, ImageDraw
 
@@ -29,11 +30,15 @@ class Stroke:
     width: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.points:
+        _check("width", self.width, 0)
+        try:
+            count = len(self.points)
+            finite = all(math.isfinite(x) and math.isfinite(y) for x, y in self.points)
+        except (TypeError, ValueError) as error:
+            raise TypeError("points must be pairs of numbers, ((x, y), (x, y), ...)") from error
+        if not count:
             raise ValueError("points must hold at least one point")
-        if not 0 <= self.width <= MAX_CANVAS:
-            raise ValueError(f"width must be 0 to {MAX_CANVAS}, not {self.width}")
-        if not all(math.isfinite(x) and math.isfinite(y) for x, y in self.points):
+        if not finite:
             raise ValueError("points must be finite numbers")
 
 
@@ -48,15 +53,25 @@ class Strokes:
 
     def __post_init__(self) -> None:
         for name in ("canvas_width", "canvas_height"):
-            if not 1 <= getattr(self, name) <= MAX_CANVAS:
-                raise ValueError(f"{name} must be 1 to {MAX_CANVAS}, not {getattr(self, name)}")
+            _check(name, getattr(self, name), 1)
+        _check("width", self.width, 0)
+        given: Any = self.strokes
+        if not isinstance(given, tuple | list) or {type(stroke) for stroke in given} - {Stroke}:
+            raise TypeError("strokes must be a tuple of Stroke")
         if not 1 <= len(self.strokes) <= MAX_STROKES:
             raise ValueError(f"strokes must be 1 to {MAX_STROKES}, not {len(self.strokes)}")
         points = sum(len(stroke.points) for stroke in self.strokes)
         if points > MAX_POINTS:
             raise ValueError(f"strokes must have at most {MAX_POINTS} points, not {points}")
-        if not 0 <= self.width <= MAX_CANVAS:
-            raise ValueError(f"width must be 0 to {MAX_CANVAS}, not {self.width}")
+
+
+def _check(name: str, value: float, low: int) -> None:
+    try:
+        inside = low <= value <= MAX_CANVAS
+    except TypeError as error:
+        raise TypeError(f"{name} must be a number, not {type(value).__name__}") from error
+    if not inside:
+        raise ValueError(f"{name} must be {low} to {MAX_CANVAS}, not {value}")
 
 
 def rasterize(drawing: Strokes, side: int = 256) -> Image.Image:

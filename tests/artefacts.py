@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from safetensors.numpy import save
 from sketchzoo.images import Modality, Preprocessing
 from sketchzoo.model import ModelArtefact, Tower, fingerprint
 
+COMMAND = (sys.executable, "-c", "from sketchzoo.cli import main; main()")
 _GRID = 4
 _WORK = 512
 
@@ -117,9 +118,17 @@ class EncoderProcess:
 
 @contextmanager
 def encoder_process(
-    model: Path | str, *, port: int = 0, **settings: Any
+    model: Path | str,
+    *,
+    port: int = 0,
+    command: Sequence[str] = COMMAND,
+    folder: Path | None = None,
+    **settings: Any,
 ) -> Iterator[EncoderProcess]:
-    """Start `sketchzoo encoder` and wait until it serves; killed at the end if need be."""
+    """Start `sketchzoo encoder` and wait until it serves; killed at the end if need be.
+
+    `command` is `sketchzoo` where another than this checkout's is meant; it runs in `folder`.
+    """
     values = {"model": model, "port": port, "metrics_port": 0, **settings}
     environment = {
         **os.environ,
@@ -127,7 +136,8 @@ def encoder_process(
         **{f"SKETCHZOO_ENCODER_{key}".upper(): str(value) for key, value in values.items()},
     }
     process = subprocess.Popen(
-        [sys.executable, "-c", "from sketchzoo.cli import main; main()", "encoder"],
+        [*command, "encoder"],
+        cwd=folder,
         env=environment,
         stderr=subprocess.PIPE,
     )

@@ -39,6 +39,8 @@ COMMANDS = {
     "evaluate": Command("training.commands:evaluate", "Measure P@12 of a model or a service."),
     "study": Command("training.commands:study", "Run the study's experiments and draw its charts."),
 }
+# All others serve, or lock what they write, by what POSIX systems alone have.
+_ON_WINDOWS = frozenset({"query", "health", "data", "train", "evaluate", "study"})
 
 
 # What an extra brings along, by the module whose absence tells that it is not installed.
@@ -85,6 +87,12 @@ class LazyGroup(SectionedGroup):
         command = COMMANDS.get(args[0])
         if command is None:
             return super().resolve_command(ctx, args)
+        if sys.platform == "win32" and args[0] not in _ON_WINDOWS:
+            typer.echo(
+                f"sketchzoo {args[0]} does not run on Windows itself: run it in WSL 2 or in Docker",
+                err=True,
+            )
+            raise typer.Exit(UNUSABLE)
         module, _, attribute = command.target.partition(":")
         loaded = get_command(getattr(import_module(module), attribute))
         loaded.name = args[0]

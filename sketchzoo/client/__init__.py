@@ -8,6 +8,7 @@ gRPC nor Pillow; using it does.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sketchzoo.client.condition import Range
 from sketchzoo.client.errors import (
     DeadlineExceeded,
     Denied,
@@ -16,9 +17,10 @@ from sketchzoo.client.errors import (
     NotReady,
     Overloaded,
     SearchError,
+    TooLarge,
     Unavailable,
 )
-from sketchzoo.client.query import Query, Range
+from sketchzoo.client.query import Query
 from sketchzoo.client.results import (
     Embedding,
     Hit,
@@ -63,6 +65,7 @@ __all__ = [
     "Stroke",
     "Strokes",
     "Timings",
+    "TooLarge",
     "Unavailable",
 ]
 

@@ -7,14 +7,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 import grpc.aio
-from pydantic import SecretStr
 
-from sketchzoo.client import calls
+from sketchzoo.client import arguments, calls
 from sketchzoo.client.calls import Answer, Call, Retries
-from sketchzoo.client.options import Options, as_query, following
-from sketchzoo.client.query import Picture, Query
+from sketchzoo.client.connection import Connection
+from sketchzoo.client.options import Options, as_query, several
+from sketchzoo.client.picture import Picture
+from sketchzoo.client.query import MAX_MESSAGE_BYTES, Query
 from sketchzoo.client.results import LiveAnswer, PhotoFile, SearchResult
-from sketchzoo.rpc.channel import ChannelSettings, open_channel, outgoing_metadata
+from sketchzoo.rpc.channel import ChannelSettings, open_channel
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
 from sketchzoo.strokes import Strokes
@@ -39,16 +40,12 @@ class AsyncClient:
         tls: ClientTls | None = None,
         timeout: float = 10.0,
         retries: int = 2,
-        max_message_bytes: int = 16 * 1024 * 1024,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
-        if timeout <= 0:
-            raise ValueError(f"timeout must be above 0 seconds, not {timeout}")
-        self._timeout = timeout
+        self._connection = Connection(target, token, tls, timeout, retries, max_message_bytes)
         self._retries = Retries(retries)
-        self._token = SecretStr(token) if token else None
-        self._settings = ChannelSettings(
-            target, tls=tls, token=self._token, max_message_bytes=max_message_bytes
-        )
+        self._most = self._connection.max_message_bytes
+        self._closed = False
         # gRPC's asyncio channels take the event loop that runs when they are made.
         self._channel: grpc.aio.Channel | None = None
         self._methods: Any = None
@@ -65,9 +62,10 @@ class AsyncClient:
         Raises:
             SearchError: why there is no answer.
             OSError: a picture's file is missing.
+            TypeError, ValueError: an argument makes no sense; nothing was sent.
 
         """
-        return await self._call(calls.search(as_query(sketch, options)), timeout)
+        return await self._call(calls.search(as_query(sketch, options), self._most), timeout)
 
     async def pages(
         self,
@@ -82,11 +80,11 @@ class AsyncClient:
             SearchError: why there is no answer.
 
         """
-        query: Query | None = as_query(sketch, options)
-        while query is not None:
-            page = await self._call(calls.search(query), timeout)
+        call: Call[SearchResult] | None = calls.search(as_query(sketch, options), self._most)
+        while call is not None:
+            page = await self._call(call, timeout)
             yield page
-            query = following(query, page)
+            call = calls.following(call, page)
 
     async def batch(
         self,
@@ -100,7 +98,7 @@ class AsyncClient:
             SearchError: why none has an answer.
 
         """
-        call = calls.batch([as_query(query, {}) for query in queries])
+        call = calls.batch(several("queries", queries, Iterable), self._most)
         return await self._call(call, timeout)
 
     async def live(
@@ -115,16 +113,26 @@ class AsyncClient:
 
         Raises:
             SearchError: why the stream ended.
+            TypeError, ValueError, OSError: a drawing cannot be sent; it ends the stream, and is
+                raised after the answers to those before it. So is what `drawings` raises.
 
         """
+        several("drawings", drawings, AsyncIterable)
+        until = None if timeout is None else arguments.seconds("timeout", timeout)
+        failures: list[Exception] = []
 
         async def requests() -> AsyncIterator[search_pb2.LiveSearchRequest]:
             number = 0
-            async for query in drawings:
-                yield calls.drawing(number, as_query(query, {}))
-                number += 1
+            try:
+                async for each in drawings:
+                    yield calls.drawing(number, as_query(each, {}), self._most)
+                    number += 1
+            except Exception as error:  # noqa: BLE001 - raised where the user sees it, below
+                failures.append(error)
 
-        stream = self._stub().LiveSearch(requests(), timeout=timeout, metadata=self._metadata())
+        stream = self._stub().LiveSearch(
+            requests(), timeout=until, metadata=self._connection.metadata()
+        )
         try:
             async for response in stream:
                 yield calls.live_answer(response)
@@ -132,6 +140,8 @@ class AsyncClient:
             raise calls.from_rpc_error(error) from error
         finally:
             stream.cancel()
+        if failures:
+            raise failures[0]
 
     async def classes(
         self,
@@ -142,7 +152,9 @@ class AsyncClient:
         timeout: float | None = None,  # noqa: ASYNC109 - as above
     ) -> dict[str, int]:
         """Return the gallery's classes with their number of photos that meet the filter."""
-        return await self._call(calls.classes(classes, excluded_classes, where), timeout)
+        return await self._call(
+            calls.classes(classes, excluded_classes, where, self._most), timeout
+        )
 
     async def photo(
         self,
@@ -163,6 +175,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close the connection; calls under way fail."""
+        self._closed = True
         if self._channel is not None:
             await self._channel.close(None)
 
@@ -178,7 +191,7 @@ class AsyncClient:
         await self.close()
 
     async def _call(self, call: Call[R], timeout: float | None) -> R:  # noqa: ASYNC109 - as above
-        until = time.monotonic() + (self._timeout if timeout is None else timeout)
+        until = self._connection.until(timeout)
         method = getattr(self._stub(), call.method)
         attempt = 0
         while True:
@@ -186,7 +199,7 @@ class AsyncClient:
             try:
                 with span(f"SearchService/{call.method}", "client"):
                     answer = await method(
-                        call.request, timeout=remaining, metadata=self._metadata()
+                        call.request, timeout=remaining, metadata=self._connection.metadata()
                     )
                 return call.read(answer)
             except grpc.aio.AioRpcError as error:
@@ -198,10 +211,12 @@ class AsyncClient:
             attempt += 1
 
     def _stub(self) -> Any:
+        if self._closed:
+            raise RuntimeError("the client is closed")
         if self._channel is None:
-            self._channel = open_channel(self._settings)
+            connection = self._connection
+            self._channel = open_channel(
+                ChannelSettings(connection.target, connection.tls, max_message_bytes=self._most)
+            )
             self._methods = search_pb2_grpc.SearchServiceStub(self._channel)
         return self._methods
-
-    def _metadata(self) -> tuple[tuple[str, str], ...]:
-        return outgoing_metadata(self._token)

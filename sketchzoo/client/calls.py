@@ -17,8 +17,10 @@ from google.protobuf.json_format import MessageToDict
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from sketchzoo.client import errors
-from sketchzoo.client.query import Query, filter_message
+from sketchzoo.client import arguments, errors
+from sketchzoo.client.condition import filter_message
+from sketchzoo.client.options import as_query
+from sketchzoo.client.query import Query
 from sketchzoo.client.results import (
     Embedding,
     Hit,
@@ -35,6 +37,12 @@ R = TypeVar("R")
 
 REQUEST_ID = "x-request-id"
 _JITTER = 0.25
+_MAX_RETRIES = 100
+_MAX_BATCH = 64
+_UINT32 = 2**32 - 1
+# What gRPC itself says of a message over a limit, ours or the server's; its code is
+# overload's, but nothing says when to come back.
+_OVER_LIMIT = "larger than max"
 
 Answer = SearchResult | errors.SearchError
 
@@ -70,8 +78,7 @@ class Retries:
     most: int = 2
 
     def __post_init__(self) -> None:
-        if self.most < 0:
-            raise ValueError(f"retries must be at least 0, not {self.most}")
+        object.__setattr__(self, "most", arguments.whole("retries", self.most, 0, _MAX_RETRIES))
 
     def pause(self, error: errors.SearchError, attempt: int, remaining: float) -> float | None:
         """Return the seconds to wait before the next attempt, None to give up.
@@ -87,37 +94,73 @@ class Retries:
         return pause if pause < remaining else None
 
 
-def search(query: Query) -> Call[SearchResult]:
-    """Return the call of one search."""
-    return Call("Search", query.message(), _result)
+def search(query: Query, most: int) -> Call[SearchResult]:
+    """Return the call of one search, whose message may have `most` bytes."""
+    return Call("Search", _fitting(query.message(most), most), _result)
 
 
-def batch(queries: Sequence[Query]) -> Call[list[Answer]]:
+def following(call: Call[SearchResult], page: SearchResult) -> Call[SearchResult] | None:
+    """Return the call of the page after this one, None after the last.
+
+    It has the very picture of the call before: a file may be read only once.
+    """
+    if not page.next_page_token:
+        return None
+    request = search_pb2.SearchRequest()
+    request.CopyFrom(call.request)
+    request.page_token = page.next_page_token
+    return Call(call.method, request, call.read)
+
+
+def batch(queries: Iterable[Any], most: int) -> Call[list[Answer]]:
     """Return the call of several searches; each has its result or its error."""
-    request = search_pb2.BatchSearchRequest(requests=[query.message() for query in queries])
-    return Call("BatchSearch", request, _results)
+    request = search_pb2.BatchSearchRequest()
+    size = 0
+    for number, each in enumerate(queries):
+        if number == _MAX_BATCH:
+            raise ValueError(f"queries must be {_MAX_BATCH} at most")
+        try:
+            message = as_query(each, {}).message(most)
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in queries[{number}]")
+            raise
+        # Not after the last: pictures that can't be sent together are not gathered first.
+        size += message.ByteSize()
+        if size > most:
+            raise errors.TooLarge(
+                f"queries have more than the {most} bytes that are sent at most: send fewer at once"
+            )
+        request.requests.append(message)
+    return Call("BatchSearch", _fitting(request, most), _results)
 
 
 def classes(
-    classes: Sequence[str], excluded: Sequence[str], where: Mapping[str, Any] | None
+    classes: Sequence[str], excluded: Sequence[str], where: Mapping[str, Any] | None, most: int
 ) -> Call[dict[str, int]]:
     """Return the call that counts classes."""
     request = search_pb2.ListClassesRequest(filter=filter_message(classes, excluded, where))
-    return Call("ListClasses", request, _counts)
+    return Call("ListClasses", _fitting(request, most), _counts)
 
 
 def photo(photo_id: str, max_side: int | None, *, original: bool) -> Call[PhotoFile]:
     """Return the call that gets a photo."""
-    size = search_pb2.PHOTO_SIZE_ORIGINAL if original else search_pb2.PHOTO_SIZE_THUMBNAIL
-    request = search_pb2.GetPhotoRequest(photo_id=photo_id, size=size, max_side=max_side or 0)
+    request = search_pb2.GetPhotoRequest(
+        photo_id=arguments.text("photo_id", photo_id),
+        size=search_pb2.PHOTO_SIZE_ORIGINAL
+        if arguments.flag("original", original)
+        else search_pb2.PHOTO_SIZE_THUMBNAIL,
+        max_side=0 if max_side is None else arguments.whole("max_side", max_side, 1, _UINT32),
+    )
     return Call("GetPhoto", request, _photo)
 
 
-def drawing(sequence: int, query: Query) -> search_pb2.LiveSearchRequest:
+def drawing(sequence: int, query: Query, most: int) -> search_pb2.LiveSearchRequest:
     """Return one request of a live search."""
-    return search_pb2.LiveSearchRequest(
-        sequence=sequence, request=query.message(), traceparent=traceparent() or ""
+    request = search_pb2.LiveSearchRequest(
+        sequence=sequence, request=query.message(most), traceparent=traceparent() or ""
     )
+    _fitting(request, most)
+    return request
 
 
 def live_answer(response: search_pb2.LiveSearchResponse) -> LiveAnswer:
@@ -152,6 +195,14 @@ def from_status(status: status_pb2.Status) -> errors.SearchError:
     return _error(code, status.message or code.name, status.details)
 
 
+def _fitting(request: Any, most: int) -> Any:
+    """Refuse here what gRPC would refuse as RESOURCE_EXHAUSTED."""
+    size = request.ByteSize()
+    if size > most:
+        raise errors.TooLarge(f"the request has {size} bytes; at most {most} are sent")
+    return request
+
+
 def _rich_status(error: Any) -> status_pb2.Status | None:
     try:
         found: status_pb2.Status | None = rpc_status.from_call(error)
@@ -167,6 +218,8 @@ def _error(
     kind, detail = _KINDS.get(code, (errors.SearchError, None))
     known: dict[str, Any] = {"code": code.name, "request_id": request_id}
     found = _details(details)
+    if kind is errors.Overloaded and "retry_after" not in found and _OVER_LIMIT in message:
+        kind, message = errors.TooLarge, f"a message is over a limit of size: {message}"
     if detail in found:
         known[detail] = found[detail]
     return kind(message, **known)

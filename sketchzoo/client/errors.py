@@ -49,6 +49,16 @@ class Overloaded(SearchError):  # noqa: N818 - as above
         self.retry_after = retry_after
 
 
+class TooLarge(SearchError):  # noqa: N818 - as above
+    """The message is over a limit, here or at the service: sending it again is no use.
+
+    Make the picture smaller, send fewer at once, or raise `max_message_bytes` on both sides.
+    """
+
+    def __init__(self, message: str, *, code: str = "RESOURCE_EXHAUSTED", **known: Any) -> None:
+        super().__init__(message, code=code, **known)
+
+
 class Denied(SearchError):  # noqa: N818 - as above
     """The token is missing or wrong."""
 

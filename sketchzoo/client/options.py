@@ -1,12 +1,16 @@
 """Options of a search, as keywords of `Client.search` and its twin."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypedDict
 
-from sketchzoo.client.query import Picture, Query, Range, Value
-from sketchzoo.client.results import Embedding, SearchResult
+from sketchzoo.client.condition import Range, Value
+from sketchzoo.client.picture import Picture, is_picture
+from sketchzoo.client.query import Query
+from sketchzoo.client.results import Embedding
 from sketchzoo.strokes import Strokes
+
+_KINDS: dict[type, str] = {Iterable: "a list", AsyncIterable: "an async iterator"}
 
 
 class Options(TypedDict, total=False):
@@ -35,8 +39,11 @@ def as_query(sketch: Picture | Strokes | Query | None, options: Options | dict[s
     return Query(sketch=sketch, **options)
 
 
-def following(query: Query, page: SearchResult) -> Query | None:
-    """Return the query of the page after this one, None after the last."""
-    if not page.next_page_token:
-        return None
-    return replace(query, page_token=page.next_page_token)
+def several(name: str, values: Any, kind: type) -> Any:
+    """Return `values`, which must be an iterable of that kind, and not one sketch itself."""
+    one = is_picture(values) or isinstance(values, Query | Strokes | Mapping)
+    if one or not isinstance(values, kind):
+        raise TypeError(
+            f"{name} must be {_KINDS[kind]} of sketches or queries, not {type(values).__name__}"
+        )
+    return values

@@ -1,42 +1,26 @@
 """Queries: what to look for, as the SDK's user says it, and the message it becomes."""
 
-import io
 import math
-import os
 import struct
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any
 
+from sketchzoo.client import arguments
+from sketchzoo.client.condition import Range, Value, conditions, filter_message
+from sketchzoo.client.picture import Picture, content
 from sketchzoo.client.results import Embedding
 from sketchzoo.search.v1 import search_pb2
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from sketchzoo.strokes import Strokes
 
-Picture: TypeAlias = Union[str, os.PathLike[str], bytes, "Image.Image"]
-Value: TypeAlias = str | int | bool
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+_MAX_LIMIT = 1_000
 # Coordinates that are no whole numbers are scaled to a canvas this long.
 _FINE_CANVAS = 4096
 _MAX_CANVAS = 65_535
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """An interval of numbers; at least one bound is given."""
-
-    gt: float | None = None
-    gte: float | None = None
-    lt: float | None = None
-    lte: float | None = None
-
-    def __post_init__(self) -> None:
-        if all(bound is None for bound in (self.gt, self.gte, self.lt, self.lte)):
-            raise ValueError("a Range needs at least one of gt, gte, lt and lte")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +28,10 @@ class Query:
     """A search.
 
     One of `sketch`, `photo`, `photo_id` and `embedding` says what to look for, or
-    `liked` alone. A sketch is a path, the bytes of an image file, a Pillow image or
-    `Strokes`; a photo the same but strokes. `where` compares payload fields: with a
-    value, with several (any of a list), or with a `Range`.
+    `liked` alone. A sketch is a path, the bytes of an image file, an open binary file, a
+    Pillow image, a NumPy array of uint8 or `Strokes`; a photo the same but strokes.
+    `where` compares payload fields: with a value, with several (any of a list), or with a
+    `Range`. TypeError and ValueError name the argument that makes no sense.
     """
 
     sketch: "Picture | Strokes | None" = None
@@ -70,23 +55,42 @@ class Query:
         given = sum(source is not None for source in sources)
         if given > 1:
             raise ValueError("give one of sketch, photo, photo_id and embedding")
+        checked: dict[str, Any] = {
+            "limit": arguments.whole("limit", self.limit, 1, _MAX_LIMIT),
+            "page_token": arguments.text("page_token", self.page_token),
+        }
+        if self.where is not None:
+            checked["where"] = conditions(self.where)
+        for name in ("liked", "disliked", "classes", "excluded_classes"):
+            checked[name] = arguments.texts(name, getattr(self, name))
+        for name in ("exact", "include_payload", "include_embedding"):
+            checked[name] = arguments.flag(name, getattr(self, name))
+        if self.photo_id is not None:
+            checked["photo_id"] = arguments.text("photo_id", self.photo_id)
+        if self.min_score is not None:
+            checked["min_score"] = _share("min_score", self.min_score)
+        if not (self.embedding is None or isinstance(self.embedding, Embedding)):
+            raise TypeError(
+                f"embedding must be an Embedding, not {type(self.embedding).__name__}: an "
+                "answer's query_embedding, or Embedding(vector, model_fingerprint)"
+            )
+        for name, value in checked.items():
+            # The way past a frozen dataclass's own guard.
+            object.__setattr__(self, name, value)
         if not given and not self.liked:
             raise ValueError("give a sketch, a photo, a photo_id, an embedding or liked photos")
-        for name in ("liked", "disliked", "classes", "excluded_classes"):
-            if isinstance(getattr(self, name), str):
-                raise TypeError(f"{name} must be a list of strings, not one string")
-        if not 1 <= self.limit <= 1000:  # noqa: PLR2004 - stated in the message
-            raise ValueError(f"limit must be 1 to 1000, not {self.limit}")
 
-    def message(self) -> search_pb2.SearchRequest:
+    def message(self, max_bytes: int = MAX_MESSAGE_BYTES) -> search_pb2.SearchRequest:
         """Return the request; reads the files it names.
 
         Raises:
             OSError: a file is missing.
+            TooLarge: a picture has more than `max_bytes`.
+            TypeError, ValueError: the sketch or the photo is no picture.
 
         """
         request = search_pb2.SearchRequest(
-            query=self._query(),
+            query=self._query(max_bytes),
             limit=self.limit,
             min_score=self.min_score,
             page_token=self.page_token,
@@ -100,7 +104,7 @@ class Query:
             request.filter.CopyFrom(condition)
         return request
 
-    def _query(self) -> search_pb2.Query:
+    def _query(self, max_bytes: int) -> search_pb2.Query:
         query = search_pb2.Query(liked_photo_ids=self.liked, disliked_photo_ids=self.disliked)
         if self.photo_id is not None:
             query.photo_id = self.photo_id
@@ -110,77 +114,20 @@ class Query:
             query.embedding.dimension = len(vector)
             query.embedding.model_fingerprint = self.embedding.model_fingerprint
         elif self.photo is not None:
-            query.photo = _content(self.photo)
+            query.photo = content("photo", self.photo, max_bytes)
         elif self.sketch is not None:
             if _is_drawing(self.sketch):
                 query.strokes.CopyFrom(_strokes(self.sketch))
             else:
-                query.sketch = _content(self.sketch)
+                query.sketch = content("sketch", self.sketch, max_bytes)
         return query
 
 
-def filter_message(
-    classes: Sequence[str],
-    excluded_classes: Sequence[str],
-    where: Mapping[str, Any] | None,
-) -> search_pb2.Filter | None:
-    """Return a filter's message, None for no condition at all."""
-    if not (classes or excluded_classes or where):
-        return None
-    return search_pb2.Filter(
-        classes=classes,
-        excluded_classes=excluded_classes,
-        fields=[_condition(name, wanted) for name, wanted in (where or {}).items()],
-    )
-
-
-def _condition(name: str, wanted: Any) -> search_pb2.FieldCondition:
-    if isinstance(wanted, Range):
-        bounds = search_pb2.FieldRange(gt=wanted.gt, gte=wanted.gte, lt=wanted.lt, lte=wanted.lte)
-        return search_pb2.FieldCondition(field=name, range=bounds)
-    if isinstance(wanted, str | bool | int):
-        return search_pb2.FieldCondition(field=name, equals=_value(name, wanted))
-    if isinstance(wanted, Iterable):
-        values = search_pb2.FieldValues(values=[_value(name, value) for value in wanted])
-        condition = search_pb2.FieldCondition(field=name)
-        # `in` is a keyword of Python's.
-        getattr(condition, "in").CopyFrom(values)
-        return condition
-    raise TypeError(
-        f"where[{name!r}] must be a string, a whole number, a boolean, a list of them "
-        f"or a Range, not {type(wanted).__name__}"
-    )
-
-
-def _value(name: str, value: Any) -> search_pb2.FieldValue:
-    # A bool is an int of Python's: asked first.
-    if isinstance(value, bool):
-        return search_pb2.FieldValue(bool_value=value)
-    if isinstance(value, int):
-        return search_pb2.FieldValue(int_value=value)
-    if isinstance(value, str):
-        return search_pb2.FieldValue(string_value=value)
-    raise TypeError(
-        f"where[{name!r}] compares with strings, whole numbers and booleans, not "
-        f"{type(value).__name__}; use a Range for numbers with a point"
-    )
-
-
-def _content(picture: Any) -> bytes:
-    if isinstance(picture, bytes | bytearray | memoryview):
-        return bytes(picture)
-    if isinstance(picture, str | os.PathLike):
-        return Path(picture).read_bytes()
-    pillow = sys.modules.get("PIL.Image")
-    if pillow is not None and isinstance(picture, pillow.Image):
-        file = io.BytesIO()
-        # Lossless, and quick rather than small.
-        picture.save(file, "PNG", compress_level=1)
-        return file.getvalue()
-    raise TypeError(
-        "a picture must be a path, the bytes of an image file or a Pillow image, not "
-        f"{type(picture).__name__}"
-    )
+def _share(name: str, value: Any) -> float:
+    found = arguments.number(name, value)
+    if not 0 <= found <= 1:
+        raise ValueError(f"{name} must be 0 to 1, not {value}")
+    return found
 
 
 def _is_drawing(sketch: Any) -> bool:

@@ -1,15 +1,18 @@
 """Results: what the service answered, as frozen values."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sketchzoo.client import arguments
 from sketchzoo.client.errors import SearchError
 
 if TYPE_CHECKING:
     from PIL import Image
+
+_FLOAT32 = 3.4028234663852886e38
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,21 @@ class Embedding:
     model_fingerprint: str
 
     def __post_init__(self) -> None:
-        if not self.vector:
-            raise ValueError("vector must not be empty")
-        if not self.model_fingerprint:
+        object.__setattr__(self, "vector", _vector(self.vector))
+        if not arguments.text("model_fingerprint", self.model_fingerprint):
             raise ValueError("model_fingerprint must name the model that made the vector")
+
+
+def _vector(values: Any) -> tuple[float, ...]:
+    """Check a vector: a tuple, or an array of one dimension, that fits into float32."""
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise TypeError(f"vector must be numbers, not {type(values).__name__}")
+    found = tuple(arguments.number("vector", value) for value in values)
+    if not found:
+        raise ValueError("vector must not be empty")
+    if not all(-_FLOAT32 <= value <= _FLOAT32 for value in found):
+        raise ValueError("vector must hold finite numbers that fit into float32")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,17 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 import grpc
-from pydantic import SecretStr
 
-from sketchzoo.client import calls
+from sketchzoo.client import arguments, calls
 from sketchzoo.client.calls import Answer, Call, Retries
-from sketchzoo.client.options import Options, as_query, following
-from sketchzoo.client.query import Picture, Query
+from sketchzoo.client.connection import Connection
+from sketchzoo.client.options import Options, as_query, several
+from sketchzoo.client.picture import Picture
+from sketchzoo.client.query import MAX_MESSAGE_BYTES, Query
 from sketchzoo.client.results import LiveAnswer, PhotoFile, SearchResult
-from sketchzoo.rpc.channel import channel_options, outgoing_metadata
-from sketchzoo.rpc.target import check_target
+from sketchzoo.rpc.channel import channel_options
 from sketchzoo.rpc.tls import ClientTls
-from sketchzoo.search.v1 import search_pb2_grpc
+from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
 from sketchzoo.strokes import Strokes
 from sketchzoo.telemetry import span
 
@@ -39,19 +39,20 @@ class Client:
         tls: ClientTls | None = None,
         timeout: float = 10.0,
         retries: int = 2,
-        max_message_bytes: int = 16 * 1024 * 1024,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
-        check_target(target)
-        if timeout <= 0:
-            raise ValueError(f"timeout must be above 0 seconds, not {timeout}")
-        self._timeout = timeout
+        connection = Connection(target, token, tls, timeout, retries, max_message_bytes)
+        self._connection = connection
         self._retries = Retries(retries)
-        self._token = SecretStr(token) if token else None
-        options = channel_options(max_message_bytes)
+        self._most = connection.max_message_bytes
+        self._closed = False
+        options = channel_options(self._most)
         if tls is None:
-            self._channel = grpc.insecure_channel(target, options=options)
+            self._channel = grpc.insecure_channel(connection.target, options=options)
         else:
-            self._channel = grpc.secure_channel(target, tls.credentials(), options=options)
+            self._channel = grpc.secure_channel(
+                connection.target, tls.credentials(), options=options
+            )
         self._stub = search_pb2_grpc.SearchServiceStub(self._channel)
 
     def search(
@@ -66,9 +67,10 @@ class Client:
         Raises:
             SearchError: why there is no answer.
             OSError: a picture's file is missing.
+            TypeError, ValueError: an argument makes no sense; nothing was sent.
 
         """
-        return self._call(calls.search(as_query(sketch, options)), timeout)
+        return self._call(calls.search(as_query(sketch, options), self._most), timeout)
 
     def pages(
         self,
@@ -83,11 +85,11 @@ class Client:
             SearchError: why there is no answer.
 
         """
-        query: Query | None = as_query(sketch, options)
-        while query is not None:
-            page = self._call(calls.search(query), timeout)
+        call: Call[SearchResult] | None = calls.search(as_query(sketch, options), self._most)
+        while call is not None:
+            page = self._call(call, timeout)
             yield page
-            query = following(query, page)
+            call = calls.following(call, page)
 
     def batch(
         self, queries: Iterable[Query | Picture | Strokes], *, timeout: float | None = None
@@ -98,7 +100,8 @@ class Client:
             SearchError: why none has an answer.
 
         """
-        return self._call(calls.batch([as_query(query, {}) for query in queries]), timeout)
+        call = calls.batch(several("queries", queries, Iterable), self._most)
+        return self._call(call, timeout)
 
     def live(
         self, drawings: Iterable[Query | Picture | Strokes], *, timeout: float | None = None
@@ -110,12 +113,25 @@ class Client:
 
         Raises:
             SearchError: why the stream ended.
+            TypeError, ValueError, OSError: a drawing cannot be sent; it ends the stream, and is
+                raised after the answers to those before it. So is what `drawings` raises.
 
         """
-        requests = (
-            calls.drawing(number, as_query(query, {})) for number, query in enumerate(drawings)
+        several("drawings", drawings, Iterable)
+        until = None if timeout is None else arguments.seconds("timeout", timeout)
+        failures: list[Exception] = []
+
+        def requests() -> Iterator[search_pb2.LiveSearchRequest]:
+            try:
+                for number, each in enumerate(drawings):
+                    yield calls.drawing(number, as_query(each, {}), self._most)
+            except Exception as error:  # noqa: BLE001 - raised where the user sees it, below
+                failures.append(error)
+
+        self._check_open()
+        stream: Any = self._stub.LiveSearch(
+            requests(), timeout=until, metadata=self._connection.metadata()
         )
-        stream: Any = self._stub.LiveSearch(requests, timeout=timeout, metadata=self._metadata())
         try:
             for response in stream:
                 yield calls.live_answer(response)
@@ -123,6 +139,8 @@ class Client:
             raise calls.from_rpc_error(error) from error
         finally:
             stream.cancel()
+        if failures:
+            raise failures[0]
 
     def classes(
         self,
@@ -133,7 +151,8 @@ class Client:
         timeout: float | None = None,
     ) -> dict[str, int]:
         """Return the gallery's classes with their number of photos that meet the filter."""
-        return self._call(calls.classes(classes, excluded_classes, where), timeout)
+        call = calls.classes(classes, excluded_classes, where, self._most)
+        return self._call(call, timeout)
 
     def photo(
         self,
@@ -154,6 +173,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connection; calls under way fail."""
+        self._closed = True
         self._channel.close()
 
     def __enter__(self) -> Self:
@@ -168,14 +188,17 @@ class Client:
         self.close()
 
     def _call(self, call: Call[R], timeout: float | None) -> R:
-        until = time.monotonic() + (self._timeout if timeout is None else timeout)
+        self._check_open()
+        until = self._connection.until(timeout)
         method = getattr(self._stub, call.method)
         attempt = 0
         while True:
             remaining = max(0.0, until - time.monotonic())
             try:
                 with span(f"SearchService/{call.method}", "client"):
-                    answer = method(call.request, timeout=remaining, metadata=self._metadata())
+                    answer = method(
+                        call.request, timeout=remaining, metadata=self._connection.metadata()
+                    )
                 return call.read(answer)
             except grpc.RpcError as error:
                 failure = calls.from_rpc_error(error)
@@ -185,5 +208,6 @@ class Client:
             time.sleep(pause)
             attempt += 1
 
-    def _metadata(self) -> tuple[tuple[str, str], ...]:
-        return outgoing_metadata(self._token)
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the client is closed")

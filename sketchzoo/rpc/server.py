@@ -11,12 +11,12 @@ import grpc
 import grpc.aio
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from sketchzoo.rpc.interceptors import CallInterceptor, CallMetrics, Rules
 from sketchzoo.rpc.malformed import MalformedInterceptor
 from sketchzoo.rpc.rate import CallerRates
+from sketchzoo.rpc.reflection import add_reflection
 from sketchzoo.rpc.tls import ServerTls
 from sketchzoo.settings import ServerSettings
 
@@ -79,9 +79,7 @@ class RpcServer:
         self._health = asyncio_health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._names = [service.name for service in services]
-        reflection.enable_server_reflection(
-            [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server
-        )
+        add_reflection([*self._names, health.SERVICE_NAME], self._server)
         self.port = 0
 
     async def set_serving(self, serving: bool) -> None:  # noqa: FBT001 - the state itself

@@ -1,5 +1,6 @@
 """TLS: credentials of servers and callers from PEM files."""
 
+import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,15 +36,19 @@ class ServerTls:
 
 @dataclass(frozen=True, slots=True)
 class ClientTls:
-    """What a caller trusts, and, for mTLS, the certificate it shows."""
+    """What a caller trusts, and, for mTLS, the certificate it shows; paths of PEM files."""
 
-    ca: Path
-    certificate: Path | None = None
-    key: Path | None = None
+    ca: str | os.PathLike[str]
+    certificate: str | os.PathLike[str] | None = None
+    key: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
             raise ValueError("certificate and key go together: give both or neither")
+        for name in ("ca", "certificate", "key"):
+            path = getattr(self, name)
+            if not (isinstance(path, str | os.PathLike) or (path is None and name != "ca")):
+                raise TypeError(f"{name} must be the path of a PEM file, not {type(path).__name__}")
 
     def credentials(self) -> grpc.ChannelCredentials:
         """Read the files into credentials.
@@ -53,13 +58,14 @@ class ClientTls:
             ValueError: a file holds no certificate or key, or the two do not belong together.
 
         """
-        _check_ca(self.ca)
-        if self.certificate is not None and self.key is not None:
-            _check_pair(self.certificate, self.key)
+        ca = Path(self.ca)
+        _check_ca(ca)
+        if self.certificate is None or self.key is None:
+            return grpc.ssl_channel_credentials(ca.read_bytes())
+        certificate, key = Path(self.certificate), Path(self.key)
+        _check_pair(certificate, key)
         return grpc.ssl_channel_credentials(
-            root_certificates=self.ca.read_bytes(),
-            private_key=self.key.read_bytes() if self.key else None,
-            certificate_chain=self.certificate.read_bytes() if self.certificate else None,
+            ca.read_bytes(), key.read_bytes(), certificate.read_bytes()
         )
 
 

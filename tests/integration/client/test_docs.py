@@ -1,4 +1,4 @@
-"""The SDK's page: every example on it runs."""
+"""The pages for programmers: every example on the SDK's runs, and listings are the files."""
 
 import asyncio
 import hashlib
@@ -13,7 +13,8 @@ from sketchzoo.photos import Photo
 from tests.artefacts import picture
 from tests.unit.search_service.fakes import bench
 
-PAGE = Path(__file__).parents[3] / "docs" / "sdk.md"
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "sdk.md"
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
@@ -48,3 +49,10 @@ async def test_each_example_runs(number: int, tmp_path: Path) -> None:
         )
         output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()
+
+
+@pytest.mark.parametrize("program", ["node/search.mjs", "go/main.go", "python/search.py"])
+def test_a_listing_is_the_program_that_runs(program: str) -> None:
+    """To the letter; tests/system runs them."""
+    listing = (ROOT / "examples" / program).read_text()
+    assert f"\n{listing}```\n" in (ROOT / "docs" / "other-languages.md").read_text()

@@ -11,7 +11,6 @@ import grpc.aio
 import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
@@ -208,16 +207,6 @@ async def test_health_tells_of_the_server_and_of_each_service() -> None:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stub.Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=5)
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
-
-
-async def test_reflection_lists_the_services() -> None:
-    """A tool like grpcurl needs no proto files."""
-    async with serving(FakeEncoder()) as channel:
-        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
-        request = reflection_pb2.ServerReflectionRequest(list_services="")
-        answers = [a async for a in stub.ServerReflectionInfo(iter([request]), timeout=5)]
-    names = {service.name for service in answers[0].list_services_response.service}
-    assert {NAME, "grpc.health.v1.Health"} <= names
 
 
 async def test_calls_are_counted_by_their_code() -> None:

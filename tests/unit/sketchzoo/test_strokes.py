@@ -1,7 +1,9 @@
 """Strokes and their raster."""
 
 import io
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +62,39 @@ def test_points_that_are_no_numbers_are_refused() -> None:
     """NaN never reaches the pen."""
     with pytest.raises(ValueError, match="finite"):
         Stroke(((float("nan"), 0),))
+
+
+@pytest.mark.parametrize(
+    "points", ["abc", (1, 2), None, 7, [("a", "b")], [(1, 2, 3)], [None], iter([(1, 2)])]
+)
+def test_points_of_another_kind_are_refused(points: Any) -> None:
+    """The message says what they are made of."""
+    with pytest.raises(TypeError, match=r"points must be pairs of numbers"):
+        Stroke(points)
+
+
+@pytest.mark.parametrize("strokes", [((1, 2), (3, 4)), Stroke(((1, 2),)), None, "abc"])
+def test_a_drawing_is_made_of_strokes(strokes: Any) -> None:
+    """Not of points, nor of one stroke by itself."""
+    with pytest.raises(TypeError, match="strokes must be a tuple of Stroke"):
+        Strokes(10, 10, strokes)
+
+
+@pytest.mark.parametrize("name", ["canvas_width", "canvas_height", "width"])
+def test_sizes_are_numbers(name: str) -> None:
+    """A string is named as none."""
+    fields: dict[str, Any] = {"canvas_width": 10, "canvas_height": 10, "width": 1, name: "10"}
+    with pytest.raises(TypeError, match=f"{name} must be a number, not str"):
+        Strokes(strokes=(Stroke(((1, 2),)),), **fields)
+
+
+def test_points_may_be_an_array() -> None:
+    """As they come from a tablet or a plot: one row a point."""
+    line = np.array([[10, 50], [90, 50]])
+    drawing = Strokes(100, 100, (Stroke(line),))  # type: ignore[arg-type] # that is the test
+    assert rasterize(drawing, 64) == rasterize(
+        Strokes(100, 100, (Stroke(((10, 50), (90, 50))),)), 64
+    )
 
 
 points = st.tuples(st.integers(0, 65_535), st.integers(0, 65_535))
