@@ -87,6 +87,7 @@ async def ingest(
             settings.alias,
             max_bad=settings.max_bad,
             prune=settings.prune,
+            prune_empty=settings.prune_empty,
             dry_run=settings.dry_run,
         ),
         stop=stop,

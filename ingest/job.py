@@ -17,7 +17,7 @@ from ingest.metrics import IngestMetrics
 from ingest.outcome import Outcome
 from ingest.patience import Patience
 from ingest.pipeline import Pipeline
-from ingest.prune import prunable, prune
+from ingest.prune import Pruned, prune, skipped
 from ingest.report import ExitStatus, Report
 from ingest.sources import Source
 from ingest.tally import Tally
@@ -34,6 +34,7 @@ class JobOptions:
     alias: str
     max_bad: float = 0.5
     prune: bool = False
+    prune_empty: bool = False
     dry_run: bool = False
 
 
@@ -71,7 +72,7 @@ class Job:
         self._collection = ""
         self._published = False
         self._replaced = ""
-        self._pruned = 0
+        self._pruned = Pruned()
         self._prune_skipped: dict[str, str] = {}
 
     async def run(self) -> Report:
@@ -95,7 +96,10 @@ class Job:
             dry_run=self._options.dry_run,
             outcomes=dict(self._tally.outcomes),
             reasons=dict(self._tally.reasons),
-            pruned=self._pruned,
+            examples=dict(self._tally.examples),
+            passed_over=dict(self._tally.passed_over),
+            pruned=self._pruned.photos,
+            spared=self._pruned.spared,
             prune_skipped=self._prune_skipped,
             bytes_read=self._tally.bytes_read,
             seconds=time.perf_counter() - start,
@@ -133,7 +137,7 @@ class Job:
                     "nothing was pruned or published"
                 ),
             )
-        if self._options.prune:
+        if self._options.prune or self._options.prune_empty:
             await self._prune(pipeline, collection)
         if not dry_run:
             await self._publish()
@@ -149,14 +153,17 @@ class Job:
         return QdrantCollection(self._writer, self._collection, self._patience)
 
     async def _prune(self, pipeline: Pipeline, collection: Collection) -> None:
-        roots, self._prune_skipped = prunable(self._sources, self._tally)
+        survey = self._tally.survey
+        self._prune_skipped = skipped(self._sources, survey)
+        roots = [source.root for source in self._sources if source.root is not None]
         if roots and not collection.is_missing:
             self._pruned = await prune(
                 self._writer,
                 self._collection,
                 roots=roots,
                 has_seen=pipeline.has_seen,
-                tally=self._tally,
+                survey=survey,
+                emptied=self._options.prune_empty,
                 patience=self._patience,
                 dry_run=self._options.dry_run,
             )

@@ -21,7 +21,7 @@ from ingest.encoder import Encoder, Model, Vector
 from ingest.intake import Intake
 from ingest.limits import PipelineLimits
 from ingest.metrics import IngestMetrics
-from ingest.outcome import Outcome, Reason, Refusal, RefusedError
+from ingest.outcome import Outcome, Reason, RefusedError
 from ingest.patience import Patience
 from ingest.sources import Source
 from ingest.stage import drain, first_failure, in_parallel
@@ -107,10 +107,11 @@ class Pipeline:
         async for looked in intake.looked():
             fresh: list[ReadPhoto] = []
             changed: list[Embedded] = []
-            for photo in looked.photos:
-                if isinstance(photo, Refusal):
-                    self._tally.refuse(photo)
+            for photo in looked.entries:
+                if not isinstance(photo, ReadPhoto):
+                    self._tally.note(photo)
                     continue
+                self._tally.survey.read(photo.candidate.uri)
                 if not self._is_duplicate(photo):
                     known = looked.known.get(photo.id)
                     if known is None:

@@ -25,7 +25,12 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
 
     prune: bool = Field(
         default=False,
-        description="Delete photos whose files are gone from the folders ingested.",
+        description="Delete photos whose files are gone from the folders ingested. What could "
+        "not be read is spared, and so are classes and folders in which no photo is left.",
+    )
+    prune_empty: bool = Field(
+        default=False,
+        description="Prune, and also what was in classes and folders in which no photo is left.",
     )
     dry_run: bool = Field(
         default=False,

@@ -11,15 +11,18 @@ from ingest.sources.fetch import Fetcher, FetchLimits
 from ingest.sources.folder import FolderSource
 from ingest.sources.local import LocalUris, UriPrefix
 from ingest.sources.manifest import ManifestSource
-from ingest.sources.source import Candidate, Source
+from ingest.sources.source import Candidate, Emptied, Entry, PassedOver, Source
 
 __all__ = [
     "Candidate",
+    "Emptied",
+    "Entry",
     "FetchLimits",
     "Fetcher",
     "FolderSource",
     "LocalUris",
     "ManifestSource",
+    "PassedOver",
     "Source",
     "UriPrefix",
     "open_source",

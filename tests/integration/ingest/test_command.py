@@ -88,7 +88,8 @@ async def test_folder_from_first_to_last(
         put(folder / ("cat" if i % 2 else "dog") / f"{i}.jpg", picture(i))
     put(folder / "cat" / "again.jpg", picture(0))
     put(folder / "cat" / "empty.jpg", b"")
-    put(folder / "cat" / "notes.txt", b"hello")
+    put(folder / "cat" / "notes.jpg", b"hello")
+    put(folder / "cat" / "notes.jpg.json", b"{}")
     put(folder / "cat" / "truncated.jpg", picture(50)[:-400])
     errors = folder.parent / "errors.csv"
 
@@ -107,6 +108,7 @@ async def test_folder_from_first_to_last(
         "truncated": 1,
         "duplicate_in_other_class": 1,
     }
+    assert first["passed_over"] == {"sidecar": 1}
     assert first["published"] is True
     rows = {
         Path(row["origin"]).name: row for row in csv.DictReader(io.StringIO(errors.read_text()))
@@ -114,7 +116,7 @@ async def test_folder_from_first_to_last(
     assert {name: row["reason"] for name, row in rows.items()} == {
         "0.jpg": "duplicate_in_other_class",
         "empty.jpg": "empty",
-        "notes.txt": "not_an_image",
+        "notes.jpg": "not_an_image",
         "truncated.jpg": "truncated",
     }
     published, photos = await gallery(environment)
