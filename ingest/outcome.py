@@ -32,6 +32,8 @@ class Reason(StrEnum):
     NO_CLASS = "no_class"
     BAD_NAME = "bad_name"
     BAD_ROW = "bad_row"
+    OUTSIDE = "outside"
+    PRIVATE_ADDRESS = "private_address"
     FETCH_FAILED = "fetch_failed"
     ENCODER_REFUSED = "encoder_refused"
     DUPLICATE = "duplicate"

@@ -20,7 +20,7 @@ class Candidate:
 
     uri: str
     class_name: str
-    location: str
+    location: str = field(repr=False)  # a url's may have user info
     origin: str
     size: int | None = None
     payload: Mapping[str, str | int | float | bool] = field(default_factory=dict)

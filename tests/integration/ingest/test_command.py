@@ -145,19 +145,28 @@ async def test_folder_from_first_to_last(
 async def test_manifest_with_urls(
     ingest: Ingest, environment: dict[str, str], folder: Path
 ) -> None:
-    """A manifest's urls are fetched, and its further columns can be read from the gallery."""
+    """A manifest's urls are fetched where they may be, and its further columns are payload.
+
+    User info reaches the server, and neither gallery nor log nor report.
+    """
     put(folder / "a.jpg", picture(1))
     put(folder / "b.jpg", picture(2))
     with served(folder) as url:
         manifest = put(
             folder.parent / "photos.csv",
             f"class,path,url,year,licence\n"
-            f"cat,,{url}/a.jpg,1999,CC BY\n"
+            f"cat,,{url.replace('//', '//ada:secret@')}/a.jpg,1999,CC BY\n"
             f"dog,zoo/b.jpg,,2000,CC0\n"
-            f"dog,,{url}/missing.jpg,2001,CC0\n".encode(),
+            f"dog,,{url}/missing.jpg,2001,CC0\n"
+            f"dog,../private/x.jpg,,2001,CC0\n".encode(),
         )
-        document = ingest(manifest, "--json", "-").report()
-    assert document["reasons"] == {"not_found": 1}
+        allowed = {"SKETCHZOO_INGEST_ALLOW_PRIVATE_ADDRESSES": "true"}
+        run = ingest(manifest, "--json", "-", **allowed)
+        document = run.report()
+        assert "secret" not in run.out + run.err
+        refused = ingest(manifest, "--dry-run", "--max-bad", "1", "--json", "-").report()
+    assert document["reasons"] == {"not_found": 1, "outside": 1}
+    assert refused["reasons"] == {"outside": 1, "private_address": 2}
     _, photos = await gallery(environment)
     assert dict(photos[f"{url}/a.jpg"].payload) == {"year": 1999, "licence": "CC BY"}
     assert dict(photos[(folder / "b.jpg").as_uri()].payload) == {"year": 2000, "licence": "CC0"}
