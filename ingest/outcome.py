@@ -26,6 +26,7 @@ class Reason(StrEnum):
     NOT_AN_IMAGE = "not_an_image"
     TOO_LARGE = "too_large"
     TRUNCATED = "truncated"
+    TOO_SLOW = "too_slow"
     UNREADABLE = "unreadable"
     NOT_FOUND = "not_found"
     NOT_A_FILE = "not_a_file"
