@@ -125,23 +125,27 @@ class Job:
         await pipeline.run(self._sources)
         if self._stop.is_set():
             return ExitStatus.INTERRUPTED, "stopped before the end: run it again to go on"
-        tally = self._tally
-        if not tally.settled:
-            return ExitStatus.TOO_MANY_REFUSED, "no photo was found"
-        if tally.refused_share > self._options.max_bad:
-            return (
-                ExitStatus.TOO_MANY_REFUSED,
-                (
-                    f"{tally.outcomes[Outcome.REFUSED]} of {tally.settled} photos were refused, "
-                    f"more than the share of {self._options.max_bad:g} that --max-bad allows: "
-                    "nothing was pruned or published"
-                ),
-            )
+        problem = self._problem()
         if self._options.prune or self._options.prune_empty:
-            await self._prune(pipeline, collection)
+            await self._prune(pipeline, collection, problem)
+        if problem:
+            return ExitStatus.TOO_MANY_REFUSED, problem
         if not dry_run:
             await self._publish()
         return ExitStatus.DONE, ""
+
+    def _problem(self) -> str:
+        """Return why the run may neither prune nor publish; empty where it may."""
+        tally = self._tally
+        if not tally.settled:
+            return "no photo was found"
+        if tally.refused_share > self._options.max_bad:
+            return (
+                f"{tally.outcomes[Outcome.REFUSED]} of {tally.settled} photos were refused, "
+                f"more than the share of {self._options.max_bad:g} that --max-bad allows: "
+                "nothing was pruned or published"
+            )
+        return ""
 
     async def _open(self, model: Model) -> Collection:
         if self._options.dry_run:
@@ -152,7 +156,7 @@ class Job:
         self._collection = await self._patience.persist(QDRANT, opening)
         return QdrantCollection(self._writer, self._collection, self._patience)
 
-    async def _prune(self, pipeline: Pipeline, collection: Collection) -> None:
+    async def _prune(self, pipeline: Pipeline, collection: Collection, withheld: str) -> None:
         survey = self._tally.survey
         self._prune_skipped = skipped(self._sources, survey)
         roots = [source.root for source in self._sources if source.root is not None]
@@ -164,6 +168,7 @@ class Job:
                 has_seen=pipeline.has_seen,
                 survey=survey,
                 emptied=self._options.prune_empty,
+                withheld=withheld,
                 patience=self._patience,
                 dry_run=self._options.dry_run,
             )

@@ -49,12 +49,14 @@ async def prune(
     has_seen: Callable[[str], bool],
     survey: Survey,
     emptied: bool,
+    withheld: str,
     patience: Patience,
     dry_run: bool,
 ) -> Pruned:
     """Delete the photos below `roots` that this run did not see and whose places it read.
 
-    With `emptied`, also those of classes and folders in which no photo is left.
+    With `emptied`, also those of classes and folders in which no photo is left. `withheld`
+    says why the run may delete nothing, if so: what is missing is then counted alone.
 
     Raises:
         CallError: Qdrant stayed away.
@@ -67,6 +69,8 @@ async def prune(
         if not above or has_seen(photo.sha256):
             continue
         reasons = [_spared(survey, photo.uri, root, emptied=emptied) for root in above]
+        if withheld:
+            reasons.append(Spared(above[0], withheld))
         if (reason := next(filter(None, reasons), None)) is not None:
             spared[reason] += 1
             continue
@@ -82,7 +86,6 @@ async def prune(
 
 
 def _spared(survey: Survey, uri: str, root: str, *, emptied: bool) -> Spared | None:
-    reason = survey.spares(uri, root, emptied=emptied)
-    if reason is None and not survey.has_read(root):
-        return Spared(root, NOTHING_FOUND)
-    return reason
+    if not survey.has_read(root):
+        return survey.spares(uri, root, emptied=True) or Spared(root, NOTHING_FOUND)
+    return survey.spares(uri, root, emptied=emptied)
