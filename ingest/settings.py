@@ -167,5 +167,6 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
             seconds=self.fetch_seconds,
             attempts=self.fetch_attempts,
             at_once=self.fetch_at_once,
+            max_wait_seconds=self.fetch_seconds,
             allow_private_addresses=self.allow_private_addresses,
         )

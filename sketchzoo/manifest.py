@@ -87,22 +87,19 @@ class Manifest:
                 raise ManifestError(f"{path}: the column {name!r} is there twice")
 
     def rows(self) -> Iterator[Row]:
-        """Yield the rows in their order, those that cannot be used among them."""
-        with self._open() as file:
-            lines = _Lines(file)
-            reader = csv.reader(lines, strict=True)
-            next(reader)
-            while True:
-                lines.begin_row()
-                try:
-                    cells = next(reader)
-                except StopIteration:
-                    return
-                except (csv.Error, RowError) as error:
-                    yield Row(lines.number, problem=f"is not CSV: {error}")
-                    continue
-                if cells:
-                    yield self._row(lines.number, cells)
+        """Yield the rows in their order, those that cannot be used among them.
+
+        So is a file that can be read no further: it may have gone since its header was read.
+        """
+        line = 0
+        try:
+            with self._open() as file:
+                lines = _Lines(file)
+                for row in self._parsed(lines):
+                    line = row.line
+                    yield row
+        except OSError as error:
+            yield Row(line + 1, problem=f"cannot be read: {error.strerror}")
 
     def locate(self, row: Row) -> LocalFile | Url:
         """Return where a row's photo lies.
@@ -134,6 +131,21 @@ class Manifest:
     def _open(self) -> TextIO:
         # Bytes that are not UTF-8 spoil their own row only.
         return self.path.open(newline="", encoding="utf-8-sig", errors="surrogateescape")
+
+    def _parsed(self, lines: "_Lines") -> Iterator[Row]:
+        reader = csv.reader(lines, strict=True)
+        next(reader, None)
+        while True:
+            lines.begin_row()
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except (csv.Error, RowError) as error:
+                yield Row(lines.number, problem=f"is not CSV: {error}")
+                continue
+            if cells:
+                yield self._row(lines.number, cells)
 
     def _row(self, line: int, cells: list[str]) -> Row:
         if len(cells) != len(self.columns):

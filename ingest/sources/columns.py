@@ -65,11 +65,19 @@ class Columns:
         return cls(kinds)
 
     def payload(self, row: Mapping[str, str]) -> dict[str, Value]:
-        """Return a row's values; an empty cell has none."""
+        """Return a row's values; an empty cell has none.
+
+        Raises:
+            ValueError: the row was not among those that the types were found by.
+
+        """
         return {name: self._value(name, text) for name, text in row.items() if text}
 
     def _value(self, name: str, text: str) -> Value:
-        match self.kinds[name]:
+        kind = self.kinds.get(name)
+        if kind is None or _join(kind, _kind(text)) != kind:
+            raise ValueError(f"has a {name} that is no {kind}: the manifest changed meanwhile")
+        match kind:
             case "int":
                 return int(text)
             case "float":

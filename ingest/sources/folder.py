@@ -2,20 +2,18 @@
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.outcome import Reason, Refusal, RefusedError
-from ingest.sources.local import LocalUris, read_file
+from ingest.sources.local import LocalUris, printable, read_file
 from ingest.sources.source import Candidate, Emptied, Entry, PassedOver, check_class
 from sketchzoo.bystanders import of_file, of_folder
 
 # A data set's photos and the sketches of the same classes, which are no class themselves.
 _LEVELS = (("photo", "sketch"), ("photos", "sketches"))
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(slots=True)
@@ -48,7 +46,7 @@ class FolderSource:
         if not folder.is_dir():
             raise ValueError(f"{folder} is not a folder")
         self._uris = uris or LocalUris()
-        self.name = str(folder)
+        self.name = printable(str(folder))
         self._folder = _classes_folder(folder)
 
     @property
@@ -138,7 +136,7 @@ class FolderSource:
             uri=self._uris.of(entry.path),
             class_name=class_name,
             location=entry.path,
-            origin=_printable(entry.path),
+            origin=printable(entry.path),
             size=found.st_size,
         )
 
@@ -150,7 +148,7 @@ class FolderSource:
         return self._refuse(path, Reason.UNREADABLE, f"cannot be listed: {error.strerror}")
 
     def _refuse(self, path: str, reason: Reason, message: str) -> Refusal:
-        return Refusal(_printable(path), reason, message, self._uris.of(path))
+        return Refusal(printable(path), reason, message, self._uris.of(path))
 
 
 def _classes_folder(folder: Path) -> Path:
@@ -189,9 +187,3 @@ def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as found:
         entries = [entry for entry in found if not entry.name.startswith(".")]
     return sorted(entries, key=lambda entry: entry.name)
-
-
-def _printable(path: str) -> str:
-    """Return a path that every log, report and terminal can hold, whatever bytes it has."""
-    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ingest.outcome import Reason, Refusal, RefusedError
 from ingest.sources.columns import Columns, check_names
-from ingest.sources.local import LocalUris, read_file
+from ingest.sources.local import LocalUris, printable, read_file
 from ingest.sources.source import Candidate, Entry, check_class
 from ingest.sources.web import Web
 from sketchzoo.fetch import Url
@@ -37,7 +37,7 @@ class ManifestSource:
             ValueError: the file or its header cannot be used; the message says why.
 
         """
-        self.name = str(path)
+        self.name = printable(str(path))
         self._web = web or Web()
         self._uris = uris or LocalUris()
         self._manifest = Manifest(path, roots=roots)
@@ -76,7 +76,10 @@ class ManifestSource:
             ) from error
         except RowError as error:
             raise RefusedError(Reason.BAD_ROW, str(error)) from error
-        payload = self._columns.payload(_further(row))
+        try:
+            payload = self._columns.payload(_further(row))
+        except ValueError as error:
+            raise RefusedError(Reason.BAD_ROW, str(error)) from error
         if isinstance(found, Url):
             return Candidate(found.text, class_name, found.whole, origin, payload=payload)
         try:

@@ -164,6 +164,27 @@ def test_user_info_is_not_shown(tmp_path: Path) -> None:
     assert "secret" not in repr(candidate) + repr(refusal)
 
 
+@pytest.mark.parametrize(
+    ("later", "message"),
+    [
+        ("", ""),
+        ("class,url,year\n", ""),
+        ("class,url,year\ncat,https://x/1,old\n", "has a year that is no int"),
+        ("class,url\ncat,https://x/1\n", "has 2 cells"),
+        (None, "cannot be read: No such file or directory"),
+    ],
+)
+def test_manifest_that_changes_meanwhile(tmp_path: Path, later: str | None, message: str) -> None:
+    """A manifest that is emptied, changed or taken away while a run goes on ends no run."""
+    source = manifest(tmp_path, "class,url,year\ncat,https://x/1,1999\n")
+    path = tmp_path / "photos.csv"
+    path.unlink() if later is None else path.write_text(later)
+    found = list(source.candidates())
+    messages = [entry.message for entry in found if isinstance(entry, Refusal)]
+    assert len(messages) == len(found) == bool(message)
+    assert message in "".join(messages)
+
+
 def test_second_listing_is_the_same(tmp_path: Path) -> None:
     """A manifest can be listed again, with the same entries in the same order."""
     source = manifest(tmp_path, "class,url\ncat,https://x/1\ndog,https://x/2\n")
