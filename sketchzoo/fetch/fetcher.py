@@ -5,8 +5,10 @@ import base64
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
+from urllib.parse import unquote
 
 import httpcore
 import httpx
@@ -26,6 +28,7 @@ _TRANSPORT = (
     httpcore.TimeoutException,
     httpcore.ProtocolError,
     httpcore.ProxyError,
+    ssl.SSLError,
 )
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -63,17 +66,17 @@ class Fetcher:
 
         """
         seconds = self._limits.seconds
-        problems: list[str] = []
+        met = _Met()
         try:
             async with asyncio.timeout(seconds) as time:
                 end = time.when()
                 assert end is not None  # noqa: S101 - it was given
-                await self._persist(url, sink, end, problems)
+                await self._persist(url, sink, end, met)
         except TimeoutError as error:
-            before = f" ({'; '.join(problems[-1:])})" if problems else ""
+            before = f" ({met.problem})" if met.problem else ""
             raise FetchError(Failure.FAILED, f"took over {seconds:g} s{before}") from error
 
-    async def _persist(self, url: Url, sink: Sink, end: float, problems: list[str]) -> None:
+    async def _persist(self, url: Url, sink: Sink, end: float, met: "_Met") -> None:
         limits = self._limits
         pause = limits.backoff_seconds
         for attempt in range(1, limits.attempts + 1):
@@ -81,7 +84,7 @@ class Fetcher:
                 return await self._attempt(url, sink)
             except TryAgainError as error:
                 why, asked = str(error), error.seconds
-            problems.append(why)
+            met.problem = why
             left = end - asyncio.get_running_loop().time()
             longest = min(left, limits.max_wait_seconds)
             if asked is not None and asked > longest:
@@ -143,9 +146,9 @@ class Fetcher:
             **header,
         }
         if url.user_info:
-            known = httpx.URL(url.whole)
-            credentials = f"{known.username}:{known.password}".encode()
-            sent["authorization"] = f"Basic {base64.b64encode(credentials).decode()}"
+            name, _, password = map(unquote, url.user_info.partition(":"))
+            credentials = base64.b64encode(f"{name}:{password}".encode())
+            sent["authorization"] = f"Basic {credentials.decode()}"
         pool = await self._pool(proxy)
         limits = self._limits
         return pool.stream(
@@ -156,7 +159,7 @@ class Fetcher:
                 port=target.port,
                 target=target.raw_path,
             ),
-            headers=[(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
+            headers=[(name.encode(), value.encode()) for name, value in sent.items()],
             extensions={
                 "timeout": {
                     "connect": limits.connect_seconds,
@@ -209,6 +212,13 @@ class Fetcher:
                 write(piece)
         if sink.expected is not None and count < sink.expected:
             raise TryAgainError(f"ended after {count} of {sink.expected} bytes")
+
+
+@dataclass(slots=True)
+class _Met:
+    """What the last attempt met."""
+
+    problem: str = ""
 
 
 async def _bounded(response: httpcore.Response, limit: int) -> AsyncIterator[bytes]:

@@ -2,6 +2,7 @@
 
 import io
 import socket
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -108,8 +109,8 @@ def packed(
 
 
 @contextmanager
-def a_site() -> Iterator[Site]:
-    """Serve a site until the block ends."""
+def a_site(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
+    """Serve a site until the block ends, by TLS if so."""
     made = Site()
 
     class Handler(BaseHTTPRequestHandler):
@@ -141,7 +142,9 @@ def a_site() -> Iterator[Site]:
             """Say nothing of clients that left."""
 
     server = Server(("127.0.0.1", 0), Handler)
-    made.url = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    made.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield made

@@ -106,7 +106,7 @@ def test_goes_on_where_it_stopped(site: Site) -> None:
     assert site.ranges == ["", f"bytes={len(CONTENT) // 2}-"]
 
 
-@pytest.mark.parametrize("later", ['"two"', ""])
+@pytest.mark.parametrize("later", ['"two"', "", '"zw\xf6lf"'])
 def test_halves_of_two_files_are_not_joined(site: Site, later: str) -> None:
     """Where the file has changed, or nobody can tell, it is fetched from its beginning."""
     site.answers["/a.jpg"] = lambda handler, hit: (
