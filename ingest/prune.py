@@ -77,7 +77,7 @@ async def prune(
         gone.append(photo.id)
         log.info("gone", uri=photo.uri, photo_id=photo.id, dry_run=dry_run)
     for reason, photos in spared.items():
-        log.warning("spared", place=reason.place, reason=reason.why, photos=photos)
+        log.info("spared", place=reason.place, reason=reason.why, photos=photos)
     if not dry_run:
         for start in range(0, len(gone), _BATCH):
             ids = gone[start : start + _BATCH]

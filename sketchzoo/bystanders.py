@@ -29,7 +29,7 @@ _ENDINGS = {
     Bystander.AUDIO: "wav mp3 m4a aac amr ogg opus flac wma aif aiff",
     Bystander.DOCUMENT: "txt md rst html htm pdf rtf doc docx odt csv tsv xls xlsx ods ndjson log "
     "nfo url webloc",
-    Bystander.SYSTEM_FILE: "db ini lnk tmp bak part crdownload md5 sha1 sha256 sfv lrcat lrdata "
+    Bystander.SYSTEM_FILE: "db ini lnk tmp bak part crdownload md5 sha1 sha256 sfv lrcat "
     "ctg dat info lock",
 }
 _FILES = {f".{ending}": kind for kind, endings in _ENDINGS.items() for ending in endings.split()}
@@ -63,6 +63,8 @@ _FOLDERS = frozenset(
     }
 )
 
+_PREVIEWS = ".lrdata"  # an editor's catalogue keeps them beside it
+
 
 def of_file(name: str) -> Bystander | None:
     """Return what a file is by its name, None for what may be a photo."""
@@ -73,4 +75,6 @@ def of_file(name: str) -> Bystander | None:
 
 def of_folder(name: str) -> Bystander | None:
     """Return what a folder is by its name, None for what may hold photos."""
-    return Bystander.SYSTEM_FOLDER if name.casefold() in _FOLDERS else None
+    name = name.casefold()
+    known = name in _FOLDERS or name.endswith(_PREVIEWS)
+    return Bystander.SYSTEM_FOLDER if known else None

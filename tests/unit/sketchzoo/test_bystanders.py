@@ -34,7 +34,7 @@ def test_what_may_be_a_picture_is_looked_at(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "System Volume Information", "__MACOSX"],
+    ["@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "__MACOSX", "Zoo Previews.lrdata"],
 )
 def test_systems_keep_their_folders(name: str) -> None:
     """A system's folders are known, however their names are written."""
