@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from gallery.limits import Limits
+from sketchzoo.fetch import FetchLimits
 from sketchzoo.settings import Count, Seconds, Settings
 
 _DEFAULTS = Limits()
@@ -24,23 +25,28 @@ class FetchSettings(Settings):
         _DEFAULTS.max_total_bytes, description="Bytes that one run may take from the network."
     )
     at_once: Annotated[int, Field(ge=1, le=32)] = Field(
-        _DEFAULTS.at_once, description="Files fetched at the same time."
+        _DEFAULTS.fetch.at_once, description="Files fetched at the same time."
     )
     attempts: Annotated[int, Field(ge=1, le=20)] = Field(
-        _DEFAULTS.attempts, description="How often a file is tried in all."
+        _DEFAULTS.fetch.attempts, description="How often a file is tried in all."
     )
     connect_seconds: Seconds = Field(
-        _DEFAULTS.connect_seconds, description="Longest time to reach a server."
+        _DEFAULTS.fetch.connect_seconds, description="Longest time to reach a server."
     )
     read_seconds: Seconds = Field(
-        _DEFAULTS.read_seconds, description="Longest silence of a server that is sending."
+        _DEFAULTS.fetch.read_seconds, description="Longest silence of a server that is sending."
     )
     file_seconds: Seconds = Field(
-        _DEFAULTS.file_seconds, description="Longest time for one attempt at one file."
+        _DEFAULTS.fetch.seconds,
+        description="Longest time for one file in all, pauses and attempts included.",
     )
     max_wait_seconds: Seconds = Field(
-        _DEFAULTS.max_wait_seconds,
+        _DEFAULTS.fetch.max_wait_seconds,
         description="Longest pause before another attempt; a server that asks for more is left.",
+    )
+    allow_private_addresses: bool = Field(
+        default=False,
+        description="Fetch from this machine's and its network's own addresses, too.",
     )
     max_side: Annotated[int, Field(ge=64, le=4096)] = Field(
         _DEFAULTS.max_side, description="Photos with a longer side, in pixels, are made smaller."
@@ -48,7 +54,21 @@ class FetchSettings(Settings):
 
     def limits(self) -> Limits:
         """Return the bounds of a run."""
-        return Limits(**self.model_dump())
+        return Limits(
+            max_files=self.max_files,
+            max_file_bytes=self.max_file_bytes,
+            max_total_bytes=self.max_total_bytes,
+            fetch=FetchLimits(
+                seconds=self.file_seconds,
+                attempts=self.attempts,
+                at_once=self.at_once,
+                connect_seconds=self.connect_seconds,
+                read_seconds=self.read_seconds,
+                max_wait_seconds=self.max_wait_seconds,
+                allow_private_addresses=self.allow_private_addresses,
+            ),
+            max_side=self.max_side,
+        )
 
 
 class DrawSettings(Settings):

@@ -19,7 +19,7 @@ from ingest.patience import Patience
 from ingest.progress import Bar, Display, Lines, progress
 from ingest.report import Report
 from ingest.settings import IngestSettings
-from ingest.sources import Fetcher, Source, open_source
+from ingest.sources import Source, Web, open_source
 from ingest.tally import Tally
 from sketchzoo.images import ImageLimits
 from sketchzoo.photos import CollectionOptions, PhotoWriter, connect
@@ -43,9 +43,10 @@ def run(settings: IngestSettings, names: Sequence[str], errors: TextIO | None = 
 
     """
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
-    with Fetcher(settings.fetch_limits()) as fetcher:
+    with Web(settings.fetch_limits()) as web:
         with _usage():
-            sources = [open_source(name, fetcher, settings.uri_prefixes()) for name in names]
+            prefixes = settings.uri_prefixes()
+            sources = [open_source(name, web, prefixes, settings.manifest_root) for name in names]
         with ExitStack() as open_parts:
             with _usage():
                 open_parts.enter_context(tracing(PART, settings.otlp_endpoint, begins=True))
@@ -87,6 +88,7 @@ async def ingest(
             settings.alias,
             max_bad=settings.max_bad,
             prune=settings.prune,
+            prune_empty=settings.prune_empty,
             dry_run=settings.dry_run,
         ),
         stop=stop,

@@ -6,21 +6,26 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from ingest.outcome import Reason, Refusal, RefusedError
-from ingest.sources import Candidate, Source
+from ingest.sources import Candidate, Entry, Source
 from sketchzoo.images import ImageError, ImageLimits, measure
 from sketchzoo.photos import photo_id
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Listed photos of one source, in order, among them those refused by their listing.
+    """What one source listed, in order: photos, refused ones, and what is none.
 
     `reserved` is how many bytes they may have at most.
     """
 
     source: Source
-    entries: tuple[Candidate | Refusal, ...]
+    entries: tuple[Entry, ...]
     reserved: int
+
+    @property
+    def photos(self) -> int:
+        """How many photos were listed, refused ones among them."""
+        return sum(isinstance(entry, Candidate | Refusal) for entry in self.entries)
 
     @property
     def is_remote(self) -> bool:
@@ -48,12 +53,12 @@ class Chunker:
         self._photos = photos
         self._max_bytes = max_bytes
         self._limits = limits
-        self._entries: Iterator[Candidate | Refusal] = iter(source.candidates())
-        self._left: Candidate | Refusal | None = None
+        self._entries: Iterator[Entry] = iter(source.candidates())
+        self._left: Entry | None = None
 
     def next(self) -> Chunk | None:
         """Return the next chunk, None after the last; lists files, so call it in a thread."""
-        entries: list[Candidate | Refusal] = []
+        entries: list[Entry] = []
         reserved = 0
         for entry in self._ahead(self._photos):
             size = self._worst(entry)
@@ -64,15 +69,15 @@ class Chunker:
             reserved += size
         return Chunk(self._source, tuple(entries), reserved) if entries else None
 
-    def _ahead(self, photos: int) -> Iterable[Candidate | Refusal]:
+    def _ahead(self, photos: int) -> Iterable[Entry]:
         if self._left is not None:
             entry, self._left = self._left, None
             yield entry
             photos -= 1
         yield from islice(self._entries, photos)
 
-    def _worst(self, entry: Candidate | Refusal) -> int:
-        if isinstance(entry, Refusal):
+    def _worst(self, entry: Entry) -> int:
+        if not isinstance(entry, Candidate):
             return 0
         size = self._limits.max_bytes if entry.size is None else entry.size
         return min(size, self._limits.max_bytes)
@@ -86,6 +91,12 @@ def read_photo(source: Source, candidate: Candidate, limits: ImageLimits) -> Rea
     except RefusedError as error:
         return candidate.refusal(error.reason, error.message)
     except ImageError as error:
-        return candidate.refusal(Reason(error.reason), str(error))
+        return candidate.refusal(_reason(error), str(error))
     sha256 = hashlib.sha256(content).hexdigest()
     return ReadPhoto(candidate, content, sha256, photo_id(sha256), width, height)
+
+
+def _reason(error: ImageError) -> Reason:
+    """Return the reason that an image was refused for; one of no name here is the encoder's."""
+    known = error.reason in Reason.__members__.values()
+    return Reason(error.reason) if known else Reason.ENCODER_REFUSED

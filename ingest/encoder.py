@@ -108,9 +108,11 @@ def _embedding(result: encoder_pb2.EmbedResult, model: Model) -> Vector | Refuse
     if result.WhichOneof("outcome") != "embedding":
         if result.status.code != code_pb2.INVALID_ARGUMENT:
             raise from_status(result.status)
-        # The header was read here; what is left to the encoder to find is damaged pixels.
         _, _, problem = result.status.message.partition(".content ")
-        return RefusedError(Reason.TRUNCATED, problem or result.status.message)
+        problem = problem or result.status.message
+        # The header was read here: what the encoder finds is mostly damaged pixels.
+        reason = Reason.TRUNCATED if "truncated" in problem else Reason.ENCODER_REFUSED
+        return RefusedError(reason, problem)
     vector = array("f")
     vector.frombytes(result.embedding.vector)
     if sys.byteorder == "big":

@@ -13,16 +13,19 @@ from ingest.collection import Collection
 from ingest.limits import PipelineLimits
 from ingest.metrics import IngestMetrics
 from ingest.outcome import Refusal
-from ingest.sources import Source
+from ingest.sources import Candidate, Emptied, PassedOver, Source
 from ingest.tally import Tally
 from sketchzoo.photos import Photo
+
+Read = ReadPhoto | Refusal | PassedOver | Emptied
+"""What a listed entry has become."""
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A chunk's photos in the order of their listing, and those the collection has, by id."""
+    """A chunk's entries in the order of their listing, and those the collection has, by id."""
 
-    photos: list[ReadPhoto | Refusal]
+    entries: list[Read]
     known: Mapping[str, Photo]
 
 
@@ -84,7 +87,7 @@ class Intake:
                     chunk = await loop.run_in_executor(self._listing, chunker.next)
                 if chunk is None:
                     break
-                self._tally.listed[source.name] += len(chunk.entries)
+                self._tally.listed[source.name] += chunk.photos
                 await self._budget.acquire(chunk.reserved)
                 await self._chunks.put(group.create_task(self._look(chunk)))
         await self._chunks.put(None)
@@ -106,7 +109,7 @@ class Intake:
             known = await self._collection.known(ids) if ids else {}
         return Looked(results, known)
 
-    async def _read(self, chunk: Chunk) -> list[ReadPhoto | Refusal]:
+    async def _read(self, chunk: Chunk) -> list[Read]:
         loop = asyncio.get_running_loop()
         if not chunk.is_remote:
             # One trip to a thread for all: it costs as much as reading a small file.
@@ -117,9 +120,9 @@ class Intake:
         )
         return [result for part in parts for result in part]
 
-    def _read_each(self, chunk: Chunk) -> list[ReadPhoto | Refusal]:
+    def _read_each(self, chunk: Chunk) -> list[Read]:
         images = self._limits.images
         return [
-            entry if isinstance(entry, Refusal) else read_photo(chunk.source, entry, images)
+            read_photo(chunk.source, entry, images) if isinstance(entry, Candidate) else entry
             for entry in chunk.entries
         ]

@@ -17,7 +17,7 @@ from ingest.metrics import IngestMetrics
 from ingest.outcome import Outcome
 from ingest.patience import Patience
 from ingest.pipeline import Pipeline
-from ingest.prune import prunable, prune
+from ingest.prune import Pruned, prune, skipped
 from ingest.report import ExitStatus, Report
 from ingest.sources import Source
 from ingest.tally import Tally
@@ -34,6 +34,7 @@ class JobOptions:
     alias: str
     max_bad: float = 0.5
     prune: bool = False
+    prune_empty: bool = False
     dry_run: bool = False
 
 
@@ -71,7 +72,7 @@ class Job:
         self._collection = ""
         self._published = False
         self._replaced = ""
-        self._pruned = 0
+        self._pruned = Pruned()
         self._prune_skipped: dict[str, str] = {}
 
     async def run(self) -> Report:
@@ -95,7 +96,10 @@ class Job:
             dry_run=self._options.dry_run,
             outcomes=dict(self._tally.outcomes),
             reasons=dict(self._tally.reasons),
-            pruned=self._pruned,
+            examples=dict(self._tally.examples),
+            passed_over=dict(self._tally.passed_over),
+            pruned=self._pruned.photos,
+            spared=self._pruned.spared,
             prune_skipped=self._prune_skipped,
             bytes_read=self._tally.bytes_read,
             seconds=time.perf_counter() - start,
@@ -121,23 +125,27 @@ class Job:
         await pipeline.run(self._sources)
         if self._stop.is_set():
             return ExitStatus.INTERRUPTED, "stopped before the end: run it again to go on"
-        tally = self._tally
-        if not tally.settled:
-            return ExitStatus.TOO_MANY_REFUSED, "no photo was found"
-        if tally.refused_share > self._options.max_bad:
-            return (
-                ExitStatus.TOO_MANY_REFUSED,
-                (
-                    f"{tally.outcomes[Outcome.REFUSED]} of {tally.settled} photos were refused, "
-                    f"more than the share of {self._options.max_bad:g} that --max-bad allows: "
-                    "nothing was pruned or published"
-                ),
-            )
-        if self._options.prune:
-            await self._prune(pipeline, collection)
+        problem = self._problem()
+        if self._options.prune or self._options.prune_empty:
+            await self._prune(pipeline, collection, problem)
+        if problem:
+            return ExitStatus.TOO_MANY_REFUSED, problem
         if not dry_run:
             await self._publish()
         return ExitStatus.DONE, ""
+
+    def _problem(self) -> str:
+        """Return why the run may neither prune nor publish; empty where it may."""
+        tally = self._tally
+        if not tally.settled:
+            return "no photo was found"
+        if tally.refused_share > self._options.max_bad:
+            return (
+                f"{tally.outcomes[Outcome.REFUSED]} of {tally.settled} photos were refused, "
+                f"more than the share of {self._options.max_bad:g} that --max-bad allows: "
+                "nothing was pruned or published"
+            )
+        return ""
 
     async def _open(self, model: Model) -> Collection:
         if self._options.dry_run:
@@ -148,15 +156,19 @@ class Job:
         self._collection = await self._patience.persist(QDRANT, opening)
         return QdrantCollection(self._writer, self._collection, self._patience)
 
-    async def _prune(self, pipeline: Pipeline, collection: Collection) -> None:
-        roots, self._prune_skipped = prunable(self._sources, self._tally)
+    async def _prune(self, pipeline: Pipeline, collection: Collection, withheld: str) -> None:
+        survey = self._tally.survey
+        self._prune_skipped = skipped(self._sources, survey)
+        roots = [source.root for source in self._sources if source.root is not None]
         if roots and not collection.is_missing:
             self._pruned = await prune(
                 self._writer,
                 self._collection,
                 roots=roots,
                 has_seen=pipeline.has_seen,
-                tally=self._tally,
+                survey=survey,
+                emptied=self._options.prune_empty,
+                withheld=withheld,
                 patience=self._patience,
                 dry_run=self._options.dry_run,
             )

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
 import grpc
@@ -45,8 +45,13 @@ class Patience:
         self._stop = stop
         self._on_retry = on_retry
 
-    async def persist(self, part: str, call: Callable[[], Awaitable[T]]) -> T:
-        """Return what `call` returns.
+    async def persist(
+        self,
+        part: str,
+        call: Callable[[], Awaitable[T]],
+        final: Collection[grpc.StatusCode] = (),
+    ) -> T:
+        """Return what `call` returns; a failure with a code of `final` is raised at once.
 
         Raises:
             CallError: the last failure.
@@ -62,7 +67,8 @@ class Patience:
                 end = now + self._seconds if end is None else end
                 asked = _retry_seconds(error)
                 wait = asked if asked is not None else pause
-                if not _may_pass(error) or now + wait > end or self._stop.is_set():
+                lasting = error.code in final or not _may_pass(error)
+                if lasting or now + wait > end or self._stop.is_set():
                     raise
                 self._on_retry(part, error.code.name)
                 if error.code is not grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -79,9 +85,13 @@ class Patience:
             return
 
 
+def is_too_large(error: CallError) -> bool:
+    """Tell whether a call failed for its message's size: gRPC calls that RESOURCE_EXHAUSTED."""
+    return error.code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in error.message
+
+
 def _may_pass(error: CallError) -> bool:
-    # gRPC says RESOURCE_EXHAUSTED also of a message that will never be small enough.
-    return error.code in _RETRYABLE and "larger than max" not in error.message
+    return error.code in _RETRYABLE and not is_too_large(error)
 
 
 def _retry_seconds(error: CallError) -> float | None:

@@ -11,17 +11,16 @@ of two photos with the same content the one listed first stands, in every run.
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 
 from ingest.budget import ByteBudget
 from ingest.chunk import ReadPhoto
 from ingest.collection import Collection
-from ingest.encoder import PART as ENCODER
+from ingest.embedder import Embedder
 from ingest.encoder import Encoder, Model, Vector
 from ingest.intake import Intake
 from ingest.limits import PipelineLimits
 from ingest.metrics import IngestMetrics
-from ingest.outcome import Outcome, Reason, Refusal, RefusedError
+from ingest.outcome import Outcome, Reason, RefusedError
 from ingest.patience import Patience
 from ingest.sources import Source
 from ingest.stage import drain, first_failure, in_parallel
@@ -55,10 +54,8 @@ class Pipeline:
         stop: asyncio.Event,
     ) -> None:
         """Without an `encoder` nothing is embedded: what would be written is counted only."""
-        self._encoder = encoder
-        self._model = model
+        self._embedder = Embedder(encoder, model, patience) if encoder else None
         self._collection = collection
-        self._patience = patience
         self._tally = tally
         self._metrics = metrics
         self._limits = limits
@@ -107,10 +104,11 @@ class Pipeline:
         async for looked in intake.looked():
             fresh: list[ReadPhoto] = []
             changed: list[Embedded] = []
-            for photo in looked.photos:
-                if isinstance(photo, Refusal):
-                    self._tally.refuse(photo)
+            for photo in looked.entries:
+                if not isinstance(photo, ReadPhoto):
+                    self._tally.note(photo)
                     continue
+                self._tally.survey.read(photo.candidate.uri)
                 if not self._is_duplicate(photo):
                     known = looked.known.get(photo.id)
                     if known is None:
@@ -124,7 +122,7 @@ class Pipeline:
                 self._budget.release(len(photo.content))
             if changed:
                 await self._writes.put(changed)
-            if self._encoder is None:
+            if self._embedder is None:
                 self._tally.count(Outcome.WRITTEN, len(fresh))
                 self._budget.release(sum(len(photo.content) for photo in fresh))
                 continue
@@ -160,10 +158,9 @@ class Pipeline:
                 await self._writes.put(embedded)
 
     async def _embed_batch(self, batch: list[ReadPhoto]) -> list[Embedded]:
-        assert self._encoder is not None  # noqa: S101 - without one, no batch comes here
-        call = partial(self._encoder.embed, self._model, [photo.content for photo in batch])
+        assert self._embedder is not None  # noqa: S101 - without one, no batch comes here
         with self._metrics.stage("encode"):
-            results = await self._patience.persist(ENCODER, call)
+            results = await self._embedder.embed([photo.content for photo in batch])
         embedded: list[Embedded] = []
         for photo, result in zip(batch, results, strict=True):
             if isinstance(result, RefusedError):

@@ -19,8 +19,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ingest.outcome import Outcome
-from ingest.sources import Source
+from ingest.outcome import Outcome, Refusal
+from ingest.sources import Candidate, Source
 from ingest.tally import Tally
 
 log = structlog.get_logger()
@@ -143,8 +143,8 @@ class _Counter:
         photos = 0
         try:
             for source in self._sources:
-                for _ in source.candidates():
-                    photos += 1
+                for entry in source.candidates():
+                    photos += isinstance(entry, Candidate | Refusal)
                     if self.stopped:
                         return None
         except OSError:

@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from ingest.outcome import Outcome, Reason
+from ingest.outcome import Outcome, Reason, Refusal
+from ingest.survey import Spared
+from sketchzoo.bystanders import Bystander
+
+# Places named in the table; the JSON report has them all.
+_PLACES = 20
 
 
 class ExitStatus(IntEnum):
@@ -39,7 +44,11 @@ class Report:
     dry_run: bool = False
     outcomes: Mapping[Outcome, int] = field(default_factory=dict)
     reasons: Mapping[Reason, int] = field(default_factory=dict)
+    examples: Mapping[Reason, Refusal] = field(default_factory=dict)
+    """The first photo left out for each reason."""
+    passed_over: Mapping[Bystander, int] = field(default_factory=dict)
     pruned: int = 0
+    spared: Mapping[Spared, int] = field(default_factory=dict)
     prune_skipped: Mapping[str, str] = field(default_factory=dict)
     bytes_read: int = 0
     seconds: float = 0.0
@@ -76,7 +85,16 @@ class Report:
             "reasons": {
                 str(reason): self.reasons[reason] for reason in Reason if self.reasons.get(reason)
             },
+            "examples": {
+                str(reason): {"origin": refusal.origin, "message": refusal.message}
+                for reason, refusal in self.examples.items()
+            },
+            "passed_over": {str(kind): count for kind, count in self.passed_over.items()},
             "pruned": self.pruned,
+            "spared": [
+                {"place": spared.place, "why": spared.why, "photos": photos}
+                for spared, photos in self._spared()
+            ],
             "prune_skipped": dict(self.prune_skipped),
             "bytes_read": self.bytes_read,
             "seconds": round(self.seconds, 3),
@@ -94,12 +112,20 @@ class Report:
             if (count := self.outcomes.get(outcome, 0)) or outcome is Outcome.WRITTEN
         ]
         rows += [
-            (f"  {reason}", f"{self.reasons[reason]}")
+            (f"  {reason}", f"{self.reasons[reason]}{self._example(reason)}")
             for reason in Reason
             if self.reasons.get(reason)
         ]
+        if self.passed_over:
+            rows.append(("passed over", _listed(self.passed_over)))
         if self.pruned:
             rows.append((f"{would}pruned", f"{self.pruned}"))
+        rows += [
+            ("spared", f"{photos} {spared.place or 'single photos'}: {spared.why}")
+            for spared, photos in self._spared()[:_PLACES]
+        ]
+        if (more := len(self.spared) - _PLACES) > 0:
+            rows.append(("spared", f"{more} places more: --json names them"))
         rows += [("not pruned", f"{name}: {why}") for name, why in self.prune_skipped.items()]
         rows.append(("time", f"{self.seconds:.1f} s, {self.photos_per_second:.1f} photos/s"))
         if self.collection:
@@ -110,6 +136,17 @@ class Report:
         if self.problem:
             rows.append((self.status.name.lower(), self.problem))
         return rows
+
+    def _spared(self) -> list[tuple[Spared, int]]:
+        return sorted(self.spared.items(), key=lambda item: (-item[1], item[0].place))
+
+    def _example(self, reason: Reason) -> str:
+        refusal = self.examples.get(reason)
+        return f", first {refusal.origin}: {refusal.message}" if refusal else ""
+
+
+def _listed(counts: Mapping[Bystander, int]) -> str:
+    return ", ".join(f"{kind.replace('_', ' ')} {count}" for kind, count in sorted(counts.items()))
 
 
 _WRITES = (Outcome.WRITTEN, Outcome.UPDATED)

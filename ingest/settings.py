@@ -1,11 +1,13 @@
 """Settings: what ingest lets its operator choose."""
 
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from ingest.sources import FetchLimits, UriPrefix
+from ingest.sources import UriPrefix
+from sketchzoo.fetch import FetchLimits
 from sketchzoo.settings import (
     ClientTlsSettings,
     Count,
@@ -25,7 +27,12 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
 
     prune: bool = Field(
         default=False,
-        description="Delete photos whose files are gone from the folders ingested.",
+        description="Delete photos whose files are gone from the folders ingested. What could "
+        "not be read is spared, and so are classes and folders in which no photo is left.",
+    )
+    prune_empty: bool = Field(
+        default=False,
+        description="Prune, and also what was in classes and folders in which no photo is left.",
     )
     dry_run: bool = Field(
         default=False,
@@ -40,6 +47,11 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
         (),
         description="FOLDER=URI: photos below FOLDER get uris that start with URI instead of "
         "file:///FOLDER (in the environment separated by commas).",
+    )
+    manifest_root: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description="Folder in which a manifest's files may lie besides its own (in the "
+        "environment separated by commas).",
     )
 
     encoder_target: str = Field(
@@ -90,10 +102,17 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
         4096, description="Largest photo taken, in pixels a side; the encoder has a limit too."
     )
 
-    fetch_seconds: Seconds = Field(30.0, description="How long fetching one url may take.")
+    fetch_seconds: Seconds = Field(
+        30.0,
+        description="How long fetching one url may take in all, pauses and attempts included.",
+    )
     fetch_attempts: Count = Field(3, description="How often fetching a url is tried.")
     fetch_at_once: Annotated[int, Field(ge=1, le=256)] = Field(
         8, description="Urls fetched at once."
+    )
+    allow_private_addresses: bool = Field(
+        default=False,
+        description="Fetch from this machine's and its network's own addresses, too.",
     )
 
     hnsw_m: Annotated[int, Field(ge=4, le=128)] = Field(
@@ -113,9 +132,9 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
         "serves none.",
     )
 
-    @field_validator("uri_prefix", mode="before")
+    @field_validator("uri_prefix", "manifest_root", mode="before")
     @classmethod
-    def _split_prefixes(cls, value: Any) -> Any:
+    def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
@@ -144,4 +163,10 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
 
     def fetch_limits(self) -> FetchLimits:
         """Return the limits of fetching."""
-        return FetchLimits(self.fetch_seconds, self.fetch_attempts, self.fetch_at_once)
+        return FetchLimits(
+            seconds=self.fetch_seconds,
+            attempts=self.fetch_attempts,
+            at_once=self.fetch_at_once,
+            max_wait_seconds=self.fetch_seconds,
+            allow_private_addresses=self.allow_private_addresses,
+        )

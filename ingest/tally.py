@@ -7,10 +7,11 @@ from typing import TextIO
 
 from ingest.metrics import IngestMetrics
 from ingest.outcome import Outcome, Reason, Refusal
+from ingest.sources import Emptied, PassedOver
+from ingest.survey import Survey
+from sketchzoo.bystanders import Bystander
 
 ERRORS_HEADER = ("origin", "uri", "class", "reason", "message")
-# No source has this many files refused that are worth remembering one by one.
-_MAX_PROTECTED = 1_000_000
 
 
 class Tally:
@@ -27,10 +28,9 @@ class Tally:
         self.reasons: Counter[Reason] = Counter()
         self.listed: Counter[str] = Counter()
         self.bytes_read = 0
-        # What is left out for now may be read another day: pruning spares it.
-        self.spared: set[str] = set()
-        self.spared_folders: set[str] = set()
-        self.spares_all = False
+        self.passed_over: Counter[Bystander] = Counter()
+        self.examples: dict[Reason, Refusal] = {}
+        self.survey = Survey()
 
     @property
     def settled(self) -> int:
@@ -48,13 +48,24 @@ class Tally:
             self.outcomes[outcome] += photos
             self._metrics.photos.labels(outcome).inc(photos)
 
+    def note(self, entry: Refusal | PassedOver | Emptied) -> None:
+        """Count and note what was listed and is no photo that was read."""
+        match entry:
+            case PassedOver():
+                self.passed_over[entry.kind] += 1
+            case Emptied():
+                self.survey.emptied(entry.uri)
+            case _:
+                self.refuse(entry)
+
     def refuse(self, refusal: Refusal) -> None:
         """Count and note a photo that was left out."""
         self.count(refusal.reason.outcome)
         self.reasons[refusal.reason] += 1
         self._metrics.refused.labels(refusal.reason).inc()
-        if refusal.reason.outcome is Outcome.REFUSED and refusal.reason is not Reason.NOT_FOUND:
-            self._spare(refusal.uri)
+        self.examples.setdefault(refusal.reason, refusal)
+        if refusal.reason.outcome is Outcome.REFUSED and refusal.uri:
+            self.survey.unread(refusal)
         if self._rows is not None and self._file is not None:
             self._rows(
                 (
@@ -71,19 +82,3 @@ class Tally:
         """Count bytes read."""
         self.bytes_read += size
         self._metrics.read_bytes.inc(size)
-
-    def spares(self, uri: str) -> bool:
-        """Tell whether what lies at a uri was left out, so that it may yet be there."""
-        return (
-            self.spares_all
-            or uri in self.spared
-            or any(uri.startswith(folder) for folder in self.spared_folders)
-        )
-
-    def _spare(self, uri: str) -> None:
-        if uri.endswith("/"):
-            self.spared_folders.add(uri)
-        elif len(self.spared) < _MAX_PROTECTED:
-            self.spared.add(uri)
-        else:
-            self.spares_all = True

@@ -4,7 +4,9 @@ import math
 import re
 from collections.abc import Sequence
 
+from sketchzoo.class_names import composed
 from sketchzoo.photos import FieldCondition, Filter
+from sketchzoo.photos.filter import Value
 from sketchzoo.rpc import invalid
 from sketchzoo.search.v1 import search_pb2
 
@@ -26,8 +28,8 @@ def parse_filter(message: search_pb2.Filter, path: str) -> Filter:
     if len(message.fields) > MAX_CONDITIONS:
         raise invalid(f"{path}.fields", f"must be at most {MAX_CONDITIONS} conditions")
     return Filter(
-        classes=_texts(message.classes, f"{path}.classes"),
-        excluded_classes=_texts(message.excluded_classes, f"{path}.excluded_classes"),
+        classes=_names(message.classes, f"{path}.classes"),
+        excluded_classes=_names(message.excluded_classes, f"{path}.excluded_classes"),
         fields=tuple(
             _condition(condition, f"{path}.fields[{index}]")
             for index, condition in enumerate(message.fields)
@@ -35,13 +37,14 @@ def parse_filter(message: search_pb2.Filter, path: str) -> Filter:
     )
 
 
-def _texts(values: Sequence[str], path: str) -> tuple[str, ...]:
+def _names(values: Sequence[str], path: str) -> tuple[str, ...]:
     if len(values) > MAX_VALUES:
         raise invalid(path, f"must be at most {MAX_VALUES:,} classes")
     for index, value in enumerate(values):
         if not 0 < len(value) <= MAX_TEXT:
             raise invalid(f"{path}[{index}]", f"must have 1 to {MAX_TEXT:,} characters")
-    return tuple(values)
+    # As ingest writes them: however a caller's keyboard composes a letter, it is the same class.
+    return tuple(map(composed, values))
 
 
 def _condition(message: search_pb2.FieldCondition, path: str) -> FieldCondition:
@@ -52,14 +55,21 @@ def _condition(message: search_pb2.FieldCondition, path: str) -> FieldCondition:
         )
     match message.WhichOneof("condition"):
         case "equals":
-            return FieldCondition(name, equals=_value(message.equals, f"{path}.equals"))
+            return FieldCondition(
+                name, equals=_named(name, _value(message.equals, f"{path}.equals"))
+            )
         case "in":
             # `in` is a keyword: the field is not an attribute.
-            return FieldCondition(name, one_of=_values(getattr(message, "in"), f"{path}.in"))
+            values = _values(getattr(message, "in"), f"{path}.in")
+            return FieldCondition(name, one_of=tuple(_named(name, value) for value in values))
         case "range":
             return _range(name, message.range, f"{path}.range")
         case _:
             raise invalid(path, "must have one of equals, in and range")
+
+
+def _named(field: str, value: Value) -> Value:
+    return composed(value) if field == "class" and isinstance(value, str) else value
 
 
 def _value(message: search_pb2.FieldValue, path: str) -> str | int | bool:

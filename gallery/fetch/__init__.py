@@ -6,9 +6,10 @@ folder that results says so too, in `ATTRIBUTION.csv`.
 
 from gallery.fetch._catalogue import MANIFESTS, find
 from gallery.fetch._job import FolderError, fetch
-from gallery.fetch._manifest import ManifestError, Row, read_manifest
+from gallery.fetch._manifest import Row, read_manifest
 from gallery.fetch._report import Outcome, Report
 from gallery.limits import Limits
+from sketchzoo.manifest import ManifestError
 
 __all__ = [
     "MANIFESTS",

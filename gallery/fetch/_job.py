@@ -10,15 +10,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from gallery.fetch._download import Budget, Download, Sleep, a_client
 from gallery.fetch._lock import NAME, Entry, Lock, key
 from gallery.fetch._manifest import Row
-from gallery.fetch._part import Part, digest
+from gallery.fetch._part import Budget, Part, digest
 from gallery.fetch._photo import finish
 from gallery.fetch._report import Outcome, PhotoError, Report
 from gallery.limits import Limits
+from sketchzoo.fetch import Failure, FetchError
+from sketchzoo.fetch.fetcher import Fetcher, Sleep
 
 _PARTS = ".parts"
+_OUTCOMES = {
+    Failure.GONE: Outcome.NOT_FOUND,
+    Failure.TOO_LARGE: Outcome.TOO_LARGE,
+    Failure.PRIVATE: Outcome.REFUSED,
+    Failure.REFUSED: Outcome.REFUSED,
+    Failure.FAILED: Outcome.FAILED,
+}
 _COLUMNS = ("path", "class", "author", "licence", "licence_url", "source", "origin", "changes")
 
 
@@ -45,13 +53,15 @@ async def fetch(
     with _opened(folder) as lock:
         report, budget = Report(), Budget(limits.max_total_bytes)
         waiting = iter(rows)
-        async with a_client(limits) as client:
-            download = Download(client, limits, budget, sleep)
+        async with Fetcher(limits.fetch, sleep) as fetcher:
+
+            def part(row: Row) -> Part:
+                return Part(folder / _PARTS / row.stem, row, budget, limits.max_file_bytes)
 
             async def work() -> None:
                 for row in waiting:
                     try:
-                        report.good(await _one(row, folder, lock, download, limits))
+                        report.good(await _one(part(row), folder, lock, fetcher, limits))
                     except PhotoError as error:
                         report.bad(row.where, error)
                     if progress is not None:
@@ -59,7 +69,7 @@ async def fetch(
 
             try:
                 async with asyncio.TaskGroup() as group:
-                    for _ in range(min(limits.at_once, len(rows))):
+                    for _ in range(min(limits.fetch.at_once, len(rows))):
                         group.create_task(work())
             except* OSError as errors:
                 raise FolderError(f"{folder} can't be written: {errors.exceptions[0]}") from errors
@@ -94,42 +104,46 @@ def _opened(folder: Path) -> Iterator[Lock]:
         os.close(descriptor)
 
 
-async def _one(row: Row, folder: Path, lock: Lock, download: Download, limits: Limits) -> Outcome:
+async def _one(part: Part, folder: Path, lock: Lock, fetcher: Fetcher, limits: Limits) -> Outcome:
+    row = part.row
     known = lock.get(row)
     expected = row.sha256 or (known.sha256 if known else "")
     if known is not None and known.sha256 == expected and await _there(folder, row, known):
         return Outcome.KEPT
-    part = Part(folder / _PARTS / row.stem)
     resumed = part.size > 0
-    found = await _bytes(row, part, download, limits)
+    found = await _bytes(part, fetcher, limits)
     if expected and found != expected and resumed:
         # The part here may have been of another file: once more, from the beginning.
-        part.forget()
-        found = await _bytes(row, part, download, limits)
+        part.discard()
+        found = await _bytes(part, fetcher, limits)
     if expected and found != expected:
-        part.forget()
+        part.discard()
         raise PhotoError(Outcome.WRONG_HASH, f"has SHA-256 {found}, but {expected} was wanted")
     size = part.size
     try:
         content, ending, changed = await asyncio.to_thread(finish, part.path, row, limits.max_side)
     except PhotoError:
-        part.forget()
+        part.discard()
         raise
     file = Path("photo") / row.label / f"{row.stem}{ending}"
     await asyncio.to_thread(_place, folder / file, content)
     where, crop = key(row)
     stored = hashlib.sha256(content).hexdigest()
     lock.add(Entry(where, crop, found, size, str(file), stored, changed))
-    part.forget()
+    part.discard()
     return Outcome.FETCHED
 
 
-async def _bytes(row: Row, part: Part, download: Download, limits: Limits) -> str:
+async def _bytes(part: Part, fetcher: Fetcher, limits: Limits) -> str:
     """Bring a photo's bytes into `part` and return their SHA-256."""
-    if row.local:
+    row = part.row
+    if row.url is None:
         await asyncio.to_thread(_copy, Path(row.where), part.path, limits)
-    else:
-        await download.fetch(row, part)
+        return await asyncio.to_thread(part.digest)
+    try:
+        await fetcher.fetch(row.url, part)
+    except FetchError as error:
+        raise PhotoError(_OUTCOMES[error.failure], str(error)) from error
     return await asyncio.to_thread(part.digest)
 
 

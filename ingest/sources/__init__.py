@@ -7,29 +7,36 @@ order and reads their bytes. Two are built in: a folder per class and a CSV mani
 from collections.abc import Sequence
 from pathlib import Path
 
-from ingest.sources.fetch import Fetcher, FetchLimits
 from ingest.sources.folder import FolderSource
 from ingest.sources.local import LocalUris, UriPrefix
 from ingest.sources.manifest import ManifestSource
-from ingest.sources.source import Candidate, Source
+from ingest.sources.source import Candidate, Emptied, Entry, PassedOver, Source
+from ingest.sources.web import Web
 
 __all__ = [
     "Candidate",
-    "FetchLimits",
-    "Fetcher",
+    "Emptied",
+    "Entry",
     "FolderSource",
     "LocalUris",
     "ManifestSource",
+    "PassedOver",
     "Source",
     "UriPrefix",
+    "Web",
     "open_source",
 ]
 
 
 def open_source(
-    text: str, fetcher: Fetcher | None = None, prefixes: Sequence[UriPrefix] = ()
+    text: str,
+    web: Web | None = None,
+    prefixes: Sequence[UriPrefix] = (),
+    roots: Sequence[Path] = (),
 ) -> Source:
     """Open what the operator named: a folder, or a file that ends in `.csv`.
+
+    A manifest's files may lie below its own folder and below `roots`.
 
     Raises:
         ValueError: it is neither; the message says what would be right.
@@ -40,7 +47,7 @@ def open_source(
     if path.is_dir():
         return FolderSource(path, uris)
     if path.suffix.lower() == ".csv" and path.is_file():
-        return ManifestSource(path, fetcher, uris)
+        return ManifestSource(path, web, uris, roots)
     if not path.exists():
         raise ValueError(f"{text} does not exist: name a folder per class or a CSV manifest")
     raise ValueError(f"{text} must be a folder per class or a CSV manifest (.csv)")

@@ -13,6 +13,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _INT = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _BOOL = {"true": True, "false": False}
+_MAX_DIGITS = 20  # a sign and the 19 of 2**63
 _INT64 = range(-(2**63), 2**63)
 # From the narrowest: what holds one kind's values and another's holds the later one's.
 _KINDS = ("int", "float", "str")
@@ -64,11 +65,19 @@ class Columns:
         return cls(kinds)
 
     def payload(self, row: Mapping[str, str]) -> dict[str, Value]:
-        """Return a row's values; an empty cell has none."""
+        """Return a row's values; an empty cell has none.
+
+        Raises:
+            ValueError: the row was not among those that the types were found by.
+
+        """
         return {name: self._value(name, text) for name, text in row.items() if text}
 
     def _value(self, name: str, text: str) -> Value:
-        match self.kinds[name]:
+        kind = self.kinds.get(name)
+        if kind is None or _join(kind, _kind(text)) != kind:
+            raise ValueError(f"has a {name} that is no {kind}: the manifest changed meanwhile")
+        match kind:
             case "int":
                 return int(text)
             case "float":
@@ -83,7 +92,8 @@ def _kind(text: str) -> str:
     if text.lower() in _BOOL:
         return "bool"
     if _INT.fullmatch(text):
-        return "int" if int(text) in _INT64 else "str"
+        # Python itself refuses to read numbers of thousands of digits.
+        return "int" if len(text) <= _MAX_DIGITS and int(text) in _INT64 else "str"
     if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
         return "float"
     return "str"

@@ -1,6 +1,7 @@
 """Files on this machine: their uris and their bytes."""
 
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from ingest.outcome import Reason, RefusedError
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,12 @@ def read_file(path: str, limit: int) -> bytes:
     if len(content) > limit:
         raise too_large(len(content), limit)
     return content
+
+
+def printable(path: str) -> str:
+    """Return a path that every log, report and terminal can hold, whatever bytes it has."""
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def too_large(size: int, limit: int) -> RefusedError:

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ingest.outcome import Reason, Refusal, RefusedError
-
-# Longer ones are no names but a file's contents gone astray.
-_MAX_CLASS = 200
+from sketchzoo.bystanders import Bystander
+from sketchzoo.class_names import ClassNameError, class_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class Candidate:
 
     uri: str
     class_name: str
-    location: str
+    location: str = field(repr=False)  # a url's may have user info
     origin: str
     size: int | None = None
     payload: Mapping[str, str | int | float | bool] = field(default_factory=dict)
@@ -33,6 +32,24 @@ class Candidate:
     def refusal(self, reason: Reason, message: str) -> Refusal:
         """Return why this photo is left out."""
         return Refusal(self.origin, reason, message, self.uri, self.class_name)
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """What lies among the photos and is none; it is counted by its kind alone."""
+
+    kind: Bystander
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """A folder that is there and holds no photo, as a mount point does whose disk is away."""
+
+    uri: str
+
+
+Entry = Candidate | Refusal | PassedOver | Emptied
+"""What a listing is made of; the first two are photos, listed and refused ones."""
 
 
 class Source(Protocol):
@@ -49,8 +66,11 @@ class Source(Protocol):
         None where photos that are gone cannot be told from others': no pruning then.
         """
 
-    def candidates(self) -> Iterator[Candidate | Refusal]:
-        """Yield every photo, always in the same order; called in a thread."""
+    def candidates(self) -> Iterator[Entry]:
+        """Yield every photo, always in the same order; called in a thread.
+
+        What cannot be read is refused by its uri, which stands for all below it as well.
+        """
 
     def read(self, candidate: Candidate, limit: int) -> bytes:
         """Return a photo's bytes; called in threads, several at once.
@@ -61,18 +81,15 @@ class Source(Protocol):
         """
 
 
-def check_class(name: str) -> str:
-    """Return a class's name if it is one.
+def check_class(text: str) -> str:
+    """Return the class that a folder's name or a cell names.
 
     Raises:
-        RefusedError: it is empty, too long, or holds what no text does.
+        RefusedError: it names none.
 
     """
-    if not name:
-        raise RefusedError(Reason.NO_CLASS, "has no class")
-    if len(name) > _MAX_CLASS:
-        raise RefusedError(Reason.BAD_NAME, f"its class has over {_MAX_CLASS} characters")
-    if not name.isprintable():
-        # Among them the stand-ins of bytes that are not UTF-8, which no message can carry.
-        raise RefusedError(Reason.BAD_NAME, f"its class {name!a} is not printable text")
-    return name
+    try:
+        return class_name(text)
+    except ClassNameError as error:
+        reason = Reason.NO_CLASS if error.is_empty else Reason.BAD_NAME
+        raise RefusedError(reason, str(error)) from error

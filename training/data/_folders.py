@@ -10,6 +10,7 @@ TU-Berlin's folders and folders of QuickDraw's `.ndjson` files are folders per c
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from sketchzoo.bystanders import of_folder
 from sketchzoo.images import Modality
 from training.data._image_file import ImageFile, class_name_of
 from training.data._quickdraw import list_drawings
@@ -88,7 +89,7 @@ def _split_folders(folder: Path) -> dict[str, Path]:
     """Return the folder of each split, where there are nothing but such folders."""
     if not folder.is_dir():
         return {}
-    inner = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "__"))]
+    inner = [path for path in folder.iterdir() if path.is_dir() and not _is_hidden(path.name)]
     if any(path.name not in _SPLIT_FOLDERS for path in inner):
         return {}
     return {_SPLIT_FOLDERS[path.name]: path for path in sorted(inner)}
@@ -136,7 +137,7 @@ def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
 
 def _images(root: Path, modality: Modality) -> Iterator[ImageFile]:
     for entry in sorted(root.iterdir()):
-        if entry.name.startswith((".", "__")):
+        if _is_hidden(entry.name):
             continue
         if entry.is_dir():
             class_name = class_name_of(entry.name)
@@ -152,7 +153,12 @@ def _images(root: Path, modality: Modality) -> Iterator[ImageFile]:
 
 
 def _shown(path: Path, below: Path) -> bool:
-    return not any(part.startswith(".") for part in path.relative_to(below).parts)
+    parts = path.relative_to(below).parts
+    return not any(part.startswith(".") or of_folder(part) for part in parts)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "__")) or of_folder(name) is not None
 
 
 def _nothing_found(folder: Path, root: Path, modality: Modality) -> str:

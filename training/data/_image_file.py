@@ -7,6 +7,7 @@ from typing import Self
 
 from PIL import Image
 
+from sketchzoo.class_names import composed
 from sketchzoo.images import ImageLimits, Modality, decode
 
 _SKETCHY = re.compile(r"n\d{8}_\d+(-\d+)?$")
@@ -106,6 +107,7 @@ class ImageFile:
 def class_name_of(folder_name: str) -> str:
     """Return a class's name from a folder's: lower case, spaces as underscores.
 
-    Data sets spell the same class as `sea turtle`, `Sea_Turtle` and `sea_turtle`.
+    Data sets spell the same class as `sea turtle`, `Sea_Turtle` and `sea_turtle`, a Mac a letter
+    as two characters.
     """
-    return "_".join(folder_name.strip().casefold().split())
+    return "_".join(composed(folder_name).casefold().split())

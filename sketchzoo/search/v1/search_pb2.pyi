@@ -355,7 +355,7 @@ class Filter(_message.Message):
     FIELDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The photo's class is one of these."""
+        """The photo's class is one of these. Names are compared in Unicode's form NFC."""
 
     @_builtins.property
     def excluded_classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -88,7 +88,8 @@ async def test_folder_from_first_to_last(
         put(folder / ("cat" if i % 2 else "dog") / f"{i}.jpg", picture(i))
     put(folder / "cat" / "again.jpg", picture(0))
     put(folder / "cat" / "empty.jpg", b"")
-    put(folder / "cat" / "notes.txt", b"hello")
+    put(folder / "cat" / "notes.jpg", b"hello")
+    put(folder / "cat" / "notes.jpg.json", b"{}")
     put(folder / "cat" / "truncated.jpg", picture(50)[:-400])
     errors = folder.parent / "errors.csv"
 
@@ -107,6 +108,7 @@ async def test_folder_from_first_to_last(
         "truncated": 1,
         "duplicate_in_other_class": 1,
     }
+    assert first["passed_over"] == {"sidecar": 1}
     assert first["published"] is True
     rows = {
         Path(row["origin"]).name: row for row in csv.DictReader(io.StringIO(errors.read_text()))
@@ -114,7 +116,7 @@ async def test_folder_from_first_to_last(
     assert {name: row["reason"] for name, row in rows.items()} == {
         "0.jpg": "duplicate_in_other_class",
         "empty.jpg": "empty",
-        "notes.txt": "not_an_image",
+        "notes.jpg": "not_an_image",
         "truncated.jpg": "truncated",
     }
     published, photos = await gallery(environment)
@@ -143,19 +145,28 @@ async def test_folder_from_first_to_last(
 async def test_manifest_with_urls(
     ingest: Ingest, environment: dict[str, str], folder: Path
 ) -> None:
-    """A manifest's urls are fetched, and its further columns can be read from the gallery."""
+    """A manifest's urls are fetched where they may be, and its further columns are payload.
+
+    User info reaches the server, and neither gallery nor log nor report.
+    """
     put(folder / "a.jpg", picture(1))
     put(folder / "b.jpg", picture(2))
     with served(folder) as url:
         manifest = put(
             folder.parent / "photos.csv",
             f"class,path,url,year,licence\n"
-            f"cat,,{url}/a.jpg,1999,CC BY\n"
+            f"cat,,{url.replace('//', '//ada:secret@')}/a.jpg,1999,CC BY\n"
             f"dog,zoo/b.jpg,,2000,CC0\n"
-            f"dog,,{url}/missing.jpg,2001,CC0\n".encode(),
+            f"dog,,{url}/missing.jpg,2001,CC0\n"
+            f"dog,../private/x.jpg,,2001,CC0\n".encode(),
         )
-        document = ingest(manifest, "--json", "-").report()
-    assert document["reasons"] == {"not_found": 1}
+        allowed = {"SKETCHZOO_INGEST_ALLOW_PRIVATE_ADDRESSES": "true"}
+        run = ingest(manifest, "--json", "-", **allowed)
+        document = run.report()
+        assert "secret" not in run.out + run.err
+        refused = ingest(manifest, "--dry-run", "--max-bad", "1", "--json", "-").report()
+    assert document["reasons"] == {"not_found": 1, "outside": 1}
+    assert refused["reasons"] == {"outside": 1, "private_address": 2}
     _, photos = await gallery(environment)
     assert dict(photos[f"{url}/a.jpg"].payload) == {"year": 1999, "licence": "CC BY"}
     assert dict(photos[(folder / "b.jpg").as_uri()].payload) == {"year": 2000, "licence": "CC0"}

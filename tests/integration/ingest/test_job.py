@@ -14,6 +14,7 @@ from ingest.metrics import IngestMetrics
 from ingest.outcome import Outcome, Reason
 from ingest.patience import Patience
 from ingest.report import ExitStatus, Report
+from ingest.survey import Spared
 from ingest.tally import Tally
 from sketchzoo.photos import Photo, PhotoWriter, connect
 from sketchzoo.rpc import unavailable
@@ -188,8 +189,12 @@ async def test_prune_spares_what_was_refused(writer: PhotoWriter) -> None:
         ("cat", "cat-2.jpg", Reason.NOT_FOUND),
     ]
     report = await run(writer, FakeSource(entries), prune=True, max_bad=1.0)
-    assert report.pruned == 1
-    assert await kept(writer) == ["cat-0.jpg", "cat-1.jpg"]
+    assert report.pruned == 0
+    assert report.spared == {
+        Spared("", "refused this time: unreadable"): 1,
+        Spared("", "refused this time: not_found"): 1,
+    }
+    assert len(await kept(writer)) == 3
 
 
 async def test_prune_refuses_an_empty_source(writer: PhotoWriter) -> None:
@@ -198,6 +203,7 @@ async def test_prune_refuses_an_empty_source(writer: PhotoWriter) -> None:
     report = await run(writer, FakeSource([]), FakeSource(photos(4)[2:], name="other"), prune=True)
     assert (report.status, report.pruned) == (ExitStatus.DONE, 0)
     assert report.prune_skipped == {"fake": "nothing was found in it"}
+    assert report.spared == {Spared("fake://", "nothing was found in it"): 2}
     assert len(await kept(writer)) == 4
 
 

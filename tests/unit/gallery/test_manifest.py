@@ -64,7 +64,7 @@ def test_all_columns(tmp_path: Path) -> None:
         ("https://a.example/1.jpg,crab,A,C,l,s,,,nan 0 1 1", "crop must be"),
         ("https://a.example/1.jpg,crab,A,C,l,s,,", "line 2"),
         ("https://a.example/1.jpg,crab,A,C,l,s,,,,more", "line 2"),
-        (",crab,A,C,l,s,,,", "fill in url or path"),
+        (",crab,A,C,l,s,,,", "must have a path or a url"),
     ],
 )
 def test_bad_rows(tmp_path: Path, line: str, named: str) -> None:
@@ -136,9 +136,8 @@ def test_unknown_name() -> None:
     ("given_limits", "named"),
     [
         ({"max_files": 0}, "max_files"),
-        ({"at_once": 0}, "at_once"),
-        ({"read_seconds": 0}, "read_seconds"),
-        ({"max_redirects": -1}, "max_redirects"),
+        ({"max_file_bytes": 0}, "max_file_bytes"),
+        ({"max_total_bytes": -1}, "max_total_bytes"),
         ({"max_side": 10}, "max_side"),
     ],
 )

@@ -58,9 +58,13 @@ class FakeSource:
 
 @dataclass
 class FakeEncoder:
-    """Embeds each photo as its length; refuses those in `damaged`; raises `failures` first."""
+    """Embeds each photo as its length; refuses those in `damaged`; raises `failures` first.
+
+    A call with a photo of `lasting` fails with what that says, whatever comes along.
+    """
 
     damaged: set[bytes] = field(default_factory=set)
+    lasting: dict[bytes, Exception] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
     calls: list[int] = field(default_factory=list)
     at_once: int = 0
@@ -84,6 +88,9 @@ class FakeEncoder:
             await asyncio.sleep(self.seconds)
             if self.failures:
                 raise self.failures.pop(0)
+            for content in contents:
+                if content in self.lasting:
+                    raise self.lasting[content]
         finally:
             self.at_once -= 1
         return [

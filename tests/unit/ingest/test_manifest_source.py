@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.outcome import Reason, Refusal
+from ingest.outcome import Reason, Refusal, RefusedError
 from ingest.sources import Candidate, ManifestSource, open_source
 
 
@@ -121,6 +121,68 @@ def test_path_of_any_bytes(tmp_path: Path) -> None:
 def test_manifest_has_no_root(tmp_path: Path) -> None:
     """A manifest has no root: what was in it once cannot be told."""
     assert manifest(tmp_path, "class,path\n").root is None
+
+
+@pytest.mark.parametrize("path", ["../private/x.png", "/etc/passwd", "link/x.png"])
+def test_files_elsewhere_are_refused(tmp_path: Path, path: str) -> None:
+    """A path out of the manifest's folder is refused, and the message names the setting."""
+    (tmp_path / "private").mkdir()
+    (tmp_path / "zoo").mkdir()
+    (tmp_path / "zoo" / "link").symlink_to("../private")
+    (tmp_path / "private" / "x.png").write_bytes(b"x")
+    source = manifest(tmp_path / "zoo", f"class,path\ncat,{path}\n")
+    [refusal] = source.candidates()
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason is Reason.OUTSIDE
+    assert "--manifest-root" in refusal.message
+
+
+def test_thousands_of_digits_are_a_text(tmp_path: Path) -> None:
+    """Numbers that no machine counts in are texts, and their rows stand."""
+    cells = ("9" * 5000, "1e999", "-" + "1" * 20, "\u0661\u0662", "0" * 5000)
+    rows = "".join(f"a.jpg,cat,{cell},1\n" for cell in cells)
+    found = listed(manifest(tmp_path, f"path,class,big,small\n{rows}"))
+    assert [candidate.payload for candidate in found] == [
+        {"big": cell, "small": 1} for cell in cells
+    ]
+
+
+def test_paths_that_no_file_has(tmp_path: Path) -> None:
+    """A path that is too long is listed, and refused as that when it is read."""
+    [candidate] = listed(manifest(tmp_path, f"class,path\ncat,{'x/' * 3000}a.jpg\n"))
+    with pytest.raises(RefusedError, match="File name too long") as error:
+        manifest(tmp_path, "class,path\n").read(candidate, 10)
+    assert error.value.reason is Reason.UNREADABLE
+
+
+def test_user_info_is_not_shown(tmp_path: Path) -> None:
+    """A url's uri has no user info, and no message shows it."""
+    source = manifest(tmp_path, "class,url\ncat,https://ada:secret@x/1\n,https://ada:secret@x/2\n")
+    candidate, refusal = source.candidates()
+    assert isinstance(candidate, Candidate)
+    assert candidate.uri == "https://x/1"
+    assert "secret" not in repr(candidate) + repr(refusal)
+
+
+@pytest.mark.parametrize(
+    ("later", "message"),
+    [
+        ("", ""),
+        ("class,url,year\n", ""),
+        ("class,url,year\ncat,https://x/1,old\n", "has a year that is no int"),
+        ("class,url\ncat,https://x/1\n", "has 2 cells"),
+        (None, "cannot be read: No such file or directory"),
+    ],
+)
+def test_manifest_that_changes_meanwhile(tmp_path: Path, later: str | None, message: str) -> None:
+    """A manifest that is emptied, changed or taken away while a run goes on ends no run."""
+    source = manifest(tmp_path, "class,url,year\ncat,https://x/1,1999\n")
+    path = tmp_path / "photos.csv"
+    path.unlink() if later is None else path.write_text(later)
+    found = list(source.candidates())
+    messages = [entry.message for entry in found if isinstance(entry, Refusal)]
+    assert len(messages) == len(found) == bool(message)
+    assert message in "".join(messages)
 
 
 def test_second_listing_is_the_same(tmp_path: Path) -> None:

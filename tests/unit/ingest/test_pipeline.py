@@ -102,8 +102,9 @@ async def test_bad_photos_never_stop_the_run() -> None:
         Reason.TRUNCATED: 1,
         Reason.NOT_FOUND: 1,
     }
-    assert run.tally.spares("fake://damaged.jpg")
-    assert not run.tally.spares("fake://gone.jpg")
+    spares = run.tally.survey.spares
+    assert all(spares(f"fake://{name}.jpg", "fake://") for name in ("empty", "damaged", "gone"))
+    assert spares("fake://deleted.jpg", "fake://") is None
 
 
 async def test_calls_overlap_within_their_limit() -> None:

@@ -9,7 +9,9 @@ from prometheus_client import CollectorRegistry
 from ingest.metrics import IngestMetrics
 from ingest.outcome import Outcome, Reason, Refusal
 from ingest.report import ExitStatus, Report
+from ingest.survey import Spared
 from ingest.tally import Tally
+from sketchzoo.bystanders import Bystander
 
 
 def report(**values: object) -> Report:
@@ -83,9 +85,37 @@ def test_refused_share() -> None:
     assert tally.refused_share == 0.25
 
 
-def test_left_out_folder_spares_all_below() -> None:
-    """A folder that could not be listed spares whatever lies below it."""
-    tally = Tally(IngestMetrics(CollectorRegistry()))
-    tally.refuse(Refusal("cat", Reason.UNREADABLE, "", "file:///zoo/cat/"))
-    assert tally.spares("file:///zoo/cat/a.jpg")
-    assert not tally.spares("file:///zoo/catfish/a.jpg")
+def test_table_says_what_was_spared_and_passed_over() -> None:
+    """Each spared place has its number of photos and why; what was passed over has its kinds."""
+    rows = report(
+        spared={Spared("file:///zoo/owl", "is not there"): 3, Spared("", "refused"): 5},
+        passed_over={Bystander.SIDECAR: 2, Bystander.SYSTEM_FOLDER: 1},
+    )
+    assert ("spared", "3 file:///zoo/owl: is not there") in rows.lines()
+    assert ("spared", "5 single photos: refused") in rows.lines()
+    assert ("passed over", "sidecar 2, system folder 1") in rows.lines()
+    document = json.loads(rows.to_json())
+    assert document["passed_over"] == {"sidecar": 2, "system_folder": 1}
+    assert document["spared"] == [
+        {"place": "", "why": "refused", "photos": 5},
+        {"place": "file:///zoo/owl", "why": "is not there", "photos": 3},
+    ]
+
+
+def test_many_spared_places_do_not_fill_the_table() -> None:
+    """The table names the places with the most photos; JSON names all."""
+    rows = report(spared={Spared(f"file:///zoo/{n:03}", "x"): n + 1 for n in range(100)})
+    spared = [value for name, value in rows.lines() if name == "spared"]
+    assert len(spared) == 21
+    assert spared[-1] == "80 places more: --json names them"
+    assert len(json.loads(rows.to_json())["spared"]) == 100
+
+
+def test_each_reason_has_its_first_photo() -> None:
+    """The table and JSON show the first photo left out for each reason, and what it met."""
+    first = Refusal("photos.csv:2", Reason.EMPTY, "is empty")
+    rows = report(examples={Reason.EMPTY: first})
+    assert ("  empty", "2, first photos.csv:2: is empty") in rows.lines()
+    assert json.loads(rows.to_json())["examples"] == {
+        "empty": {"origin": "photos.csv:2", "message": "is empty"}
+    }

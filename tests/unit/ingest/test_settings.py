@@ -1,5 +1,7 @@
 """Ingest's settings."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -33,3 +35,17 @@ def test_encoder_and_qdrant_are_shared_names() -> None:
     assert environment_name(IngestSettings, "encoder_target") == "SKETCHZOO_ENCODER_TARGET"
     assert environment_name(IngestSettings, "qdrant_url") == "SKETCHZOO_QDRANT_URL"
     assert environment_name(IngestSettings, "batch_size") == "SKETCHZOO_INGEST_BATCH_SIZE"
+
+
+def test_roots_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders of manifests' files come one by one, or with commas from the environment."""
+    monkeypatch.setenv("SKETCHZOO_INGEST_MANIFEST_ROOT", "/a, /b c")
+    assert IngestSettings().manifest_root == (Path("/a"), Path("/b c"))
+    assert IngestSettings(manifest_root=(Path("/x"),)).manifest_root == (Path("/x"),)
+
+
+def test_whole_fetch_is_bounded_by_one_setting() -> None:
+    """No pause is shorter than the time of a fetch allows: only that time counts."""
+    limits = IngestSettings(fetch_seconds=600).fetch_limits()
+    assert (limits.seconds, limits.max_wait_seconds) == (600, 600)
+    assert not limits.allow_private_addresses

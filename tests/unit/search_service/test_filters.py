@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_service.filters import parse_filter
+from sketchzoo.class_names import composed
 from sketchzoo.client import Range
 from sketchzoo.client.query import filter_message
 from sketchzoo.photos import FieldCondition, Filter
@@ -39,8 +40,8 @@ def test_what_a_client_asks_is_what_the_gallery_hears(
     message = filter_message(classes, excluded, where) or search_pb2.Filter()
     received = search_pb2.Filter.FromString(message.SerializeToString())
     assert parse_filter(received, "filter") == Filter(
-        tuple(classes),
-        tuple(excluded),
+        tuple(map(composed, classes)),
+        tuple(map(composed, excluded)),
         tuple(_expected(name, value) for name, value in where.items()),
     )
 
@@ -53,6 +54,18 @@ def _expected(name: str, value: Any) -> FieldCondition:
             return FieldCondition(name, one_of=tuple(value))
         case _:
             return FieldCondition(name, equals=value)
+
+
+def test_classes_are_compared_as_ingest_writes_them() -> None:
+    """A name in either of Unicode's forms asks for the same class, as a field too."""
+    mac = "Lo\u0308we"
+    message = filter_message([mac], [mac], {"class": mac, "keeper": mac})
+    assert message is not None
+    assert parse_filter(message, "filter") == Filter(
+        ("Löwe",),
+        ("Löwe",),
+        (FieldCondition("class", equals="Löwe"), FieldCondition("keeper", equals=mac)),
+    )
 
 
 def test_nested_fields_are_named_with_dots_and_brackets() -> None:

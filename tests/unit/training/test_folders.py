@@ -104,6 +104,16 @@ def test_stray_files_are_passed_over(colour_zoo: Path) -> None:
     assert list_images(colour_zoo, Modality.PHOTO) == before
 
 
+def test_systems_folders_are_passed_over(colour_zoo: Path) -> None:
+    """A network drive's thumbnails and bin are no class and none of a class's images."""
+    found = list_images(colour_zoo, Modality.PHOTO)
+    content = (colour_zoo / "photo" / "cat").glob("*.*").__next__().read_bytes()
+    for folder in ("photo/#recycle", "photo/cat/@eaDir/a.png", "photo/System Volume Information"):
+        (colour_zoo / folder).mkdir(parents=True)
+        (colour_zoo / folder / "x.png").write_bytes(content)
+    assert list_images(colour_zoo, Modality.PHOTO) == found
+
+
 def test_nested_and_capital_names(tmp_path: Path, picture: Picture) -> None:
     """Images in folders below the class's count, whatever the case of name and ending."""
     picture(tmp_path / "Sea Turtle/2020/a.PNG", RED)

@@ -1,10 +1,12 @@
 """A web server with the faults that real ones have, on a free port of this machine."""
 
 import io
+import socket
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from PIL import Image
@@ -27,6 +29,7 @@ class Site:
         self.answers: dict[str, Callable[[BaseHTTPRequestHandler, int], None]] = {}
         self.hits: Counter[str] = Counter()
         self.ranges: list[str] = []
+        self.headers: list[dict[str, str]] = []
         self.at_once = 0
         self.most_at_once = 0
         self.mutex = threading.Lock()
@@ -88,9 +91,26 @@ def status(code: int, **headers: str) -> Callable[[BaseHTTPRequestHandler, int],
     return answer
 
 
+def packed(
+    content: bytes, encoding: str, length: int | None = None
+) -> Callable[[BaseHTTPRequestHandler, int], None]:
+    """Return an answer of a body and a content-encoding that nobody asked for."""
+
+    def answer(handler: BaseHTTPRequestHandler, hit: int) -> None:
+        handler.send_response(200)
+        handler.send_header("etag", '"packed"')
+        handler.send_header("content-encoding", encoding)
+        handler.send_header("content-length", str(len(content) if length is None else length))
+        handler.end_headers()
+        handler.wfile.write(content)
+        handler.close_connection = length is not None
+
+    return answer
+
+
 @contextmanager
-def a_site() -> Iterator[Site]:
-    """Serve a site until the block ends."""
+def a_site(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
+    """Serve a site until the block ends, by TLS if so."""
     made = Site()
 
     class Handler(BaseHTTPRequestHandler):
@@ -101,6 +121,7 @@ def a_site() -> Iterator[Site]:
                 made.hits[self.path] += 1
                 hit = made.hits[self.path]
                 made.ranges.append(self.headers.get("range", ""))
+                made.headers.append({k.lower(): v for k, v in self.headers.items()})
                 made.at_once += 1
                 made.most_at_once = max(made.most_at_once, made.at_once)
             try:
@@ -114,11 +135,41 @@ def a_site() -> Iterator[Site]:
         def log_message(self, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.url = f"http://127.0.0.1:{server.server_port}"
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True  # a client that left must not be waited for
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Say nothing of clients that left."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    made.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield made
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@contextmanager
+def a_slow_server(behave: Callable[[socket.socket], object]) -> Iterator[int]:
+    """Hand each connection of a port to `behave`, in threads; a client that leaves ends it."""
+
+    def handle(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            behave(connection)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                threading.Thread(target=handle, args=(connection,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
