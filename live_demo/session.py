@@ -9,11 +9,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from live_demo.conversation import Conversation, Newest
 from live_demo.gallery_map import MapFile
-from live_demo.limits import TokenBucket
 from live_demo.messages import Ask, answer, failure, to_request
 from live_demo.metrics import LiveMetrics
 from live_demo.searcher import Searcher
 from live_demo.settings import LiveSettings
+from sketchzoo.limits import TokenBucket
 from sketchzoo.rpc import CallError, exhausted, invalid
 from sketchzoo.rpc.errors import from_status
 from sketchzoo.search.v1 import search_pb2

@@ -14,9 +14,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
-from sketchzoo.rpc.interceptors import CallInterceptor, CallMetrics, Rules
-from sketchzoo.rpc.malformed import MalformedInterceptor
-from sketchzoo.rpc.rate import CallerRates
+from sketchzoo.rpc.door import Authorize, Rules
+from sketchzoo.rpc.interceptor import CallInterceptor
+from sketchzoo.rpc.metrics import CallMetrics
 from sketchzoo.rpc.tls import ServerTls
 from sketchzoo.settings import ServerSettings
 
@@ -28,13 +28,15 @@ class Service:
     """A servicer, its full name and the generated function that adds it to a server.
 
     Calls of the methods named in `quiet`, those that other parts make every second to see
-    whether this one is there, are logged at debug.
+    whether this one is there, are logged at debug. `authorize` gets a call's headers before
+    its message is read, and raises `CallError` where they don't do.
     """
 
     name: str
     servicer: Any
     add: Callable[[Any, Any], None]
     quiet: frozenset[str] = frozenset()
+    authorize: Authorize | None = None
 
 
 class RpcServer:
@@ -51,27 +53,19 @@ class RpcServer:
         registry: CollectorRegistry,
     ) -> None:
         self._settings = settings
-        rate = settings.calls_per_second
-        rules = Rules(
-            max_calls=settings.max_concurrent_calls,
-            default_deadline_seconds=settings.default_deadline_seconds,
-            token=settings.token,
-            rates=None if rate is None else CallerRates(rate),
-            quiet=frozenset(f"{each.name}/{name}" for each in services for name in each.quiet),
-        )
         self._server = grpc.aio.server(
-            interceptors=[CallInterceptor(rules, CallMetrics(registry)), MalformedInterceptor()],
-            # The rules refuse with RetryInfo; what they have no time for gRPC refuses without.
-            maximum_concurrent_rpcs=4 * settings.max_concurrent_calls,
-            options=[
-                ("grpc.max_receive_message_length", settings.max_message_bytes),
-                ("grpc.max_send_message_length", settings.max_message_bytes),
-                # Two processes on one port would share its calls unseen.
-                ("grpc.so_reuseport", 0),
-                # Other parts ask every second for a sign of life (`BETWEEN_PARTS`).
-                ("grpc.http2.min_ping_interval_without_data_ms", 500),
-                ("grpc.keepalive_permit_without_calls", 1),
+            # gRPC's own limit on calls refuses without RetryInfo, and health as well.
+            interceptors=[
+                CallInterceptor(
+                    Rules.of(settings),
+                    CallMetrics(registry),
+                    quiet=frozenset(
+                        f"{each.name}/{name}" for each in services for name in each.quiet
+                    ),
+                    authorize={each.name: each.authorize for each in services if each.authorize},
+                )
             ],
+            options=_options(settings),
         )
         for service in services:
             service.add(service.servicer, self._server)
@@ -123,6 +117,38 @@ class RpcServer:
         log.info("draining", seconds=self._settings.drain_seconds)
         await self._server.stop(self._settings.drain_seconds)
         log.info("stopped")
+
+
+def _options(settings: ServerSettings) -> list[tuple[str, int]]:
+    keepalive = settings.keepalive_seconds
+    return [
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        # Two processes on one port would share its calls unseen.
+        ("grpc.so_reuseport", 0),
+        # Other parts ask every second for a sign of life (`BETWEEN_PARTS`).
+        ("grpc.http2.min_ping_interval_without_data_ms", 500),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # A caller that vanished is noticed by its silence; `sketchzoo.rpc.channel` says why
+        # three options mean one thing.
+        ("grpc.keepalive_time_ms", _milliseconds(keepalive)),
+        ("grpc.keepalive_timeout_ms", _milliseconds(keepalive)),
+        ("grpc.http2.ping_timeout_ms", _milliseconds(keepalive)),
+        # An answer that nobody reads can't be taken back by `grpc.aio`: it goes with its
+        # connection.
+        ("grpc.max_connection_age_ms", _milliseconds(settings.max_connection_age_seconds)),
+        (
+            "grpc.max_connection_age_grace_ms",
+            _milliseconds(settings.connection_grace_seconds),
+        ),
+        # What core buffers of a call that nobody reads is this window, and stays it.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", 65_536),
+    ]
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
 
 
 async def run_until_signal() -> None:
