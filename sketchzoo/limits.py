@@ -122,6 +122,15 @@ class Peers:
         return address is not None and any(address in network for network in self._networks)
 
 
+def is_network(name: str) -> bool:
+    """Tell whether a name is an address's or a network's."""
+    try:
+        ipaddress.ip_network(name, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=4096)
 def caller(host: str) -> str:
     """Return whom an address is counted as: itself, of IPv6 its /64; what is none stays."""
