@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from sketchzoo.client import calls
 from sketchzoo.client.calls import Answer, Call, Retries
+from sketchzoo.client.live import AsyncDrawings, Progress
 from sketchzoo.client.options import Options, as_query, following
 from sketchzoo.client.query import Picture, Query
 from sketchzoo.client.results import LiveAnswer, PhotoFile, SearchResult
@@ -111,10 +112,11 @@ class AsyncClient:
     ) -> AsyncIterator[LiveAnswer]:
         """Yield answers while drawings come; one overtaken by a newer gets none.
 
-        `timeout` ends the whole stream; without it the stream lasts.
+        `timeout` ends the whole search; without it it lasts, over further streams where the
+        service ends one in good order.
 
         Raises:
-            SearchError: why the stream ended.
+            SearchError: why it ended.
 
         """
 
@@ -124,14 +126,28 @@ class AsyncClient:
                 yield calls.drawing(number, as_query(query, {}))
                 number += 1
 
-        stream = self._stub().LiveSearch(requests(), timeout=timeout, metadata=self._metadata())
+        progress = Progress(timeout)
+        taken = AsyncDrawings(requests(), progress)
         try:
-            async for response in stream:
-                yield calls.live_answer(response)
-        except grpc.aio.AioRpcError as error:
-            raise calls.from_rpc_error(error) from error
+            while (first := await taken.first()) is not None:
+                stream = self._stub().LiveSearch(
+                    taken.over(first), timeout=progress.remaining(), metadata=self._metadata()
+                )
+                try:
+                    async for response in stream:
+                        progress.answered(response.sequence)
+                        yield calls.live_answer(response)
+                except grpc.aio.AioRpcError as error:
+                    if not progress.goes_on(error):
+                        raise calls.from_rpc_error(error) from error
+                else:
+                    break
+                finally:
+                    stream.cancel()
+            if taken.error is not None:
+                raise taken.error
         finally:
-            stream.cancel()
+            await taken.close()
 
     async def classes(
         self,

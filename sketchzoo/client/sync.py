@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from sketchzoo.client import calls
 from sketchzoo.client.calls import Answer, Call, Retries
+from sketchzoo.client.live import Drawings, Progress
 from sketchzoo.client.options import Options, as_query, following
 from sketchzoo.client.query import Picture, Query
 from sketchzoo.client.results import LiveAnswer, PhotoFile, SearchResult
@@ -105,24 +106,35 @@ class Client:
     ) -> Iterator[LiveAnswer]:
         """Yield answers while drawings come; one overtaken by a newer gets none.
 
-        The drawings are taken in a thread of gRPC's own. `timeout` ends the whole stream;
-        without it the stream lasts.
+        The drawings are taken in a thread of gRPC's own. `timeout` ends the whole search;
+        without it it lasts, over further streams where the service ends one in good order.
 
         Raises:
-            SearchError: why the stream ended.
+            SearchError: why it ended.
 
         """
-        requests = (
-            calls.drawing(number, as_query(query, {})) for number, query in enumerate(drawings)
+        progress = Progress(timeout)
+        taken = Drawings(
+            (calls.drawing(number, as_query(query, {})) for number, query in enumerate(drawings)),
+            progress,
         )
-        stream: Any = self._stub.LiveSearch(requests, timeout=timeout, metadata=self._metadata())
-        try:
-            for response in stream:
-                yield calls.live_answer(response)
-        except grpc.RpcError as error:
-            raise calls.from_rpc_error(error) from error
-        finally:
-            stream.cancel()
+        while (first := taken.first()) is not None:
+            stream: Any = self._stub.LiveSearch(
+                taken.over(first), timeout=progress.remaining(), metadata=self._metadata()
+            )
+            try:
+                for response in stream:
+                    progress.answered(response.sequence)
+                    yield calls.live_answer(response)
+            except grpc.RpcError as error:
+                if not progress.goes_on(error):
+                    raise calls.from_rpc_error(error) from error
+            else:
+                break
+            finally:
+                stream.cancel()
+        if taken.error is not None:
+            raise taken.error
 
     def classes(
         self,

@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -56,15 +57,20 @@ class Twin:
             lambda: list(getattr(self._client, method)(*values, **options))
         )
 
-    def drawings(self, *drawings: Any) -> Any:
-        if isinstance(self._client, AsyncClient):
+    def drawings(self, *drawings: Any, pause: float = 0.0) -> Any:
+        """Return an iterator of drawings that takes so many seconds for each."""
 
-            async def stream() -> AsyncIterator[Any]:
-                for each in drawings:
-                    yield each
+        async def stream() -> AsyncIterator[Any]:
+            for each in drawings:
+                yield each
+                await asyncio.sleep(pause)
 
-            return stream()
-        return iter(drawings)
+        def blocking() -> Iterator[Any]:
+            for each in drawings:
+                yield each
+                time.sleep(pause)
+
+        return stream() if isinstance(self._client, AsyncClient) else blocking()
 
 
 @pytest.fixture(params=[Client, AsyncClient], ids=["sync", "asyncio"])
@@ -184,6 +190,43 @@ async def test_answers_drawings_live(connect: Any) -> None:
         (refused,) = await client.collect("live", client.drawings(Query(b"bad")))
         assert isinstance(refused.error, InvalidRequest)
         assert refused.result is None
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        {"max_connection_age_seconds": 0.3, "connection_grace_seconds": 0.1},
+        {"stream_idle_seconds": 0.05},
+    ],
+    ids=["connections of age", "idle streams"],
+)
+async def test_a_live_search_outlasts_its_streams(connect: Any, ends: dict[str, float]) -> None:
+    """Where the service ends one in good order, the next drawing goes over another."""
+    async with bench(**ends) as server, connect(server.target) as client:
+        drawings = client.drawings(*[DRAWING] * 12, pause=0.1)
+        answers = await client.collect("live", drawings, timeout=20)
+    assert [answer.error for answer in answers] == [None] * len(answers)
+    numbers = [answer.sequence for answer in answers]
+    assert numbers == sorted(set(numbers))
+    # On a slow machine one may overtake another.
+    assert numbers[-1] == 11
+    assert len(numbers) > 6
+
+
+async def test_a_live_search_says_that_the_service_is_away(connect: Any) -> None:
+    """It is not tried again without end."""
+    async with bench() as server, connect(server.target) as client:
+        pass
+    async with connect(server.target) as client:
+        with pytest.raises(Unavailable):
+            await client.collect("live", client.drawings(DRAWING, DRAWING), timeout=20)
+
+
+async def test_a_drawing_that_is_none_ends_a_live_search(connect: Any) -> None:
+    """Its own error is raised, whichever thread or task took it."""
+    async with bench() as server, connect(server.target) as client:
+        with pytest.raises(TypeError):
+            await client.collect("live", client.drawings(DRAWING, object()), timeout=20)
 
 
 async def test_lists_classes_and_gets_photos(connect: Any, tmp_path: Path) -> None:
