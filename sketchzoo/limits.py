@@ -1,16 +1,21 @@
 """Limits: how often something may be done, and how much of it held, in all and by each caller."""
 
+import asyncio
 import ipaddress
+import re
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 
 # Callers remembered at once; the one heard of longest ago is forgotten first.
 _MOST_CALLERS = 10_000
 # An IPv6 subscriber has a network of this length, and as many addresses as he likes in it.
 _IPV6_PREFIX = 64
+
+# A host's name, or a single label as Compose gives them.
+_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -110,16 +115,38 @@ class Shares:
 
 
 class Peers:
-    """Addresses named one by one or as networks, for instance 10.0.0.0/8."""
+    """Addresses, networks (10.0.0.0/8) and names of hosts, whose addresses `look_up` learns."""
 
-    def __init__(self, networks: Iterable[str]) -> None:
+    def __init__(self, named: Iterable[str]) -> None:
+        each = list(named)
         self._networks: tuple[Network, ...] = tuple(
-            ipaddress.ip_network(network, strict=False) for network in networks
+            ipaddress.ip_network(name, strict=False) for name in each if is_network(name)
         )
+        self.names = tuple(name for name in each if not is_network(name))
+        for name in self.names:
+            if not _NAME.fullmatch(name) or name.replace(".", "").isdigit():
+                raise ValueError(f"{name!r} is no address, no network and no host's name")
+        self._found: dict[str, frozenset[str]] = {}
 
     def __contains__(self, host: str) -> bool:
         address = _address(host)
-        return address is not None and any(address in network for network in self._networks)
+        if address is None:
+            return False
+        if any(str(address) in found for found in self._found.values()):
+            return True
+        return any(address in network for network in self._networks)
+
+    async def look_up(self) -> bool:
+        """Ask for the names' addresses; return whether any has changed.
+
+        A name that is not known now, since its host starts anew, keeps what it had.
+        """
+        before = dict(self._found)
+        for name in self.names:
+            with suppress(OSError):
+                answers = await asyncio.get_running_loop().getaddrinfo(name, None)
+                self._found[name] = frozenset(str(answer[4][0]) for answer in answers)
+        return self._found != before
 
 
 def is_network(name: str) -> bool:

@@ -77,8 +77,8 @@ class ServerSettings(TelemetrySettings):
     )
     exempt_peers: Annotated[tuple[str, ...], NoDecode] = Field(
         ("127.0.0.1", "::1"),
-        description="Addresses and networks that no share is held to (in the environment with "
-        "commas between): other parts, and proxies that speak for many.",
+        description="Addresses, networks and names of hosts that no share is held to (in the "
+        "environment with commas between): other parts, and proxies that speak for many.",
     )
     read_seconds: Seconds = Field(
         10.0, description="How long a call's message, or a stream's first, may take to arrive."

@@ -6,6 +6,7 @@ who does not read his answers keeps their places, and takes no more than his add
 (docs/adr/0047-a-call-is-judged-before-it-is-read.md).
 """
 
+import asyncio
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ _SETTING = "exempt_peers"
 # A stream's message that a part, or who is named as one, is believed not to exceed: its own
 # limits hold its pages and callers.
 _TRUSTED_BYTES = 1024 * 1024
+
+# How often the addresses of exempt names are asked for: a part that starts anew has another.
+_LOOK_UP_SECONDS = 10.0
 
 Authorize = Callable[[Mapping[str, str]], None]
 
@@ -101,6 +105,13 @@ class Door:
             f"this caller's address has {each} calls under way, which is its share ({_SETTING})",
             RETRY_SECONDS,
         )
+
+    async def look_up(self) -> None:
+        """Learn the addresses of exempt callers that are named, again and again."""
+        while True:
+            if await self.rules.exempt.look_up():
+                self._whose.cache_clear()
+            await asyncio.sleep(_LOOK_UP_SECONDS)
 
     def judge(self, peer: str, headers: Mapping[str, str], authorize: Authorize | None) -> None:
         """Check the token, what `authorize` asks for, and the rate.

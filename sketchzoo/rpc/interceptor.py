@@ -54,7 +54,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
         self._metrics = metrics
         self._quiet = quiet
         self._authorize = authorize or {}
-        self._door = Door(rules, metrics)
+        self.door = Door(rules, metrics)
         self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(
@@ -73,7 +73,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
             method = _Method(
                 call,
                 self._metrics.of(call),
-                self._door,
+                self.door,
                 self._authorize.get(call.service),
                 quiet=call.by_machines or call.name in self._quiet,
                 traced=call.kind == "unary" and not call.by_machines,

@@ -53,20 +53,16 @@ class RpcServer:
         registry: CollectorRegistry,
     ) -> None:
         self._settings = settings
-        self._server = grpc.aio.server(
-            # gRPC's own limit on calls refuses without RetryInfo, and health as well.
-            interceptors=[
-                CallInterceptor(
-                    Rules.of(settings),
-                    CallMetrics(registry),
-                    quiet=frozenset(
-                        f"{each.name}/{name}" for each in services for name in each.quiet
-                    ),
-                    authorize={each.name: each.authorize for each in services if each.authorize},
-                )
-            ],
-            options=_options(settings),
+        interceptor = CallInterceptor(
+            Rules.of(settings),
+            CallMetrics(registry),
+            quiet=frozenset(f"{each.name}/{name}" for each in services for name in each.quiet),
+            authorize={each.name: each.authorize for each in services if each.authorize},
         )
+        self._door = interceptor.door
+        self._looking_up: asyncio.Task[None] | None = None
+        # Without `maximum_concurrent_rpcs`, which refuses without RetryInfo, and health as well.
+        self._server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
         for service in services:
             service.add(service.servicer, self._server)
         asyncio_health: Any = health.aio  # type: ignore[attr-defined] # the stubs lack it
@@ -94,6 +90,8 @@ class RpcServer:
         except RuntimeError as error:  # gRPC's word for it
             raise OSError(f"cannot listen on {address}: is the port taken?") from error
         await self.set_serving(False)
+        if self._door.rules.exempt.names:
+            self._looking_up = asyncio.create_task(self._door.look_up())
         await self._server.start()
         log.info("listening", host=settings.host, port=self.port, services=self._names)
         return self
@@ -116,6 +114,9 @@ class RpcServer:
         await self._health.enter_graceful_shutdown()
         log.info("draining", seconds=self._settings.drain_seconds)
         await self._server.stop(self._settings.drain_seconds)
+        if self._looking_up is not None:
+            self._looking_up.cancel()
+            await asyncio.wait([self._looking_up])
         log.info("stopped")
 
 

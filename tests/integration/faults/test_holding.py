@@ -289,8 +289,17 @@ async def test_a_server_stops_whatever_is_held(held: ExitStack) -> None:
     assert asyncio.get_running_loop().time() - begin < 5
 
 
-@pytest.mark.parametrize("value", ["nobody", "10.0.0.0/33"])
-def test_what_is_no_network_is_no_exempt_peer(value: str) -> None:
+async def test_an_exempt_caller_may_be_named_by_its_host(held: ExitStack) -> None:
+    """As Compose names its parts: the name's address has no share of its own."""
+    async with serving(exempt_peers="localhost") as server:
+        await server.answers()
+        holder = await holding(held, server, GET_MODEL, 0, 30, reads=False, source="127.0.0.1")
+        await server.until_held("calls", 30)
+        assert not holder.ended
+
+
+@pytest.mark.parametrize("value", ["no body", "10.0.0.0/33", "10.0.0.300"])
+def test_what_names_no_host_is_no_exempt_peer(value: str) -> None:
     """The setting's name and the value are told."""
     with pytest.raises(ValueError, match=f"(?s)exempt_peers.*{value}"):
         ServerSettings(exempt_peers=value)  # type: ignore[arg-type] # as in the environment
