@@ -142,9 +142,10 @@ def _options(settings: ServerSettings) -> list[tuple[str, int]]:
             "grpc.max_connection_age_grace_ms",
             _milliseconds(settings.connection_grace_seconds),
         ),
-        # What core buffers of a call that nobody reads is this window, and stays it.
+        # What core buffers of a call that nobody reads is this window, and stays it: the probe
+        # would widen it to what the network carries.
         ("grpc.http2.bdp_probe", 0),
-        ("grpc.http2.lookahead_bytes", 65_536),
+        ("grpc.http2.lookahead_bytes", 256 * 1024),
     ]
 
 
