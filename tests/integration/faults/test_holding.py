@@ -19,6 +19,7 @@ from sketchzoo.encoder.v1 import encoder_pb2_grpc
 from sketchzoo.rpc import ChannelSettings, RpcServer, Service, from_rpc_error, open_channel
 from sketchzoo.settings import ServerSettings
 from tests.integration.faults.holder import Holder
+from tests.integration.faults.relay import Relay
 
 ENCODER = "sketchzoo.encoder.v1.EncoderService"
 STREAMS = "tests.Streams"
@@ -181,12 +182,25 @@ async def test_what_nobody_reads_goes_with_its_connection(held: ExitStack) -> No
         await server.until_held("calls", 0)
 
 
+async def test_callers_that_vanished_are_noticed(held: ExitStack) -> None:
+    """Without a word or a reset: their connection is silent, and their calls are given up."""
+    async with serving(keepalive_seconds=0.5) as server:
+        relay = held.enter_context(Relay(server.port))
+        holder = held.enter_context(await asyncio.to_thread(Holder, relay.port, reads=False))
+        for _ in range(10):
+            holder.call(GET_MODEL)
+        await server.until_held("calls", 10)
+        relay.fall_silent()
+        await server.until_held("calls", 0)
+        await server.answers()
+
+
 @pytest.mark.parametrize("path", [EMBED, HEALTH])
 async def test_messages_that_do_not_end_take_a_share_of_the_memory(
     held: ExitStack, path: str
 ) -> None:
     """A quarter of 16 MiB; the rest is refused, what stalls is ended, all others are answered."""
-    async with serving(read_seconds=3) as server:
+    async with serving(read_seconds=1.5) as server:
         holder = await holding(held, server, path, MIB, 10)
         await server.until_held("bytes", 4 * MIB)
         await server.answers()
