@@ -28,6 +28,8 @@ WATCH = "/grpc.health.v1.Health/Watch"
 GET_MODEL = f"/{ENCODER}/GetModel"
 EMBED = f"/{ENCODER}/Embed"
 ECHO = f"/{STREAMS}/Echo"
+COUNT = f"/{STREAMS}/Count"
+DOWN = f"/{STREAMS}/Down"
 MIB = 1 << 20
 # Small enough that a handful of calls fills it.
 SMALL = {
@@ -51,19 +53,28 @@ class Answering(encoder_pb2_grpc.EncoderServiceServicer):
         return self._answer
 
 
-class Echoing:
-    """Answers each message of a stream with itself."""
+class Streaming:
+    """Answers each message of a stream with itself; counts those of another; counts down."""
 
     async def echo(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         async for request in requests:
             yield request
 
+    async def count(self, requests: AsyncIterator[bytes], context: Any) -> bytes:
+        return str(len([request async for request in requests])).encode()
 
-def add_echo(servicer: Echoing, server: Any) -> None:
-    handler = grpc.stream_stream_rpc_method_handler(servicer.echo)
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(STREAMS, {"Echo": handler}),)
-    )
+    async def down(self, request: bytes, context: Any) -> AsyncIterator[bytes]:
+        for number in range(int(request), 0, -1):
+            yield str(number).encode()
+
+
+def add_streams(servicer: Streaming, server: Any) -> None:
+    handlers = {
+        "Echo": grpc.stream_stream_rpc_method_handler(servicer.echo),
+        "Count": grpc.stream_unary_rpc_method_handler(servicer.count),
+        "Down": grpc.unary_stream_rpc_method_handler(servicer.down),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(STREAMS, handlers),))
 
 
 class Server:
@@ -116,7 +127,7 @@ async def serving(encoder: Answering | None = None, **settings: Any) -> AsyncIte
             encoder or Answering(),
             encoder_pb2_grpc.add_EncoderServiceServicer_to_server,
         ),
-        Service(STREAMS, Echoing(), add_echo),
+        Service(STREAMS, Streaming(), add_streams),
     ]
     server = RpcServer(ServerSettings(**(SMALL | settings)), services, registry)
     async with server, open_channel(ChannelSettings(f"127.0.0.1:{server.port}")) as channel:
@@ -209,10 +220,11 @@ async def test_messages_that_do_not_end_take_a_share_of_the_memory(
         assert server.held("bytes") == 0
 
 
-async def test_without_the_token_nothing_is_read(held: ExitStack) -> None:
-    """A call is refused before its message: UNAUTHENTICATED at once, and nothing is held."""
+@pytest.mark.parametrize("path", [EMBED, ECHO, COUNT, DOWN])
+async def test_without_the_token_nothing_is_read(held: ExitStack, path: str) -> None:
+    """A call of any kind is refused before its message: UNAUTHENTICATED, and nothing is held."""
     async with serving(token=SecretStr("hush")) as server:
-        holder = await holding(held, server, EMBED, MIB, 10)
+        holder = await holding(held, server, path, MIB, 10)
         await asyncio.to_thread(holder.wait_ended, 10)
         assert set(holder.ended.values()) == {"16"}
         assert server.held("bytes") == 0
@@ -252,6 +264,16 @@ async def test_a_stream_without_a_message_is_ended(held: ExitStack) -> None:
         with pytest.raises(grpc.aio.AioRpcError, match=r"idle for 0\.6 s") as caught:
             await stream.read()
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_calls_of_every_kind_are_served() -> None:
+    """With one message or many, either way."""
+    async with serving() as server:
+        assert await server.channel.stream_unary(COUNT)(iter([b"a"] * 300), timeout=5) == b"300"
+        down = server.channel.unary_stream(DOWN)(b"3", timeout=5)
+        assert [each async for each in down] == [b"3", b"2", b"1"]
+        await server.until_held("bytes", 0)
+        await server.answers()
 
 
 async def test_a_message_that_is_too_large_says_so() -> None:
