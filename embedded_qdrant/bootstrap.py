@@ -35,12 +35,14 @@ async def serving(settings: EmbeddedQdrantSettings) -> AsyncIterator[RpcServer]:
                     points.SERVICE.full_name,
                     points.PointsService(catalogue, gate, settings),
                     grpc.add_PointsServicer_to_server,
+                    authorize=gate.check,
                 ),
                 Service(
                     collections.SERVICE.full_name,
                     collections.CollectionsService(catalogue, gate),
                     grpc.add_CollectionsServicer_to_server,
                     quiet=frozenset({"ListAliases", "Get"}),
+                    authorize=gate.check,
                 ),
                 Service(service.QDRANT, service.QdrantService(), grpc.add_QdrantServicer_to_server),
                 Service(

@@ -12,13 +12,13 @@ from starlette.websockets import WebSocket
 from live_demo.files import File, page_files
 from live_demo.gallery_map import GalleryMap, MapFile
 from live_demo.headers import Guard
-from live_demo.limits import ClientRates, Connections, TooManyConnectionsError
 from live_demo.metrics import LiveMetrics
 from live_demo.origins import Origins
 from live_demo.photos import Photos
 from live_demo.searcher import Searcher
 from live_demo.session import Session
 from live_demo.settings import LiveSettings
+from sketchzoo.limits import NoneLeftError, Rates, Shares, caller
 from sketchzoo.rpc import CallError
 from sketchzoo.telemetry import request_context
 
@@ -45,9 +45,12 @@ class Gateway:
         self._files = page_files()
         self._photos = Photos(searcher, metrics, settings.photo_cache_bytes)
         self._origins = Origins(settings.allowed_hosts, settings.allowed_origins)
-        self._connections = Connections(settings.max_connections, settings.max_client_connections)
+        self._pages = Shares(
+            settings.max_connections,
+            min(settings.max_connections, settings.max_client_connections),
+        )
         rate = settings.requests_per_second
-        self._rates = ClientRates(rate, rate * _BURST_SECONDS)
+        self._rates = Rates(rate, rate * _BURST_SECONDS)
         self._classes: tuple[float, dict[str, int]] | None = None
         self.application = Starlette(
             routes=[
@@ -122,7 +125,7 @@ class Gateway:
             await websocket.close(1008, "unknown origin")
             return
         try:
-            with self._connections.one(_address(websocket)), request_context(None):
+            with self._pages.one(_address(websocket)), request_context(None):
                 await websocket.accept()
                 self._metrics.connections.inc()
                 try:
@@ -131,11 +134,14 @@ class Gateway:
                     ).run()
                 finally:
                     self._metrics.connections.dec()
-        except TooManyConnectionsError as error:
+        except NoneLeftError as error:
             self._metrics.refused.labels("connections").inc()
+            why = "the zoo is full"
+            if error.of_share:
+                why = "too many pages are open from your address"
             # Accepted first: of a refused handshake a page is not told the reason.
             await websocket.accept()
-            await websocket.close(TRY_AGAIN_LATER, str(error))
+            await websocket.close(TRY_AGAIN_LATER, why)
 
     def _refused(self, request: Request) -> Response | None:
         wait = self._rates.take(_address(request))
@@ -147,4 +153,4 @@ class Gateway:
 
 
 def _address(connection: HTTPConnection) -> str:
-    return connection.client.host if connection.client else "unknown"
+    return caller(connection.client.host) if connection.client else "unknown"

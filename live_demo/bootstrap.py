@@ -12,16 +12,20 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from live_demo.application import Gateway
+from live_demo.connections import Connections, timed
 from live_demo.gallery_map import MapFile
 from live_demo.metrics import LiveMetrics
 from live_demo.searcher import Searcher
 from live_demo.settings import LiveSettings
+from sketchzoo.limits import Shares
 from sketchzoo.rpc import run_until_signal
 from sketchzoo.telemetry import MetricsPage, build_info
 
 log = structlog.get_logger()
 
 _KEEP_ALIVE_SECONDS = 15
+# A page takes a WebSocket and up to six connections for photos.
+_CONNECTIONS_A_PAGE = 8
 
 
 class _Server(uvicorn.Server):
@@ -47,13 +51,14 @@ async def running(settings: LiveSettings) -> AsyncIterator[Running]:
     registry = CollectorRegistry()
     build_info(registry, "live")
     searcher = Searcher(settings)
-    gateway = Gateway(settings, searcher, LiveMetrics(registry), MapFile(settings.map_file))
+    metrics = LiveMetrics(registry)
+    gateway = Gateway(settings, searcher, metrics, MapFile(settings.map_file))
     try:
         with (
             MetricsPage(registry, settings.host, settings.metrics_port) as page,
             contextlib.closing(_listen(settings.host, settings.port)) as listener,
         ):
-            server = _Server(_config(gateway.application, settings))
+            server = _Server(_config(gateway.application, settings, metrics))
             serving = asyncio.create_task(server.serve([listener]))
             ended = asyncio.Event()
             serving.add_done_callback(lambda _: ended.set())
@@ -87,10 +92,20 @@ def _listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=1024)
 
 
-def _config(application: ASGIApp, settings: LiveSettings) -> uvicorn.Config:
+def _config(application: ASGIApp, settings: LiveSettings, metrics: LiveMetrics) -> uvicorn.Config:
+    most = _CONNECTIONS_A_PAGE * settings.max_connections
+    connections = Connections(
+        Shares(most, min(most, _CONNECTIONS_A_PAGE * settings.max_client_connections)),
+        settings.proxies,
+        arriving=settings.request_seconds,
+        answering=settings.answer_seconds,
+        # uvicorn ends it before, unless bytes of an answer wait to be read.
+        idle=2 * _KEEP_ALIVE_SECONDS,
+        metrics=metrics,
+    )
     return uvicorn.Config(
         application,
-        http="h11",
+        http=timed(connections),
         ws="websockets-sansio",
         ws_max_size=settings.max_message_bytes,
         ws_max_queue=4,
@@ -100,8 +115,6 @@ def _config(application: ASGIApp, settings: LiveSettings) -> uvicorn.Config:
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies or None,
-        # A page takes a WebSocket and up to six connections for photos.
-        limit_concurrency=8 * settings.max_connections,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
     )

@@ -1,4 +1,9 @@
-"""A conversation: one LiveSearch with the search service, from its opening to its end."""
+"""A conversation: a page's live search, from a drawing until it rests.
+
+It holds a stream of the search service no longer than it is of use. Streams end of
+themselves, too: their connection has an age, and an idle one makes room for others. The question
+that met such an end is asked once more on another stream, unseen by the page.
+"""
 
 import asyncio
 import time
@@ -12,8 +17,14 @@ import grpc.aio
 
 from live_demo.searcher import PART, Searcher
 from sketchzoo.rpc import CallError, deadline_exceeded, from_rpc_error
+from sketchzoo.rpc.errors import reason_of
 from sketchzoo.search.v1 import search_pb2
 from sketchzoo.telemetry import span, traceparent
+
+# A page that has not drawn for so long gives its stream back.
+_REST_SECONDS = 5.0
+# gRPC's only word for a call that its connection's age has ended.
+_AGED = "max connection age"
 
 Tell = Callable[[search_pb2.LiveSearchResponse, float | None], Awaitable[None]]
 
@@ -40,12 +51,16 @@ class Newest:
         request, self._request = self._request, None
         return request
 
+    def put_back(self, request: search_pb2.LiveSearchRequest) -> None:
+        """Leave a request that was taken, unless there is a newer one."""
+        if self._request is None:
+            self.put(request)
+
 
 class Conversation:
     """Asks what a page wants newest and tells it what the service answers.
 
     `tell` gets each answer, with the seconds it took where it is the newest's.
-    `pending` is the sequence that has no answer yet.
     """
 
     def __init__(self, searcher: Searcher, newest: Newest, tell: Tell, seconds: float) -> None:
@@ -56,10 +71,34 @@ class Conversation:
         self._asked_at = 0.0
         # The span of the drawing that has no answer yet.
         self._span = ExitStack()
-        self.pending: int | None = None
+        self._asked: search_pb2.LiveSearchRequest | None = None
+        self._was_answered = False
+
+    @property
+    def pending(self) -> int | None:
+        """The sequence that has no answer yet."""
+        return None if self._asked is None else self._asked.sequence
 
     async def run(self) -> None:
-        """Go on until the conversation breaks, which it says by a `CallError`."""
+        """Go on until the page rests, or the conversation breaks, which a `CallError` says."""
+        while True:
+            self._was_answered = False
+            try:
+                await self._stream()
+            except CallError as error:
+                if self._asked is None and isinstance(error, _InOrderError):
+                    return
+                # A service that is away breaks the next one before it has answered.
+                away = error.code is grpc.StatusCode.UNAVAILABLE
+                if self._asked is None or not (away and self._was_answered):
+                    raise
+                self._newest.put_back(self._asked)
+                self._asked = None
+            else:
+                return
+
+    async def _stream(self) -> None:
+        """Go on until one stream breaks or is of no use any more."""
         call = self._searcher.live()
         reading = asyncio.ensure_future(call.read())
         waiting = asyncio.ensure_future(self._newest.wait())
@@ -69,6 +108,8 @@ class Conversation:
                     {reading, waiting}, timeout=self._left(), return_when=asyncio.FIRST_COMPLETED
                 )
                 if not done:
+                    if self._asked is None:
+                        return
                     raise deadline_exceeded(f"waiting for {PART}")
                 if waiting in done:
                     await self._ask(call)
@@ -80,7 +121,7 @@ class Conversation:
                     reading = asyncio.ensure_future(call.read())
                     await self._answered(response)
         except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error, PART) from error
+            raise _translated(error) from error
         except asyncio.InvalidStateError as error:
             # Written to after it broke.
             raise await _ended(call) from error
@@ -97,7 +138,7 @@ class Conversation:
             self._span.close()
             self._span.enter_context(span("live/drawing", "server"))
             request.traceparent = traceparent() or ""
-            self.pending = request.sequence
+            self._asked = request
             self._asked_at = time.monotonic()
             try:
                 async with asyncio.timeout(self._seconds):
@@ -107,15 +148,16 @@ class Conversation:
 
     async def _answered(self, response: search_pb2.LiveSearchResponse) -> None:
         seconds = None
+        self._was_answered = True
         if response.sequence == self.pending:
-            self.pending = None
+            self._asked = None
             self._span.close()
             seconds = time.monotonic() - self._asked_at
         await self._tell(response, seconds)
 
-    def _left(self) -> float | None:
-        if self.pending is None:
-            return None
+    def _left(self) -> float:
+        if self._asked is None:
+            return _REST_SECONDS
         return max(0.0, self._asked_at + self._seconds - time.monotonic())
 
 
@@ -124,13 +166,23 @@ async def _ended(call: Any) -> CallError:
     code = await call.code()
     if code is grpc.StatusCode.OK:
         return CallError(grpc.StatusCode.UNAVAILABLE, f"{PART} ended the conversation")
-    return from_rpc_error(
+    return _translated(
         grpc.aio.AioRpcError(
             code,
             await call.initial_metadata(),
             await call.trailing_metadata(),
             await call.details(),
             None,
-        ),
-        PART,
+        )
     )
+
+
+class _InOrderError(CallError):
+    """The service ended a stream in good order: to be opened again when there is a question."""
+
+
+def _translated(error: grpc.aio.AioRpcError) -> CallError:
+    told = from_rpc_error(error, PART)
+    if reason_of(error) == "IDLE" or error.details() == _AGED:
+        return _InOrderError(told.code, told.message, *told.details)
+    return told

@@ -32,7 +32,7 @@ class LiveMetrics:
         )
         self.refused = Counter(
             "sketchzoo_live_refused_total",
-            "What was refused: origin, connections, rate, message or image.",
+            "What was refused or cut off: origin, connections, rate, message, image or time.",
             ["reason"],
             registry=registry,
         )

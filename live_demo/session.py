@@ -9,11 +9,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from live_demo.conversation import Conversation, Newest
 from live_demo.gallery_map import MapFile
-from live_demo.limits import TokenBucket
 from live_demo.messages import Ask, answer, failure, to_request
 from live_demo.metrics import LiveMetrics
 from live_demo.searcher import Searcher
 from live_demo.settings import LiveSettings
+from sketchzoo.limits import TokenBucket
 from sketchzoo.rpc import CallError, exhausted, invalid
 from sketchzoo.rpc.errors import from_status
 from sketchzoo.search.v1 import search_pb2
@@ -113,17 +113,17 @@ class Session:
         await self._websocket.send_json(failure(sequence, error))
 
     async def _converse(self) -> None:
-        """Keep a conversation with the service; a new one begins with the next request."""
+        """Hold conversations with the service; each begins with a request."""
         while True:
+            await self._newest.wait()
             conversation = Conversation(
                 self._searcher, self._newest, self._tell, self._settings.search_seconds
             )
             try:
                 await conversation.run()
             except CallError as error:
+                # The page asks again when it sees fit.
                 await self._fail(conversation.pending, error)
-            # The page asks again when it sees fit.
-            await self._newest.wait()
 
     async def _fail(self, sequence: int | None, error: CallError) -> None:
         self._metrics.searches.labels(error.code.name).inc()

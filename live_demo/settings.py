@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from sketchzoo.limits import Peers, is_network
 from sketchzoo.settings import (
     Count,
     Port,
@@ -65,6 +66,10 @@ class LiveSettings(TelemetrySettings, SearchClientSettings):
         description="Photos and other files an address may ask for each second; three "
         "seconds' worth may burst.",
     )
+    request_seconds: Seconds = Field(10.0, description="How long a request may take to arrive.")
+    answer_seconds: Seconds = Field(
+        30.0, description="How long an answer may take to be made and read."
+    )
     idle_seconds: Seconds = Field(
         900.0, description="A connection without a message for this long is closed."
     )
@@ -82,6 +87,13 @@ class LiveSettings(TelemetrySettings, SearchClientSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @property
+    def proxies(self) -> Peers:
+        """Who speaks for many visitors; names of hosts are no addresses and count as none."""
+        named = [name.strip() for name in self.trusted_proxies.split(",")]
+        everyone = ["0.0.0.0/0", "::/0"] if "*" in named else []
+        return Peers([*everyone, *(name for name in named if is_network(name))])
 
 
 class MapSettings(TelemetrySettings, QdrantSettings):

@@ -17,7 +17,7 @@ from ingest.metrics import WATCHED, IngestMetrics
 from live_demo.metrics import LiveMetrics
 from search_service.metrics import SearchMetrics
 from sketchzoo.photos.connection import call_seconds
-from sketchzoo.rpc.interceptors import CallMetrics
+from sketchzoo.rpc.metrics import CallMetrics
 from sketchzoo.telemetry import build_info
 
 PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"

@@ -9,8 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from search_service.request import read_message
-from sketchzoo.rpc import CallError, invalid
+from sketchzoo.rpc import CallError, invalid, parsed
 from sketchzoo.search.v1 import search_pb2
 
 Answer = Callable[[search_pb2.LiveSearchRequest], Awaitable[search_pb2.SearchResponse]]
@@ -42,7 +41,7 @@ async def answer_drawings(
                     reading = None
                     continue
                 reading = asyncio.create_task(_next(requests))
-                request = read_message(search_pb2.LiveSearchRequest, content)
+                request = parsed(content, search_pb2.LiveSearchRequest.FromString)
                 if request.sequence <= newest:
                     yield _refused(
                         request.sequence, invalid("sequence", f"must rise; {newest} came before")

@@ -11,9 +11,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
-
-from google.protobuf.message import DecodeError, Message
 
 from search_service.encoder import Embedding
 from search_service.filters import parse_filter
@@ -32,8 +29,6 @@ MIN_SIDE = 16
 MAX_SIDE = 1_024
 _IMAGES = ImageLimits()
 _DIGEST_BYTES = 16
-
-M = TypeVar("M", bound=Message)
 
 
 class Kind(StrEnum):
@@ -123,19 +118,6 @@ class PhotoWanted:
 
     photo_id: str
     max_side: int | None
-
-
-def read_message(kind: type[M], content: bytes) -> M:
-    """Decode a message; gRPC's own way would answer INTERNAL to damaged bytes.
-
-    Raises:
-        CallError: INVALID_ARGUMENT; the bytes are no such message.
-
-    """
-    try:
-        return kind.FromString(content)
-    except DecodeError as error:
-        raise invalid("request", f"is no {kind.DESCRIPTOR.full_name} message") from error
 
 
 def parse_search(message: search_pb2.SearchRequest) -> Search:

@@ -1,8 +1,7 @@
 """The servicer: gRPC's calls to searches and back.
 
 Requests arrive as bytes and are decoded here: a call that is refused because too many
-are under way costs no decoding, and damaged bytes are the caller's mistake
-(INVALID_ARGUMENT), where gRPC's own decoding would answer INTERNAL.
+are under way costs no decoding.
 """
 
 import asyncio
@@ -27,13 +26,12 @@ from search_service.request import (
     Search,
     parse_photo,
     parse_search,
-    read_message,
 )
 from search_service.response import classes_response, fill_hit, search_response
 from search_service.searching import Found, Searcher
 from search_service.thumbnails import Photos
 from sketchzoo.photos import PhotoReader
-from sketchzoo.rpc import CallError, invalid, not_found
+from sketchzoo.rpc import CallError, invalid, not_found, parsed
 from sketchzoo.search.v1 import search_pb2
 from sketchzoo.telemetry import span
 
@@ -93,7 +91,9 @@ class SearchServicer:
     async def search(self, content: bytes, context: Context) -> search_pb2.SearchResponse:
         """Answer Search."""
         deadline = self._deadline(context)
-        return await self._search(lambda: read_message(search_pb2.SearchRequest, content), deadline)
+        return await self._search(
+            lambda: parsed(content, search_pb2.SearchRequest.FromString), deadline
+        )
 
     async def batch_search(
         self, content: bytes, context: Context
@@ -101,7 +101,7 @@ class SearchServicer:
         """Answer BatchSearch."""
         deadline = self._deadline(context)
         with self._admissions.batches:
-            request = read_message(search_pb2.BatchSearchRequest, content)
+            request = parsed(content, search_pb2.BatchSearchRequest.FromString)
             if not 1 <= len(request.requests) <= MAX_BATCH:
                 raise invalid("requests", f"must be 1 to {MAX_BATCH} searches")
             searches = [_parsed(each) for each in request.requests]
@@ -126,13 +126,14 @@ class SearchServicer:
         async def answer(drawing: search_pb2.LiveSearchRequest) -> search_pb2.SearchResponse:
             deadline = self._deadline(context, self._seconds.live)
             parent = drawing.traceparent or None
-            with span(f"{SERVICE}/LiveSearch drawing", "server", parent=parent):
+            name = f"{SERVICE}/LiveSearch drawing"
+            # A stream holds a place while it works; one that waits holds up nobody.
+            with span(name, "server", parent=parent), self._admissions.streams:
                 return await self._search(lambda: drawing.request, deadline)
 
-        with self._admissions.streams:
-            async with aclosing(answer_drawings(requests, answer)) as answers:
-                async for response in answers:
-                    yield response
+        async with aclosing(answer_drawings(requests, answer)) as answers:
+            async for response in answers:
+                yield response
 
     async def list_classes(
         self, content: bytes, context: Context
@@ -140,7 +141,7 @@ class SearchServicer:
         """Answer ListClasses."""
         deadline = self._deadline(context)
         with self._admissions.photos:
-            request = read_message(search_pb2.ListClassesRequest, content)
+            request = parsed(content, search_pb2.ListClassesRequest.FromString)
             condition = parse_filter(request.filter, "filter")
             counts = await self._classes.count(condition, deadline.remaining("reading the request"))
         return classes_response(counts)
@@ -149,7 +150,7 @@ class SearchServicer:
         """Answer GetPhoto."""
         deadline = self._deadline(context)
         with self._admissions.photos:
-            wanted = parse_photo(read_message(search_pb2.GetPhotoRequest, content))
+            wanted = parse_photo(parsed(content, search_pb2.GetPhotoRequest.FromString))
             # Photos can be looked at while the encoder is away.
             collection = self._readiness.collection()
             timeout = deadline.remaining("reading the request")

@@ -67,7 +67,7 @@ class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
         128, description="GetPhoto and ListClasses calls under way at once; more are refused."
     )
     max_live_streams: Count = Field(
-        64, description="LiveSearch streams open at once; more are refused."
+        64, description="LiveSearch streams at work at once; further drawings are refused."
     )
     retry_after_seconds: Seconds = Field(
         0.2, description="When refused callers are told to come back."

@@ -6,10 +6,12 @@ through `sketchzoo.cli.options`, an option of the part's command.
 """
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from sketchzoo.limits import Peers
 
 Seconds = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -80,6 +82,41 @@ class ServerSettings(TelemetrySettings):
     max_concurrent_calls: Count = Field(
         256, description="Calls under way at once; more are refused with RESOURCE_EXHAUSTED."
     )
+    max_held_bytes: Count = Field(
+        256 * 1024 * 1024,
+        description="What the messages of calls under way may hold, in bytes: each its own size, "
+        "one that is long on its way `max_message_bytes`; more are refused.",
+    )
+    peer_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.25,
+        description="Part of the calls and bytes under way that one caller's address may hold.",
+    )
+    exempt_peers: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.1", "::1"),
+        description="Addresses, networks and names of hosts that no share is held to (in the "
+        "environment with commas between): other parts, and proxies that speak for many.",
+    )
+    read_seconds: Seconds = Field(
+        10.0, description="How long a call's message, or a stream's first, may take to arrive."
+    )
+    answer_seconds: Seconds = Field(
+        10.0, description="How long an answer of a stream may wait to be read."
+    )
+    stream_idle_seconds: Seconds = Field(
+        60.0, description="A stream without a message for this long is ended."
+    )
+    keepalive_seconds: Seconds = Field(
+        20.0,
+        description="A connection silent for this long is asked for a sign of life, and closed "
+        "after as long again.",
+    )
+    max_connection_age_seconds: Seconds = Field(
+        600.0,
+        description="A connection takes no further calls from this age on: callers open another.",
+    )
+    connection_grace_seconds: Seconds = Field(
+        30.0, description="How long calls may take to end on a connection of that age."
+    )
     calls_per_second: Seconds | None = Field(
         None,
         description="Calls a second that one caller's address may make, twice as many at once; "
@@ -101,6 +138,25 @@ class ServerSettings(TelemetrySettings):
     token: SecretStr | None = Field(
         None, description="Bearer token that callers must send; unset asks for none."
     )
+
+    @field_validator("exempt_peers", mode="before")
+    @classmethod
+    def _split_peers(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("exempt_peers", mode="after")
+    @classmethod
+    def _check_peers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        Peers(value)  # ValueError names what is none
+        return value
+
+    @model_validator(mode="after")
+    def _check_held(self) -> Self:
+        if self.max_held_bytes < self.max_message_bytes:
+            raise ValueError("max_held_bytes must be at least max_message_bytes, or none fits")
+        return self
 
     @model_validator(mode="after")
     def _check_tls(self) -> Self:

@@ -2,7 +2,7 @@
 
 import hmac
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import grpc as rpc
@@ -18,7 +18,7 @@ _FAR = 24 * 3600.0
 
 
 class Gate:
-    """Lets calls in: with the right key, and before their deadline."""
+    """Lets calls in: with the right key, before their message is read, and in time."""
 
     def __init__(self, api_key: SecretStr | None) -> None:
         self._api_key = None if api_key is None else api_key.get_secret_value().encode()
@@ -26,19 +26,19 @@ class Gate:
     def enter(self, context: Context) -> float:
         """Return the call's deadline in `time.monotonic()` seconds.
 
-        UNAUTHENTICATED without the key, DEADLINE_EXCEEDED where nobody waits any more.
+        DEADLINE_EXCEEDED where nobody waits any more.
         """
-        if self._api_key is not None:
-            self._check_key(context)
         remaining: Any = context.time_remaining()  # None without a deadline, whatever the stubs say
         if remaining is not None and remaining <= 0:
             raise deadline_exceeded("the call waited for its turn")
         return time.monotonic() + (_FAR if remaining is None else remaining)
 
-    def _check_key(self, context: Context) -> None:
-        metadata: dict[str, Any] = dict(context.invocation_metadata() or ())
-        given = metadata.get("api-key")
-        bearer = metadata.get("authorization", "")
+    def check(self, headers: Mapping[str, str]) -> None:
+        """Refuse a call whose headers lack the key: UNAUTHENTICATED."""
+        if self._api_key is None:
+            return
+        given = headers.get("api-key")
+        bearer = headers.get("authorization", "")
         if given is None and bearer.startswith("Bearer "):
             given = bearer.removeprefix("Bearer ")
         if given is None:
@@ -46,7 +46,7 @@ class Gate:
                 rpc.StatusCode.UNAUTHENTICATED,
                 "Must provide an API key or an Authorization bearer token",
             )
-        if not hmac.compare_digest(given.encode(), self._api_key or b""):
+        if not hmac.compare_digest(given.encode(), self._api_key):
             raise CallError(rpc.StatusCode.UNAUTHENTICATED, "Invalid API key or JWT")
 
 

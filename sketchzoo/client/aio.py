@@ -11,6 +11,7 @@ import grpc.aio
 from sketchzoo.client import arguments, calls
 from sketchzoo.client.calls import Answer, Call, Retries
 from sketchzoo.client.connection import Connection
+from sketchzoo.client.live import AsyncDrawings, Progress
 from sketchzoo.client.options import Options, as_query, several
 from sketchzoo.client.picture import Picture
 from sketchzoo.client.query import MAX_MESSAGE_BYTES, Query
@@ -109,39 +110,48 @@ class AsyncClient:
     ) -> AsyncIterator[LiveAnswer]:
         """Yield answers while drawings come; one overtaken by a newer gets none.
 
-        `timeout` ends the whole stream; without it the stream lasts.
+        `timeout` ends the whole search; without it it lasts, over further streams where the
+        service ends one in good order.
 
         Raises:
-            SearchError: why the stream ended.
-            TypeError, ValueError, OSError: a drawing cannot be sent; it ends the stream, and is
+            SearchError: why it ended.
+            TypeError, ValueError, OSError: a drawing cannot be sent; it ends the search, and is
                 raised after the answers to those before it. So is what `drawings` raises.
 
         """
         several("drawings", drawings, AsyncIterable)
         until = None if timeout is None else arguments.seconds("timeout", timeout)
-        failures: list[Exception] = []
 
         async def requests() -> AsyncIterator[search_pb2.LiveSearchRequest]:
             number = 0
-            try:
-                async for each in drawings:
-                    yield calls.drawing(number, as_query(each, {}), self._most)
-                    number += 1
-            except Exception as error:  # noqa: BLE001 - raised where the user sees it, below
-                failures.append(error)
+            async for each in drawings:
+                yield calls.drawing(number, as_query(each, {}), self._most)
+                number += 1
 
-        stream = self._stub().LiveSearch(
-            requests(), timeout=until, metadata=self._connection.metadata()
-        )
+        progress = Progress(until)
+        taken = AsyncDrawings(requests(), progress)
         try:
-            async for response in stream:
-                yield calls.live_answer(response)
-        except grpc.aio.AioRpcError as error:
-            raise calls.from_rpc_error(error) from error
+            while (first := await taken.first()) is not None:
+                stream = self._stub().LiveSearch(
+                    taken.over(first),
+                    timeout=progress.remaining(),
+                    metadata=self._connection.metadata(),
+                )
+                try:
+                    async for response in stream:
+                        progress.answered(response.sequence)
+                        yield calls.live_answer(response)
+                except grpc.aio.AioRpcError as error:
+                    if not progress.goes_on(error):
+                        raise calls.from_rpc_error(error) from error
+                else:
+                    break
+                finally:
+                    stream.cancel()
+            if taken.error is not None:
+                raise taken.error
         finally:
-            stream.cancel()
-        if failures:
-            raise failures[0]
+            await taken.close()
 
     async def classes(
         self,

@@ -189,6 +189,12 @@ def _message(code: grpc.StatusCode, details: str, *, rich: bool) -> str:
     return plain(details) or code.name
 
 
+def reason(error: Any) -> str:
+    """Return the stable reason that a failed call's ErrorInfo gives, "" without one."""
+    status = _rich_status(error)
+    return "" if status is None else str(_details(status.details).get("reason", ""))
+
+
 def from_status(status: status_pb2.Status) -> errors.SearchError:
     """Turn a status that came inside of a response into an error."""
     code = _code(status.code)

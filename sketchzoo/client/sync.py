@@ -10,13 +10,14 @@ import grpc
 from sketchzoo.client import arguments, calls
 from sketchzoo.client.calls import Answer, Call, Retries
 from sketchzoo.client.connection import Connection
+from sketchzoo.client.live import Drawings, Progress
 from sketchzoo.client.options import Options, as_query, several
 from sketchzoo.client.picture import Picture
 from sketchzoo.client.query import MAX_MESSAGE_BYTES, Query
 from sketchzoo.client.results import LiveAnswer, PhotoFile, SearchResult
 from sketchzoo.rpc.channel import channel_options
 from sketchzoo.rpc.tls import ClientTls
-from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
+from sketchzoo.search.v1 import search_pb2_grpc
 from sketchzoo.strokes import Strokes
 from sketchzoo.telemetry import span
 
@@ -108,39 +109,42 @@ class Client:
     ) -> Iterator[LiveAnswer]:
         """Yield answers while drawings come; one overtaken by a newer gets none.
 
-        The drawings are taken in a thread of gRPC's own. `timeout` ends the whole stream;
-        without it the stream lasts.
+        The drawings are taken in a thread of gRPC's own. `timeout` ends the whole search;
+        without it it lasts, over further streams where the service ends one in good order.
 
         Raises:
-            SearchError: why the stream ended.
-            TypeError, ValueError, OSError: a drawing cannot be sent; it ends the stream, and is
+            SearchError: why it ended.
+            TypeError, ValueError, OSError: a drawing cannot be sent; it ends the search, and is
                 raised after the answers to those before it. So is what `drawings` raises.
 
         """
         several("drawings", drawings, Iterable)
-        until = None if timeout is None else arguments.seconds("timeout", timeout)
-        failures: list[Exception] = []
-
-        def requests() -> Iterator[search_pb2.LiveSearchRequest]:
-            try:
-                for number, each in enumerate(drawings):
-                    yield calls.drawing(number, as_query(each, {}), self._most)
-            except Exception as error:  # noqa: BLE001 - raised where the user sees it, below
-                failures.append(error)
-
         self._check_open()
-        stream: Any = self._stub.LiveSearch(
-            requests(), timeout=until, metadata=self._connection.metadata()
+        progress = Progress(None if timeout is None else arguments.seconds("timeout", timeout))
+        requests = (
+            calls.drawing(number, as_query(each, {}), self._most)
+            for number, each in enumerate(drawings)
         )
-        try:
-            for response in stream:
-                yield calls.live_answer(response)
-        except grpc.RpcError as error:
-            raise calls.from_rpc_error(error) from error
-        finally:
-            stream.cancel()
-        if failures:
-            raise failures[0]
+        taken = Drawings(requests, progress)
+        while (first := taken.first()) is not None:
+            stream: Any = self._stub.LiveSearch(
+                taken.over(first),
+                timeout=progress.remaining(),
+                metadata=self._connection.metadata(),
+            )
+            try:
+                for response in stream:
+                    progress.answered(response.sequence)
+                    yield calls.live_answer(response)
+            except grpc.RpcError as error:
+                if not progress.goes_on(error):
+                    raise calls.from_rpc_error(error) from error
+            else:
+                break
+            finally:
+                stream.cancel()
+        if taken.error is not None:
+            raise taken.error
 
     def classes(
         self,

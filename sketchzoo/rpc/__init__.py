@@ -18,6 +18,7 @@ from sketchzoo.rpc.errors import (
     unavailable,
 )
 from sketchzoo.rpc.loop import run_main
+from sketchzoo.rpc.reading import parsed
 from sketchzoo.rpc.server import RpcServer, Service, run_until_signal
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "not_found",
     "open_channel",
     "outgoing_metadata",
+    "parsed",
     "precondition",
     "run_main",
     "run_until_signal",

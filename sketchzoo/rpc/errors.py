@@ -127,6 +127,14 @@ def from_rpc_error(error: grpc.aio.AioRpcError, part: str) -> CallError:
             return unavailable(part, plain(message))
 
 
+def reason_of(error: grpc.aio.AioRpcError) -> str:
+    """Return the stable reason that a failed call's ErrorInfo gives, "" without one."""
+    for detail in _details(error):
+        if isinstance(detail, error_details_pb2.ErrorInfo):
+            return str(detail.reason)
+    return ""
+
+
 def from_status(status: status_pb2.Status) -> CallError:
     """Turn a `google.rpc.Status` that came inside an answer back into an error."""
     code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)

@@ -13,9 +13,9 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry
 
-from sketchzoo.rpc.interceptors import CallInterceptor, CallMetrics, Rules
-from sketchzoo.rpc.malformed import MalformedInterceptor
-from sketchzoo.rpc.rate import CallerRates
+from sketchzoo.rpc.door import Authorize, Rules
+from sketchzoo.rpc.interceptor import CallInterceptor
+from sketchzoo.rpc.metrics import CallMetrics
 from sketchzoo.rpc.reflection import add_reflection
 from sketchzoo.rpc.tls import ServerTls
 from sketchzoo.settings import ServerSettings
@@ -28,13 +28,15 @@ class Service:
     """A servicer, its full name and the generated function that adds it to a server.
 
     Calls of the methods named in `quiet`, those that other parts make every second to see
-    whether this one is there, are logged at debug.
+    whether this one is there, are logged at debug. `authorize` gets a call's headers before
+    its message is read, and raises `CallError` where they don't do.
     """
 
     name: str
     servicer: Any
     add: Callable[[Any, Any], None]
     quiet: frozenset[str] = frozenset()
+    authorize: Authorize | None = None
 
 
 class RpcServer:
@@ -51,28 +53,16 @@ class RpcServer:
         registry: CollectorRegistry,
     ) -> None:
         self._settings = settings
-        rate = settings.calls_per_second
-        rules = Rules(
-            max_calls=settings.max_concurrent_calls,
-            default_deadline_seconds=settings.default_deadline_seconds,
-            token=settings.token,
-            rates=None if rate is None else CallerRates(rate),
+        interceptor = CallInterceptor(
+            Rules.of(settings),
+            CallMetrics(registry),
             quiet=frozenset(f"{each.name}/{name}" for each in services for name in each.quiet),
+            authorize={each.name: each.authorize for each in services if each.authorize},
         )
-        self._server = grpc.aio.server(
-            interceptors=[CallInterceptor(rules, CallMetrics(registry)), MalformedInterceptor()],
-            # The rules refuse with RetryInfo; what they have no time for gRPC refuses without.
-            maximum_concurrent_rpcs=4 * settings.max_concurrent_calls,
-            options=[
-                ("grpc.max_receive_message_length", settings.max_message_bytes),
-                ("grpc.max_send_message_length", settings.max_message_bytes),
-                # Two processes on one port would share its calls unseen.
-                ("grpc.so_reuseport", 0),
-                # Other parts ask every second for a sign of life (`BETWEEN_PARTS`).
-                ("grpc.http2.min_ping_interval_without_data_ms", 500),
-                ("grpc.keepalive_permit_without_calls", 1),
-            ],
-        )
+        self._door = interceptor.door
+        self._looking_up: asyncio.Task[None] | None = None
+        # Without `maximum_concurrent_rpcs`, which refuses without RetryInfo, and health as well.
+        self._server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
         for service in services:
             service.add(service.servicer, self._server)
         asyncio_health: Any = health.aio  # type: ignore[attr-defined] # the stubs lack it
@@ -98,6 +88,8 @@ class RpcServer:
         except RuntimeError as error:  # gRPC's word for it
             raise OSError(f"cannot listen on {address}: is the port taken?") from error
         await self.set_serving(False)
+        if self._door.rules.exempt.names:
+            self._looking_up = asyncio.create_task(self._door.look_up())
         await self._server.start()
         log.info("listening", host=settings.host, port=self.port, services=self._names)
         return self
@@ -120,7 +112,43 @@ class RpcServer:
         await self._health.enter_graceful_shutdown()
         log.info("draining", seconds=self._settings.drain_seconds)
         await self._server.stop(self._settings.drain_seconds)
+        if self._looking_up is not None:
+            self._looking_up.cancel()
+            await asyncio.wait([self._looking_up])
         log.info("stopped")
+
+
+def _options(settings: ServerSettings) -> list[tuple[str, int]]:
+    keepalive = settings.keepalive_seconds
+    return [
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        # Two processes on one port would share its calls unseen.
+        ("grpc.so_reuseport", 0),
+        # Other parts ask every second for a sign of life (`BETWEEN_PARTS`).
+        ("grpc.http2.min_ping_interval_without_data_ms", 500),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # A caller that vanished is noticed by its silence; `sketchzoo.rpc.channel` says why
+        # three options mean one thing.
+        ("grpc.keepalive_time_ms", _milliseconds(keepalive)),
+        ("grpc.keepalive_timeout_ms", _milliseconds(keepalive)),
+        ("grpc.http2.ping_timeout_ms", _milliseconds(keepalive)),
+        # An answer that nobody reads can't be taken back by `grpc.aio`: it goes with its
+        # connection.
+        ("grpc.max_connection_age_ms", _milliseconds(settings.max_connection_age_seconds)),
+        (
+            "grpc.max_connection_age_grace_ms",
+            _milliseconds(settings.connection_grace_seconds),
+        ),
+        # What core buffers of a call that nobody reads is this window, and stays it: the probe
+        # would widen it to what the network carries.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", 256 * 1024),
+    ]
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
 
 
 async def run_until_signal() -> None:

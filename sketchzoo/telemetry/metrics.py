@@ -1,15 +1,8 @@
-"""Metrics: a registry for each part and the page that Prometheus reads."""
+"""Metrics: what every part's registry holds."""
 
 import platform
-from types import TracebackType
-from typing import Self
 
-from prometheus_client import (
-    CollectorRegistry,
-    Gauge,
-    disable_created_metrics,
-    start_http_server,
-)
+from prometheus_client import CollectorRegistry, Gauge, disable_created_metrics
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -36,38 +29,3 @@ def build_info(registry: CollectorRegistry, part: str) -> None:
         ["part", "version", "python"],
         registry=registry,
     ).labels(part, sketchzoo.__version__, platform.python_version()).set(1)
-
-
-class MetricsPage:
-    """`/metrics` over HTTP in a thread of its own, while the context is open.
-
-    `port` None serves none; 0 takes a free port, which `port` then tells.
-    """
-
-    def __init__(self, registry: CollectorRegistry, host: str, port: int | None) -> None:
-        self._registry = registry
-        self._host = host
-        self.port = port
-
-    def __enter__(self) -> Self:
-        if self.port is not None:
-            try:
-                self._server, self._thread = start_http_server(
-                    self.port, addr=self._host, registry=self._registry
-                )
-            except OSError as error:
-                address = f"{self._host}:{self.port}"
-                raise OSError(f"cannot serve metrics on {address}: {error.strerror}") from error
-            self.port = int(self._server.server_port)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self.port is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._thread.join()

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 import math
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -66,21 +67,26 @@ class Twin:
             await asyncio.to_thread(answers.extend, each_answer)
         return answers
 
-    def drawings(self, *drawings: Any) -> Any:
+    def drawings(self, *drawings: Any, pause: float = 0.0) -> Any:
+        """Return an iterator of drawings that takes so many seconds for each."""
+
         def drawn() -> Iterator[Any]:
             for each in drawings:
                 if isinstance(each, Exception):
                     raise each
                 yield each
 
-        if isinstance(self._client, AsyncClient):
+        async def stream() -> AsyncIterator[Any]:
+            for each in drawn():
+                yield each
+                await asyncio.sleep(pause)
 
-            async def stream() -> AsyncIterator[Any]:
-                for each in drawn():
-                    yield each
+        def blocking() -> Iterator[Any]:
+            for each in drawn():
+                yield each
+                time.sleep(pause)
 
-            return stream()
-        return drawn()
+        return stream() if isinstance(self._client, AsyncClient) else blocking()
 
 
 @pytest.fixture(params=[Client, AsyncClient], ids=["sync", "asyncio"])
@@ -206,6 +212,43 @@ async def test_answers_drawings_live(connect: Any) -> None:
         (refused,) = await client.collect("live", client.drawings(Query(b"bad")))
         assert isinstance(refused.error, InvalidRequest)
         assert refused.result is None
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        {"max_connection_age_seconds": 0.3, "connection_grace_seconds": 0.1},
+        {"stream_idle_seconds": 0.05},
+    ],
+    ids=["connections of age", "idle streams"],
+)
+async def test_a_live_search_outlasts_its_streams(connect: Any, ends: dict[str, float]) -> None:
+    """Where the service ends one in good order, the next drawing goes over another."""
+    async with bench(**ends) as server, connect(server.target) as client:
+        drawings = client.drawings(*[DRAWING] * 12, pause=0.1)
+        answers = await client.collect("live", drawings, timeout=20)
+    assert [answer.error for answer in answers] == [None] * len(answers)
+    numbers = [answer.sequence for answer in answers]
+    assert numbers == sorted(set(numbers))
+    # On a slow machine one may overtake another.
+    assert numbers[-1] == 11
+    assert len(numbers) > 6
+
+
+async def test_a_live_search_says_that_the_service_is_away(connect: Any) -> None:
+    """It is not tried again without end."""
+    async with bench() as server, connect(server.target) as client:
+        pass
+    async with connect(server.target) as client:
+        with pytest.raises(Unavailable):
+            await client.collect("live", client.drawings(DRAWING, DRAWING), timeout=20)
+
+
+async def test_a_drawing_that_is_none_ends_a_live_search(connect: Any) -> None:
+    """Its own error is raised, whichever thread or task took it."""
+    async with bench() as server, connect(server.target) as client:
+        with pytest.raises(TypeError):
+            await client.collect("live", client.drawings(DRAWING, object()), timeout=20)
 
 
 async def test_lists_classes_and_gets_photos(connect: Any, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from google.rpc import error_details_pb2
 
 from sketchzoo.search.v1 import search_pb2 as pb
 from tests.unit.search_service.fakes import Bench, bench
@@ -128,17 +129,22 @@ async def test_a_caller_who_leaves_takes_the_work_along() -> None:
         again.cancel()
 
 
-async def test_streams_have_a_limit_of_their_own() -> None:
-    """The stream past the limit is refused with RESOURCE_EXHAUSTED."""
+async def test_a_stream_holds_a_place_only_while_it_works() -> None:
+    """An idle one is in nobody's way; beside one at work a drawing is refused with RetryInfo."""
     async with bench(max_live_streams=1) as server:
-        first = open_stream(server)
-        await first.write(drawing(1))
-        await first.read()
-        second = open_stream(server)
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await second.read()
-        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        first, second = open_stream(server), open_stream(server)
+        for stream in (first, second):
+            await stream.write(drawing(1))
+            assert (await stream.read()).response.hits
+        server.encoder.seconds = 30
+        await first.write(drawing(2))
+        await until(lambda: server.encoder.running == 1)
+        await second.write(drawing(2))
+        refused = (await second.read()).status
+        assert refused.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+        assert refused.details[0].Is(error_details_pb2.RetryInfo.DESCRIPTOR)
         first.cancel()
+        second.cancel()
 
 
 async def test_a_search_of_a_stream_has_a_deadline_of_its_own() -> None:

@@ -115,6 +115,7 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         self.requests: list[search_pb2.SearchRequest] = []
         self.cancelled = 0
         self.streams = 0
+        self.open_streams = 0
         self.photos_asked = 0
         self.metadata: dict[str, str] = {}
 
@@ -122,6 +123,7 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         self, request_iterator: Any, context: Any
     ) -> AsyncIterator[search_pb2.LiveSearchResponse]:
         self.streams += 1
+        self.open_streams += 1
         self.metadata = {str(k): str(v) for k, v in context.invocation_metadata()}
         answers: asyncio.Queue[search_pb2.LiveSearchResponse | None] = asyncio.Queue(8)
 
@@ -152,6 +154,7 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
             while (response := await answers.get()) is not None:
                 yield response
         finally:
+            self.open_streams -= 1
             reading.cancel()
 
     async def ListClasses(self, request: Any, context: Any) -> search_pb2.ListClassesResponse:  # noqa: N802 - as above

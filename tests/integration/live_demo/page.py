@@ -21,9 +21,8 @@ class Page:
         self._sequence = 0
 
     async def __aenter__(self) -> Self:
-        self.socket: ClientConnection = await connect(
-            f"ws://127.0.0.1:{self._port}/live", **self._options
-        )
+        options = {"uri": f"ws://127.0.0.1:{self._port}/live", **self._options}
+        self.socket: ClientConnection = await connect(**options)
         return self
 
     async def __aexit__(

@@ -1,6 +1,7 @@
 """Servers and channels over real sockets."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -238,6 +239,54 @@ async def test_calls_under_way_end_before_the_server_does() -> None:
             pending = asyncio.create_task(call(channel))
             await asyncio.wait_for(fake.begun.wait(), 5)
         assert await pending == ANSWER
+
+
+def add_flood(_: Any, server: Any) -> None:
+    """Register a stream that answers without end, 1 MiB at a time."""
+
+    async def flood(requests: Any, context: Any) -> AsyncIterator[bytes]:
+        async for _ in requests:
+            while True:
+                yield bytes(1 << 20)
+
+    handler = grpc.stream_stream_rpc_method_handler(flood)
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("tests.Streams", {"Flood": handler}),)
+    )
+
+
+@pytest.mark.parametrize("reads", [0, 3])
+async def test_a_stream_cancelled_while_it_sends_is_cancelled(
+    reads: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether an answer waits to be read or is being written: CANCELLED, and no error logged."""
+    registry = CollectorRegistry()
+    unhandled: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: unhandled.append(told))
+    service = Service("tests.Streams", None, add_flood)
+    labels = {"grpc_type": "bidi_stream", "grpc_service": "tests.Streams", "grpc_method": "Flood"}
+
+    def cancelled() -> float | None:
+        return registry.get_sample_value(
+            "grpc_server_handled_total", {**labels, "grpc_code": "CANCELLED"}
+        )
+
+    async with RpcServer(ServerSettings(), [service], registry) as server:
+        async with open_channel(ChannelSettings(f"127.0.0.1:{server.port}")) as channel:
+            for number in range(1, 6):
+                stream = channel.stream_stream("/tests.Streams/Flood")(timeout=20)
+                await stream.write(b"go")
+                for _ in range(reads):
+                    await stream.read()
+                await asyncio.sleep(0.02 * number)
+                stream.cancel()
+                async with asyncio.timeout(5):
+                    while cancelled() != number:  # noqa: ASYNC110 - a counter has no event
+                        await asyncio.sleep(0.01)
+        gc.collect()
+        await asyncio.sleep(0)
+    assert not unhandled
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_bytes_that_are_no_message_are_an_invalid_argument() -> None:

@@ -1,0 +1,347 @@
+"""A caller that holds what it takes gets its share, and everybody else is answered as ever."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from sketchzoo.encoder.v1 import encoder_pb2 as pb
+from sketchzoo.encoder.v1 import encoder_pb2_grpc
+from sketchzoo.rpc import ChannelSettings, RpcServer, Service, from_rpc_error, open_channel
+from sketchzoo.settings import ServerSettings
+from tests.integration.faults.holder import Holder
+from tests.integration.faults.relay import Relay
+
+ENCODER = "sketchzoo.encoder.v1.EncoderService"
+STREAMS = "tests.Streams"
+HEALTH = "/grpc.health.v1.Health/Check"
+WATCH = "/grpc.health.v1.Health/Watch"
+GET_MODEL = f"/{ENCODER}/GetModel"
+EMBED = f"/{ENCODER}/Embed"
+ECHO = f"/{STREAMS}/Echo"
+COUNT = f"/{STREAMS}/Count"
+DOWN = f"/{STREAMS}/Down"
+MIB = 1 << 20
+# Small enough that a handful of calls fills it.
+SMALL = {
+    "max_concurrent_calls": 40,
+    "max_message_bytes": MIB,
+    "max_held_bytes": 16 * MIB,
+    "drain_seconds": 0.3,
+}
+
+
+class Answering(encoder_pb2_grpc.EncoderServiceServicer):
+    """Answers at once; Embed with `bulk` bytes."""
+
+    def __init__(self, bulk: int = 0) -> None:
+        self._answer = pb.EmbedResponse(model_fingerprint="x" * bulk)
+
+    async def GetModel(self, request: Any, context: Any) -> pb.GetModelResponse:  # noqa: N802 - gRPC's name
+        return pb.GetModelResponse(name="a model")
+
+    async def Embed(self, request: Any, context: Any) -> pb.EmbedResponse:  # noqa: N802 - gRPC's name
+        return self._answer
+
+
+class Streaming:
+    """Answers each message of a stream with itself; counts those of another; counts down."""
+
+    async def echo(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        async for request in requests:
+            yield request
+
+    async def count(self, requests: AsyncIterator[bytes], context: Any) -> bytes:
+        return str(len([request async for request in requests])).encode()
+
+    async def down(self, request: bytes, context: Any) -> AsyncIterator[bytes]:
+        for number in range(int(request), 0, -1):
+            yield str(number).encode()
+
+
+def add_streams(servicer: Streaming, server: Any) -> None:
+    handlers = {
+        "Echo": grpc.stream_stream_rpc_method_handler(servicer.echo),
+        "Count": grpc.stream_unary_rpc_method_handler(servicer.count),
+        "Down": grpc.unary_stream_rpc_method_handler(servicer.down),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(STREAMS, handlers),))
+
+
+class Server:
+    """A server of this process, and a channel of a well-behaved caller's."""
+
+    def __init__(self, port: int, channel: grpc.aio.Channel, registry: CollectorRegistry) -> None:
+        self.port = port
+        self.channel = channel
+        self.registry = registry
+
+    async def answers(self) -> None:
+        """Check that a call, a stream, health and reflection are answered."""
+        stub = encoder_pb2_grpc.EncoderServiceStub(self.channel)
+        assert (await stub.GetModel(pb.GetModelRequest(), timeout=5)).name == "a model"
+        image = pb.Image(content=bytes(500_000))
+        await stub.Embed(pb.EmbedRequest(images=[image]), timeout=5)
+        stream = self.channel.stream_stream(ECHO)(timeout=5)
+        await stream.write(b"there?")
+        assert await stream.read() == b"there?"
+        stream.cancel()
+        await self.is_healthy()
+        reflected = reflection_pb2_grpc.ServerReflectionStub(self.channel).ServerReflectionInfo(
+            iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=5
+        )
+        assert [each async for each in reflected]
+
+    async def is_healthy(self) -> None:
+        """Check that health answers SERVING."""
+        health: Any = health_pb2_grpc.HealthStub(self.channel)
+        answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=5)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+    def held(self, what: str) -> float:
+        """Return what callers hold, by the metrics page."""
+        return self.registry.get_sample_value("sketchzoo_rpc_held", {"what": what}) or 0
+
+    async def until_held(self, what: str, wanted: float) -> None:
+        """Wait until callers hold so much."""
+        async with asyncio.timeout(10):
+            while self.held(what) != wanted:  # noqa: ASYNC110 - a counter has no event
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def serving(encoder: Answering | None = None, **settings: Any) -> AsyncIterator[Server]:
+    registry = CollectorRegistry()
+    services = [
+        Service(
+            ENCODER,
+            encoder or Answering(),
+            encoder_pb2_grpc.add_EncoderServiceServicer_to_server,
+        ),
+        Service(STREAMS, Streaming(), add_streams),
+    ]
+    server = RpcServer(ServerSettings(**(SMALL | settings)), services, registry)
+    async with server, open_channel(ChannelSettings(f"127.0.0.1:{server.port}")) as channel:
+        await server.set_serving(True)
+        yield Server(server.port, channel, registry)
+
+
+@pytest.fixture
+def held() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+async def holding(
+    held: ExitStack, server: Server, path: str, size: int | None, calls: int, **options: Any
+) -> Holder:
+    holder = held.enter_context(await asyncio.to_thread(Holder, server.port, **options))
+    for _ in range(calls):
+        holder.call(path, size)
+    return holder
+
+
+async def test_answers_that_nobody_reads_take_a_share_of_the_places(held: ExitStack) -> None:
+    """A quarter of 40; the rest is refused with RetryInfo, and everybody else is answered."""
+    async with serving() as server:
+        holder = await holding(held, server, GET_MODEL, 0, 90, reads=False)
+        await asyncio.to_thread(holder.wait_ended, 80)
+        assert set(holder.ended.values()) == {"8"}
+        assert server.held("calls") == 10
+        for _ in range(3):
+            await server.answers()
+
+
+async def test_health_checks_that_nobody_reads_hide_no_health(held: ExitStack) -> None:
+    """Nor do watchers: health has places of its own, and one address a share of them."""
+    async with serving() as server:
+        holder = await holding(held, server, HEALTH, 0, 60, reads=False)
+        watcher = await holding(held, server, WATCH, 0, 60)
+        await asyncio.to_thread(holder.wait_ended, 50)
+        await asyncio.to_thread(watcher.wait_ended, 50)
+        await server.answers()
+
+
+async def test_full_places_leave_health_to_be_asked(held: ExitStack) -> None:
+    """Where an exempt caller takes every place, calls are refused with RetryInfo, health not."""
+    async with serving(exempt_peers="127.0.0.0/8") as server:
+        holder = await holding(held, server, GET_MODEL, 0, 60, reads=False)
+        await asyncio.to_thread(holder.wait_ended, 20)
+        stub = encoder_pb2_grpc.EncoderServiceStub(server.channel)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.GetModel(pb.GetModelRequest(), timeout=5)
+        error = from_rpc_error(caught.value, "the encoder")
+        assert isinstance(error.details[0], error_details_pb2.RetryInfo)
+        await server.is_healthy()
+
+
+async def test_what_nobody_reads_goes_with_its_connection(held: ExitStack) -> None:
+    """Connections end at their age and its grace: the places come back."""
+    async with serving(max_connection_age_seconds=0.3, connection_grace_seconds=0.3) as server:
+        holder = await holding(held, server, GET_MODEL, 0, 20, reads=False)
+        await server.until_held("calls", 10)
+        assert await asyncio.to_thread(holder.closed.wait, 10)
+        await server.until_held("calls", 0)
+
+
+async def test_callers_that_vanished_are_noticed(held: ExitStack) -> None:
+    """Without a word or a reset: their connection is silent, and their calls are given up."""
+    async with serving(keepalive_seconds=0.5) as server:
+        relay = held.enter_context(Relay(server.port))
+        holder = held.enter_context(await asyncio.to_thread(Holder, relay.port, reads=False))
+        for _ in range(10):
+            holder.call(GET_MODEL)
+        await server.until_held("calls", 10)
+        relay.fall_silent()
+        await server.until_held("calls", 0)
+        await server.answers()
+
+
+@pytest.mark.parametrize("path", [EMBED, HEALTH])
+async def test_messages_that_do_not_end_take_a_share_of_the_memory(
+    held: ExitStack, path: str
+) -> None:
+    """A quarter of 16 MiB; the rest is refused, what stalls is ended, all others are answered."""
+    async with serving(read_seconds=1.5) as server:
+        holder = await holding(held, server, path, MIB, 10)
+        await server.until_held("bytes", 4 * MIB)
+        await server.answers()
+        await asyncio.to_thread(holder.wait_ended, 10)
+        assert sorted(holder.ended.values()) == ["4"] * 4 + ["8"] * 6
+        assert server.held("bytes") == 0
+
+
+@pytest.mark.parametrize("path", [EMBED, ECHO, COUNT, DOWN])
+async def test_without_the_token_nothing_is_read(held: ExitStack, path: str) -> None:
+    """A call of any kind is refused before its message: UNAUTHENTICATED, and nothing is held."""
+    async with serving(token=SecretStr("hush")) as server:
+        holder = await holding(held, server, path, MIB, 10)
+        await asyncio.to_thread(holder.wait_ended, 10)
+        assert set(holder.ended.values()) == {"16"}
+        assert server.held("bytes") == 0
+        await server.is_healthy()
+
+
+async def test_idle_streams_make_room_for_others(held: ExitStack) -> None:
+    """Where no room is left, the stream idle longest is ended: UNAVAILABLE, open it again."""
+    async with serving(exempt_peers="10.0.0.0/8", peer_share=1) as server:
+        holder = await holding(held, server, ECHO, None, 16)
+        await server.until_held("streams", 16)
+        await asyncio.sleep(1.1)  # what is not idle for a second may not be ended
+        await server.answers()
+        assert "14" in holder.ended.values()
+        assert server.held("streams") <= 16
+
+
+async def test_one_address_has_a_share_of_the_streams(held: ExitStack) -> None:
+    """As many as its share of the memory has room for their messages."""
+    async with serving() as server:
+        holder = await holding(held, server, ECHO, None, 50)
+        await asyncio.to_thread(holder.wait_ended, 46)
+        assert server.held("streams") == 4
+        await server.answers()
+
+
+async def test_a_stream_without_a_message_is_ended(held: ExitStack) -> None:
+    """Its first has as long as any message, the next as long as a stream may be idle."""
+    async with serving(read_seconds=0.2, stream_idle_seconds=0.6) as server:
+        holder = await holding(held, server, ECHO, None, 2)
+        stream = server.channel.stream_stream(ECHO)(timeout=5)
+        await stream.write(b"x")
+        assert await stream.read() == b"x"
+        await asyncio.to_thread(holder.wait_ended, 2)
+        await stream.write(b"y")
+        assert await stream.read() == b"y"
+        with pytest.raises(grpc.aio.AioRpcError, match=r"idle for 0\.6 s") as caught:
+            await stream.read()
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_calls_of_every_kind_are_served() -> None:
+    """With one message or many, either way."""
+    async with serving() as server:
+        assert await server.channel.stream_unary(COUNT)(iter([b"a"] * 300), timeout=5) == b"300"
+        down = server.channel.unary_stream(DOWN)(b"3", timeout=5)
+        assert [each async for each in down] == [b"3", b"2", b"1"]
+        await server.until_held("bytes", 0)
+        await server.answers()
+
+
+async def test_a_message_that_is_too_large_says_so() -> None:
+    """RESOURCE_EXHAUSTED without RetryInfo, told from a full server by its words."""
+    async with serving() as server:
+        stub = encoder_pb2_grpc.EncoderServiceStub(server.channel)
+        request = pb.EmbedRequest(images=[pb.Image(content=bytes(2 * MIB))])
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.Embed(request, timeout=5)
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "larger than max" in (caught.value.details() or "")
+        await server.answers()
+
+
+async def test_large_answers_that_nobody_reads_take_a_share_of_the_memory(
+    held: ExitStack,
+) -> None:
+    """Four of 1 MiB; the others are refused instead of answered."""
+    async with serving(Answering(bulk=MIB // 2)) as server:
+        holder = await holding(held, server, EMBED, 0, 10, reads=False)
+        await asyncio.to_thread(holder.wait_ended, 2)
+        assert set(holder.ended.values()) == {"8"}
+        assert 3 * MIB < server.held("bytes") <= 4 * MIB
+        await server.answers()
+
+
+async def test_many_small_calls_at_once_need_no_memory_held() -> None:
+    """Forty at once of 100 kB each, over and over, are all answered."""
+    async with serving(max_held_bytes=8 * MIB) as server:
+        stub = encoder_pb2_grpc.EncoderServiceStub(server.channel)
+        request = pb.EmbedRequest(images=[pb.Image(content=bytes(100_000))])
+
+        async def caller() -> None:
+            for _ in range(10):
+                await stub.Embed(request, timeout=10)
+
+        await asyncio.gather(*(caller() for _ in range(40)))
+        await server.until_held("bytes", 0)
+
+
+async def test_a_server_stops_whatever_is_held(held: ExitStack) -> None:
+    """Unread answers, half messages and idle streams don't outlast `drain_seconds`."""
+    async with serving() as server:
+        await holding(held, server, GET_MODEL, 0, 20, reads=False)
+        await holding(held, server, EMBED, MIB, 4)
+        await holding(held, server, ECHO, None, 4)
+        await server.until_held("calls", 10)
+        begin = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - begin < 5
+
+
+async def test_an_exempt_caller_may_be_named_by_its_host(held: ExitStack) -> None:
+    """As Compose names its parts: the name's address has no share of its own."""
+    async with serving(exempt_peers="localhost") as server:
+        await server.answers()
+        holder = await holding(held, server, GET_MODEL, 0, 30, reads=False, source="127.0.0.1")
+        await server.until_held("calls", 30)
+        assert not holder.ended
+
+
+@pytest.mark.parametrize("value", ["no body", "10.0.0.0/33", "10.0.0.300"])
+def test_what_names_no_host_is_no_exempt_peer(value: str) -> None:
+    """The setting's name and the value are told."""
+    with pytest.raises(ValueError, match=f"(?s)exempt_peers.*{value}"):
+        ServerSettings(exempt_peers=value)  # type: ignore[arg-type] # as in the environment
+
+
+def test_memory_for_less_than_one_message_is_refused() -> None:
+    """It would serve no call that takes its time."""
+    with pytest.raises(ValueError, match="max_held_bytes must be at least max_message_bytes"):
+        ServerSettings(max_held_bytes=10, max_message_bytes=20)
