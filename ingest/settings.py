@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from ingest.sources import FetchLimits, UriPrefix
@@ -14,6 +14,7 @@ from sketchzoo.settings import (
     Seconds,
     TelemetrySettings,
 )
+from sketchzoo.token import Token
 
 _MIB = 1024 * 1024
 
@@ -49,7 +50,7 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
         description="The encoder: host:port, or dns:///name:port for every address behind a "
         "name, called in turn.",
     )
-    encoder_token: SecretStr | None = Field(
+    encoder_token: Token | None = Field(
         None,
         validation_alias="SKETCHZOO_ENCODER_CALL_TOKEN",
         description="Bearer token sent to the encoder.",

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from sketchzoo.settings import (
@@ -14,6 +14,7 @@ from sketchzoo.settings import (
     Seconds,
     TelemetrySettings,
 )
+from sketchzoo.token import Token
 
 Names = Annotated[tuple[str, ...], NoDecode]
 
@@ -34,7 +35,7 @@ class LiveSettings(TelemetrySettings, ClientTlsSettings):
         validation_alias="SKETCHZOO_SEARCH_TARGET",
         description="The search service: host:port, or dns:///name:port.",
     )
-    search_token: SecretStr | None = Field(
+    search_token: Token | None = Field(
         None,
         validation_alias="SKETCHZOO_SEARCH_CALL_TOKEN",
         description="The search service's bearer token; it never reaches the browser.",

@@ -8,8 +8,10 @@ through `sketchzoo.cli.options`, an option of the part's command.
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sketchzoo.token import Token
 
 Seconds = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -28,6 +30,8 @@ class Settings(BaseSettings):
         validate_by_alias=True,
         validate_default=True,
         hide_input_in_errors=True,
+        # A value from a file ends in a line break.
+        str_strip_whitespace=True,
     )
 
 
@@ -82,7 +86,7 @@ class ServerSettings(TelemetrySettings):
     tls_client_ca: Path | None = Field(
         None, description="PEM file of the CA that signs clients' certificates: asks for mTLS."
     )
-    token: SecretStr | None = Field(
+    token: Token | None = Field(
         None, description="Bearer token that callers must send; unset asks for none."
     )
 
@@ -137,7 +141,7 @@ class QdrantSettings(Settings):
         validation_alias="SKETCHZOO_QDRANT_URL",
         description="Qdrant's gRPC address.",
     )
-    qdrant_api_key: SecretStr | None = Field(
+    qdrant_api_key: Token | None = Field(
         None, validation_alias="SKETCHZOO_QDRANT_API_KEY", description="Qdrant's API key."
     )
     qdrant_timeout_seconds: Seconds = Field(

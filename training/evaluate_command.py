@@ -18,7 +18,9 @@ from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc.channel import ChannelSettings
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.settings import ClientTlsSettings
+from sketchzoo.token import read_token
 from training.data import DataError, ImageFile, list_images
+from training.errors import InputError
 from training.evaluation import Evaluation, evaluate
 from training.metrics import METRICS
 
@@ -48,6 +50,7 @@ def run(request: Request, *, quiet: bool) -> dict[str, Any]:
 
     Raises:
         training.data.DataError: a folder cannot be used.
+        training.errors.InputError: the service's token cannot be used.
         sketchzoo.model.ModelError: the model cannot be used.
         training.through.ServiceError: the service failed.
 
@@ -89,11 +92,10 @@ def _through(
     from training.through import Through, evaluate_through  # noqa: PLC0415 - only where asked for
 
     tls = ClientTlsSettings.model_validate({})
-    token = os.environ.get("SKETCHZOO_SEARCH_CALL_TOKEN")
     channel = ChannelSettings(
         target=target,
         tls=ClientTls(tls.ca, tls.client_certificate, tls.client_key) if tls.ca else None,
-        token=SecretStr(token) if token else None,
+        token=_token(),
     )
     through = Through(channel, request.deadline_seconds, request.workers or 2)
     with _progress("searching", len(queries)) as advance:
@@ -105,6 +107,15 @@ def _through(
         )
     of = {"model": None, "fingerprint": answered.fingerprint}
     return answered.evaluation, of
+
+
+def _token() -> SecretStr | None:
+    name = "SKETCHZOO_SEARCH_CALL_TOKEN"
+    text = os.environ.get(name)
+    try:
+        return read_token(text) if text else None
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from error
 
 
 def _listed(folders: tuple[Path, ...], modality: Modality, split: str | None) -> list[ImageFile]:

@@ -63,8 +63,9 @@ def _read(kind: type[S], given: dict[str, Any]) -> S:
                 problems.append(problem["msg"].removeprefix("Value error, "))
                 continue
             location = str(problem["loc"][0])
-            option = _option(_field_name(kind, location))
-            problems.append(f"{option} ({location.upper()}): {problem['msg']}")
+            name = _field_name(kind, location)
+            said = problem["msg"].removeprefix("Value error, ")
+            problems.append(f"{_option(name)} ({environment_name(kind, name)}): {said}")
         raise typer.BadParameter("; ".join(problems)) from error
 
 
