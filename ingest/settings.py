@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from ingest.sources import FetchLimits, UriPrefix
+from sketchzoo.address import Host
 from sketchzoo.settings import (
     ClientTlsSettings,
     Count,
@@ -107,7 +108,7 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
         default=False, description="Let a new collection keep 8-bit embeddings beside the full."
     )
 
-    metrics_host: str = Field("127.0.0.1", description="Address of the /metrics page.")
+    metrics_host: Host = Field("127.0.0.1", description="Address of the /metrics page.")
     metrics_port: Port | None = Field(
         None,
         description="Port of the /metrics page while the job runs; 0 takes a free one; unset "

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
@@ -16,12 +15,14 @@ from live_demo.gallery_map import MapFile
 from live_demo.metrics import LiveMetrics
 from live_demo.searcher import Searcher
 from live_demo.settings import LiveSettings
+from sketchzoo.address import listen
 from sketchzoo.rpc import run_until_signal
 from sketchzoo.telemetry import MetricsPage, build_info
 
 log = structlog.get_logger()
 
 _KEEP_ALIVE_SECONDS = 15
+_BACKLOG = 1024
 
 
 class _Server(uvicorn.Server):
@@ -51,7 +52,7 @@ async def running(settings: LiveSettings) -> AsyncIterator[Running]:
     try:
         with (
             MetricsPage(registry, settings.host, settings.metrics_port) as page,
-            contextlib.closing(_listen(settings.host, settings.port)) as listener,
+            contextlib.closing(listen(settings.host, settings.port, _BACKLOG)) as listener,
         ):
             server = _Server(_config(gateway.application, settings))
             serving = asyncio.create_task(server.serve([listener]))
@@ -80,11 +81,6 @@ async def serve(settings: LiveSettings) -> None:
         await asyncio.wait({stopping, ending}, return_when=asyncio.FIRST_COMPLETED)
         log.info("draining", seconds=settings.drain_seconds)
     log.info("stopped")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=1024)
 
 
 def _config(application: ASGIApp, settings: LiveSettings) -> uvicorn.Config:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sketchzoo.address import Host
 from sketchzoo.token import Token
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -57,7 +58,9 @@ class TelemetrySettings(Settings):
 class ServerSettings(TelemetrySettings):
     """What every gRPC server lets its operator choose."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: Host = Field(
+        "127.0.0.1", description="Address to listen on, IPv4 or IPv6; `::` is every one."
+    )
     port: Port = Field(0, description="Port to listen on; 0 takes a free one and logs it.")
     metrics_port: Port | None = Field(
         None, description="Port of the /metrics page; 0 takes a free one; unset serves none."

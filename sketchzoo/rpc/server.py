@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
+from sketchzoo.address import authority, check_free
 from sketchzoo.rpc.interceptors import CallInterceptor, CallMetrics, Rules
 from sketchzoo.rpc.malformed import MalformedInterceptor
 from sketchzoo.rpc.rate import CallerRates
@@ -94,11 +95,12 @@ class RpcServer:
 
     async def __aenter__(self) -> Self:
         settings = self._settings
-        address = f"{settings.host}:{settings.port}"
+        address = authority(settings.host, settings.port)
+        check_free(settings.host, settings.port)
         try:
             self.port = self._listen(address)
-        except RuntimeError as error:  # gRPC's word for it
-            raise OSError(f"cannot listen on {address}: is the port taken?") from error
+        except RuntimeError as error:  # gRPC's word for it, without the reason
+            raise OSError(f"cannot listen on {address}") from error
         await self.set_serving(False)
         await self._server.start()
         log.info("listening", host=settings.host, port=self.port, services=self._names)

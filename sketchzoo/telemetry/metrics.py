@@ -15,6 +15,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 import sketchzoo
+from sketchzoo.address import check_free
 
 # From half a millisecond to ten seconds: what a call on one machine or over a network takes.
 SECONDS_BUCKETS = (
@@ -52,12 +53,12 @@ class MetricsPage:
     def __enter__(self) -> Self:
         if self.port is not None:
             try:
+                check_free(self._host, self.port)
                 self._server, self._thread = start_http_server(
                     self.port, addr=self._host, registry=self._registry
                 )
             except OSError as error:
-                address = f"{self._host}:{self.port}"
-                raise OSError(f"cannot serve metrics on {address}: {error.strerror}") from error
+                raise OSError(f"metrics: {error}") from error
             self.port = int(self._server.server_port)
         return self
 
