@@ -42,13 +42,15 @@ def health(
     import grpc  # noqa: PLC0415
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
 
+    from sketchzoo.proxy import proxy_options  # noqa: PLC0415
     from sketchzoo.rpc.tls import ClientTls  # noqa: PLC0415
 
     request = health_pb2.HealthCheckRequest(service=service)
+    options = proxy_options(target)
     channel = (
-        grpc.secure_channel(target, ClientTls(ca, certificate, key).credentials())
+        grpc.secure_channel(target, ClientTls(ca, certificate, key).credentials(), options)
         if ca is not None
-        else grpc.insecure_channel(target)
+        else grpc.insecure_channel(target, options)
     )
     serving = health_pb2.HealthCheckResponse.SERVING
     end = time.monotonic() + wait

@@ -47,7 +47,7 @@ class Client:
         self._timeout = timeout
         self._retries = Retries(retries)
         self._token = SecretStr(token) if token else None
-        options = channel_options(max_message_bytes)
+        options = channel_options(target, max_message_bytes)
         if tls is None:
             self._channel = grpc.insecure_channel(target, options=options)
         else:
