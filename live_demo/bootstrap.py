@@ -15,7 +15,7 @@ from live_demo.gallery_map import MapFile
 from live_demo.metrics import LiveMetrics
 from live_demo.searcher import Searcher
 from live_demo.settings import LiveSettings
-from sketchzoo.address import listen
+from sketchzoo.address import listen, tell_port
 from sketchzoo.rpc import run_until_signal
 from sketchzoo.telemetry import MetricsPage, build_info
 
@@ -70,6 +70,7 @@ async def running(settings: LiveSettings) -> AsyncIterator[Running]:
 async def serve(settings: LiveSettings) -> None:
     """Serve the page until SIGTERM or Ctrl-C."""
     async with running(settings) as gateway:
+        tell_port(settings.port_file, gateway.port)
         log.info(
             "listening",
             host=settings.host,

@@ -29,6 +29,9 @@ class LiveSettings(TelemetrySettings, ClientTlsSettings):
         "127.0.0.1", description="Address to listen on, IPv4 or IPv6; `::` is every one."
     )
     port: Port = Field(8080, description="Port of the page; 0 takes a free one and logs it.")
+    port_file: Path | None = Field(
+        None, description="File to write the port to once it is listened on; unset writes none."
+    )
     metrics_port: Port | None = Field(
         None, description="Port of the /metrics page; 0 takes a free one; unset serves none."
     )

@@ -8,6 +8,7 @@ import errno
 import ipaddress
 import socket
 from contextlib import closing
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -98,3 +99,16 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
     every = host == _EVERY and socket.has_dualstack_ipv6()
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     return socket.create_server((host, port), family=family, backlog=backlog, dualstack_ipv6=every)
+
+
+def tell_port(path: Path | None, port: int) -> None:
+    """Write the port that is listened on to a file, whole or not at all; None is no file.
+
+    Raises:
+        OSError: it can't be written.
+
+    """
+    if path is not None:
+        aside = path.with_name(f"{path.name}.new")
+        aside.write_text(f"{port}\n")
+        aside.replace(path)

@@ -6,6 +6,7 @@ from typing import Any
 
 from PIL import Image
 from rich.table import Table
+from rich.text import Text
 
 from sketchzoo.client import Client, SearchResult
 from sketchzoo.contact_sheet import Row, Tile, contact_sheet
@@ -16,13 +17,14 @@ def table(title: str, result: SearchResult) -> Table:
     caption = "  ".join(f"{name} {seconds * 1000:.1f} ms" for name, seconds in stages(result))
     if result.hits and result.hits[0].score < result.confident_score:
         caption += "\nnothing here looks much like it"
-    made = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    made = Table(title=Text(title), caption=caption, title_justify="left", caption_justify="left")
     made.add_column("#", justify="right", no_wrap=True)
     made.add_column("class", no_wrap=True)
     made.add_column("score", justify="right", no_wrap=True)
-    made.add_column("photo", overflow="fold")
+    made.add_column("photo", no_wrap=True)
     for rank, hit in enumerate(result.hits, 1):
-        made.add_row(str(rank), hit.class_name, f"{hit.score:.3f}", hit.uri)
+        # As plain text: brackets in a name are no markup.
+        made.add_row(str(rank), Text(hit.class_name), f"{hit.score:.3f}", Text(hit.uri))
     return made
 
 

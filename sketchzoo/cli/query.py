@@ -57,6 +57,8 @@ def query(  # noqa: PLR0917 - typer's form: one parameter an option
     from rich.console import Console  # noqa: PLC0415
 
     from sketchzoo.cli import hits  # noqa: PLC0415
+    from sketchzoo.cli.running import described  # noqa: PLC0415
+    from sketchzoo.cli.tables import show  # noqa: PLC0415
     from sketchzoo.client import (  # noqa: PLC0415
         Client,
         ClientTls,
@@ -101,4 +103,5 @@ def query(  # noqa: PLR0917 - typer's form: one parameter an option
     if as_json:
         typer.echo(json.dumps(hits.as_json(result), indent=2))
     else:
-        Console().print(hits.table(str(image or photo_id), result))
+        title = f"{image or photo_id}, in {described(target)}"
+        show(Console(), hits.table(title, result))

@@ -14,7 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
-from sketchzoo.address import authority, check_free
+from sketchzoo.address import authority, check_free, tell_port
 from sketchzoo.rpc.interceptors import CallInterceptor, CallMetrics, Rules
 from sketchzoo.rpc.malformed import MalformedInterceptor
 from sketchzoo.rpc.rate import CallerRates
@@ -103,6 +103,7 @@ class RpcServer:
             raise OSError(f"cannot listen on {address}") from error
         await self.set_serving(False)
         await self._server.start()
+        tell_port(settings.port_file, self.port)
         log.info("listening", host=settings.host, port=self.port, services=self._names)
         return self
 
