@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, TimeRemainingColumn
 from rich.table import Table
 
+from sketchzoo.cli.tables import show
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc.channel import ChannelSettings
@@ -142,13 +143,13 @@ def _show(console: Console, report: dict[str, Any]) -> None:
     table = Table("metric", "value", "95 %", title="sketches finding photos")
     for metric in METRICS:
         table.add_row(metric, _share(report[metric]), _interval(report["intervals"][metric]))
-    console.print(table)
+    show(console, table)
     for groups, title in (("per_source", "source"), ("per_class", "class")):
         table = Table(title, "queries", *METRICS, "p@12, 95 %")
         for name, values in report[groups].items():
             row = [_share(values[metric]) for metric in METRICS]
             table.add_row(name, str(values["queries"]), *row, _interval(values["p@12_interval"]))
-        console.print(table)
+        show(console, table)
     console.print(
         f"{report['queries']} sketches ({report['paired_queries']} with their own photo) asked "
         f"for {report['photos']} photos of {report['classes']} classes"

@@ -12,7 +12,8 @@ _BOUNDLESS = 1_000_000
 def show(console: Console, table: Table) -> None:
     """Print a table and cut nothing: a URI stays whole, to be clicked, copied or piped."""
     boundless = console.options.update(width=_BOUNDLESS)
-    needed = console.measure(table, options=boundless).maximum
+    # Of columns that may wrap their longest word counts, of the others all.
+    needed = console.measure(table, options=boundless).minimum
     if console.is_terminal and needed <= console.width:
         console.print(table)
         return

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image, UnidentifiedImageError
 from rich.console import Console
@@ -24,6 +25,8 @@ from sketchzoo.client import Client, SearchError, SearchResult
 from sketchzoo.contact_sheet import Row, Tile, contact_sheet
 
 _K = 12
+# The stages that tell sketches apart; the first one's table has all.
+_STAGES = ("encode", "query", "total")
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 # What the commands it runs say is its own to tell: of them only warnings, in words.
 _QUIET = {"SKETCHZOO_LOG_LEVEL": "warning", "SKETCHZOO_LOG_FORMAT": "console"}
@@ -117,11 +120,10 @@ class Walkthrough:
 
     def _search(self, parts: Parts, examples: list[Example]) -> Path:
         rows: list[Row] = []
-        table = Table(title="Example sketches", title_justify="left")
-        for name in ("sketch", "hits", "best score", "last score", f"P@{_K}"):
-            table.add_column(name, justify="left" if name in ("sketch", "hits") else "right")
-        for stage in ("decode", "queue", "encode", "query", "total"):
-            table.add_column(f"{stage} ms", justify="right")
+        table = Table(title="Example sketches (times in ms)", title_justify="left")
+        for name in ("sketch", "hits", "best", "last", f"P@{_K}", *_STAGES):
+            justify: Literal["left", "right"] = "left" if name in ("sketch", "hits") else "right"
+            table.add_column(name, justify=justify, no_wrap=True)
         with Client(parts.search.address) as client:
             for example in examples:
                 try:
@@ -191,5 +193,5 @@ def _cells(example: Example, result: SearchResult) -> list[str]:
         scores[0],
         scores[-1],
         f"{right:.2f}",
-        *(f"{seconds * 1000:.1f}" for _, seconds in hits.stages(result)),
+        *(f"{seconds * 1000:.1f}" for stage, seconds in hits.stages(result) if stage in _STAGES),
     ]

@@ -16,7 +16,7 @@ def table(uri: str) -> Table:
     made = Table(title="owl.png", caption="took 3 ms", title_justify="left")
     made.add_column("#", justify="right")
     made.add_column("class")
-    made.add_column("photo")
+    made.add_column("photo", no_wrap=True)
     made.add_row("1", "小猫", Text(uri))
     made.add_row("12", "owl", Text("short"))
     return made
@@ -43,6 +43,15 @@ def test_a_pipe_gets_plain_columns() -> None:
 def test_a_terminal_never_folds_a_uri(width: int) -> None:
     """Where a box would not fit it is left out, so that the URI can be clicked and copied."""
     assert any(URI in line for line in shown(URI, terminal=True, width=width))
+
+
+def test_a_box_may_wrap_prose() -> None:
+    """What is no address is read as well on two lines."""
+    screen = io.StringIO()
+    made = Table("preset", "about")
+    made.add_row("zoo", "a network of its own for sketches, and one for photos " * 3)
+    show(Console(file=screen, force_terminal=True, width=80, color_system=None), made)
+    assert "┃" in screen.getvalue()
 
 
 def test_a_terminal_gets_a_box_where_it_fits() -> None:
