@@ -38,7 +38,7 @@ def up(
     from sketchzoo.cli.session import session  # noqa: PLC0415
     from sketchzoo.cli.stack import Stack  # noqa: PLC0415
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, markup=False)
     with (
         session("up", settings.data) as folder,
         Stack(settings.data / "logs", lock=folder.lock) as stack,

@@ -14,6 +14,7 @@ from typing import Literal
 from PIL import Image, UnidentifiedImageError
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from sketchzoo.cli import hits
 from sketchzoo.cli.parts import Parts, map_file, start, start_page
@@ -163,10 +164,11 @@ class Walkthrough:
 
     def _say(self, what: str) -> None:
         seconds = time.perf_counter() - self._start
-        self._line(f"[dim]{seconds:5.1f} s[/dim]  {what}")
+        self._line(Text.assemble((f"{seconds:5.1f} s", "dim"), f"  {what}"))
 
-    def _line(self, text: str) -> None:
-        self._console.print(text, highlight=False, soft_wrap=True)
+    def _line(self, text: str | Text) -> None:
+        # Brackets in a path are no markup, and a path is not folded.
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _program() -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sketchzoo.cli import stack as stack_module
+from sketchzoo.cli.stack import Part, Stack, StackError
 from tests.artefacts import tiny_model
 from tests.integration.search_service.stack import write_photos
 from tests.integration.sketchzoo.stack_process import (
@@ -118,3 +120,34 @@ def test_after_a_kill_the_next_stack_starts_at_once(up: StackProcess, model: str
         following.wait_up()
         assert following.end(signal.SIGTERM) == []
         assert following.process.returncode == 0, following.said()
+
+
+def test_a_port_taken_while_a_part_starts_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another program took between the look and the bind costs nothing but a start."""
+    looks = iter([True])
+    look = stack_module._is_free
+    monkeypatch.setattr(stack_module, "_is_free", lambda port: next(looks, None) or look(port))
+    with socket.create_server(("127.0.0.1", 0)) as other, Stack(tmp_path / "logs") as stack:
+        taken = other.getsockname()[1]
+        storage = ("embedded-qdrant", "--path", str(tmp_path / "qdrant"))
+        part = Part("embedded-qdrant", storage, taken)
+        stack.start(part)
+        server = stack.listening(part)
+        assert server.port not in (0, taken)
+        stack.wait_serving(server)
+
+
+def test_a_part_that_does_not_serve_is_told_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search service whose encoder is away says so in its log, and the failure repeats it."""
+    monkeypatch.setenv("SKETCHZOO_ENCODER_TARGET", "127.0.0.1:9")
+    monkeypatch.setenv("SKETCHZOO_QDRANT_URL", "http://127.0.0.1:9")
+    with Stack(tmp_path / "logs") as stack:
+        part = Part("search", ("search", "--metrics-port", "0"))
+        stack.start(part)
+        server = stack.listening(part)
+        with pytest.raises(StackError, match=r"search did not serve within 2 s: .*encoder.*log: "):
+            stack.wait_serving(server, 2)
