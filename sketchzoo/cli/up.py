@@ -35,6 +35,7 @@ def up(
     from rich.console import Console  # noqa: PLC0415 - loaded when the command runs
 
     from sketchzoo.cli.parts import start, start_page  # noqa: PLC0415
+    from sketchzoo.cli.program import program  # noqa: PLC0415
     from sketchzoo.cli.session import session  # noqa: PLC0415
     from sketchzoo.cli.stack import Stack  # noqa: PLC0415
 
@@ -53,5 +54,6 @@ def up(
         for name, value in parts.environment.items():
             console.print(f"export {name}={value}", soft_wrap=True)
         console.print(f"The page to draw on: http://{page.address}", soft_wrap=True)
+        console.print(f"To fill it: {program()} ingest DIR")
         console.print("Ctrl-C stops all.")
         stack.run_until_stopped()

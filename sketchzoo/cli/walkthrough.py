@@ -2,8 +2,6 @@
 
 import os
 import shlex
-import shutil
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -18,6 +16,7 @@ from rich.text import Text
 
 from sketchzoo.cli import hits
 from sketchzoo.cli.parts import Parts, map_file, start, start_page
+from sketchzoo.cli.program import near, program
 from sketchzoo.cli.running import HeldFolder
 from sketchzoo.cli.settings import UpSettings
 from sketchzoo.cli.stack import Server, Stack, StackError
@@ -61,12 +60,15 @@ class Walkthrough:
 
         """
         settings = self._settings
-        gallery = self._photos or (settings.data / "drawn-gallery").resolve()
+        drawn = (settings.data / "drawn-gallery").resolve()
+        gallery = self._photos or drawn
         # Search serves photos of a folder that is there when it starts.
         gallery.mkdir(parents=True, exist_ok=True)
+        # A gallery of an earlier run is still searched.
+        roots = [gallery, drawn] if self._photos and drawn.is_dir() else [gallery]
         with Stack(settings.data / "logs", lock=folder.lock) as stack:
             self._say("starting embedded Qdrant, the encoder, search and the live page")
-            parts = start(stack, settings, [gallery])
+            parts = start(stack, settings, roots)
             page = start_page(stack, settings, parts)
             folder.publish(parts.environment)
             for moved in settings.moved(parts.ports | {"live": page.port}):
@@ -130,14 +132,14 @@ class Walkthrough:
                 try:
                     picture = Image.open(example.path)
                     result = client.search(example.path, limit=_K)
+                    tile = Tile(picture, f"{example.class_name} (sketch)")
+                    rows.append(hits.row(tile, result, client, example.class_name))
                 except (SearchError, UnidentifiedImageError) as error:
                     raise StackError(f"searching with {example.path}: {error}") from error
                 table.add_row(*_cells(example, result))
-                if not rows:
+                if len(rows) == 1:
                     show(self._console, hits.table(f"{example.class_name} sketch", result))
                     self._line("")
-                tile = Tile(picture, f"{example.class_name} (sketch)")
-                rows.append(hits.row(tile, result, client, example.class_name))
         show(self._console, table)
         path = self._settings.data / "contact-sheet.png"
         contact_sheet(rows).save(path)
@@ -159,7 +161,7 @@ class Walkthrough:
         self._say("up")
         self._line(f"search (gRPC)  {parts.search.address}")
         self._line(f"draw           http://{page.address}")
-        self._line(f"try            {_program()} query {shlex.quote(_near(examples[0].path))}")
+        self._line(f"try            {program()} query {shlex.quote(near(examples[0].path))}")
         self._line("Ctrl-C stops all.")
 
     def _say(self, what: str) -> None:
@@ -169,20 +171,6 @@ class Walkthrough:
     def _line(self, text: str | Text) -> None:
         # Brackets in a path are no markup, and a path is not folded.
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def _program() -> str:
-    """Return how this command line is called from here: by name where it is on the path."""
-    own = Path(sys.prefix) / "bin" / "sketchzoo"
-    found = shutil.which("sketchzoo")
-    if found is not None and own.exists() and Path(found).samefile(own):
-        return "sketchzoo"
-    return shlex.quote(_near(own)) if own.exists() else f"{sys.executable} -m sketchzoo"
-
-
-def _near(path: Path) -> str:
-    """Return a path as it is written from the working directory, where it lies below."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _cells(example: Example, result: SearchResult) -> list[str]:
