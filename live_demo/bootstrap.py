@@ -52,14 +52,17 @@ async def running(settings: LiveSettings) -> AsyncIterator[Running]:
     try:
         with (
             MetricsPage(registry, settings.host, settings.metrics_port) as page,
-            contextlib.closing(listen(settings.host, settings.port, _BACKLOG)) as listener,
+            contextlib.ExitStack() as sockets,
         ):
+            listeners = listen(settings.host, settings.port, _BACKLOG)
+            for listener in listeners:
+                sockets.enter_context(listener)
             server = _Server(_config(gateway.application, settings))
-            serving = asyncio.create_task(server.serve([listener]))
+            serving = asyncio.create_task(server.serve(listeners))
             ended = asyncio.Event()
             serving.add_done_callback(lambda _: ended.set())
             try:
-                yield Running(listener.getsockname()[1], page.port, ended)
+                yield Running(listeners[0].getsockname()[1], page.port, ended)
             finally:
                 server.should_exit = True
                 await serving

@@ -7,9 +7,8 @@ A host is written bare (`::1`) where it is a setting, and in brackets where a po
 import errno
 import ipaddress
 import socket
-from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
@@ -60,45 +59,82 @@ def authority(host: str, port: int) -> str:
 def check_free(host: str, port: int) -> None:
     """Return if a server can listen there; port 0 is any free one.
 
-    A name's addresses must all be free: a server that gets but some would share its name with
-    another, unseen.
+    Raises:
+        OSError: it can't; the message says why.
+
+    """
+    _close(_bound(host, port))
+
+
+def listen(host: str, port: int, backlog: int) -> list[socket.socket]:
+    """Return sockets that listen on a host's addresses, all on one port; port 0 is any free one.
+
+    `::` takes IPv4 too, where the machine can, as gRPC's servers do.
 
     Raises:
         OSError: it can't; the message says why.
 
     """
-    where = f"cannot listen on {authority(host, port)}"
+    servers = _bound(host, port)
+    try:
+        for server in servers:
+            server.listen(backlog)
+    except OSError as error:
+        _close(servers)
+        raise _refusal(host, port, error) from error
+    return servers
+
+
+def _bound(host: str, port: int) -> list[socket.socket]:
+    """Return a socket for each of a host's addresses.
+
+    All that the machine has must be free: a server that gets but some would share its name with
+    another, unseen.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
-        raise OSError(f"{where}: there is no such host or interface") from error
-    failed: list[OSError] = []
-    for family, kind, protocol, _, address in found:
+        where = authority(host, port)
+        raise OSError(f"cannot listen on {where}: there is no such host or interface") from error
+    servers: list[socket.socket] = []
+    absent: list[OSError] = []
+    # A file of hosts may name one twice.
+    for family, address in dict.fromkeys((family, address) for family, *_, address in found):
+        # The first address chooses the port for all.
+        chosen = servers[0].getsockname()[1] if servers else port
         try:
-            with closing(socket.socket(family, kind, protocol)) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != _EVERY)
-                probe.bind(address)
+            servers.append(_bind(family, (address[0], chosen, *address[2:]), both=host == _EVERY))
         except OSError as error:
-            failed.append(error)
-    grave = [error for error in failed if error.errno not in _ABSENT]
-    if grave or len(failed) == len(found):
-        first = (grave or failed)[0]
-        raise OSError(f"{where}: {_REASONS.get(first.errno or 0, first.strerror)}") from first
+            if error.errno not in _ABSENT:
+                _close(servers)
+                raise _refusal(host, port, error) from error
+            absent.append(error)
+    if not servers:
+        raise _refusal(host, port, absent[0]) from absent[0]
+    return servers
 
 
-def listen(host: str, port: int, backlog: int) -> socket.socket:
-    """Return a socket that listens; `::` takes IPv4 too, as gRPC's servers do.
+def _bind(family: int, address: tuple[Any, ...], *, both: bool) -> socket.socket:
+    server = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
+        server.bind(address)
+    except OSError:
+        server.close()
+        raise
+    return server
 
-    Raises:
-        OSError: it can't; the message says why.
 
-    """
-    check_free(host, port)
-    every = host == _EVERY and socket.has_dualstack_ipv6()
-    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-    return socket.create_server((host, port), family=family, backlog=backlog, dualstack_ipv6=every)
+def _close(servers: list[socket.socket]) -> None:
+    for server in servers:
+        server.close()
+
+
+def _refusal(host: str, port: int, error: OSError) -> OSError:
+    reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+    return OSError(f"cannot listen on {authority(host, port)}: {reason}")
 
 
 def tell_port(path: Path | None, port: int) -> None:

@@ -71,7 +71,28 @@ def test_an_address_of_no_use_is_told_as_such(host: str, reason: str) -> None:
 
 def test_every_address_means_ipv4_too() -> None:
     """`::` is reached by IPv4, as with gRPC's servers."""
-    with listen("::", 0, 1) as server:
+    (server,) = listen("::", 0, 1)
+    with server:
         port = server.getsockname()[1]
         for host in ("127.0.0.1", "::1"):
             socket.create_connection((host, port), timeout=5).close()
+
+
+def test_an_address_that_is_named_twice_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a file of hosts may have it."""
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: look_up(*a, **k) * 2)
+    (server,) = listen("127.0.0.1", 0, 1)
+    server.close()
+
+
+def test_a_name_is_listened_on_by_all_its_addresses() -> None:
+    """`localhost` is IPv4 to some and IPv6 to others, on one port."""
+    servers = listen("localhost", 0, 1)
+    try:
+        (port,) = {server.getsockname()[1] for server in servers}
+        for *_, address in socket.getaddrinfo("localhost", port, type=socket.SOCK_STREAM):
+            socket.create_connection(address[:2], timeout=5).close()
+    finally:
+        for server in servers:
+            server.close()
