@@ -63,6 +63,7 @@ def test_ingest_and_query_find_the_stack_and_say_so(up: StackProcess) -> None:
     assert ingested.returncode == 0, ingested.stderr
     qdrant = found["SKETCHZOO_QDRANT_URL"]
     assert f"{qdrant} (the stack of out)" in ingested.stdout
+    assert f"{qdrant} (the stack of out)" in ingested.stderr.splitlines()[0]
     sketch = str(work / "photos" / "cat" / "0.jpg")
     # From anywhere else it is the only one that this user runs.
     asked = sketchzoo("query", sketch, "--photo", cwd=work / "photos")
@@ -120,6 +121,20 @@ def test_after_a_kill_the_next_stack_starts_at_once(up: StackProcess, model: str
         following.wait_up()
         assert following.end(signal.SIGTERM) == []
         assert following.process.returncode == 0, following.said()
+
+
+def test_the_demo_of_ones_own_photos_prints_plain_columns(tmp_path: Path, model: str) -> None:
+    """Piped: no boxes, no logs, whole URIs; and of pictures only example sketches are drawn."""
+    photos = write_photos(tmp_path / "photos", 8)
+    arguments = ("--once", "--model", model, "--photos", str(tmp_path / "photos"))
+    with stack_process("demo", *arguments, data=tmp_path / "out") as demo:
+        assert demo.process.wait(100) == 0, demo.said()
+        said = demo.said()
+    assert any(f"  {photo.as_uri()}\n" in said for photo in photos)
+    assert not {"│", "┃", "{", "\x1b"} & set(said)
+    assert (tmp_path / "out" / "contact-sheet.png").exists()
+    assert not list((tmp_path / "out").glob("*/photo/*/*"))
+    assert not [line for line in said.splitlines() if line != line.rstrip()]
 
 
 def test_a_port_taken_while_a_part_starts_is_replaced(

@@ -1,5 +1,6 @@
 """Hosts and ports, as settings, URLs and gRPC write them."""
 
+import errno
 import socket
 
 import pytest
@@ -67,6 +68,17 @@ def test_an_address_of_no_use_is_told_as_such(host: str, reason: str) -> None:
     """A wrong address is no taken port."""
     with pytest.raises(OSError, match=reason):
         check_free(host, 0)
+
+
+def test_a_port_that_needs_more_rights_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have them."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    with pytest.raises(OSError, match=r"127\.0\.0\.1:80: this user may not listen on that port"):
+        check_free("127.0.0.1", 80)
 
 
 def test_every_address_means_ipv4_too() -> None:

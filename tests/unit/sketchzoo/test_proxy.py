@@ -1,8 +1,13 @@
 """Which servers are called through an environment's proxy."""
 
+from typing import Any
+
 import pytest
+from opentelemetry.exporter.otlp.proto.grpc import trace_exporter
+from opentelemetry.sdk.trace.export import SpanExporter
 
 from sketchzoo.proxy import called_directly
+from sketchzoo.telemetry import tracing
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +56,19 @@ def test_what_is_near_or_excepted_is_called_directly(target: str) -> None:
 def test_what_is_far_goes_as_the_environment_says(target: str) -> None:
     """A search service on the internet is reached from an office through its proxy."""
     assert not called_directly(target)
+
+
+def test_traces_go_to_a_near_collector_directly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exporter makes a channel of its own."""
+    made: list[dict[str, Any]] = []
+
+    class Exporter(SpanExporter):
+        def __init__(self, **options: Any) -> None:
+            made.append(options)
+
+    monkeypatch.setattr(trace_exporter, "OTLPSpanExporter", Exporter)
+    for endpoint in ("http://127.0.0.1:4317", "collector:4317", "https://traces.example.org:4317"):
+        with tracing("search", endpoint):
+            pass
+    directly = [("grpc.enable_http_proxy", 0) in options["channel_options"] for options in made]
+    assert directly == [True, True, False]
