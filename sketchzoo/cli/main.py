@@ -17,7 +17,7 @@ class Command:
     """Where a command is defined (`module:app`) and what it does, in one line.
 
     `calls` are the settings that name what it acts on: those not given come from the stack
-    that runs, if one does. Of a group's commands only `calling` calls anything.
+    that runs, if one does. Where `calling` is given, only with that argument.
     """
 
     target: str
@@ -29,7 +29,7 @@ class Command:
         """Tell whether these arguments, the name left out, ask for something that is running."""
         if not self.calls or not {"--help", "-h"}.isdisjoint(arguments):
             return False
-        return self.calling is None or arguments[:1] == [self.calling]
+        return self.calling is None or self.calling in arguments
 
 
 # The options of those settings.

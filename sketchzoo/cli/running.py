@@ -7,11 +7,11 @@ addresses; a note in a folder of the user's leads to it from anywhere on this ma
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -59,14 +59,17 @@ class HeldFolder:
         """Tell other commands where this stack is."""
         self._write({"pid": os.getpid(), "environment": dict(environment)})
         folder = _notes(make=True)
+        # Without a note it is found by its folder alone.
         if folder is not None:
-            _note(folder, self._data).write_text(str(self._data))
+            with contextlib.suppress(OSError):
+                _note(folder, self._data).write_text(str(self._data))
 
     def close(self) -> None:
         """Tell of this stack no more."""
         folder = _notes(make=False)
         if folder is not None:
-            _note(folder, self._data).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                _note(folder, self._data).unlink(missing_ok=True)
         os.ftruncate(self.lock, 0)
         os.close(self.lock)
 
@@ -88,7 +91,7 @@ def held(data: Path) -> Iterator[HeldFolder]:
     data.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(data / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     end = time.monotonic() + _PATIENCE_SECONDS
-    while not _lock(descriptor, fcntl.LOCK_EX):
+    while not _lock(descriptor, shared=False):
         if time.monotonic() > end:
             process = _read(descriptor).get("pid", "unknown")
             os.close(descriptor)
@@ -114,6 +117,8 @@ def find() -> RunningStack | None:
         UnclearError: it has no addresses yet, or several run elsewhere.
 
     """
+    if sys.platform == "win32":
+        return None
     here = _running(_default_data())
     if here is not None:
         return here
@@ -146,9 +151,11 @@ def _running(data: Path) -> RunningStack | None:
     except OSError:
         return None
     try:
-        if _lock(descriptor, fcntl.LOCK_SH):
+        if _lock(descriptor, shared=True):
             return None
         environment = _read(descriptor).get("environment")
+    except OSError:  # a file system without locks
+        return None
     finally:
         os.close(descriptor)
     if environment is None:
@@ -185,7 +192,10 @@ def _note(folder: Path, data: Path) -> Path:
     return folder / hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
 
 
-def _lock(descriptor: int, kind: int) -> bool:
+def _lock(descriptor: int, *, shared: bool) -> bool:
+    import fcntl  # noqa: PLC0415 - Windows has none, and no stack
+
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:

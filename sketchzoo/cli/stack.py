@@ -22,8 +22,6 @@ from sketchzoo.proxy import proxy_options
 
 _HOST = "127.0.0.1"
 _POLL_SECONDS = 0.05
-# Other programs may take the port once more between a look and the next start.
-_STARTS = 5
 
 
 class StackError(RuntimeError):
@@ -70,6 +68,7 @@ class Stack:
         self._kept = () if lock is None else (lock,)
         self._grace_seconds = grace_seconds
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._asked_ports: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -123,17 +122,15 @@ class Stack:
 
         """
         end = time.monotonic() + timeout_seconds
-        starts = 1
         while time.monotonic() < end:
             process = self._running[part.name]
             with contextlib.suppress(FileNotFoundError, ValueError):
                 port = int(self._port_file(part).read_text())
                 self._port_file(part).unlink()
                 return Server(part.name, port, process.pid)
-            ended = process.poll() is not None
-            if ended and part.port and not _is_free(part.port) and starts < _STARTS:
+            # Port 0 can't be taken: who ended with it ended for another reason.
+            if process.poll() is not None and not _is_free(self._asked_ports[part.name]):
                 self._launch(part, 0)
-                starts += 1
             self.check()
             time.sleep(_POLL_SECONDS)
         raise self._late(part.name, "listen", timeout_seconds)
@@ -201,6 +198,7 @@ class Stack:
         return process.returncode
 
     def _launch(self, part: Part, port: int) -> None:
+        self._asked_ports[part.name] = port
         file = self._port_file(part)
         file.unlink(missing_ok=True)
         arguments = [*part.arguments, "--port", str(port), "--port-file", str(file)]

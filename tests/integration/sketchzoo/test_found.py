@@ -154,6 +154,16 @@ def test_a_port_taken_while_a_part_starts_is_replaced(
         stack.wait_serving(server)
 
 
+def test_a_part_that_cannot_start_is_started_once(tmp_path: Path) -> None:
+    """Its port being taken is not why, and its own reason is told."""
+    with socket.create_server(("127.0.0.1", 0)) as other, Stack(tmp_path / "logs") as stack:
+        arguments = ("encoder", "--model", str(tmp_path / "none"), "--metrics-port", "0")
+        part = Part("encoder", arguments, other.getsockname()[1])
+        stack.start(part)
+        with pytest.raises(StackError, match=r"encoder ended with status 2: .*none"):
+            stack.listening(part)
+
+
 def test_a_part_that_does_not_serve_is_told_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
