@@ -58,7 +58,7 @@ class MetricsPage:
                     self.port, addr=self._host, registry=self._registry
                 )
             except OSError as error:
-                raise OSError(f"metrics: {error}") from error
+                raise OSError(f"{error} (metrics)") from error
             self.port = int(self._server.server_port)
         return self
 
