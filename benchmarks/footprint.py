@@ -5,9 +5,9 @@ from pathlib import Path
 
 from benchmarks.bar import Bar
 from benchmarks.section import Section
-from sketchzoo.cli.parts import Parts, compose
+from sketchzoo.cli.parts import Parts, encoder
 from sketchzoo.cli.settings import UpSettings
-from sketchzoo.cli.stack import Part, Stack
+from sketchzoo.cli.stack import Server, Stack
 
 _MIB = 2**20
 
@@ -16,11 +16,11 @@ def start(out: Path, model: str) -> Section:
     """Measure the encoder's seconds from its process's start to SERVING, best of three."""
     times: list[float] = []
     for _ in range(3):
-        parts = compose(UpSettings(data=out, model=model))
+        part = encoder(UpSettings(data=out, model=model))
         with Stack(out / "logs") as stack:
             begin = time.perf_counter()
-            stack.start(parts.encoder)
-            stack.wait_serving(parts.encoder)
+            stack.start(part)
+            stack.wait_serving(stack.listening(part))
             times.append(time.perf_counter() - begin)
     return Section(
         "Start of the encoder to SERVING",
@@ -42,24 +42,11 @@ def memory(parts: Parts, size: int) -> Section:
     )
 
 
-def resident(part: Part) -> int:
-    """Return the resident bytes of the process that serves a part."""
-    return int((_process(part) / "statm").read_text().split()[1]) * 4096
+def resident(server: Server) -> int:
+    """Return the resident bytes of a part's process."""
+    return int(Path(f"/proc/{server.pid}/statm").read_text().split()[1]) * 4096
 
 
-def open_files(part: Part) -> int:
+def open_files(server: Server) -> int:
     """Return how many files and sockets that process has open."""
-    return len(list((_process(part) / "fd").iterdir()))
-
-
-def _process(part: Part) -> Path:
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            command = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        if part.name in command and str(part.port) in command:
-            return folder
-    raise LookupError(f"no process of {part.name} listens on {part.port}")
+    return len(list(Path(f"/proc/{server.pid}/fd").iterdir()))

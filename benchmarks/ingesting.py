@@ -13,7 +13,7 @@ from benchmarks.bare import BareLoop
 from benchmarks.section import Section
 from benchmarks.services import ingest
 from benchmarks.workload import Workload
-from sketchzoo.cli.parts import Parts, compose
+from sketchzoo.cli.parts import Parts, start
 from sketchzoo.cli.settings import UpSettings
 from sketchzoo.cli.stack import Stack
 from sketchzoo.images import Modality
@@ -84,18 +84,16 @@ def memory(out: Path, contents: Sequence[bytes], sizes: tuple[int, int]) -> Sect
     """
     section = Section("Memory of ingest", ("photos", "seconds", "peak MiB"))
     model = tiny_model(out / "tiny", dimension=234, size=32)
-    parts = compose(UpSettings(data=out / "tiny-data", model=str(model.folder)))
     with Stack(out / "logs") as stack:
-        for part in (parts.qdrant, parts.encoder):
-            stack.start(part)
+        parts = start(stack, UpSettings(data=out / "tiny-data", model=str(model.folder)))
         for part in (parts.qdrant, parts.encoder):
             stack.wait_serving(part)
         peaks = []
         for size in sizes:
             folder = _multiplied(out / f"many-{size}", contents, size)
-            start = time.perf_counter()
+            began = time.perf_counter()
             peaks.append(_peak(folder, parts))
-            section.rows.append((str(size), time.perf_counter() - start, peaks[-1] / 2**20))
+            section.rows.append((str(size), time.perf_counter() - began, peaks[-1] / 2**20))
     section.bars.append(Bar("ingest_memory_growth", peaks[1] / peaks[0], "<=", 1.2))
     return section
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sketchzoo.cli.parts import Parts, compose
+from sketchzoo.cli.parts import Parts, start
 from sketchzoo.cli.settings import UpSettings
 from sketchzoo.cli.stack import Stack
 
@@ -19,10 +19,8 @@ def running(out: Path, gallery: Path, model: str) -> Iterator[Parts]:
     """Run encoder, embedded Qdrant and search with an ingested gallery; logs below `out`."""
     os.environ["SKETCHZOO_LOG_LEVEL"] = "warning"
     settings = UpSettings(data=out, model=model)
-    parts = compose(settings, [gallery])
     with Stack(out / "logs") as stack:
-        for part in (parts.qdrant, parts.encoder, parts.search):
-            stack.start(part)
+        parts = start(stack, settings, [gallery])
         for part in (parts.qdrant, parts.encoder):
             stack.wait_serving(part)
         ingest(gallery, parts)

@@ -24,7 +24,7 @@ from benchmarks.section import Section
 from benchmarks.services import load
 from search_service.settings import SearchSettings
 from sketchzoo.cli.parts import Parts
-from sketchzoo.cli.stack import Part, Stack, free_port
+from sketchzoo.cli.stack import Part, Stack
 from sketchzoo.photos import CollectionOptions, connect
 from sketchzoo.settings import QdrantSettings
 
@@ -217,19 +217,18 @@ async def _publish(client: AsyncQdrantClient, name: str, alias: str) -> None:
 
 def _search(section: Section, parts: Parts, growth: Growth, size: int) -> None:
     """Let a search service answer in the largest gallery; add its time and memory."""
-    port = free_port(0)
     part = Part(
         "search",
-        ("search", "--port", str(port), "--metrics-port", "0"),
-        port,
-        {**parts.search.environment, "SKETCHZOO_ALIAS": growth.alias(size)},
+        ("search", "--metrics-port", "0"),
+        environment={**parts.environment, "SKETCHZOO_ALIAS": growth.alias(size)},
     )
     with Stack(growth.out / "logs-large") as stack:
         stack.start(part)
-        stack.wait_serving(part)
-        found = load("search", part.address, growth.sketches, callers=1, seconds=4)
-        load("search", part.address, growth.sketches, callers=8, seconds=4)
-        held = resident(part) / 2**20
+        server = stack.listening(part)
+        stack.wait_serving(server)
+        found = load("search", server.address, growth.sketches, callers=1, seconds=4)
+        load("search", server.address, growth.sketches, callers=8, seconds=4)
+        held = resident(server) / 2**20
     section.notes.append(
         f"Search in {size} photos: p50 {found['answered']['p50'] * 1e3:.1f} ms, the service "
         f"holds {held:.0f} MiB"

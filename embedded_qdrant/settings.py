@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from sketchzoo.settings import Count, Port, Seconds, ServerSettings
+from sketchzoo.token import Token
 
 
 class EmbeddedQdrantSettings(ServerSettings):
@@ -23,7 +24,7 @@ class EmbeddedQdrantSettings(ServerSettings):
     default_deadline_seconds: Seconds = Field(
         60.0, description="Deadline of calls that come without one."
     )
-    api_key: SecretStr | None = Field(
+    api_key: Token | None = Field(
         None,
         description="Key that callers must send as `api-key`, as to a Qdrant server; "
         "unset asks for none.",

@@ -130,6 +130,8 @@ def _show(report: "Report", directory: Path, *, as_json: bool) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    from sketchzoo.cli.tables import show  # noqa: PLC0415
+
     if as_json:
         typer.echo(dumps(report.as_json(), indent=2, ensure_ascii=False))
         return
@@ -137,7 +139,7 @@ def _show(report: "Report", directory: Path, *, as_json: bool) -> None:
     for outcome, count in sorted(report.counts.items()):
         table.add_row(outcome.value, str(count))
     console = Console()
-    console.print(table)
+    show(console, table)
     for where, outcome, why in sorted(report.problems):
         console.print(f"{outcome.value}: {where}: {why}", markup=False, soft_wrap=True)
 

@@ -21,6 +21,7 @@ from ingest.report import Report
 from ingest.settings import IngestSettings
 from ingest.sources import Source, Web, open_source
 from ingest.tally import Tally
+from sketchzoo.cli.running import described
 from sketchzoo.images import ImageLimits
 from sketchzoo.photos import CollectionOptions, PhotoWriter, connect
 from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, run_main
@@ -101,7 +102,11 @@ async def ingest(
             open_parts.enter_context(request_context(None))
             open_parts.enter_context(_stopped_by_signals(stop))
             log.info(
-                "ingesting", sources=[source.name for source in sources], metrics_port=page.port
+                "ingesting",
+                sources=[source.name for source in sources],
+                encoder=described(settings.encoder_target),
+                qdrant=described(settings.qdrant_url),
+                metrics_port=page.port,
             )
             async with progress(display, tally, sources):
                 return await job.run()

@@ -71,7 +71,7 @@ def ingest(
         end("ingest", error, UNUSABLE)
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
-    _print(report, to_stderr=json == "-")
+    _print(report, settings.qdrant_url, to_stderr=json == "-")
     if json == "-":
         typer.echo(report.to_json())
     elif json is not None:
@@ -79,15 +79,18 @@ def ingest(
     raise typer.Exit(report.status)
 
 
-def _print(report: "Report", *, to_stderr: bool) -> None:
+def _print(report: "Report", qdrant: str, *, to_stderr: bool) -> None:
     from rich.console import Console  # noqa: PLC0415 - see above
     from rich.table import Table  # noqa: PLC0415 - see above
     from rich.text import Text  # noqa: PLC0415 - see above
 
+    from sketchzoo.cli.running import described  # noqa: PLC0415 - see above
+    from sketchzoo.cli.tables import show  # noqa: PLC0415 - see above
+
     table = Table(title="ingest (dry run)" if report.dry_run else "ingest", show_header=False)
     table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in report.lines():
+    table.add_column(no_wrap=True)
+    for name, value in (("in", described(qdrant)), *report.lines()):
         # As plain text: brackets in a file's name are no markup.
         table.add_row(Text(name), Text(value))
-    Console(stderr=to_stderr).print(table)
+    show(Console(stderr=to_stderr), table)

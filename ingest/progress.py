@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
@@ -15,8 +16,6 @@ from rich.progress import (
     Progress,
     SpinnerColumn,
     TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
 from ingest.outcome import Outcome, Refusal
@@ -48,26 +47,29 @@ class Bar:
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
             SpinnerColumn(),
-            BarColumn(),
+            BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("photos {task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             TextColumn("{task.fields[refused]}"),
             console=console,
+            expand=True,
         )
-        self._task = self._progress.add_task("", total=None, rate="", refused="")
+        self._task = self._progress.add_task("", total=None, rate="", left="", refused="")
         self._progress.start()
 
     def show(self, settled: int, total: int | None, refused: int) -> None:
         """Move the bar."""
-        speed = self._progress.tasks[0].speed
+        task = self._progress.tasks[0]
+        speed, left = task.speed, task.time_remaining
         self._progress.update(
             self._task,
             completed=settled,
             total=total,
             rate=f"{speed:.0f}/s" if speed else "",
+            left=f"about {timedelta(seconds=round(left))} left"
+            if left and settled != total
+            else "",
             refused=f"{refused} refused" if refused else "",
         )
 

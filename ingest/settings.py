@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from ingest.sources import UriPrefix
+from sketchzoo.address import Host
 from sketchzoo.fetch import FetchLimits
 from sketchzoo.settings import (
     ClientTlsSettings,
@@ -16,6 +17,7 @@ from sketchzoo.settings import (
     Seconds,
     TelemetrySettings,
 )
+from sketchzoo.token import Token
 
 _MIB = 1024 * 1024
 
@@ -61,7 +63,7 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
         description="The encoder: host:port, or dns:///name:port for every address behind a "
         "name, called in turn.",
     )
-    encoder_token: SecretStr | None = Field(
+    encoder_token: Token | None = Field(
         None,
         validation_alias="SKETCHZOO_ENCODER_CALL_TOKEN",
         description="Bearer token sent to the encoder.",
@@ -125,7 +127,7 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
         default=False, description="Let a new collection keep 8-bit embeddings beside the full."
     )
 
-    metrics_host: str = Field("127.0.0.1", description="Address of the /metrics page.")
+    metrics_host: Host = Field("127.0.0.1", description="Address of the /metrics page.")
     metrics_port: Port | None = Field(
         None,
         description="Port of the /metrics page while the job runs; 0 takes a free one; unset "

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from live_demo.gallery_map import MapFile
 from live_demo.metrics import LiveMetrics
 from live_demo.searcher import Searcher
 from live_demo.settings import LiveSettings
+from sketchzoo.address import listen, tell_port
 from sketchzoo.limits import Shares
 from sketchzoo.rpc import run_until_signal
 from sketchzoo.telemetry import MetricsPage, build_info
@@ -26,6 +26,7 @@ log = structlog.get_logger()
 _KEEP_ALIVE_SECONDS = 15
 # A page takes a WebSocket and up to six connections for photos.
 _CONNECTIONS_A_PAGE = 8
+_BACKLOG = 1024
 
 
 class _Server(uvicorn.Server):
@@ -56,14 +57,17 @@ async def running(settings: LiveSettings) -> AsyncIterator[Running]:
     try:
         with (
             MetricsPage(registry, settings.host, settings.metrics_port) as page,
-            contextlib.closing(_listen(settings.host, settings.port)) as listener,
+            contextlib.ExitStack() as sockets,
         ):
+            listeners = listen(settings.host, settings.port, _BACKLOG)
+            for listener in listeners:
+                sockets.enter_context(listener)
             server = _Server(_config(gateway.application, settings, metrics))
-            serving = asyncio.create_task(server.serve([listener]))
+            serving = asyncio.create_task(server.serve(listeners))
             ended = asyncio.Event()
             serving.add_done_callback(lambda _: ended.set())
             try:
-                yield Running(listener.getsockname()[1], page.port, ended)
+                yield Running(listeners[0].getsockname()[1], page.port, ended)
             finally:
                 server.should_exit = True
                 await serving
@@ -74,6 +78,7 @@ async def running(settings: LiveSettings) -> AsyncIterator[Running]:
 async def serve(settings: LiveSettings) -> None:
     """Serve the page until SIGTERM or Ctrl-C."""
     async with running(settings) as gateway:
+        tell_port(settings.port_file, gateway.port)
         log.info(
             "listening",
             host=settings.host,
@@ -85,11 +90,6 @@ async def serve(settings: LiveSettings) -> None:
         await asyncio.wait({stopping, ending}, return_when=asyncio.FIRST_COMPLETED)
         log.info("draining", seconds=settings.drain_seconds)
     log.info("stopped")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=1024)
 
 
 def _config(application: ASGIApp, settings: LiveSettings, metrics: LiveMetrics) -> uvicorn.Config:

@@ -10,6 +10,7 @@ import structlog
 from live_demo.gallery_map import Placed
 from live_demo.layout import Axes, kept, lay_out
 from live_demo.settings import MapSettings
+from sketchzoo.cli.running import described
 from sketchzoo.cli.status import AWAY, REFUSED
 from sketchzoo.photos import PhotoReader, connect
 from sketchzoo.rpc import CallError
@@ -46,7 +47,10 @@ async def make(settings: MapSettings, out: Path) -> int:
     partial = out.with_suffix(".partial")
     placed.save(partial)
     partial.replace(out)
-    log.info("map written", path=str(out), photos=len(placed.ids), classes=len(placed.classes))
+    of = described(settings.qdrant_url)
+    log.info(
+        "map written", path=str(out), qdrant=of, photos=len(placed.ids), classes=len(placed.classes)
+    )
     return 0
 
 

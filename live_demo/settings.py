@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from sketchzoo.address import Host
 from sketchzoo.limits import Peers, is_network
 from sketchzoo.settings import (
     Count,
@@ -24,8 +25,13 @@ class LiveSettings(TelemetrySettings, SearchClientSettings):
 
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_LIVE_")
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: Host = Field(
+        "127.0.0.1", description="Address to listen on, IPv4 or IPv6; `::` is every one."
+    )
     port: Port = Field(8080, description="Port of the page; 0 takes a free one and logs it.")
+    port_file: Path | None = Field(
+        None, description="File to write the port to once it is listened on; unset writes none."
+    )
     metrics_port: Port | None = Field(
         None, description="Port of the /metrics page; 0 takes a free one; unset serves none."
     )

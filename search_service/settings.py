@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from sketchzoo.settings import (
@@ -15,6 +15,7 @@ from sketchzoo.settings import (
     Seconds,
     ServerSettings,
 )
+from sketchzoo.token import Token
 
 _MIB = 1024 * 1024
 
@@ -35,7 +36,7 @@ class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
         description="The encoder: host:port, or dns:///name:port for every address behind a "
         "name, called in turn.",
     )
-    encoder_token: SecretStr | None = Field(
+    encoder_token: Token | None = Field(
         None,
         validation_alias="SKETCHZOO_ENCODER_CALL_TOKEN",
         description="Bearer token sent to the encoder.",

@@ -8,10 +8,12 @@ through `sketchzoo.cli.options`, an option of the part's command.
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from sketchzoo.address import Host
 from sketchzoo.limits import Peers
+from sketchzoo.token import Token
 
 Seconds = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -35,6 +37,8 @@ class Settings(BaseSettings):
         validate_by_alias=True,
         validate_default=True,
         hide_input_in_errors=True,
+        # A value from a file ends in a line break.
+        str_strip_whitespace=True,
     )
 
 
@@ -71,8 +75,13 @@ class ServerSettings(TelemetrySettings):
 
     subject = "Server"
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: Host = Field(
+        "127.0.0.1", description="Address to listen on, IPv4 or IPv6; `::` is every one."
+    )
     port: Port = Field(0, description="Port to listen on; 0 takes a free one and logs it.")
+    port_file: Path | None = Field(
+        None, description="File to write the port to once it is listened on; unset writes none."
+    )
     metrics_port: Port | None = Field(
         None, description="Port of the /metrics page; 0 takes a free one; unset serves none."
     )
@@ -135,7 +144,7 @@ class ServerSettings(TelemetrySettings):
     tls_client_ca: Path | None = Field(
         None, description="PEM file of the CA that signs clients' certificates: asks for mTLS."
     )
-    token: SecretStr | None = Field(
+    token: Token | None = Field(
         None, description="Bearer token that callers must send; unset asks for none."
     )
 
@@ -213,7 +222,7 @@ class QdrantSettings(Settings):
         validation_alias="SKETCHZOO_QDRANT_URL",
         description="Qdrant's gRPC address.",
     )
-    qdrant_api_key: SecretStr | None = Field(
+    qdrant_api_key: Token | None = Field(
         None, validation_alias="SKETCHZOO_QDRANT_API_KEY", description="Qdrant's API key."
     )
     qdrant_timeout_seconds: Seconds = Field(
@@ -240,7 +249,7 @@ class SearchClientSettings(ClientTlsSettings):
         validation_alias="SKETCHZOO_SEARCH_TARGET",
         description="The search service: host:port, or dns:///name:port.",
     )
-    search_token: SecretStr | None = Field(
+    search_token: Token | None = Field(
         None,
         validation_alias="SKETCHZOO_SEARCH_CALL_TOKEN",
         description="Bearer token sent to the search service.",

@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.progress import Progress, TimeRemainingColumn
 from rich.table import Table
 
+from sketchzoo.cli.tables import show
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc.channel import ChannelSettings
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.settings import SearchClientSettings
 from training.data import DataError, ImageFile, check_apart, list_images
-from training.errors import ServiceError
+from training.errors import InputError
 from training.evaluation import Evaluation, evaluate
 from training.metrics import METRICS
 
@@ -47,6 +48,7 @@ def run(request: Request, *, quiet: bool) -> dict[str, Any]:
 
     Raises:
         training.data.DataError: a folder cannot be used.
+        training.errors.InputError: the service cannot be called as asked.
         sketchzoo.model.ModelError: the model cannot be used.
         training.through.ServiceError: the service failed.
 
@@ -91,13 +93,13 @@ def _through(
 ) -> tuple[Evaluation, dict[str, Any]]:
     from training.through import Through, evaluate_through  # noqa: PLC0415 - only where asked for
 
-    tls = None
-    if service.ca is not None:
-        tls = ClientTls(service.ca, service.client_certificate, service.client_key)
     try:
+        tls = None
+        if service.ca is not None:
+            tls = ClientTls(service.ca, service.client_certificate, service.client_key)
         channel = ChannelSettings(service.search_target, tls, service.search_token)
     except ValueError as error:
-        raise ServiceError(f"--search-target {error}") from error
+        raise InputError(f"--search-target: {error}") from error
     through = Through(channel, request.deadline_seconds, request.workers or 2)
     with _progress("searching", len(queries)) as advance:
         answered = evaluate_through(through, gallery, queries, advance=advance)
@@ -134,13 +136,13 @@ def _show(console: Console, report: dict[str, Any]) -> None:
     table = Table("metric", "value", "95 %", title="sketches finding photos")
     for metric in METRICS:
         table.add_row(metric, _share(report[metric]), _interval(report["intervals"][metric]))
-    console.print(table)
+    show(console, table)
     for groups, title in (("per_source", "source"), ("per_class", "class")):
         table = Table(title, "queries", *METRICS, "p@12, 95 %")
         for name, values in report[groups].items():
             row = [_share(values[metric]) for metric in METRICS]
             table.add_row(name, str(values["queries"]), *row, _interval(values["p@12_interval"]))
-        console.print(table)
+        show(console, table)
     console.print(
         f"{report['queries']} sketches ({report['paired_queries']} with their own photo) asked "
         f"for {report['photos']} photos of {report['classes']} classes; the best P@12 that these "

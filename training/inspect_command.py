@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from sketchzoo.cli.tables import show
 from training.inspection import inspect
 from training.inspection_report import write_report
 
@@ -32,5 +33,5 @@ def run(folder: Path, out: Path) -> None:
     table = Table("", "", title=str(folder), show_header=False)
     for name, value in inspection.summary().items():
         table.add_row(name.replace("_", " "), str(value))
-    console.print(table)
+    show(console, table)
     console.print(f"report: {page}", soft_wrap=True)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 from rich.table import Table
 
+from sketchzoo.cli.tables import show
 from training.config import parse_config, preset_names, read_preset, read_toml
 from training.errors import ConfigError
 
@@ -43,7 +44,7 @@ def show_presets() -> None:
     table = Table("preset", "about")
     for name in preset_names():
         table.add_row(name, read_preset(name).get("about", ""))
-    Console().print(table)
+    show(Console(), table)
 
 
 def run(order: Order) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from gallery.drawn.animals import ANIMALS
 from gallery.drawn.pictures import picture
 from gallery.drawn.sketches import sketch
+from sketchzoo.child import end_with_parent
 
 CLASSES = tuple(sorted(ANIMALS))
 """The classes that can be drawn, in alphabetical order."""
@@ -209,5 +210,5 @@ def _mapper(
         return
     # Spawned, because a forked child of a process with threads may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
         yield lambda jobs: pool.map(_content, jobs, chunksize=_CHUNK)

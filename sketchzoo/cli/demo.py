@@ -34,21 +34,13 @@ def demo(
     Writes a contact sheet (sketch left, twelve photos right) and leaves the services and
     the live page up until Ctrl-C, or stops after the sheet with --once.
 
-    Exit status: 0 done, 1 a part failed; the message names it and its log.
+    Exit status: 0 done, 1 a part failed (the message names it and its log), 2 the data folder
+    can't be written, 3 another stack runs on it.
     """
     from rich.console import Console  # noqa: PLC0415 - loaded when the command runs
 
-    from sketchzoo.cli.stack import StackError  # noqa: PLC0415
-    from sketchzoo.cli.waiting import exit_on_sigterm  # noqa: PLC0415
+    from sketchzoo.cli.session import session  # noqa: PLC0415
     from sketchzoo.cli.walkthrough import Walkthrough  # noqa: PLC0415
 
-    console = Console()
-    if not console.is_terminal:
-        # Not rich's 80 columns: a log or a script has no edge to wrap at.
-        console = Console(width=120)
-    exit_on_sigterm()
-    try:
-        Walkthrough(settings, console, photos, sketches).run(once=once)
-    except StackError as error:
-        console.print(f"[red]{error}[/red]", highlight=False)
-        raise typer.Exit(1) from error
+    with session("demo", settings.data) as folder:
+        Walkthrough(settings, Console(), photos, sketches).run(folder, once=once)

@@ -37,16 +37,18 @@ def health(
     import grpc  # noqa: PLC0415
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
 
+    from sketchzoo.proxy import proxy_options  # noqa: PLC0415
     from sketchzoo.rpc.reasons import plain  # noqa: PLC0415
     from sketchzoo.rpc.target import check_target  # noqa: PLC0415
     from sketchzoo.rpc.tls import ClientTls  # noqa: PLC0415
 
     try:
         check_target(target)
-        channel = grpc.insecure_channel(target)
+        options = proxy_options(target)
+        channel = grpc.insecure_channel(target, options)
         if settings.ca is not None:
             tls = ClientTls(settings.ca, settings.client_certificate, settings.client_key)
-            channel = grpc.secure_channel(target, tls.credentials())
+            channel = grpc.secure_channel(target, tls.credentials(), options)
     except ValueError as error:
         end("health", error, UNUSABLE)
     request = health_pb2.HealthCheckRequest(service=service)

@@ -6,8 +6,9 @@ from typing import Any
 
 from PIL import Image
 from rich.table import Table
+from rich.text import Text
 
-from sketchzoo.client import Client, SearchResult
+from sketchzoo.client import Client, NotFound, NotReady, SearchResult
 from sketchzoo.contact_sheet import Row, Tile, contact_sheet
 
 
@@ -16,13 +17,14 @@ def table(title: str, result: SearchResult) -> Table:
     caption = "  ".join(f"{name} {seconds * 1000:.1f} ms" for name, seconds in stages(result))
     if result.hits and result.hits[0].score < result.confident_score:
         caption += "\nnothing here looks much like it"
-    made = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    made = Table(title=Text(title), caption=caption, title_justify="left", caption_justify="left")
     made.add_column("#", justify="right", no_wrap=True)
     made.add_column("class", no_wrap=True)
     made.add_column("score", justify="right", no_wrap=True)
-    made.add_column("photo", overflow="fold")
+    made.add_column("photo", no_wrap=True)
     for rank, hit in enumerate(result.hits, 1):
-        made.add_row(str(rank), hit.class_name, f"{hit.score:.3f}", hit.uri)
+        # As plain text: brackets in a name are no markup.
+        made.add_row(str(rank), Text(hit.class_name), f"{hit.score:.3f}", Text(hit.uri))
     return made
 
 
@@ -58,19 +60,27 @@ def as_json(result: SearchResult) -> dict[str, Any]:
 def row(query: Tile, result: SearchResult, client: Client, class_name: str | None = None) -> Row:
     """Return a result as a row of a contact sheet; the client fetches the photos.
 
-    Where the query's class is known, each hit is marked right or wrong.
+    Where the query's class is known, each hit is marked right or wrong. A photo that the
+    service cannot show, its file being gone for instance, is left blank.
     """
     return Row(
         query,
         [
             Tile(
-                Image.open(io.BytesIO(client.photo(hit.photo_id, max_side=256).content)),
+                _photo(client, hit.photo_id),
                 f"{hit.class_name} {hit.score:.2f}",
                 None if class_name is None else hit.class_name == class_name,
             )
             for hit in result.hits
         ],
     )
+
+
+def _photo(client: Client, photo_id: str) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(client.photo(photo_id, max_side=256).content))
+    except (NotFound, NotReady):
+        return Image.new("RGB", (1, 1), "white")
 
 
 def write_sheet(path: Path, query: Path | None, result: SearchResult, client: Client) -> None:

@@ -5,25 +5,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sketchzoo.cli.settings import UpSettings
-from sketchzoo.cli.stack import Part, free_port
+from sketchzoo.cli.stack import Part, Server, Stack
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts in the order of their start, and the environment that their callers need."""
+    """The services of a stack that runs."""
 
-    qdrant: Part
-    encoder: Part
-    search: Part
-    live: Part
+    qdrant: Server
+    encoder: Server
+    search: Server
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the settings by which any command finds the parts."""
+        """Return the settings by which any command finds them."""
         return {
-            "SKETCHZOO_ENCODER_TARGET": self.encoder.address,
+            **_found(self.qdrant, self.encoder),
             "SKETCHZOO_SEARCH_TARGET": self.search.address,
-            "SKETCHZOO_QDRANT_URL": f"http://{self.qdrant.address}",
+        }
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Return where they listen."""
+        return {
+            "qdrant": self.qdrant.port,
+            "encoder": self.encoder.port,
+            "search": self.search.port,
         }
 
 
@@ -32,26 +39,57 @@ def map_file(settings: UpSettings) -> Path:
     return settings.data / "map.npz"
 
 
-def compose(settings: UpSettings, gallery_roots: Sequence[Path] = ()) -> Parts:
-    """Choose ports and settings of every part; photos are served from `gallery_roots` alone."""
-    qdrant = Part(
-        "embedded-qdrant",
-        ("embedded-qdrant", "--path", str(settings.data / "qdrant")),
-        free_port(settings.qdrant_port),
+def encoder(settings: UpSettings) -> Part:
+    """Return the encoder, to be started."""
+    arguments = ("encoder", "--model", settings.model, "--metrics-port", "0")
+    return Part("encoder", arguments, settings.encoder_port)
+
+
+def start(stack: Stack, settings: UpSettings, gallery_roots: Sequence[Path] = ()) -> Parts:
+    """Start the services; return them once they listen.
+
+    Photos are served from `gallery_roots` alone.
+
+    Raises:
+        StackError: one has ended.
+
+    """
+    storage = ("--path", str(settings.data / "qdrant"), "--metrics-port", "0")
+    parts = (
+        Part("embedded-qdrant", ("embedded-qdrant", *storage), settings.qdrant_port),
+        encoder(settings),
     )
-    encoder = Part(
-        "encoder", ("encoder", "--model", settings.model), free_port(settings.encoder_port)
-    )
+    for part in parts:
+        stack.start(part)
+    qdrant_server, encoder_server = (stack.listening(part) for part in parts)
     roots = [argument for root in gallery_roots for argument in ("--gallery-roots", str(root))]
-    search = Part("search", ("search", *roots), free_port(settings.search_port))
-    # Where the map is not made yet the page goes without, and takes it up when it comes.
-    live = Part(
-        "live", ("live", "--map-file", str(map_file(settings))), free_port(settings.live_port)
+    search = Part(
+        "search",
+        ("search", *roots, "--metrics-port", "0"),
+        settings.search_port,
+        _found(qdrant_server, encoder_server),
     )
-    found = Parts(qdrant, encoder, search, live).environment
-    return Parts(*(_placed(part, found) for part in (qdrant, encoder, search, live)))
+    stack.start(search)
+    return Parts(qdrant_server, encoder_server, stack.listening(search))
 
 
-def _placed(part: Part, environment: dict[str, str]) -> Part:
-    arguments = (*part.arguments, "--port", str(part.port), "--metrics-port", "0")
-    return Part(part.name, arguments, part.port, environment)
+def start_page(stack: Stack, settings: UpSettings, parts: Parts) -> Server:
+    """Start the live page; return it once it listens.
+
+    Where the map is not made yet the page goes without, and takes it up when it comes.
+
+    Raises:
+        StackError: it has ended.
+
+    """
+    arguments = ("live", "--map-file", str(map_file(settings)), "--metrics-port", "0")
+    live = Part("live", arguments, settings.live_port, parts.environment)
+    stack.start(live)
+    return stack.listening(live)
+
+
+def _found(qdrant: Server, encoder: Server) -> dict[str, str]:
+    return {
+        "SKETCHZOO_QDRANT_URL": f"http://{qdrant.address}",
+        "SKETCHZOO_ENCODER_TARGET": encoder.address,
+    }

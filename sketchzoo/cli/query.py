@@ -69,6 +69,8 @@ def query(
     from rich.console import Console  # noqa: PLC0415
 
     from sketchzoo.cli import hits  # noqa: PLC0415
+    from sketchzoo.cli.running import described  # noqa: PLC0415
+    from sketchzoo.cli.tables import show  # noqa: PLC0415
     from sketchzoo.client import (  # noqa: PLC0415
         Client,
         ClientTls,
@@ -117,7 +119,8 @@ def query(
     if as_json:
         typer.echo(json.dumps(hits.as_json(result), indent=2))
     else:
-        Console().print(hits.table(str(image or photo_id), result))
+        title = f"{image or photo_id}, in {described(settings.search_target)}"
+        show(Console(), hits.table(title, result))
 
 
 def _check_classes(client: "Client", names: Sequence[str]) -> None:

@@ -27,29 +27,34 @@ def up(
 ) -> None:
     """Start encoder, embedded Qdrant, search and the live page; stop them with Ctrl-C.
 
-    Ingest photos with `sketchzoo ingest DIR` from another terminal; search answers
-    once a gallery is there.
+    Ingest photos with `sketchzoo ingest DIR` from another terminal, which finds these
+    services by itself; search answers once a gallery is there.
+
+    Exit status: 0 asked to stop, 1 a part failed (the message names it and its log), 2 the
+    data folder can't be written, 3 another stack runs on it.
     """
     from rich.console import Console  # noqa: PLC0415 - loaded when the command runs
 
-    from sketchzoo.cli.parts import compose  # noqa: PLC0415
-    from sketchzoo.cli.stack import Stack, StackError  # noqa: PLC0415
-    from sketchzoo.cli.waiting import exit_on_sigterm, until_stopped  # noqa: PLC0415
+    from sketchzoo.cli.parts import start, start_page  # noqa: PLC0415
+    from sketchzoo.cli.program import program  # noqa: PLC0415
+    from sketchzoo.cli.session import session  # noqa: PLC0415
+    from sketchzoo.cli.stack import Stack  # noqa: PLC0415
 
-    console = Console(stderr=True)
-    parts = compose(settings, [root.resolve() for root in roots or []])
-    exit_on_sigterm()
-    try:
-        with Stack(settings.data / "logs") as stack:
-            for part in (parts.qdrant, parts.encoder, parts.search, parts.live):
-                stack.start(part)
-            for part in (parts.qdrant, parts.encoder):
-                stack.wait_serving(part)
-            for name, value in parts.environment.items():
-                console.print(f"export {name}={value}", highlight=False)
-            console.print(f"The page to draw on: http://{parts.live.address}")
-            console.print("Ctrl-C stops all.")
-            until_stopped(stack)
-    except StackError as error:
-        console.print(f"[red]{error}[/red]")
-        raise typer.Exit(1) from error
+    console = Console(stderr=True, highlight=False, markup=False)
+    with (
+        session("up", settings.data) as folder,
+        Stack(settings.data / "logs", lock=folder.lock) as stack,
+    ):
+        parts = start(stack, settings, [root.resolve() for root in roots or []])
+        page = start_page(stack, settings, parts)
+        folder.publish(parts.environment)
+        for server in (parts.qdrant, parts.encoder):
+            stack.wait_serving(server)
+        for moved in settings.moved(parts.ports | {"live": page.port}):
+            console.print(moved, soft_wrap=True)
+        for name, value in parts.environment.items():
+            console.print(f"export {name}={value}", soft_wrap=True)
+        console.print(f"The page to draw on: http://{page.address}", soft_wrap=True)
+        console.print(f"To fill it: {program()} ingest DIR")
+        console.print("Ctrl-C stops all.")
+        stack.run_until_stopped()

@@ -1,23 +1,35 @@
 """The walk-through that `sketchzoo demo` runs, step by step."""
 
+import os
+import shlex
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from sketchzoo.cli import hits
-from sketchzoo.cli.parts import Parts, compose, map_file
+from sketchzoo.cli.parts import Parts, map_file, start, start_page
+from sketchzoo.cli.program import near, program
+from sketchzoo.cli.running import HeldFolder
 from sketchzoo.cli.settings import UpSettings
-from sketchzoo.cli.stack import Stack, StackError
-from sketchzoo.cli.waiting import until_stopped
-from sketchzoo.client import Client, SearchResult
+from sketchzoo.cli.stack import Server, Stack, StackError
+from sketchzoo.cli.tables import show
+from sketchzoo.client import Client, SearchError, SearchResult
 from sketchzoo.contact_sheet import Row, Tile, contact_sheet
 
 _K = 12
+# The stages that tell sketches apart; the first one's table has all.
+_STAGES = ("encode", "query", "total")
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
+# What the commands it runs say is its own to tell: of them only warnings, in words.
+_QUIET = {"SKETCHZOO_LOG_LEVEL": "warning", "SKETCHZOO_LOG_FORMAT": "console"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,96 +52,125 @@ class Walkthrough:
         self._sketches = sketches
         self._start = time.perf_counter()
 
-    def run(self, *, once: bool) -> None:
+    def run(self, folder: HeldFolder, *, once: bool) -> None:
         """Run every step; with `once` stop the services at the end.
 
         Raises:
             StackError: a part failed.
 
         """
-        drawn = (self._settings.data / "drawn-gallery").resolve()
+        settings = self._settings
+        drawn = (settings.data / "drawn-gallery").resolve()
         gallery = self._photos or drawn
-        parts = compose(self._settings, [gallery])
-        with Stack(self._settings.data / "logs") as stack:
-            self._say("starting embedded Qdrant and the encoder")
-            for part in (parts.qdrant, parts.encoder):
-                stack.start(part)
-            # The example sketches are drawn too where the photos are the user's own.
-            self._run(stack, "gallery", "draw", str(drawn), "--replace")
-            for part in (parts.search, parts.live):
-                stack.start(part)
-            for part in (parts.qdrant, parts.encoder):
-                stack.wait_serving(part)
+        # Search serves photos of a folder that is there when it starts.
+        gallery.mkdir(parents=True, exist_ok=True)
+        # A gallery of an earlier run is still searched.
+        roots = [gallery, drawn] if self._photos and drawn.is_dir() else [gallery]
+        with Stack(settings.data / "logs", lock=folder.lock) as stack:
+            self._say("starting embedded Qdrant, the encoder, search and the live page")
+            parts = start(stack, settings, roots)
+            page = start_page(stack, settings, parts)
+            folder.publish(parts.environment)
+            for moved in settings.moved(parts.ports | {"live": page.port}):
+                self._say(moved)
+            sketches = self._draw(stack, gallery)
+            for server in (parts.qdrant, parts.encoder):
+                stack.wait_serving(server)
             self._say(f"encoder and Qdrant serve; ingesting {gallery}")
             self._run(stack, "ingest", str(gallery), environment=parts.environment)
             stack.wait_serving(parts.search)
             self._say("search serves")
-            sheet = self._search(parts, self._examples(drawn))
+            examples = self._examples(sketches)
+            sheet = self._search(parts, examples)
             if not once:
-                arguments = ("map", "--out", str(map_file(self._settings)))
+                arguments = ("map", "--out", str(map_file(settings)))
                 self._run(stack, "live", *arguments, environment=parts.environment)
-                self._invite(parts)
-                self._console.print(f"contact sheet: {sheet}", highlight=False, soft_wrap=True)
-                until_stopped(stack)
-        if once:
-            self._console.print(f"contact sheet: {sheet}", highlight=False, soft_wrap=True)
+                self._invite(parts, page, examples)
+            self._line(f"contact sheet: {sheet}")
+            if not once:
+                stack.run_until_stopped()
 
-    def _examples(self, drawn: Path) -> list[Example]:
-        """Return sketches of the gallery's own classes, or drawn ones where it has none."""
-        own = self._photos / "sketch" if self._photos else drawn / "sketch"
-        folder = own if own.is_dir() else drawn / "sketch"
-        classes = sorted(path for path in folder.iterdir() if path.is_dir())
+    def _draw(self, stack: Stack, gallery: Path) -> Path:
+        """Draw what is missing; return the folder of example sketches, a folder each class."""
+        if self._photos is None:
+            self._say(f"drawing a gallery in {gallery}")
+            self._run(stack, "gallery", "draw", str(gallery), "--replace")
+            return gallery / "sketch"
+        own = self._photos / "sketch"
+        if own.is_dir():
+            return own
+        drawn = (self._settings.data / "example-sketches").resolve()
+        self._say(f"drawing example sketches in {drawn}")
+        arguments = ("--pictures", "0", "--sketches", "1", "--replace")
+        self._run(stack, "gallery", "draw", str(drawn), *arguments)
+        return drawn / "sketch"
+
+    def _examples(self, folder: Path) -> list[Example]:
+        """Return one sketch a class, of the gallery's own classes if there are any."""
+        found = [
+            Example(min(pictures), each.name)
+            for each in sorted(path for path in folder.iterdir() if path.is_dir())
+            if (pictures := [p for p in each.iterdir() if p.suffix.lower() in _PICTURES])
+        ]
         if self._photos is not None:
             nested = self._photos / "photo"
             named = {p.name for p in (nested if nested.is_dir() else self._photos).iterdir()}
-            # Sketches of classes that the gallery has, if there are any.
-            classes = [path for path in classes if path.name in named] or classes
-        step = max(1, len(classes) // self._sketches)
-        return [
-            Example(min(folder.iterdir()), folder.name)
-            for folder in classes[::step][: self._sketches]
-        ]
+            found = [example for example in found if example.class_name in named] or found
+        if not found:
+            raise StackError(f"{folder} holds no sketches: none to search with")
+        step = max(1, len(found) // self._sketches)
+        return found[::step][: self._sketches]
 
     def _search(self, parts: Parts, examples: list[Example]) -> Path:
         rows: list[Row] = []
-        table = Table(title="Example sketches", title_justify="left")
-        for name in ("sketch", "hits", "best score", "last score", f"P@{_K}"):
-            table.add_column(name, justify="left" if name in ("sketch", "hits") else "right")
-        for stage in ("decode", "queue", "encode", "query", "total"):
-            table.add_column(f"{stage} ms", justify="right")
+        table = Table(title="Example sketches (times in ms)", title_justify="left")
+        for name in ("sketch", "hits", "best", "last", f"P@{_K}", *_STAGES):
+            justify: Literal["left", "right"] = "left" if name in ("sketch", "hits") else "right"
+            table.add_column(name, justify=justify, no_wrap=True)
         with Client(parts.search.address) as client:
             for example in examples:
-                result = client.search(example.path, limit=_K)
+                try:
+                    picture = Image.open(example.path)
+                    result = client.search(example.path, limit=_K)
+                    tile = Tile(picture, f"{example.class_name} (sketch)")
+                    rows.append(hits.row(tile, result, client, example.class_name))
+                except (SearchError, UnidentifiedImageError) as error:
+                    raise StackError(f"searching with {example.path}: {error}") from error
                 table.add_row(*_cells(example, result))
-                if not rows:
-                    self._console.print(hits.table(f"{example.class_name} sketch", result))
-                tile = Tile(Image.open(example.path), f"{example.class_name} (sketch)")
-                rows.append(hits.row(tile, result, client, example.class_name))
-        self._console.print(table)
+                if len(rows) == 1:
+                    show(self._console, hits.table(f"{example.class_name} sketch", result))
+                    self._line("")
+        show(self._console, table)
         path = self._settings.data / "contact-sheet.png"
         contact_sheet(rows).save(path)
         return path
 
     def _run(
-        self, stack: Stack, name: str, *arguments: str, environment: dict[str, str] | None = None
+        self,
+        stack: Stack,
+        name: str,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        status = stack.run(name, arguments, environment or {})
+        quiet = {key: value for key, value in _QUIET.items() if not os.environ.get(key)}
+        status = stack.run(name, arguments, {**quiet, **(environment or {})})
         if status != 0:
             raise StackError(f"sketchzoo {name} {' '.join(arguments)} ended with status {status}")
 
-    def _invite(self, parts: Parts) -> None:
+    def _invite(self, parts: Parts, page: Server, examples: list[Example]) -> None:
         self._say("up")
-        self._console.print(f"search (gRPC)  {parts.search.address}", highlight=False)
-        self._console.print(f"draw           http://{parts.live.address}", highlight=False)
-        self._console.print(
-            f"try            sketchzoo query SKETCH.png --search-target {parts.search.address}",
-            highlight=False,
-        )
-        self._console.print("Ctrl-C stops all.")
+        self._line(f"search (gRPC)  {parts.search.address}")
+        self._line(f"draw           http://{page.address}")
+        self._line(f"try            {program()} query {shlex.quote(near(examples[0].path))}")
+        self._line("Ctrl-C stops all.")
 
     def _say(self, what: str) -> None:
         seconds = time.perf_counter() - self._start
-        self._console.print(f"[dim]{seconds:5.1f} s[/dim]  {what}", highlight=False)
+        self._line(Text.assemble((f"{seconds:5.1f} s", "dim"), f"  {what}"))
+
+    def _line(self, text: str | Text) -> None:
+        # Brackets in a path are no markup, and a path is not folded.
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _cells(example: Example, result: SearchResult) -> list[str]:
@@ -142,5 +183,5 @@ def _cells(example: Example, result: SearchResult) -> list[str]:
         scores[0],
         scores[-1],
         f"{right:.2f}",
-        *(f"{seconds * 1000:.1f}" for _, seconds in hits.stages(result)),
+        *(f"{seconds * 1000:.1f}" for stage, seconds in hits.stages(result) if stage in _STAGES),
     ]

@@ -9,6 +9,8 @@ import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sketchzoo.token import read_token
+
 # gRPC overflows somewhere beyond; a stream that is to last has no timeout at all.
 _MAX_SECONDS = 86_400.0
 
@@ -87,14 +89,10 @@ def token(value: Any) -> str | None:
     """Return a bearer token without the newline that its file ends in, None for none."""
     if value is None or value == "":
         return None
-    found = text("token", value).strip()
-    # What a header can carry.
-    if not found or not (found.isascii() and found.isprintable()):
-        raise ValueError(
-            "token must be printable ASCII characters; only the spaces and newlines "
-            "around it are passed over"
-        )
-    return found
+    try:
+        return read_token(text("token", value)).get_secret_value()
+    except ValueError as error:
+        raise ValueError(f"token: {error}") from error
 
 
 def _shown(value: Any) -> str:

@@ -47,7 +47,7 @@ class Client:
         self._retries = Retries(retries)
         self._most = connection.max_message_bytes
         self._closed = False
-        options = channel_options(self._most)
+        options = channel_options(connection.target, self._most)
         if tls is None:
             self._channel = grpc.insecure_channel(connection.target, options=options)
         else:

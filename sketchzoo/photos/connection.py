@@ -17,6 +17,7 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.context_headers import headers
 from qdrant_client.grpc import PointsStub
 
+from sketchzoo.address import authority
 from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, from_rpc_error, not_found
 from sketchzoo.rpc.channel import BETWEEN_PARTS, REQUEST_ID, channel_options
 from sketchzoo.settings import QdrantSettings
@@ -179,6 +180,21 @@ def _headers() -> dict[str, str]:
     return sent if parent is None else {**sent, TRACEPARENT: parent}
 
 
+def _read_url(text: str) -> tuple[bool, str, int]:
+    """Return whether by TLS, to which host and port."""
+    try:
+        url = urlsplit(text)
+        port = url.port or 6334
+    except ValueError:
+        pass
+    else:
+        if url.scheme in ("http", "https") and url.hostname:
+            return url.scheme == "https", url.hostname, port
+    raise ValueError(
+        "qdrant_url must look like http://host:6334, https://host:6334 or http://[::1]:6334"
+    )
+
+
 def connect(
     settings: QdrantSettings, registry: CollectorRegistry | None = None
 ) -> QdrantConnection:
@@ -186,15 +202,13 @@ def connect(
 
     Calls are timed in `registry`, if one is given.
     """
-    url = urlsplit(settings.qdrant_url)
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise ValueError("qdrant_url must look like http://host:6334 or https://host:6334")
+    secure, host, port = _read_url(settings.qdrant_url)
     key = settings.qdrant_api_key
-    secure = url.scheme == "https"
-    options = channel_options(64 * 1024 * 1024, BETWEEN_PARTS)
+    target = authority(host, port)
+    options = channel_options(target, 64 * 1024 * 1024, BETWEEN_PARTS)
     client = AsyncQdrantClient(
-        host=url.hostname,
-        grpc_port=url.port or 6334,
+        host=target.removesuffix(f":{port}"),
+        grpc_port=port,
         https=secure,
         prefer_grpc=True,
         api_key=key.get_secret_value() if key else None,
@@ -203,8 +217,9 @@ def connect(
         check_compatibility=False,
         grpc_options=dict(options),
         pool_size=1,
+        # Its REST client is never called, and would stumble over a proxy that it does not know.
+        trust_env=False,
     )
-    target = f"{url.hostname}:{url.port or 6334}"
     channel = (
         grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options=options)
         if secure

@@ -7,6 +7,7 @@ import grpc
 import grpc.aio
 from pydantic import SecretStr
 
+from sketchzoo.proxy import proxy_options
 from sketchzoo.rpc.target import check_target
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.telemetry import TRACEPARENT, current_request_id, traceparent
@@ -74,10 +75,11 @@ class ChannelSettings:
 
 
 def channel_options(
-    max_message_bytes: int, vigilance: Vigilance = PATIENT
+    target: str, max_message_bytes: int, vigilance: Vigilance = PATIENT
 ) -> list[tuple[str, int | str]]:
-    """Return the options of every channel: keepalive, retries, round robin, sizes."""
+    """Return the options of every channel: keepalive, retries, round robin, sizes, proxies."""
     return [
+        *proxy_options(target),
         ("grpc.max_send_message_length", max_message_bytes),
         ("grpc.max_receive_message_length", max_message_bytes),
         ("grpc.keepalive_time_ms", vigilance.silence_ms),
@@ -97,7 +99,7 @@ def channel_options(
 
 def open_channel(settings: ChannelSettings) -> grpc.aio.Channel:
     """Open an asyncio channel; it connects when it is first called."""
-    options = channel_options(settings.max_message_bytes, settings.vigilance)
+    options = channel_options(settings.target, settings.max_message_bytes, settings.vigilance)
     if settings.tls is None:
         return grpc.aio.insecure_channel(settings.target, options=options)
     return grpc.aio.secure_channel(settings.target, settings.tls.credentials(), options=options)

@@ -13,6 +13,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry
 
+from sketchzoo.address import authority, check_free, tell_port
 from sketchzoo.rpc.door import Authorize, Rules
 from sketchzoo.rpc.interceptor import CallInterceptor
 from sketchzoo.rpc.metrics import CallMetrics
@@ -82,15 +83,17 @@ class RpcServer:
 
     async def __aenter__(self) -> Self:
         settings = self._settings
-        address = f"{settings.host}:{settings.port}"
+        address = authority(settings.host, settings.port)
+        check_free(settings.host, settings.port)
         try:
             self.port = self._listen(address)
-        except RuntimeError as error:  # gRPC's word for it
-            raise OSError(f"cannot listen on {address}: is the port taken?") from error
+        except RuntimeError as error:  # gRPC's word for it, without the reason
+            raise OSError(f"cannot listen on {address}") from error
         await self.set_serving(False)
         if self._door.rules.exempt.names:
             self._looking_up = asyncio.create_task(self._door.look_up())
         await self._server.start()
+        tell_port(settings.port_file, self.port)
         log.info("listening", host=settings.host, port=self.port, services=self._names)
         return self
 

@@ -1,12 +1,15 @@
 """Logs: structlog events, JSON off a terminal, each with its request id."""
 
+import io
 import logging
+import os
 import re
 import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TextIO, cast
 
 import structlog
 
@@ -22,13 +25,25 @@ _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
+class _Stderr(io.TextIOBase):
+    """What `sys.stderr` is at the time of writing: a progress bar puts itself in its place."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure_logs(part: str, *, level: str = "info", form: str = "auto") -> None:
     """Send structlog's and the standard library's events to stderr.
 
     `part` is bound to every event. `form` is `json`, `console` or `auto`, which is
     console on a terminal.
     """
-    console = form == "console" or (form == "auto" and sys.stderr.isatty())
+    terminal = sys.stderr.isatty()
+    colours = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    console = form == "console" or (form == "auto" and terminal)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         _with_request_id,
@@ -36,7 +51,7 @@ def configure_logs(part: str, *, level: str = "info", form: str = "auto") -> Non
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        [structlog.dev.ConsoleRenderer(colors=colours)]
         if console
         else [_TRACEBACKS, structlog.processors.JSONRenderer()]
     )
@@ -44,11 +59,11 @@ def configure_logs(part: str, *, level: str = "info", form: str = "auto") -> Non
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Stderr())),
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(part=part)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_Stderr())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -12,6 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from sketchzoo.address import check_free
 from sketchzoo.limits import caller
 
 # Prometheus, its second replica and somebody with curl: each is answered in milliseconds.
@@ -38,10 +39,10 @@ class MetricsPage:
     def __enter__(self) -> Self:
         if self.port is not None:
             try:
+                check_free(self._host, self.port)
                 self._server = _Server(self._host, self.port, self._registry)
             except OSError as error:
-                address = f"{self._host}:{self.port}"
-                raise OSError(f"cannot serve metrics on {address}: {error.strerror}") from error
+                raise OSError(f"{error} (metrics)") from error
             self._thread = threading.Thread(
                 target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True
             )

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import sketchzoo
+from sketchzoo.proxy import proxy_options
 
 TRACEPARENT = "traceparent"
 
@@ -60,7 +62,11 @@ def tracing(part: str, endpoint: str, *, begins: bool = False) -> Iterator[None]
         {"service.name": f"sketchzoo-{part}", "service.version": sketchzoo.__version__}
     )
     provider = TracerProvider(resource=resource)
-    exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not endpoint.startswith("https://"))
+    exporter = OTLPSpanExporter(
+        endpoint=endpoint,
+        insecure=not endpoint.startswith("https://"),
+        channel_options=tuple(proxy_options(urlsplit(endpoint).netloc or endpoint)),  # type: ignore[arg-type] # numbers are options too
+    )
     provider.add_span_processor(BatchSpanProcessor(exporter))
     _tracing = _Tracing(provider.get_tracer("sketchzoo"), begins)
     try:

@@ -13,9 +13,9 @@ from playwright.async_api import BrowserContext, expect
 
 from gallery.drawn.animals import ANIMALS
 from gallery.drawn.sketches import Hand, strokes
-from sketchzoo.cli.parts import Parts, compose, map_file
+from sketchzoo.cli.parts import map_file, start, start_page
 from sketchzoo.cli.settings import UpSettings
-from sketchzoo.cli.stack import Part, Stack
+from sketchzoo.cli.stack import Server, Stack
 from tests.e2e.live_demo.browser import Visitor
 
 pytestmark = [
@@ -51,44 +51,45 @@ class WholeStack:
         )
         self._gallery = folder / "gallery"
         self._stack = Stack(folder / "logs")
-        self.parts = compose(self._settings, [self._gallery])
+        self._environment: dict[str, str] = {}
 
-    def start(self) -> Parts:
-        """Start everything and ingest; takes as long as it takes."""
-        stack, parts = self._stack.__enter__(), self.parts
+    def start(self) -> Server:
+        """Start everything and ingest, however long it takes; return the page."""
+        stack = self._stack.__enter__()
         drawn = ("draw", str(self._gallery), "--pictures", str(PICTURES), "--sketches", "1")
         self._run("gallery", *drawn, "--classes", ",".join(CLASSES))
-        for part in (parts.qdrant, parts.encoder, parts.search, parts.live):
-            stack.start(part)
+        parts = start(stack, self._settings, [self._gallery])
+        page = start_page(stack, self._settings, parts)
+        self._environment = parts.environment
         for part in (parts.qdrant, parts.encoder):
             stack.wait_serving(part, 120)
         self._run("ingest", str(self._gallery))
         self._run("live", "map", "--out", str(map_file(self._settings)))
         stack.wait_serving(parts.search, 120)
-        return parts
+        return page
 
     def stop(self) -> None:
         """Stop everything."""
         self._stack.__exit__(None, None, None)
 
     def _run(self, name: str, *arguments: str) -> None:
-        assert self._stack.run(name, arguments, self.parts.environment) == 0
+        assert self._stack.run(name, arguments, self._environment) == 0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def page_of_all(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Part]:
+async def page_of_all(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     stack = WholeStack(tmp_path_factory.mktemp("stack"))
     try:
-        parts = await asyncio.to_thread(stack.start)
+        page = await asyncio.to_thread(stack.start)
         async with httpx.AsyncClient() as http:
-            assert (await http.get(f"http://{parts.live.address}/readyz")).status_code == 200
-        yield parts.live
+            assert (await http.get(f"http://{page.address}/readyz")).status_code == 200
+        yield page
     finally:
         await asyncio.to_thread(stack.stop)
 
 
 async def test_what_is_drawn_by_hand_is_found(
-    page_of_all: Part, context: BrowserContext, pictures: Path
+    page_of_all: Server, context: BrowserContext, pictures: Path
 ) -> None:
     """A sketch that nothing was trained or tested with brings photos of its animal."""
     visitor = await Visitor.arrive(context, f"http://{page_of_all.address}", pictures)
@@ -109,7 +110,7 @@ async def test_what_is_drawn_by_hand_is_found(
 
 
 async def test_thumbnails_come_from_the_gallerys_files(
-    page_of_all: Part, context: BrowserContext, pictures: Path
+    page_of_all: Server, context: BrowserContext, pictures: Path
 ) -> None:
     """Every photo shown has been loaded, small, and may be kept for ever."""
     visitor = await Visitor.arrive(context, f"http://{page_of_all.address}", pictures)

@@ -1,10 +1,15 @@
 """The drawn gallery on disk."""
 
+import contextlib
 import hashlib
+import os
 import subprocess
 import sys
+import time
+import uuid
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gallery.drawn import CLASSES, GalleryExistsError, Plan, draw
@@ -124,3 +129,37 @@ def test_list() -> None:
     """The list names every class that can be drawn and every manifest."""
     listed = run("list").stdout
     assert all(name in listed for name in (*CLASSES, "open-animals"))
+
+
+def test_workers_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
+    """Nobody is left to wait for work that never comes."""
+    mark = uuid.uuid4().hex
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sketchzoo", "gallery", "draw", str(tmp_path / "g"), "--workers=2"],
+        env={**os.environ, "SKETCHZOO_TEST_MARK": mark},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        # The command, multiprocessing's own process and two workers.
+        while len(_marked(mark)) < 4:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
+    deadline = time.monotonic() + 10
+    while (left := _marked(mark)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for each in left:
+        each.kill()
+    assert left == []
+
+
+def _marked(mark: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("SKETCHZOO_TEST_MARK") == mark:
+                found.append(process)
+    return found

@@ -27,5 +27,5 @@ async def test_the_token_goes_to_the_search_and_nowhere_else(fake: FakeSearch) -
 
 def test_a_port_that_is_taken_is_said() -> None:
     """One line on what went wrong, and it ends."""
-    with LiveProcess("127.0.0.1:1") as first, pytest.raises(RuntimeError, match="in use"):
+    with LiveProcess("127.0.0.1:1") as first, pytest.raises(RuntimeError, match="port is taken"):
         LiveProcess("127.0.0.1:1", "--port", str(first.port)).__enter__()

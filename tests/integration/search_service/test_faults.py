@@ -181,7 +181,7 @@ def test_a_taken_port_and_a_missing_root_end_the_start(tmp_path: Path) -> None:
         cases = [
             (["--port", str(port)], str(port)),
             (["--port", "0", "--gallery-roots", str(tmp_path / "no-such")], "no-such"),
-            (["--port", "0", "--metrics-port", str(port)], "in use"),
+            (["--port", "0", "--metrics-port", str(port)], "the port is taken"),
         ]
         command = [sys.executable, "-c", "from sketchzoo.cli import main; main()", "search"]
         started = [

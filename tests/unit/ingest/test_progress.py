@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import re
+from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -12,7 +14,23 @@ from ingest.metrics import IngestMetrics
 from ingest.outcome import Outcome
 from ingest.progress import Bar, Lines, progress
 from ingest.tally import Tally
+from sketchzoo.telemetry import configure_logs
 from tests.unit.ingest.fakes import FakeSource, photos
+
+
+class _Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "\n")
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -44,7 +62,39 @@ async def test_bar_on_a_terminal(tally: Tally) -> None:
         tally.count(Outcome.REFUSED, 3)
         await asyncio.sleep(2 * bar.interval_seconds)
     assert "10/10" in screen.getvalue()
+    done = [line for line in plain(screen.getvalue()).splitlines() if "10/10" in line]
+    assert "left" not in done[-1]
     assert "3 refused" in screen.getvalue()
+
+
+async def test_a_log_line_stands_above_the_bar(
+    tally: Tally, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bar makes room for it, though logs were set up before there was a bar."""
+    screen = _Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    configure_logs("ingest", form="console")
+    bar = Bar(Console(stderr=True, force_terminal=True, width=80))
+    async with progress(bar, tally, [FakeSource(photos(10))]):
+        tally.count(Outcome.WRITTEN, 3)
+        await asyncio.sleep(2 * bar.interval_seconds)
+        structlog.get_logger().warning("a word")
+    (line,) = [line for line in screen.getvalue().splitlines() if "a word" in line]
+    assert "3/" not in line
+    assert "10" not in line.partition("a word")[2]
+
+
+async def test_time_left_is_told_in_words(tally: Tally) -> None:
+    """What was and what will be are not set side by side."""
+    screen = io.StringIO()
+    bar = Bar(Console(file=screen, force_terminal=True, width=80))
+    async with progress(bar, tally, [FakeSource(photos(100))]):
+        for _ in range(3):
+            tally.count(Outcome.WRITTEN, 1)
+            await asyncio.sleep(1.2 * bar.interval_seconds)
+    assert re.search(r"/s +about 0:\d\d:\d\d left", screen.getvalue())
+    assert all(len(line) <= 80 for line in plain(screen.getvalue()).splitlines())
 
 
 async def test_failing_run_closes_the_bar(tally: Tally) -> None:

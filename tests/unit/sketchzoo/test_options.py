@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 import typer
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 from typer.testing import CliRunner
 
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import with_settings
 from sketchzoo.settings import Port, Settings
+from sketchzoo.token import Token
 
 
 class PartSettings(Settings):
@@ -19,7 +20,7 @@ class PartSettings(Settings):
 
     port: Port = Field(50051, description="Port to listen on.")
     roots: tuple[Path, ...] = Field((), description="Folders.")
-    secret: SecretStr | None = Field(None, description="A secret.")
+    secret: Token | None = Field(None, description="A secret.")
     wait: bool = Field(default=True, description="Wait for it.")
     shared: str = Field("a", validation_alias="SKETCHZOO_SHARED", description="Shared by parts.")
 
@@ -76,3 +77,17 @@ def test_a_refused_value_names_its_option(monkeypatch: pytest.MonkeyPatch) -> No
     assert settings is None
     assert result.exit_code == 2
     assert "--port" in result.output
+    assert "SKETCHZOO_PART_PORT" in result.output
+
+
+def test_a_refused_secret_names_its_variable_and_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A token that no header can carry is told by the setting's name alone."""
+    monkeypatch.setenv("SKETCHZOO_PART_SECRET", "open\nsesame")
+    settings, result = run()
+    assert settings is None
+    assert result.exit_code == 2
+    assert "SKETCHZOO_PART_SECRET" in result.output
+    assert "no header" in result.output
+    assert "sesame" not in result.output

@@ -1,0 +1,44 @@
+"""A session: a command's time with a stack of its own on a data folder."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from sketchzoo.cli.running import HeldFolder, InUseError, held
+from sketchzoo.cli.stack import StackError
+from sketchzoo.cli.stopping import stop_on_signals
+
+FAILED = 1
+UNUSABLE = 2
+IN_USE = 3
+
+
+@contextlib.contextmanager
+def session(command: str, data: Path) -> Iterator[HeldFolder]:
+    """Have the data folder while the context is open; whatever fails ends in one line.
+
+    Raises:
+        typer.Exit: 1 a part failed, 2 the folder can't be written, 3 another stack runs on it.
+
+    """
+    stop_on_signals()
+    try:
+        with held(data) as folder:
+            yield folder
+    except StackError as error:
+        raise _failed(command, str(error), FAILED) from error
+    except InUseError as error:
+        raise _failed(command, str(error), IN_USE) from error
+    except BrokenPipeError:  # who read this command's output has gone
+        raise
+    except OSError as error:
+        where = error.filename or data
+        why = f"{where}: {error.strerror or error}; --data chooses the folder"
+        raise _failed(command, why, UNUSABLE) from error
+
+
+def _failed(command: str, message: str, status: int) -> typer.Exit:
+    typer.echo(f"sketchzoo {command}: {message}", err=True)
+    return typer.Exit(status)

@@ -1,0 +1,62 @@
+"""Tokens and keys, as files and environments hand them over."""
+
+import pytest
+from pydantic import ValidationError
+
+from embedded_qdrant.settings import EmbeddedQdrantSettings
+from encoder_service.settings import EncoderSettings
+from ingest.settings import IngestSettings
+from live_demo.settings import LiveSettings
+from search_service.settings import SearchSettings
+from sketchzoo.settings import Settings
+from sketchzoo.token import read_token
+
+SECRETS = [
+    (EncoderSettings, "SKETCHZOO_ENCODER_TOKEN", "token"),
+    (SearchSettings, "SKETCHZOO_SEARCH_TOKEN", "token"),
+    (SearchSettings, "SKETCHZOO_ENCODER_CALL_TOKEN", "encoder_token"),
+    (SearchSettings, "SKETCHZOO_QDRANT_API_KEY", "qdrant_api_key"),
+    (IngestSettings, "SKETCHZOO_ENCODER_CALL_TOKEN", "encoder_token"),
+    (IngestSettings, "SKETCHZOO_QDRANT_API_KEY", "qdrant_api_key"),
+    (LiveSettings, "SKETCHZOO_SEARCH_CALL_TOKEN", "search_token"),
+    (EmbeddedQdrantSettings, "SKETCHZOO_EMBEDDED_QDRANT_TOKEN", "token"),
+    (EmbeddedQdrantSettings, "SKETCHZOO_EMBEDDED_QDRANT_API_KEY", "api_key"),
+]
+
+
+@pytest.mark.parametrize("text", ["hush\n", "hush\r\n", "\thush ", "\n\nhush\n\n"])
+def test_what_surrounds_a_token_is_cut_off(text: str) -> None:
+    """A token read from a file comes with a line break, which is not part of it."""
+    assert read_token(text).get_secret_value() == "hush"
+
+
+def test_blanks_inside_stay() -> None:
+    """A header can carry a blank."""
+    assert read_token("let me in").get_secret_value() == "let me in"
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "two\r\nlines", "nul\0", "bell\a!", "schlüssel"])
+def test_what_no_header_can_carry_is_refused(text: str) -> None:
+    """The message says which character, and does not show the token."""
+    with pytest.raises(ValueError, match="no header can carry it: its character") as raised:
+        read_token(text)
+    assert text[:3] not in str(raised.value).replace("character", "").replace("carry", "")
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n", "\r\n\t"])
+def test_a_blank_token_is_no_token(text: str) -> None:
+    """An empty file must not mean that no token is asked for."""
+    with pytest.raises(ValueError, match="blank"):
+        read_token(text)
+
+
+@pytest.mark.parametrize(("kind", "variable", "field"), SECRETS)
+def test_every_secret_is_read_so(
+    kind: type[Settings], variable: str, field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part's tokens and keys are trimmed, and refused where they are blank."""
+    monkeypatch.setenv(variable, "hush\r\n")
+    assert getattr(kind(), field).get_secret_value() == "hush"
+    monkeypatch.setenv(variable, " \n")
+    with pytest.raises(ValidationError, match="blank"):
+        kind()
