@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sketchzoo.cli import stack as stack_module
@@ -18,6 +19,7 @@ from tests.integration.sketchzoo.stack_process import (
     DEAD_PROXY,
     FREE_PORTS,
     StackProcess,
+    command,
     stack_process,
 )
 
@@ -114,15 +116,6 @@ def test_a_folder_that_cannot_be_written_is_one_line(name: str, tmp_path: Path) 
     assert len(finished.stderr.splitlines()) == 1
 
 
-def test_after_a_kill_the_next_stack_starts_at_once(up: StackProcess, model: str) -> None:
-    """The folder is free when all parts of the killed one have gone."""
-    up.process.send_signal(signal.SIGKILL)
-    with stack_process("up", "--model", model, data=up.data) as following:
-        following.wait_up()
-        assert following.end(signal.SIGTERM) == []
-        assert following.process.returncode == 0, following.said()
-
-
 def test_the_demo_of_ones_own_photos_prints_plain_columns(tmp_path: Path, model: str) -> None:
     """Piped: no boxes, no logs, whole URIs; and of pictures only example sketches are drawn."""
     photos = write_photos(tmp_path / "photos", 8)
@@ -176,3 +169,28 @@ def test_a_part_that_does_not_serve_is_told_with_its_reason(
         server = stack.listening(part)
         with pytest.raises(StackError, match=r"search did not serve within 2 s: .*encoder.*log: "):
             stack.wait_serving(server, 2)
+
+
+@pytest.fixture(scope="module")
+def following(up: StackProcess, model: str) -> Iterator[StackProcess]:
+    """Kill the stack that ran and start the next on its folder; for the last tests here."""
+    up.process.send_signal(signal.SIGKILL)
+    with stack_process("up", "--model", model, data=up.data) as stack:
+        stack.wait_up()
+        yield stack
+
+
+def test_after_a_kill_the_next_stack_starts_at_once(following: StackProcess) -> None:
+    """The folder is free when all parts of the killed one have gone."""
+    assert following.process.poll() is None
+
+
+def test_a_part_that_is_killed_ends_up_with_the_reason(following: StackProcess) -> None:
+    """The message names the part and its log, and nothing else goes on."""
+    part = next(each for each in following.started() if "search" in command(each))
+    part.kill()
+    assert following.process.wait(60) == 1
+    assert "search ended with status -9" in following.said()
+    assert "search.log" in following.said()
+    psutil.wait_procs(following.started(), timeout=2)
+    assert following.started() == []

@@ -4,13 +4,12 @@ import signal
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 from qdrant_client import QdrantClient, models
 
 from tests.artefacts import tiny_model
 from tests.integration.search_service.stack import write_photos
-from tests.integration.sketchzoo.stack_process import command, stack_process
+from tests.integration.sketchzoo.stack_process import stack_process
 
 pytestmark = pytest.mark.slow
 
@@ -81,19 +80,6 @@ def test_nothing_outlives_a_demo_that_is_ended_at_work(
     with stack_process("demo", "--model", model, *photos, data=tmp_path / "out") as demo:
         demo.wait_for(lambda words: _is_at(step, words))
         assert demo.end(number) == []
-
-
-def test_a_part_that_is_killed_ends_up_with_the_reason(tmp_path: Path, model: str) -> None:
-    """The message names the part and its log, and nothing else goes on."""
-    with stack_process("up", "--model", model, data=tmp_path / "out") as up:
-        up.wait_published()
-        part = next(each for each in up.started() if "search" in command(each))
-        part.kill()
-        assert up.process.wait(30) == 1
-        assert "search ended with status -9" in up.said()
-        assert "search.log" in up.said()
-        psutil.wait_procs(up.started(), timeout=2)
-        assert up.started() == []
 
 
 def _is_at(step: str, words: list[str]) -> bool:
