@@ -57,7 +57,9 @@ class _Arrival:
         self._visit = visit
         self._seconds = visit.door.rules.read_seconds
         self._loop = asyncio.get_running_loop()
-        self._limit = asyncio.timeout(self._seconds)
+        # Most need no second timer: the limit is set when the first has gone off.
+        self._limit = asyncio.timeout(None)
+        self._late = self._loop.time() + self._seconds
         self._timer = self._loop.call_later(_MOMENT_SECONDS, self._hold)
         self._looked = False
         self._refusal: CallError | None = None
@@ -89,6 +91,8 @@ class _Arrival:
                 return
             self._refusal = self._visit.refusal(of_share=error.of_share)
             self._limit.reschedule(self._loop.time())
+        else:
+            self._limit.reschedule(self._late)
 
 
 class Requests:
