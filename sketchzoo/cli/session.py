@@ -4,15 +4,10 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import typer
-
 from sketchzoo.cli.running import HeldFolder, InUseError, held
 from sketchzoo.cli.stack import StackError
+from sketchzoo.cli.status import FAILED, REFUSED, UNUSABLE, end
 from sketchzoo.cli.stopping import stop_on_signals
-
-FAILED = 1
-UNUSABLE = 2
-IN_USE = 3
 
 
 @contextlib.contextmanager
@@ -28,17 +23,12 @@ def session(command: str, data: Path) -> Iterator[HeldFolder]:
         with held(data) as folder:
             yield folder
     except StackError as error:
-        raise _failed(command, str(error), FAILED) from error
+        end(command, error, FAILED)
     except InUseError as error:
-        raise _failed(command, str(error), IN_USE) from error
+        end(command, error, REFUSED)
     except BrokenPipeError:  # who read this command's output has gone
         raise
     except OSError as error:
         where = error.filename or data
         why = f"{where}: {error.strerror or error}; --data chooses the folder"
-        raise _failed(command, why, UNUSABLE) from error
-
-
-def _failed(command: str, message: str, status: int) -> typer.Exit:
-    typer.echo(f"sketchzoo {command}: {message}", err=True)
-    return typer.Exit(status)
+        end(command, why, UNUSABLE)

@@ -85,7 +85,7 @@ def test_a_port_that_is_taken_is_told(up: StackProcess) -> None:
 def test_what_is_given_goes_before_the_stack_that_runs(up: StackProcess) -> None:
     """An option and a variable mean what they say."""
     sketch, work = str(up.data.parent / "photos" / "cat" / "0.jpg"), up.data.parent
-    for given in (("--search-target", "127.0.0.1:9"), ("--target=127.0.0.1:9",)):
+    for given in (("--search-target", "127.0.0.1:9"), ("--search-target=127.0.0.1:9",)):
         assert sketchzoo("query", sketch, *given, "--timeout", "0.3", cwd=work).returncode == 4
     variable = {"SKETCHZOO_SEARCH_TARGET": "127.0.0.1:9"}
     asked = sketchzoo("query", sketch, "--timeout", "0.3", cwd=work, **variable)

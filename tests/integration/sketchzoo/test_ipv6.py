@@ -69,7 +69,7 @@ def test_search_answers(stack: tuple[Stack, dict[str, Server]], folder: Path) ->
     target = f"[::1]:{stack[1]['search'].port}"
     assert sketchzoo("health", target, "--wait", "20").stdout == "SERVING\n"
     sketch = folder / "photos" / "cat" / "0.jpg"
-    asked = sketchzoo("query", str(sketch), "--photo", "--target", target, "--json")
+    asked = sketchzoo("query", str(sketch), "--photo", "--search-target", target, "--json")
     assert asked.returncode == 0, asked.stderr
     assert json.loads(asked.stdout)["hits"][0]["uri"] == sketch.as_uri()
 
