@@ -4,11 +4,12 @@ import math
 import sys
 from array import array
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import grpc
 import grpc.aio
-from google.rpc import code_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
 from pydantic import SecretStr
 
 from ingest.outcome import Reason, RefusedError
@@ -108,9 +109,8 @@ def _embedding(result: encoder_pb2.EmbedResult, model: Model) -> Vector | Refuse
     if result.WhichOneof("outcome") != "embedding":
         if result.status.code != code_pb2.INVALID_ARGUMENT:
             raise from_status(result.status)
-        # The header was read here; what is left to the encoder to find is damaged pixels.
         _, _, problem = result.status.message.partition(".content ")
-        return RefusedError(Reason.TRUNCATED, problem or result.status.message)
+        return RefusedError(_reason(result.status), problem or result.status.message)
     vector = array("f")
     vector.frombytes(result.embedding.vector)
     if sys.byteorder == "big":
@@ -123,6 +123,16 @@ def _embedding(result: encoder_pb2.EmbedResult, model: Model) -> Vector | Refuse
     if not math.isfinite(sum(vector)):
         return RefusedError(Reason.ENCODER_REFUSED, "has an embedding with infinite values")
     return vector
+
+
+def _reason(status: status_pb2.Status) -> Reason:
+    """Return the reason that the encoder states."""
+    for detail in from_status(status).details:
+        if isinstance(detail, error_details_pb2.ErrorInfo):
+            with suppress(ValueError):
+                return Reason(detail.reason.lower())
+    # The header was read here; what is left to the encoder to find is damaged pixels.
+    return Reason.TRUNCATED
 
 
 def _explained(error: grpc.aio.AioRpcError) -> CallError:

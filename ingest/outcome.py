@@ -25,6 +25,7 @@ class Reason(StrEnum):
     EMPTY = "empty"
     NOT_AN_IMAGE = "not_an_image"
     TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
     TRUNCATED = "truncated"
     UNREADABLE = "unreadable"
     NOT_FOUND = "not_found"

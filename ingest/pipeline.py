@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+import grpc
+
 from ingest.budget import ByteBudget
 from ingest.chunk import ReadPhoto
 from ingest.collection import Collection
@@ -27,6 +29,7 @@ from ingest.sources import Source
 from ingest.stage import drain, first_failure, in_parallel
 from ingest.tally import Tally
 from sketchzoo.photos import Photo
+from sketchzoo.rpc import CallError
 from sketchzoo.telemetry import span
 
 # While Qdrant writes one batch to disk, the next is on its way.
@@ -161,7 +164,7 @@ class Pipeline:
 
     async def _embed_batch(self, batch: list[ReadPhoto]) -> list[Embedded]:
         assert self._encoder is not None  # noqa: S101 - without one, no batch comes here
-        call = partial(self._encoder.embed, self._model, [photo.content for photo in batch])
+        call = partial(self._embed_in_time, self._encoder, [photo.content for photo in batch])
         with self._metrics.stage("encode"):
             results = await self._patience.persist(ENCODER, call)
         embedded: list[Embedded] = []
@@ -172,6 +175,19 @@ class Pipeline:
             else:
                 embedded.append((_kept(photo), result))
         return embedded
+
+    async def _embed_in_time(
+        self, encoder: Encoder, contents: Sequence[bytes]
+    ) -> list[Vector | RefusedError]:
+        """Embed photos; those that take longer than a call may go one by one."""
+        try:
+            return await encoder.embed(self._model, contents)
+        except CallError as error:
+            if error.code is not grpc.StatusCode.DEADLINE_EXCEEDED or len(contents) == 1:
+                raise
+        return [
+            result for content in contents for result in await encoder.embed(self._model, [content])
+        ]
 
     async def _write(self) -> None:
         async for first in drain(self._writes):
