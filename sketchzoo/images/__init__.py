@@ -7,6 +7,7 @@ from sketchzoo.images._container import FORMATS
 from sketchzoo.images._decode import decode, measure
 from sketchzoo.images._limits import GivenUpError, ImageError, ImageLimits
 from sketchzoo.images._preprocessing import (
+    PREPROCESSING_VERSION,
     Modality,
     Preprocessing,
     prepare,
@@ -14,6 +15,7 @@ from sketchzoo.images._preprocessing import (
 
 __all__ = [
     "FORMATS",
+    "PREPROCESSING_VERSION",
     "GivenUpError",
     "ImageError",
     "ImageLimits",

@@ -12,7 +12,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from sketchzoo.images._limits import ImageError
 from sketchzoo.ink import lines, redraw
+
+PREPROCESSING_VERSION = 2
+"""Which pixels an image file becomes: of `decode`, `prepare`, `sketchzoo.ink` and `.sheet`.
+
+Who changes a pixel raises it, and gives the shipped models their new fingerprint
+(docs/adr/0046-a-version-of-the-preprocessing.md). 2: sheets are cut out of their desk,
+transparent colours of every layout are white.
+"""
 
 
 class Modality(StrEnum):
@@ -32,6 +41,7 @@ class Preprocessing:
     background, `ink` cuts a drawing out, so that its long side takes `keep` of the
     square, and draws it again, black on white, with a pen `pen` pixels wide (see
     `sketchzoo.ink`). Pixels are scaled to 0..1, then `(value - mean) / std` a channel.
+    `version` says which code does so: this release knows `PREPROCESSING_VERSION` alone.
     """
 
     size: int
@@ -40,6 +50,7 @@ class Preprocessing:
     std: tuple[float, ...]
     keep: float = 1.0
     pen: int = 5
+    version: int = PREPROCESSING_VERSION
 
     def __post_init__(self) -> None:
         if not 16 <= self.size <= 1024:  # noqa: PLR2004 - stated in the message
@@ -54,6 +65,8 @@ class Preprocessing:
             raise ValueError(f"keep must be above 0 and at most 1, not {self.keep}")
         if self.pen not in range(1, 17, 2):
             raise ValueError(f"pen must be an odd number of pixels from 1 to 15, not {self.pen}")
+        if self.version != PREPROCESSING_VERSION:
+            raise ValueError(f"version must be {PREPROCESSING_VERSION}, not {self.version}")
 
     @property
     def channels(self) -> int:
@@ -62,12 +75,20 @@ class Preprocessing:
 
 
 def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
-    """Turn an RGB image into a network's input: float32 `(channels, size, size)`."""
+    """Turn an RGB image into a network's input: float32 `(channels, size, size)`.
+
+    Raises:
+        ImageError: a drawing is wanted (`ink`), and nothing is drawn.
+
+    """
     size = preprocessing.size
     if preprocessing.channels == 1:
         image = image.convert("L")
     if preprocessing.fit == "ink":
-        image = redraw(lines(image, preprocessing.keep), size, preprocessing.pen)
+        drawn = lines(image, preprocessing.keep)
+        if not drawn.any():
+            raise ImageError("is empty: nothing is drawn on it", "empty")
+        image = redraw(drawn, size, preprocessing.pen)
         if preprocessing.channels != 1:
             image = image.convert("RGB")
     elif preprocessing.fit == "crop":

@@ -120,7 +120,7 @@ def test_a_missing_model_is_one_line_and_exit_2(tmp_path: Path) -> None:
     done = command("--port", "0", "--metrics-port", "0", "--model", str(tmp_path / "none"))
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert "none is no model: it has no config.json" in line
+    assert "none is no folder: give a model artefact's" in line
 
 
 @pytest.mark.parametrize("option", ["--port", "--metrics-port"])
