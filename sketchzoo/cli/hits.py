@@ -1,6 +1,5 @@
 """Search results on a terminal, as JSON and as rows of a contact sheet."""
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from rich.table import Table
 
 from sketchzoo.client import Client, SearchResult
 from sketchzoo.contact_sheet import Row, Tile, contact_sheet
+from sketchzoo.images import decode
 
 
 def table(title: str, result: SearchResult) -> Table:
@@ -64,7 +64,7 @@ def row(query: Tile, result: SearchResult, client: Client, class_name: str | Non
         query,
         [
             Tile(
-                Image.open(io.BytesIO(client.photo(hit.photo_id, max_side=256).content)),
+                decode(client.photo(hit.photo_id, max_side=256).content),
                 f"{hit.class_name} {hit.score:.2f}",
                 None if class_name is None else hit.class_name == class_name,
             )
@@ -76,7 +76,7 @@ def row(query: Tile, result: SearchResult, client: Client, class_name: str | Non
 def write_sheet(path: Path, query: Path | None, result: SearchResult, client: Client) -> None:
     """Write a contact sheet of one result; a query without a file stays blank."""
     if query is not None:
-        tile = Tile(Image.open(query), query.name)
+        tile = Tile(decode(query.read_bytes()), query.name)
     else:
         tile = Tile(Image.new("RGB", (1, 1), "white"), "more like this")
     contact_sheet([row(tile, result, client)]).save(path)

@@ -5,7 +5,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
@@ -16,6 +15,7 @@ from sketchzoo.cli.stack import Stack, StackError
 from sketchzoo.cli.waiting import until_stopped
 from sketchzoo.client import Client, SearchResult
 from sketchzoo.contact_sheet import Row, Tile, contact_sheet
+from sketchzoo.images import decode
 
 _K = 12
 
@@ -103,7 +103,7 @@ class Walkthrough:
                 table.add_row(*_cells(example, result))
                 if not rows:
                     self._console.print(hits.table(f"{example.class_name} sketch", result))
-                tile = Tile(Image.open(example.path), f"{example.class_name} (sketch)")
+                tile = Tile(decode(example.path.read_bytes()), f"{example.class_name} (sketch)")
                 rows.append(hits.row(tile, result, client, example.class_name))
         self._console.print(table)
         path = self._settings.data / "contact-sheet.png"
