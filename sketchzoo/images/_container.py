@@ -37,6 +37,7 @@ _NOTES = frozenset((*range(0xE0, 0xF0), 0xFE))
 _COLOUR_CODES = (b"JFIF\0", b"Adobe")
 """Notes that say how the colours are coded."""
 _PNG_PIXELS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
+_LOSSLESS = (b"VP8L", b"ALPH", b"ANMF")
 _XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\x00"
 _XMP_IN_PNG = b"XML:com.adobe.xmp\x00"
 _XMP_TURN = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
@@ -53,7 +54,7 @@ class Container:
     `turn` is EXIF's number for how the camera was held, 1 to 8. `head` is how many
     bytes a JPEG has before its scans, which `scans` counts.
     `transparent` is the body of a PNG's tRNS chunk, `layout` its bits a sample and its
-    colour type.
+    colour type. `lossless` says that a WebP, or its alpha, may be coded without loss.
     """
 
     form: Form
@@ -63,6 +64,7 @@ class Container:
     scans: int = 0
     transparent: bytes = b""
     layout: tuple[int, int] = (0, 0)
+    lossless: bool = False
 
 
 def take_apart(content: bytes, watch: Watch) -> Container:
@@ -169,17 +171,19 @@ def _webp(content: bytes, watch: Watch) -> Container:
     if lacking == 1:
         content += b"\0"  # the last chunk's padding
     exif = xmp = b""
+    lossless = False
     at = 12
     while at + 8 <= len(content):
         watch.check()
         kind = content[at : at + 4]
         end = at + 8 + int.from_bytes(content[at + 4 : at + 8], "little")
+        lossless = lossless or kind in _LOSSLESS
         if kind == b"EXIF":
             exif = exif or content[at + 8 : end].removeprefix(b"Exif\0\0")
         elif kind == b"XMP ":
             xmp = xmp or content[at + 8 : end]
         at = end + end % 2
-    return Container("WEBP", content, _turn(exif, xmp))
+    return Container("WEBP", content, _turn(exif, xmp), lossless=lossless)
 
 
 def _turn(exif: bytes, xmp: bytes) -> int:

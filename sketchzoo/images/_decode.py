@@ -2,7 +2,8 @@
 
 Pillow decodes piece by piece: at each piece it asks for, the watch is asked whether the
 decode may go on. So files that are made to take minutes are given up in the thread that
-decodes them (docs/adr/0045-giving-up-a-decode.md says what one piece may cost).
+decodes them (docs/adr/0045-giving-up-a-decode.md says what one piece may cost). WebP has no
+pieces: what may take long of it is decoded in a process of its own.
 """
 
 import io
@@ -23,6 +24,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from sketchzoo.images._apart import LEAST_PIXELS, load_apart
 from sketchzoo.images._container import END_OF_JPEG, FORMATS, SCAN, Container, Form, take_apart
 from sketchzoo.images._layout import over_paper, transparency
 from sketchzoo.images._limits import GivenUpError, ImageError, ImageLimits, Watch
@@ -79,11 +81,14 @@ def decode(
     limits = limits or ImageLimits()
     watch = Watch(limits.max_seconds, unwanted)
     container = _container(content, limits, watch)
-    image = _open(container, limits, watch)
+    image: Image.Image
+    image = opened = _open(container, limits, watch)
     with _blaming_the_file():
-        painted = image.tile[0].extents if image.tile else None
+        painted = opened.tile[0].extents if opened.tile else None
         if container.form == "JPEG":
-            image = _loaded_to_the_end(image, container, limits, watch)
+            image = _loaded_to_the_end(opened, container, limits, watch)
+        elif container.lossless and image.width * image.height > LEAST_PIXELS:
+            image = load_apart(container.pixels, image.size, limits, watch)
         else:
             image.load()
 

@@ -9,10 +9,12 @@ from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 import pytest
 from PIL import Image, ImageDraw
 
 from sketchzoo.images import FORMATS, GivenUpError, ImageError, ImageLimits, decode, measure
+from sketchzoo.images import _apart as apart_process
 from tests.hostile_images import HOSTILE, chunk, jpeg_of_scans, png
 
 Pixels = npt.NDArray[np.uint8]
@@ -314,3 +316,42 @@ def test_marks_in_what_follows_a_jpeg_are_no_scans() -> None:
     """A phone's film or a second image behind the first one counts for nothing."""
     content = saved("JPEG") + b"\xff\xda" * 1000
     assert decode(content).size == drawing().size
+
+
+@pytest.fixture(scope="module")
+def lossless() -> bytes:
+    """Write a WebP without loss that is decoded in a process of its own."""
+    noise = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    image = Image.fromarray(noise).resize((700, 500), Image.Resampling.BICUBIC)
+    return saved("WEBP", image, lossless=True, method=0)
+
+
+def test_a_large_webp_without_loss_is_decoded_as_any_other(
+    lossless: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Apart or here, the same pixels; damage is told as damage."""
+    apart = decode(lossless)
+    with pytest.raises(ImageError) as refused:
+        decode(lossless[:-100] + bytes(100))
+    assert refused.value.reason == "truncated"
+    monkeypatch.setattr("sketchzoo.images._decode.LEAST_PIXELS", 10**9)
+    assert farthest(apart, decode(lossless)) == 0
+
+
+@pytest.mark.parametrize("how", ["unwanted", "too slow"])
+def test_a_process_that_decodes_ends_with_its_decode(
+    how: str, lossless: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that would never end is killed, whether nobody wants it or it had its time."""
+    monkeypatch.setattr("sketchzoo.images._apart._START_SECONDS", 0)
+    stuck = apart_process._PROGRAM.partition("from PIL")[0] + "while True: pass"
+    monkeypatch.setattr("sketchzoo.images._apart._PROGRAM", stuck)
+    if how == "unwanted":
+        begun = time.monotonic()
+        with pytest.raises(GivenUpError):
+            decode(lossless, unwanted=lambda: time.monotonic() > begun + 0.2)
+    else:
+        with pytest.raises(ImageError) as refused:
+            decode(lossless, ImageLimits(max_seconds=0.5))
+        assert refused.value.reason == "too_slow"
+    assert not psutil.Process().children()
