@@ -24,6 +24,7 @@ _SHARES = (0.15, 0.97)
 _DESK = 0.5
 """How much of the picture's edge is desk, at least."""
 _NEARLY_ALL = 0.95
+"""How much of the edge is no lighter than the desk: little things lie about."""
 _PAPER = 0.85
 """How much of a sheet is paper rather than ink, at least."""
 _STRAIGHT = (0.95, 1.05)

@@ -91,11 +91,10 @@ def _segments(content: bytes) -> list[bytes]:
     return found
 
 
-_SMALL = 600_000
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "a JPEG of 2,000 scans": lambda: jpeg_of_scans(2000),
-    "a JPEG of 90 scans in colours": lambda: jpeg_of_scans(90, mode="RGB", first=True),
-    "a JPEG of 90 scans in CMYK": lambda: jpeg_of_scans(70, mode="CMYK"),
+    "a JPEG of 91 scans in colours": lambda: jpeg_of_scans(90, mode="RGB", first=True),
+    "a JPEG of 88 scans in CMYK": lambda: jpeg_of_scans(70, mode="CMYK"),
     "a JPEG of 100,000 tables": lambda: jpeg_of_markers(
         b"\xff\xdb\x00\x43\x00" + bytes(range(1, 65)), 100_000
     ),
@@ -103,8 +102,8 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a JPEG of 500,000 notes of the camera": lambda: jpeg_of_markers(
         b"\xff\xe1\x00\x0aExif\0\0ab", 500_000
     ),
-    "a PNG of 600,000 chunks": lambda: png_of_chunks(b"", b"xxXx", _SMALL),
-    "a PNG of 600,000 texts": lambda: png_of_chunks(b"a\0", b"tEXt", 500_000),
+    "a PNG of 600,000 chunks": lambda: png_of_chunks(b"", b"xxXx", 600_000),
+    "a PNG of 500,000 texts": lambda: png_of_chunks(b"a\0", b"tEXt", 500_000),
     "a PNG of zipped texts": lambda: png_of_chunks(
         b"a\0\0" + zlib.compress(bytes(1_000_000), 9), b"zTXt", 7_000
     ),
@@ -112,7 +111,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
         b"a\0\0" + zlib.compress(bytes(1_000_000), 9), b"iCCP", 7_000
     ),
     "a PNG of palettes": lambda: png_of_chunks(bytes(768), b"PLTE", 10_000),
-    "a PNG in crumbs": lambda: png_in_crumbs(1024, _SMALL),
+    "a PNG in crumbs": lambda: png_in_crumbs(1024, 600_000),
     "a GIF of 4,000,000 blocks": lambda: gif_of_blocks(4_000_000),
     "a BMP of 4,000,000 runs": lambda: bmp_of_runs(2000),
     "a PGM in plain numbers": lambda: b"P2 4096 4096 255\n" + b"1 " * 4_000_000,
