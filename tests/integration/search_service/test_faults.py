@@ -115,6 +115,28 @@ def test_an_encoder_killed_and_back(stack: Stack) -> None:
     stack.search.wait_serving()
 
 
+def test_pictures_that_take_long_stop_no_search(stack: Stack) -> None:
+    """As many as the encoder has workers: health stays true, others are answered after them."""
+    slow = HOSTILE["a BMP of 4,000,000 runs"]()
+    many = jpeg_of_scans(2000)
+    with (
+        Client(stack.search.target, timeout=60, retries=0) as patient,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        held = [
+            pool.submit(stack.client.search, slow + bytes([index]))
+            for index in range(2 * available_cores())
+        ]
+        assert stack.search.serving()
+        with pytest.raises(InvalidRequest, match=r"query\.sketch is a JPEG of 2006 scans"):
+            patient.search(many)
+        assert patient.search(picture(601)).hits
+        assert stack.search.serving()
+        for call in held:
+            assert isinstance(call.exception(60), DeadlineExceeded | InvalidRequest)
+    assert stack.encoder.process.poll() is None
+
+
 def test_qdrant_killed_and_back(stack: Stack) -> None:
     """The same with Qdrant; nothing that was ingested is lost."""
     before = stack.client.search(picture(1)).hits
@@ -201,25 +223,3 @@ def test_a_taken_port_and_a_missing_root_end_the_start(tmp_path: Path) -> None:
             assert process.returncode == 2, said
             assert words in said.strip().splitlines()[-1]
             assert "Traceback" not in said
-
-
-def test_pictures_that_take_long_stop_no_search(stack: Stack) -> None:
-    """As many as the encoder has workers: health stays true, others are answered after them."""
-    slow = HOSTILE["a BMP of 4,000,000 runs"]()
-    many = jpeg_of_scans(2000)
-    with (
-        Client(stack.search.target, timeout=60, retries=0) as patient,
-        ThreadPoolExecutor(8) as pool,
-    ):
-        held = [
-            pool.submit(stack.client.search, slow + bytes([index]))
-            for index in range(2 * available_cores())
-        ]
-        assert stack.search.serving()
-        with pytest.raises(InvalidRequest, match=r"query\.sketch is a JPEG of 2006 scans"):
-            patient.search(many)
-        assert patient.search(picture(601)).hits
-        assert stack.search.serving()
-        for call in held:
-            assert isinstance(call.exception(60), DeadlineExceeded | InvalidRequest)
-    assert stack.encoder.process.poll() is None

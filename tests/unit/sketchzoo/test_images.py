@@ -343,6 +343,7 @@ def test_a_process_that_decodes_ends_with_its_decode(
     how: str, lossless: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that would never end is killed, whether nobody wants it or it had its time."""
+    others = set(psutil.Process().children())
     monkeypatch.setattr("sketchzoo.images._apart._START_SECONDS", 0)
     stuck = apart_process._PROGRAM.partition("from PIL")[0] + "while True: pass"
     monkeypatch.setattr("sketchzoo.images._apart._PROGRAM", stuck)
@@ -354,4 +355,4 @@ def test_a_process_that_decodes_ends_with_its_decode(
         with pytest.raises(ImageError) as refused:
             decode(lossless, ImageLimits(max_seconds=0.5))
         assert refused.value.reason == "too_slow"
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= others
