@@ -1,7 +1,6 @@
 """The composition root: settings in, a serving encoder out."""
 
 import time
-import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from encoder_service.runtimes.base import warm
 from encoder_service.servicer import EncoderServicer
 from encoder_service.settings import EncoderSettings
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
-from sketchzoo.images import Modality
+from sketchzoo.images import ImageLimits, Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc import RpcServer, Service, run_main, run_until_signal
 from sketchzoo.telemetry import MetricsPage, build_info, configure_logs, tracing
@@ -37,8 +36,6 @@ def run(settings: EncoderSettings) -> None:
 
     """
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
-    # Pillow warns of each odd image on stderr; the answer tells its sender instead.
-    warnings.filterwarnings("ignore", module="PIL")
     with tracing(PART, settings.otlp_endpoint):
         run_main(serve(settings))
 
@@ -88,6 +85,7 @@ async def serving(
         queue_calls=settings.queue_calls or default_queue_calls(workers, runtime),
         max_delay_seconds=settings.max_delay_seconds,
         alone_after_seconds=settings.alone_after_seconds,
+        limits=ImageLimits(max_seconds=settings.decode_seconds),
     )
     servicer = EncoderServicer(
         encoder,

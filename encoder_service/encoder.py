@@ -25,7 +25,15 @@ from encoder_service.pace import Pace
 from encoder_service.queue import QueueFullError, WorkQueue
 from encoder_service.runtimes import Pixels, Runtime
 from encoder_service.work import Embeddings, ImageFile, Job, Seconds, Work
-from sketchzoo.images import ImageError, Modality, Preprocessing, decode, prepare
+from sketchzoo.images import (
+    GivenUpError,
+    ImageError,
+    ImageLimits,
+    Modality,
+    Preprocessing,
+    decode,
+    prepare,
+)
 
 log = structlog.get_logger()
 
@@ -44,7 +52,8 @@ class Encoder:
     """Embeds image files while the context is open.
 
     An image whose call was cancelled, or whose deadline has passed, never reaches the
-    model; `sketchzoo_encoder_dropped_total` counts it.
+    model; `sketchzoo_encoder_dropped_total` counts it. Nor is it decoded further, and on
+    leaving the context nothing is: no image holds a worker longer than a moment.
     """
 
     def __init__(
@@ -57,6 +66,7 @@ class Encoder:
         queue_calls: int,
         max_delay_seconds: float = 0.0,
         alone_after_seconds: float = 0.0,
+        limits: ImageLimits | None = None,
     ) -> None:
         """Embed with `workers` threads; at most `queue_calls` calls wait for them.
 
@@ -73,6 +83,8 @@ class Encoder:
         self._busy: set[int] = set()
         self._alone_after = alone_after_seconds
         self._met = -math.inf
+        self._limits = limits or ImageLimits()
+        self._closing = False
         self._batcher: Batcher | None = None
         if runtime.max_batch > 1:
             self._batcher = Batcher(
@@ -107,6 +119,7 @@ class Encoder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._closing = True
         self._queue.close()
         for thread in self._threads:
             thread.join()
@@ -120,6 +133,7 @@ class Encoder:
         Raises:
             RefusedError: the queue is full.
             DeadlinePassedError: the deadline passed before each image reached the model.
+            AbandonedError: the encoder closed before.
 
         """
         loop = asyncio.get_running_loop()
@@ -163,11 +177,15 @@ class Encoder:
                 self._metrics.busy_seconds.inc(time.monotonic() - start)
 
     def _one(self, job: Job, start: float) -> None:
-        if self._inference.dropped(job):
+        if self._unwanted(job):
+            self._inference.dropped(job)
             return
         seconds = Seconds(queue=start - job.work.arrived)
         try:
-            pixels = self._pixels(job.image)
+            pixels = self._pixels(job)
+        except GivenUpError:
+            self._inference.dropped(job)
+            return
         except ImageError as error:
             seconds.decode = time.monotonic() - start
             self._inference.refuse(job, error, seconds)
@@ -192,16 +210,24 @@ class Encoder:
             return False
         return time.monotonic() - self._met >= self._alone_after
 
-    def _pixels(self, image: ImageFile) -> Pixels:
+    def _pixels(self, job: Job) -> Pixels:
         """Decode and prepare an image; whatever its bytes do to the decoder stays in here."""
+        image = job.image
         try:
-            return prepare(decode(image.content), self._preprocessing[image.modality])
-        except ImageError:
+            decoded = decode(image.content, self._limits, lambda: self._unwanted(job))
+            return prepare(decoded, self._preprocessing[image.modality])
+        except (ImageError, GivenUpError):
             raise
         except Exception as error:
             # Decoders meet hostile bytes with errors of any kind.
             log.warning("image broke its decoder", error=repr(error), bytes=len(image.content))
             raise ImageError("could not be decoded", "not_an_image") from error
+
+    def _unwanted(self, job: Job) -> bool:
+        """Tell whether nobody waits for an image any more."""
+        if self._closing:
+            job.work.abandon()
+        return job.work.must_drop(time.monotonic()) is not None
 
 
 def _step_back() -> None:

@@ -7,10 +7,16 @@ from google.protobuf.duration_pb2 import Duration
 
 from encoder_service.encoder import Encoder, RefusedError
 from encoder_service.metrics import EncoderMetrics
-from encoder_service.work import DeadlinePassedError, Embeddings, ImageFile, Seconds
+from encoder_service.work import (
+    AbandonedError,
+    DeadlinePassedError,
+    Embeddings,
+    ImageFile,
+    Seconds,
+)
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.images import ImageError, Modality
-from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, invalid
+from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, invalid, unavailable
 
 MAX_IMAGES = 64
 _MODALITIES = {
@@ -86,10 +92,13 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
             raise exhausted("the encoder's queue is full", error.retry_seconds) from error
         except DeadlinePassedError as error:
             raise deadline_exceeded("waiting for the model") from error
+        except AbandonedError as error:
+            raise unavailable("the encoder", "it is closing") from error
 
     def _result(self, index: int, outcome: bytes | ImageError) -> encoder_pb2.EmbedResult:
         if isinstance(outcome, ImageError):
-            return _status(invalid(f"images[{index}].content", str(outcome)))
+            field = f"images[{index}].content"
+            return _status(invalid(field, str(outcome), reason=outcome.reason.upper()))
         embedding = encoder_pb2.Embedding(vector=outcome, dimension=self._model.dimension)
         return encoder_pb2.EmbedResult(embedding=embedding)
 

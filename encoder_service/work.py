@@ -35,6 +35,10 @@ class Embeddings:
     seconds: Seconds
 
 
+class AbandonedError(Exception):
+    """The encoder closed before the model ran; the call's images were dropped."""
+
+
 class DeadlinePassedError(Exception):
     """The call's deadline passed before the model ran; its images were dropped."""
 
@@ -78,6 +82,12 @@ class Work:
             self.fail(DeadlinePassedError())
             self.ended = "deadline"
         return self.ended
+
+    def abandon(self) -> None:
+        """End the work since nothing is embedded any more."""
+        if self.ended is None:
+            self.fail(AbandonedError())
+            self.ended = "cancelled"
 
     def finish(self, index: int, outcome: bytes | ImageError, seconds: Seconds) -> None:
         """Take an image's outcome; the last one ends the work."""

@@ -4,11 +4,12 @@ import math
 import sys
 from array import array
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import grpc
 import grpc.aio
-from google.rpc import code_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
 from pydantic import SecretStr
 
 from ingest.outcome import Reason, RefusedError
@@ -110,9 +111,7 @@ def _embedding(result: encoder_pb2.EmbedResult, model: Model) -> Vector | Refuse
             raise from_status(result.status)
         _, _, problem = result.status.message.partition(".content ")
         problem = problem or result.status.message
-        # The header was read here: what the encoder finds is mostly damaged pixels.
-        reason = Reason.TRUNCATED if "truncated" in problem else Reason.ENCODER_REFUSED
-        return RefusedError(reason, problem)
+        return RefusedError(_reason(result.status), problem)
     vector = array("f")
     vector.frombytes(result.embedding.vector)
     if sys.byteorder == "big":
@@ -125,6 +124,15 @@ def _embedding(result: encoder_pb2.EmbedResult, model: Model) -> Vector | Refuse
     if not math.isfinite(sum(vector)):
         return RefusedError(Reason.ENCODER_REFUSED, "has an embedding with infinite values")
     return vector
+
+
+def _reason(status: status_pb2.Status) -> Reason:
+    """Return the reason that the encoder states."""
+    for detail in from_status(status).details:
+        if isinstance(detail, error_details_pb2.ErrorInfo):
+            with suppress(ValueError):
+                return Reason(detail.reason.lower())
+    return Reason.ENCODER_REFUSED
 
 
 def _explained(error: grpc.aio.AioRpcError) -> CallError:

@@ -105,7 +105,7 @@ async def serving(
     readiness = Readiness(encoder, reader, metrics, times)
     photos = Photos(
         GalleryFiles(settings.gallery_roots, settings.max_message_bytes - _ENVELOPE_BYTES),
-        ImageLimits(),
+        ImageLimits(max_seconds=settings.decode_seconds),
         threads=settings.thumbnail_threads,
         cache_bytes=settings.thumbnail_cache_bytes,
     )

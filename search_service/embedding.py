@@ -130,7 +130,10 @@ async def _image(picture: Picture) -> ImageToEmbed:
 
 def _named(error: CallError, picture: Picture) -> CallError:
     """Name the search's field where the encoder named its own, `images[0].content`."""
+    problem = reason = ""
     for detail in error.details:
         if isinstance(detail, error_details_pb2.BadRequest) and detail.field_violations:
-            return invalid(f"query.{picture.kind}", detail.field_violations[0].description)
-    return error
+            problem = detail.field_violations[0].description
+        elif isinstance(detail, error_details_pb2.ErrorInfo):
+            reason = detail.reason
+    return invalid(f"query.{picture.kind}", problem, reason=reason) if problem else error

@@ -208,10 +208,7 @@ def _strokes(message: search_pb2.Strokes) -> StrokesSource:
         if not 1 <= getattr(message, name) <= drawings.MAX_CANVAS:
             raise invalid(f"{path}.{name}", f"must be 1 to {drawings.MAX_CANVAS}")
     _check_width(f"{path}.width", message.width)
-    if not 1 <= len(message.strokes) <= drawings.MAX_STROKES:
-        raise invalid(f"{path}.strokes", f"must be 1 to {drawings.MAX_STROKES:,} strokes")
-    if sum(len(stroke.x) for stroke in message.strokes) > drawings.MAX_POINTS:
-        raise invalid(f"{path}.strokes", f"must have at most {drawings.MAX_POINTS:,} points")
+    _check_strokes(f"{path}.strokes", message.strokes)
     for index, stroke in enumerate(message.strokes):
         at = f"{path}.strokes[{index}]"
         _check_width(f"{at}.width", stroke.width)
@@ -233,6 +230,15 @@ def _strokes(message: search_pb2.Strokes) -> StrokesSource:
         width=message.width,
     )
     return StrokesSource(drawing, _digest(message.SerializeToString(deterministic=True)))
+
+
+def _check_strokes(path: str, strokes: Sequence[search_pb2.Stroke]) -> None:
+    if not strokes:
+        raise invalid(path, "is empty: nothing is drawn on it", reason="EMPTY")
+    if len(strokes) > drawings.MAX_STROKES:
+        raise invalid(path, f"must be 1 to {drawings.MAX_STROKES:,} strokes")
+    if sum(len(stroke.x) for stroke in strokes) > drawings.MAX_POINTS:
+        raise invalid(path, f"must have at most {drawings.MAX_POINTS:,} points")
 
 
 def _check_width(path: str, width: float) -> None:

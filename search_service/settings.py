@@ -101,6 +101,11 @@ class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
     thumbnail_threads: Annotated[int, Field(ge=1, le=64)] = Field(
         2, description="Threads that read photos and make thumbnails."
     )
+    decode_seconds: Seconds = Field(
+        2.0,
+        description="Seconds of one core that decoding a photo for its thumbnail may take; "
+        "one that takes longer has none.",
+    )
     classes_cache_seconds: Annotated[float, Field(ge=0)] = Field(
         2.0, description="How long ListClasses answers may be repeated; 0 asks Qdrant each time."
     )

@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -11,9 +13,9 @@ from PIL import Image
 
 from search_service.cache import LruCache, SingleFlight
 from search_service.files import GalleryFiles
-from sketchzoo.images import ImageError, ImageLimits, decode
+from sketchzoo.images import GivenUpError, ImageError, ImageLimits, decode
 from sketchzoo.photos import Photo
-from sketchzoo.rpc import precondition
+from sketchzoo.rpc import precondition, unavailable
 
 _QUALITY = 85
 _ENTRY_BYTES = 500
@@ -38,13 +40,17 @@ class Rendition:
 
 
 class Photos:
-    """Makes renditions of photos; its threads live while the context is open."""
+    """Makes renditions of photos; its threads live while the context is open.
+
+    A thumbnail that nobody waits for any more is given up while it is decoded.
+    """
 
     def __init__(
         self, files: GalleryFiles, limits: ImageLimits, *, threads: int, cache_bytes: int
     ) -> None:
         self._files = files
         self._limits = limits
+        self._closing = threading.Event()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="photos")
         self._kept: LruCache[tuple[str, int], Rendition] = LruCache(
             _MAX_ENTRIES, cache_bytes, lambda made: len(made.content) + _ENTRY_BYTES
@@ -79,16 +85,27 @@ class Photos:
 
     async def _in_thread(self, photo: Photo, max_side: int | None) -> bytes:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._read, photo, max_side)
+        gone = threading.Event()
+        try:
+            return await loop.run_in_executor(self._threads, self._read, photo, max_side, gone)
+        finally:
+            gone.set()
 
-    def _read(self, photo: Photo, max_side: int | None) -> bytes:
+    def _read(self, photo: Photo, max_side: int | None, gone: threading.Event) -> bytes:
         content = self._files.read(photo)
         if max_side is None:
             return content
         try:
-            return shrink(content, max_side, self._limits)
+            return shrink(
+                content,
+                max_side,
+                self._limits,
+                lambda: gone.is_set() or self._closing.is_set(),
+            )
         except ImageError as error:
             raise precondition("NOT_AN_IMAGE", f"the photo's file {error}: {photo.uri}") from error
+        except GivenUpError as error:
+            raise unavailable("the search service", "it is closing") from error
 
     def __enter__(self) -> Self:
         return self
@@ -99,17 +116,24 @@ class Photos:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._closing.set()
         self._threads.shutdown(cancel_futures=True)
 
 
-def shrink(content: bytes, max_side: int, limits: ImageLimits) -> bytes:
+def shrink(
+    content: bytes,
+    max_side: int,
+    limits: ImageLimits,
+    unwanted: Callable[[], bool] | None = None,
+) -> bytes:
     """Return an image as a JPEG of at most `max_side` pixels a side, never enlarged.
 
     Raises:
         ImageError: it cannot be decoded.
+        GivenUpError: by `unwanted`, as `decode`.
 
     """
-    image = decode(content, limits)
+    image = decode(content, limits, unwanted)
     image.thumbnail((max_side, max_side), Image.Resampling.BICUBIC)
     made = io.BytesIO()
     # Nothing of the file's metadata goes along: it may hold where a photo was taken.

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
+from sketchzoo.sheet import cut_out
+
 Mask = npt.NDArray[np.bool_]
 
 WORK = 256
@@ -29,10 +31,14 @@ def lines(image: Image.Image, keep: float = 0.92) -> Mask:
 
     Patches wider than a stroke stay, less half a stroke's width around. The drawing's longer
     side takes `keep` of the square, its middle lies in the middle. A picture without ink
-    gives no lines.
+    gives no lines. Where it shows a sheet on a desk, the sheet is the picture.
     """
-    ink = _ink(image)
-    box = ink.point([255 if v >= 128 else 0 for v in range(256)]).getbbox()  # noqa: PLR2004 - half
+    sheet = cut_out(image)
+    ink = _ink(image if sheet is None else sheet)
+    box = _box(ink)
+    if box is None and sheet is not None:
+        ink = _ink(image)  # the "sheet" is what is drawn: a white card on black
+        box = _box(ink)
     mask = np.zeros((WORK, WORK), np.bool_)
     if box is None:
         return mask
@@ -107,6 +113,11 @@ def _eroded(mask: Mask, reach: int) -> Mask:
     for _ in range(2 * reach):
         eroded = eroded[:, 1:] & eroded[:, :-1]
     return eroded
+
+
+def _box(ink: Image.Image) -> tuple[int, int, int, int] | None:
+    """Return the box around all ink, if there is any."""
+    return ink.point([255 if v >= 128 else 0 for v in range(256)]).getbbox()  # noqa: PLR2004 - half
 
 
 def _ink(image: Image.Image) -> Image.Image:

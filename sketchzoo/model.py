@@ -7,12 +7,13 @@ each tower's weights as `<tower>.onnx` and `<tower>.safetensors`.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from sketchzoo.images import Modality, Preprocessing
+from sketchzoo.images import PREPROCESSING_VERSION, Modality, Preprocessing
 
 # Installed, they lie inside of this package; in a checkout and in an image beside it.
 _INSIDE = Path(__file__).resolve().parent / "models"
@@ -68,15 +69,24 @@ class ModelArtefact:
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
-        """Read an artefact from a folder, or a shipped one by its name.
+        """Read an artefact from a folder, or a shipped one by its bare name.
 
         Raises:
-            ModelError: the folder or a file is missing, or the configuration is wrong.
+            ModelError: the folder or a file is missing, the configuration is wrong, or the
+                model needs another version of the preprocessing.
 
         """
+        # A path that leads nowhere must not serve something else that is called the same.
+        is_name = os.fspath(folder) == Path(folder).name
         folder = Path(folder)
-        if not folder.exists() and (SHIPPED / folder.name).is_dir():
-            folder = SHIPPED / folder.name
+        if is_name and not folder.exists() and (SHIPPED / folder).is_dir():
+            folder = SHIPPED / folder
+        if not folder.is_dir():
+            shipped = ", ".join(sorted(path.parent.name for path in SHIPPED.glob("*/config.json")))
+            raise ModelError(
+                f"{folder} is no folder: give a model artefact's, or the name of one that is "
+                f"shipped ({shipped or 'none is'})"
+            )
         path = folder / "config.json"
         try:
             config = json.loads(path.read_text())
@@ -86,7 +96,7 @@ class ModelArtefact:
             raise ModelError(f"{path} is not JSON: {error}") from error
         try:
             towers = {
-                name: Tower(name, _preprocessing(tower["preprocessing"]), tower["network"])
+                name: Tower(name, _preprocessing(tower["preprocessing"], path), tower["network"])
                 for name, tower in config["towers"].items()
             }
             return cls(
@@ -99,6 +109,8 @@ class ModelArtefact:
                 min_score=config.get("min_score", 0.0),
                 notes=config.get("notes", {}),
             )
+        except ModelError:
+            raise
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{path}: {error!r}") from error
 
@@ -150,7 +162,14 @@ def fingerprint(weights: Mapping[str, bytes], preprocessing: Mapping[str, Prepro
     return digest.hexdigest()[:16]
 
 
-def _preprocessing(values: Mapping[str, Any]) -> Preprocessing:
+def _preprocessing(values: Mapping[str, Any], path: Path) -> Preprocessing:
+    version = values.get("version", 1)
+    if version != PREPROCESSING_VERSION:
+        raise ModelError(
+            f"{path} was made for version {version} of the preprocessing, and this release "
+            f"prepares images by version {PREPROCESSING_VERSION}: serve it with the release that "
+            "made it, or train it anew (docs/training.md)"
+        )
     fields: dict[str, Any] = {
         # JSON knows no tuples.
         key: tuple(value) if isinstance(value, list) else value

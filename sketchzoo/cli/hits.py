@@ -1,6 +1,5 @@
 """Search results on a terminal, as JSON and as rows of a contact sheet."""
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from rich.text import Text
 
 from sketchzoo.client import Client, NotFound, NotReady, SearchResult
 from sketchzoo.contact_sheet import Row, Tile, contact_sheet
+from sketchzoo.images import decode
 
 
 def table(title: str, result: SearchResult) -> Table:
@@ -78,7 +78,7 @@ def row(query: Tile, result: SearchResult, client: Client, class_name: str | Non
 
 def _photo(client: Client, photo_id: str) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(client.photo(photo_id, max_side=256).content))
+        return decode(client.photo(photo_id, max_side=256).content)
     except (NotFound, NotReady):
         return Image.new("RGB", (1, 1), "white")
 
@@ -86,7 +86,7 @@ def _photo(client: Client, photo_id: str) -> Image.Image:
 def write_sheet(path: Path, query: Path | None, result: SearchResult, client: Client) -> None:
     """Write a contact sheet of one result; a query without a file stays blank."""
     if query is not None:
-        tile = Tile(Image.open(query), query.name)
+        tile = Tile(decode(query.read_bytes()), query.name)
     else:
         tile = Tile(Image.new("RGB", (1, 1), "white"), "more like this")
     contact_sheet([row(tile, result, client)]).save(path)

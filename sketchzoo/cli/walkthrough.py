@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image, UnidentifiedImageError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +22,7 @@ from sketchzoo.cli.stack import Server, Stack, StackError
 from sketchzoo.cli.tables import show
 from sketchzoo.client import Client, SearchError, SearchResult
 from sketchzoo.contact_sheet import Row, Tile, contact_sheet
+from sketchzoo.images import ImageError, decode
 
 _K = 12
 # The stages that tell sketches apart; the first one's table has all.
@@ -130,11 +130,11 @@ class Walkthrough:
         with Client(parts.search.address) as client:
             for example in examples:
                 try:
-                    picture = Image.open(example.path)
+                    picture = decode(example.path.read_bytes())
                     result = client.search(example.path, limit=_K)
                     tile = Tile(picture, f"{example.class_name} (sketch)")
                     rows.append(hits.row(tile, result, client, example.class_name))
-                except (SearchError, UnidentifiedImageError) as error:
+                except (SearchError, ImageError) as error:
                     raise StackError(f"searching with {example.path}: {error}") from error
                 table.add_row(*_cells(example, result))
                 if len(rows) == 1:

@@ -1,6 +1,7 @@
 """Results: what the service answered, as frozen values."""
 
 import io
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,4 +119,7 @@ class PhotoFile:
         """Return it as a Pillow image."""
         from PIL import Image  # noqa: PLC0415 - only who looks at pixels needs Pillow
 
-        return Image.open(io.BytesIO(self.content))
+        with warnings.catch_warnings():
+            # Of odd notes in the file; whoever asks for the picture can do nothing about them.
+            warnings.simplefilter("ignore")
+            return Image.open(io.BytesIO(self.content))

@@ -54,13 +54,17 @@ class CallError(Exception):
         return f"{self.code.name}: {self.message}"
 
 
-def invalid(field: str, problem: str) -> CallError:
-    """INVALID_ARGUMENT: `field` of the request is wrong, and what would be right."""
+def invalid(field: str, problem: str, *, reason: str = "") -> CallError:
+    """INVALID_ARGUMENT: `field` of the request is wrong, and what would be right.
+
+    A `reason` lets programs tell such errors apart.
+    """
     violation = error_details_pb2.BadRequest.FieldViolation(field=field, description=problem)
     return CallError(
         grpc.StatusCode.INVALID_ARGUMENT,
         f"{field} {problem}",
         error_details_pb2.BadRequest(field_violations=[violation]),
+        *([_info(reason)] if reason else []),
     )
 
 

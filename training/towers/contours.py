@@ -20,6 +20,7 @@ from sketchzoo.ink import lines
 from training.data import list_images
 from training.towers import photos
 from training.towers.drawings import CONTOURS, Drawings
+from training.towers.kept import kept, key_of
 from training.towers.photos import Photos
 from training.towers.recipe import Recipe
 
@@ -31,14 +32,9 @@ def add_contours(
 ) -> Drawings:
     """Add a contour drawing of each of the zoo's training photos; `cache` keeps them."""
     files = [f for f in list_images(data / "zoo", Modality.PHOTO) if f.split == "train"]
-    names = tuple(str(file.path.relative_to(data)) for file in files)
-    packed = None
-    if cache is not None and cache.is_file():
-        with np.load(cache, allow_pickle=False) as stored:
-            if tuple(stored["files"]) == names:
-                packed = stored["lines"]
     number = {name: index for index, name in enumerate(drawings.names)}
-    if packed is None:
+
+    def compute() -> npt.NDArray[np.uint8]:
         net = photos.backbone()
         probe = photos.fit_probe(pictures, np.flatnonzero(pictures.split == "train"), recipe)
         drawn = []
@@ -46,13 +42,17 @@ def add_contours(
             image = torch.from_numpy(prepare(file.load(), photos.preprocessing(recipe)))
             weight = probe.weight[pictures.names.index(file.class_name)]
             drawn.append(trace(image, seen_where(net, image, weight), recipe.keep))
-        packed = np.stack(drawn)
-        if cache is not None:
-            part = cache.with_suffix(".part.npz")
-            np.savez(part, lines=packed, files=np.array(names))
-            part.replace(cache)
+        return np.stack(drawn)
+
+    # Where a photo shows its class the probe says, so that all it was fitted to counts.
+    key = key_of(
+        files,
+        keep=recipe.keep,
+        classes=[file.class_name for file in files],
+        **photos.fitted_to(pictures, recipe),
+    )
     labels = np.array([number[file.class_name] for file in files], np.int64)
-    return drawings.with_more(packed, labels, CONTOURS)
+    return drawings.with_more(kept(cache, key, compute), labels, CONTOURS)
 
 
 @torch.inference_mode()

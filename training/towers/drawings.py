@@ -11,6 +11,7 @@ import numpy.typing as npt
 from sketchzoo.images import ImageError, Modality
 from sketchzoo.ink import lines
 from training.data import DataError, ImageFile, list_images
+from training.towers.kept import kept, key_of
 from training.towers.recipe import Recipe
 
 UNSEEN = "unseen"
@@ -119,7 +120,7 @@ def load_drawings(data: Path, recipe: Recipe, cache: Path | None = None) -> Draw
     index = {name: number for number, name in enumerate(names)}
     files = tuple(str(file.path.relative_to(data)) for file, *_ in rows)
     return Drawings(
-        lines=_lines([file for file, *_ in rows], files, recipe, cache),
+        lines=_lines([file for file, *_ in rows], recipe, cache),
         labels=np.array([index.get(name, -1) for _, name, *_ in rows], np.int64),
         split=np.array([split for _, _, split, _ in rows]),
         source=np.array([source for *_, source in rows]),
@@ -165,25 +166,15 @@ def _split_doodles(count: int, seed: list[int]) -> list[str]:
     return [splits[place] for place in order]
 
 
-def _lines(
-    images: list[ImageFile], files: tuple[str, ...], recipe: Recipe, cache: Path | None
-) -> npt.NDArray[np.uint8]:
-    if cache is not None and cache.is_file():
-        with np.load(cache, allow_pickle=False) as stored:
-            if tuple(stored["files"]) == files and float(stored["keep"]) == recipe.keep:
-                packed: npt.NDArray[np.uint8] = stored["lines"]
-                return packed
-
+def _lines(images: list[ImageFile], recipe: Recipe, cache: Path | None) -> npt.NDArray[np.uint8]:
     def pack(file: ImageFile) -> npt.NDArray[np.uint8]:
         try:
             return np.packbits(lines(file.load(), recipe.keep), axis=1)
         except ImageError as error:
             raise DataError(f"{file.path} {error}") from error
 
-    with ThreadPoolExecutor(recipe.workers) as pool:
-        packed = np.stack(list(pool.map(pack, images)))
-    if cache is not None:
-        part = cache.with_suffix(".part.npz")
-        np.savez(part, lines=packed, files=np.array(files), keep=np.array(recipe.keep))
-        part.replace(cache)
-    return packed
+    def compute() -> npt.NDArray[np.uint8]:
+        with ThreadPoolExecutor(recipe.workers) as pool:
+            return np.stack(list(pool.map(pack, images)))
+
+    return kept(cache, key_of(images, keep=recipe.keep), compute)

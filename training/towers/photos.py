@@ -1,6 +1,7 @@
 """The photo side: frozen ImageNet features, a linear probe over classes, a general part."""
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,20 @@ from sketchzoo import network
 from sketchzoo.images import Modality, Preprocessing, prepare
 from training.data import ImageFile, list_images
 from training.towers.drawings import UNSEEN, held_out_classes, same
+from training.towers.kept import kept, key_of
 from training.towers.recipe import Recipe
 from training.weights import imagenet
 
 BACKBONE = "efficientnet_lite0"
 FOLDS = 5
+_PROBE_SETTINGS = (
+    "seed",
+    "label_smoothing",
+    "probe_steps",
+    "probe_weight_decay",
+    "discriminant_share",
+    "discriminant_shrinkage",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ def load_photos(data: Path, recipe: Recipe, cache: Path | None = None) -> Photos
         for file, name in zip(files, classes, strict=True)
     ]
     return Photos(
-        features=_features(files, recipe, data, cache),
+        features=_features(files, recipe, cache),
         labels=np.array([index[name] for name in classes], np.int64),
         split=np.array(split),
         names=names,
@@ -198,27 +208,34 @@ def prototypes(photos: Photos, general: Linear) -> Tensor:
     return functional.normalize(sums, dim=1)
 
 
+def fitted_to(photos: Photos, recipe: Recipe) -> dict[str, object]:
+    """Return all that `fit_probe` depends on, as values of JSON."""
+    content = hashlib.sha256()
+    for part in (photos.features, photos.labels, photos.split):
+        content.update(np.ascontiguousarray(part).tobytes())
+    settings = asdict(recipe)
+    return {
+        "photos": content.hexdigest(),
+        "names": list(photos.names),
+        **{name: settings[name] for name in _PROBE_SETTINGS},
+    }
+
+
 def _features(
-    files: list[ImageFile], recipe: Recipe, data: Path, cache: Path | None
+    files: list[ImageFile], recipe: Recipe, cache: Path | None
 ) -> npt.NDArray[np.float32]:
-    names = tuple(str(file.path.relative_to(data)) for file in files)
-    if cache is not None and cache.is_file():
-        with np.load(cache, allow_pickle=False) as stored:
-            if tuple(stored["files"]) == names and int(stored["size"]) == recipe.photo_size:
-                kept: npt.NDArray[np.float32] = stored["features"]
-                return kept
-    net = backbone().to(memory_format=torch.channels_last)
     how = preprocessing(recipe)
-    batches = []
-    with torch.inference_mode():
-        for start in range(0, len(files), 32):
-            images = np.stack([prepare(file.load(), how) for file in files[start : start + 32]])
-            plain = torch.from_numpy(images)
-            both = torch.cat([plain, plain.flip(3)]).contiguous(memory_format=torch.channels_last)
-            batches.append(net(both).unflatten(0, (2, -1)).transpose(0, 1).numpy())
-    features = np.concatenate(batches)
-    if cache is not None:
-        part = cache.with_suffix(".part.npz")
-        np.savez(part, features=features, files=np.array(names), size=recipe.photo_size)
-        part.replace(cache)
-    return features
+
+    def compute() -> npt.NDArray[np.float32]:
+        net = backbone().to(memory_format=torch.channels_last)
+        batches = []
+        with torch.inference_mode():
+            for start in range(0, len(files), 32):
+                images = np.stack([prepare(file.load(), how) for file in files[start : start + 32]])
+                plain = torch.from_numpy(images)
+                both = torch.cat([plain, plain.flip(3)])
+                both = both.contiguous(memory_format=torch.channels_last)
+                batches.append(net(both).unflatten(0, (2, -1)).transpose(0, 1).numpy())
+        return np.concatenate(batches)
+
+    return kept(cache, key_of(files, backbone=BACKBONE, preprocessing=asdict(how)), compute)

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sketchzoo import network
-from sketchzoo.images import Preprocessing, decode, prepare
+from sketchzoo.images import ImageError, Preprocessing, decode, prepare
 from training.checkpoint import read_checkpoint
-from training.errors import ConfigError, DivergedError
+from training.errors import ConfigError, DataError, DivergedError
 from training.towers.augment import augment, unpack
 from training.towers.drawings import CONTOURS, MADE, THICK, Drawings
 from training.towers.frozen import Frozen
@@ -349,10 +349,17 @@ def features(
     parts = [torch.zeros(0, network.FEATURES)]
     for start in range(0, len(chosen), 64):
         files = [data / drawings.files[index] for index in chosen[start : start + 64]]
-        images = np.stack([prepare(decode(file.read_bytes()), how) for file in files])
+        images = np.stack([_prepared(file, how) for file in files])
         ready = torch.from_numpy(images).contiguous(memory_format=torch.channels_last)
         parts.append(net(ready))
     return torch.cat(parts)
+
+
+def _prepared(file: Path, how: Preprocessing) -> npt.NDArray[np.float32]:
+    try:
+        return prepare(decode(file.read_bytes()), how)
+    except ImageError as error:
+        raise DataError(f"{file} {error}") from error
 
 
 def preprocessing(recipe: Recipe) -> Preprocessing:

@@ -14,6 +14,7 @@ from sketchzoo.images import decode
 from sketchzoo.ink import lines
 from training.robustness import thicken
 from training.towers.drawings import MADE, THICK, Drawings
+from training.towers.kept import kept, key_of
 from training.towers.recipe import Recipe
 
 LEFT_OUT = (*MADE, "tuberlin", "extra_tuberlin")
@@ -28,20 +29,16 @@ def add_thick(
     chosen = train[~np.isin(drawings.source[train], LEFT_OUT)]
     files = [drawings.files[index] for index in chosen]
     labels = drawings.labels[chosen]
-    if cache is not None and cache.is_file():
-        with np.load(cache, allow_pickle=False) as stored:
-            if list(stored["files"]) == files:
-                return drawings.with_more(stored["lines"], labels, THICK, chosen)
 
     def pack(file: str) -> npt.NDArray[np.uint8]:
         times = 2 + 2 * np.random.default_rng([recipe.seed, *file.encode()]).random()
         grey = decode((data / file).read_bytes()).convert("L")
         return np.packbits(lines(thicken(grey, times), recipe.keep), axis=1)
 
-    with ThreadPoolExecutor(recipe.workers) as pool:
-        packed = np.stack(list(pool.map(pack, files)))
-    if cache is not None:
-        part = cache.with_suffix(".part.npz")
-        np.savez(part, lines=packed, files=np.array(files))
-        part.replace(cache)
-    return drawings.with_more(packed, labels, THICK, chosen)
+    def compute() -> npt.NDArray[np.uint8]:
+        with ThreadPoolExecutor(recipe.workers) as pool:
+            return np.stack(list(pool.map(pack, files)))
+
+    # The names too: each file's name decides how much wider its pen is.
+    key = key_of([data / file for file in files], names=files, keep=recipe.keep, seed=recipe.seed)
+    return drawings.with_more(kept(cache, key, compute), labels, THICK, chosen)

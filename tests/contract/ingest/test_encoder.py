@@ -106,6 +106,21 @@ async def test_damaged_photo_is_refused_alone(encoder: Encoder, servicer: Servic
     assert not isinstance(vector, RefusedError)
 
 
+@pytest.mark.parametrize(
+    ("stated", "reason"),
+    [("TOO_SLOW", Reason.TOO_SLOW), ("TOO_LARGE", Reason.TOO_LARGE), ("?", Reason.TRUNCATED)],
+)
+async def test_a_refusal_has_the_encoders_reason(
+    encoder: Encoder, servicer: Servicer, stated: str, reason: Reason
+) -> None:
+    """What this version does not know is damage, as all was before reasons were stated."""
+    status = invalid("images[0].content", "takes long", reason=stated).status()
+    servicer.results = [pb.EmbedResult(status=status)]
+    (refused,) = await encoder.embed(MODEL, [b"a"])
+    assert isinstance(refused, RefusedError)
+    assert refused.reason is reason
+
+
 async def test_other_statuses_fail_the_call(encoder: Encoder, servicer: Servicer) -> None:
     """Any other status of an image is the encoder's trouble, not the photo's."""
     status = status_pb2.Status(code=code_pb2.UNAVAILABLE, message="later")

@@ -18,6 +18,7 @@ from sketchzoo.encoder.v1 import encoder_pb2 as pb
 from sketchzoo.encoder.v1.encoder_pb2_grpc import EncoderServiceStub
 from sketchzoo.rpc import ChannelSettings, open_channel
 from tests.artefacts import EncoderProcess, encoder_process, picture, tiny_model
+from tests.hostile_images import jpeg_of_scans
 
 REQUEST = pb.EmbedRequest(images=[pb.Image(content=picture(), modality=pb.MODALITY_PHOTO)])
 
@@ -35,7 +36,7 @@ def page(running: EncoderProcess) -> str:
 
 def until_busy(running: EncoderProcess) -> None:
     until = time.monotonic() + 30
-    while "sketchzoo_encoder_busy_workers 1.0" not in page(running):
+    while "sketchzoo_encoder_busy_workers 0.0" in page(running):
         assert time.monotonic() < until, "no image ever reached a worker"
         time.sleep(0.01)
 
@@ -119,7 +120,7 @@ def test_a_missing_model_is_one_line_and_exit_2(tmp_path: Path) -> None:
     done = command("--port", "0", "--metrics-port", "0", "--model", str(tmp_path / "none"))
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert "none is no model: it has no config.json" in line
+    assert "none is no folder: give a model artefact's" in line
 
 
 @pytest.mark.parametrize("option", ["--port", "--metrics-port"])
@@ -153,3 +154,20 @@ def test_help_loads_neither_grpc_nor_the_runtime() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_a_stop_waits_for_no_picture_that_takes_long(tmp_path: Path) -> None:
+    """SIGTERM while every worker decodes one: the process ends soon after `drain_seconds`."""
+    tiny_model(tmp_path)
+    slow = pb.Image(content=jpeg_of_scans(80, mode="RGB"), modality=pb.MODALITY_PHOTO)
+    with encoder_process(tmp_path, drain_seconds=0.2, decode_seconds=1000) as running:
+        async with open_channel(ChannelSettings(running.target)) as channel:
+            stub = EncoderServiceStub(channel)
+            calls = [stub.Embed(pb.EmbedRequest(images=[slow] * 60), timeout=600) for _ in range(2)]
+            await asyncio.to_thread(until_busy, running)
+            running.process.send_signal(signal.SIGTERM)
+            # To decode all would take minutes.
+            assert await asyncio.to_thread(running.process.wait, 20) == 0
+            for call in calls:
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await call

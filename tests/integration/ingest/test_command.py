@@ -23,6 +23,7 @@ from sketchzoo.model import ModelArtefact
 from sketchzoo.photos import Photo, PhotoWriter, connect
 from sketchzoo.settings import QdrantSettings
 from tests.artefacts import encoder_process, picture, tiny_model
+from tests.hostile_images import HOSTILE, jpeg_of_scans
 from tests.integration.ingest.command import Command
 
 Ingest = Callable[..., Command]
@@ -80,6 +81,10 @@ def put(path: Path, content: bytes) -> Path:
     return path
 
 
+def rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
 async def test_folder_from_first_to_last(
     ingest: Ingest, environment: dict[str, str], folder: Path
 ) -> None:
@@ -110,10 +115,8 @@ async def test_folder_from_first_to_last(
     }
     assert first["passed_over"] == {"sidecar": 1}
     assert first["published"] is True
-    rows = {
-        Path(row["origin"]).name: row for row in csv.DictReader(io.StringIO(errors.read_text()))
-    }
-    assert {name: row["reason"] for name, row in rows.items()} == {
+    told = {Path(row["origin"]).name: row for row in rows(errors)}
+    assert {name: row["reason"] for name, row in told.items()} == {
         "0.jpg": "duplicate_in_other_class",
         "empty.jpg": "empty",
         "notes.jpg": "not_an_image",
@@ -140,6 +143,20 @@ async def test_folder_from_first_to_last(
     after = (await gallery(environment))[1]
     assert (folder / "cat" / "1.jpg").as_uri() not in after
     assert after[(folder / "cat" / "2.jpg").as_uri()].class_name == "cat"
+
+
+def test_photos_that_take_long_are_refused(ingest: Ingest, folder: Path, tmp_path: Path) -> None:
+    """One told by its outline and one that the encoder gives up: the good one goes in."""
+    put(folder / "cat" / "good.jpg", picture(1))
+    put(folder / "cat" / "scans.jpg", jpeg_of_scans(2000))
+    put(folder / "cat" / "slow.bmp", HOSTILE["a BMP of 4,000,000 runs"]())
+    errors = tmp_path / "errors.csv"
+    run = ingest(folder, "--errors-csv", errors, "--json", "-", "--max-bad", 1)
+    assert run.report()["reasons"] == {"too_slow": 2}
+    assert run.report()["photos"]["written"] == 1
+    told = {row["origin"].rpartition("/")[2]: row["message"] for row in rows(errors)}
+    assert "2006 scans" in told["scans.jpg"]
+    assert "takes more than 2 s" in told["slow.bmp"]
 
 
 async def test_manifest_with_urls(
@@ -234,7 +251,7 @@ def test_parts_away(ingest: Ingest, folder: Path, name: str, value: str, part: s
         (["nothing"], "nothing does not exist"),
         (["bad.csv"], "ingest itself writes"),
         ([".", "--qdrant-url", "qdrant"], "qdrant_url must look like"),
-        ([".", "--errors-csv", "no/such/folder.csv"], "--errors-csv"),
+        ([".", "--errors-csv", "bad.csv/errors.csv"], "--errors-csv"),
         ([".", "--batch-size", "0"], "--batch-size"),
         ([], "Missing argument"),
     ],

@@ -7,15 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from encoder_service.cores import available_cores
 from sketchzoo.client import (
     Client,
     DeadlineExceeded,
+    InvalidRequest,
     NotReady,
     SearchError,
     SearchResult,
@@ -24,6 +27,7 @@ from sketchzoo.client import (
 from sketchzoo.model import ModelArtefact
 from tests.artefacts import EncoderProcess, encoder_process, picture, tiny_model
 from tests.contract.embedded_qdrant.server_process import ServerProcess
+from tests.hostile_images import HOSTILE, jpeg_of_scans
 from tests.integration.search_service.stack import (
     SearchProcess,
     fill,
@@ -109,6 +113,28 @@ def test_an_encoder_killed_and_back(stack: Stack) -> None:
     stack.encoder = stack.start_encoder(stack.model, port)
     print(f"recovered {stack.recovers():.2f} s after the encoder")  # noqa: T201 - for the report
     stack.search.wait_serving()
+
+
+def test_pictures_that_take_long_stop_no_search(stack: Stack) -> None:
+    """As many as the encoder has workers: health stays true, others are answered after them."""
+    slow = HOSTILE["a BMP of 4,000,000 runs"]()
+    many = jpeg_of_scans(2000)
+    with (
+        Client(stack.search.target, timeout=60, retries=0) as patient,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        held = [
+            pool.submit(stack.client.search, slow + bytes([index]))
+            for index in range(2 * available_cores())
+        ]
+        assert stack.search.serving()
+        with pytest.raises(InvalidRequest, match=r"query\.sketch is a JPEG of 2006 scans"):
+            patient.search(many)
+        assert patient.search(picture(601)).hits
+        assert stack.search.serving()
+        for call in held:
+            assert isinstance(call.exception(60), DeadlineExceeded | InvalidRequest)
+    assert stack.encoder.process.poll() is None
 
 
 def test_qdrant_killed_and_back(stack: Stack) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from search_service.request import parse_search
-from sketchzoo.client import Embedding, Query, Range, Stroke, Strokes
+from sketchzoo.client import Embedding, Hit, PhotoFile, Query, Range, Stroke, Strokes
 from tests.artefacts import picture
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -146,3 +146,12 @@ def test_a_range_needs_a_bound() -> None:
     """An interval without ends is refused."""
     with pytest.raises(ValueError, match="at least one"):
         Range()
+
+
+def test_a_photo_with_odd_notes_opens_without_a_word() -> None:
+    """Pillow warns of damaged EXIF; warnings are errors here."""
+    odd = b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + struct.pack(">HHII", 300, 2, 2**31, 9)
+    file = io.BytesIO()
+    Image.new("L", (8, 8)).save(file, "JPEG", exif=odd)
+    photo = Hit("id", "cat", 0.0, "file:///cat.jpg", 8, 8, {})
+    assert PhotoFile(file.getvalue(), "image/jpeg", photo).open().size == (8, 8)

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.outcome import Outcome, Reason
 from sketchzoo.images import ImageLimits
-from sketchzoo.rpc import CallError, exhausted, unavailable
+from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, unavailable
 from tests.artefacts import picture
 from tests.unit.ingest.fakes import (
     Bench,
@@ -161,6 +161,17 @@ async def test_busy_encoder_is_asked_again() -> None:
     run.encoder.failures = [exhausted("full", 0.01), unavailable("the encoder", "gone")]
     await run.run(FakeSource(photos(4)))
     assert counts(run) == {"written": 4}
+
+
+async def test_photos_that_together_take_too_long_go_one_by_one() -> None:
+    """A few that take the encoder seconds each do not fail the run with their batch."""
+    run = bench()
+    assert run.encoder is not None
+    run.encoder.failures = [deadline_exceeded("waiting for the model")]
+    await run.run(FakeSource(photos(3)))
+    assert counts(run) == {"written": 3}
+    # After a plain picture, which tells that the encoder answers at all.
+    assert run.encoder.calls == [3, 1, 1, 1, 1]
 
 
 async def test_lasting_failure_ends_the_run() -> None:

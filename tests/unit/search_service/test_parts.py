@@ -1,8 +1,12 @@
 """Settings, deadlines, admission and thumbnails by themselves."""
 
+import asyncio
+import hashlib
 import io
 import os
+import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,8 +17,9 @@ from search_service.admission import Admission
 from search_service.deadline import Deadline
 from search_service.files import GalleryFiles
 from search_service.settings import SearchSettings
-from search_service.thumbnails import shrink
-from sketchzoo.images import ImageError, ImageLimits
+from search_service.thumbnails import Photos, shrink
+from sketchzoo.images import GivenUpError, ImageError, ImageLimits
+from sketchzoo.photos import Photo
 from sketchzoo.rpc import CallError
 from tests.artefacts import picture
 
@@ -138,3 +143,42 @@ def test_what_is_no_image_has_no_thumbnail() -> None:
     """A damaged photo is refused."""
     with pytest.raises(ImageError):
         shrink(picture(1)[:200], 64, ImageLimits())
+
+
+class Endless:
+    """A decoder that ends only when it is told that nobody waits."""
+
+    def __init__(self) -> None:
+        self.begun, self.ended = threading.Event(), threading.Event()
+
+    def __call__(self, content: bytes, limits: ImageLimits, unwanted: Callable[[], bool]) -> None:
+        self.begun.set()
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            if unwanted():
+                self.ended.set()
+                raise GivenUpError
+            time.sleep(0.001)
+
+
+@pytest.mark.parametrize("how", ["cancelled", "closed"])
+async def test_a_thumbnail_that_nobody_waits_for_is_given_up(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread is free at once, and closing waits for no photo that takes long."""
+    endless = Endless()
+    monkeypatch.setattr("search_service.thumbnails.decode", endless)
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(picture(1))
+    photo = Photo("cat", path.as_uri(), hashlib.sha256(picture(1)).hexdigest(), 64, 48)
+    with Photos(
+        GalleryFiles([tmp_path], 10_000), ImageLimits(), threads=1, cache_bytes=1000
+    ) as photos:
+        wanted = asyncio.create_task(photos.thumbnail(photo, 64))
+        await asyncio.to_thread(endless.begun.wait, 10)
+        if how == "cancelled":
+            wanted.cancel()
+            assert await asyncio.to_thread(endless.ended.wait, 10)
+    assert endless.ended.wait(10)
+    with pytest.raises((asyncio.CancelledError, CallError)):
+        await wanted

@@ -124,7 +124,7 @@ def test_names_the_field_that_is_wrong(request_: pb.SearchRequest, field: str) -
     with pytest.raises(CallError) as caught:
         parse_search(request_)
     assert caught.value.code.name == "INVALID_ARGUMENT"
-    (detail,) = caught.value.details
+    detail = caught.value.details[0]
     assert isinstance(detail, error_details_pb2.BadRequest)
     assert detail.field_violations[0].field == field
     assert caught.value.message.startswith(field + " ")
@@ -186,3 +186,10 @@ def test_what_only_changes_the_page_keeps_the_identity() -> None:
         page_token="t",  # noqa: S106 - no password
     )
     assert parse_search(one).identity() == parse_search(two).identity()
+
+
+def test_a_drawing_without_strokes_is_called_empty() -> None:
+    """Programs tell it by the reason, people by the words."""
+    with pytest.raises(CallError, match=r"query\.strokes\.strokes is empty: nothing") as caught:
+        parse_search(strokes(strokes=[]))
+    assert caught.value.details[1].reason == "EMPTY"

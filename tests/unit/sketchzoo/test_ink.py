@@ -119,8 +119,10 @@ def test_a_ring_stays_a_ring() -> None:
     """Thinning closes no hole and opens no ring."""
     image = Image.new("L", (64, 64), 0)
     ImageDraw.Draw(image).ellipse((8, 8, 56, 56), outline=255, width=7)
-    thinned = Image.fromarray(thin(np.asarray(image) > 0).astype(np.uint8) * 255)
+    # A copy: Pillow fills nothing in an image that shares an array's memory.
+    thinned = Image.fromarray(thin(np.asarray(image) > 0).astype(np.uint8) * 255).copy()
     ImageDraw.floodfill(thinned, (32, 32), 128)
+    assert thinned.getpixel((32, 32)) == 128
     assert thinned.getpixel((0, 0)) == 0
 
 

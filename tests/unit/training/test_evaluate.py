@@ -115,7 +115,7 @@ def test_tables_and_a_failure_sheet(colour_zoo: Path, colour_model: Path, tmp_pa
     ("change", "message"),
     [
         (("--split", "val"), "its splits are test, train"),
-        (("--model", "nothing-here"), "no config.json"),
+        (("--model", "nothing-here"), "is no folder"),
         (("--gallery", "nowhere"), "does not exist"),
     ],
 )

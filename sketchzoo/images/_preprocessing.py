@@ -1,0 +1,108 @@
+"""The one preprocessing: how an image becomes a network's input.
+
+Training, ingest and serving prepare their images here and nowhere else, so that
+a network sees in service what it saw in training.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from sketchzoo.images._limits import ImageError
+from sketchzoo.ink import lines, redraw
+
+PREPROCESSING_VERSION = 2
+"""Which pixels an image file becomes: of `decode`, `prepare`, `sketchzoo.ink` and `.sheet`.
+
+Who changes a pixel raises it, and gives the shipped models their new fingerprint
+(docs/adr/0046-a-version-of-the-preprocessing.md). 2: sheets are cut out of their desk,
+transparent colours of every layout are white.
+"""
+
+
+class Modality(StrEnum):
+    """What an image is."""
+
+    PHOTO = "photo"
+    SKETCH = "sketch"
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How an image becomes a network's input; stated by the model artefact.
+
+    `size` is the side of the square input in pixels. `fit` is how an oblong image
+    becomes square: `crop` resizes the short side to `size / keep` and cuts the
+    middle out, `letterbox` resizes the long side to `size * keep` and pads with the
+    background, `ink` cuts a drawing out, so that its long side takes `keep` of the
+    square, and draws it again, black on white, with a pen `pen` pixels wide (see
+    `sketchzoo.ink`). Pixels are scaled to 0..1, then `(value - mean) / std` a channel.
+    `version` says which code does so: this release knows `PREPROCESSING_VERSION` alone.
+    """
+
+    size: int
+    fit: Literal["crop", "letterbox", "ink"]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    keep: float = 1.0
+    pen: int = 5
+    version: int = PREPROCESSING_VERSION
+
+    def __post_init__(self) -> None:
+        if not 16 <= self.size <= 1024:  # noqa: PLR2004 - stated in the message
+            raise ValueError(f"size must be 16 to 1024 pixels, not {self.size}")
+        if self.fit not in ("crop", "letterbox", "ink"):
+            raise ValueError(f"fit must be crop, letterbox or ink, not {self.fit!r}")
+        if len(self.mean) not in (1, 3) or len(self.mean) != len(self.std):
+            raise ValueError("mean and std must both have 1 or 3 values, one a channel")
+        if any(value <= 0 for value in self.std):
+            raise ValueError(f"std must be above 0, not {self.std}")
+        if not 0 < self.keep <= 1:
+            raise ValueError(f"keep must be above 0 and at most 1, not {self.keep}")
+        if self.pen not in range(1, 17, 2):
+            raise ValueError(f"pen must be an odd number of pixels from 1 to 15, not {self.pen}")
+        if self.version != PREPROCESSING_VERSION:
+            raise ValueError(f"version must be {PREPROCESSING_VERSION}, not {self.version}")
+
+    @property
+    def channels(self) -> int:
+        """1 for a grey input, 3 for a coloured one."""
+        return len(self.mean)
+
+
+def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
+    """Turn an RGB image into a network's input: float32 `(channels, size, size)`.
+
+    Raises:
+        ImageError: a drawing is wanted (`ink`), and nothing is drawn.
+
+    """
+    size = preprocessing.size
+    if preprocessing.channels == 1:
+        image = image.convert("L")
+    if preprocessing.fit == "ink":
+        drawn = lines(image, preprocessing.keep)
+        if not drawn.any():
+            raise ImageError("is empty: nothing is drawn on it", "empty")
+        image = redraw(drawn, size, preprocessing.pen)
+        if preprocessing.channels != 1:
+            image = image.convert("RGB")
+    elif preprocessing.fit == "crop":
+        cut = round(size / preprocessing.keep)
+        image = ImageOps.fit(image, (cut, cut), Image.Resampling.BICUBIC)
+        offset = (cut - size) // 2
+        image = image.crop((offset, offset, offset + size, offset + size))
+    else:
+        inner = max(1, round(size * preprocessing.keep))
+        image = ImageOps.contain(image, (inner, inner), Image.Resampling.BICUBIC)
+        ground = Image.new(image.mode, (size, size), "white")
+        ground.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
+        image = ground
+    pixels = np.asarray(image, dtype=np.float32).reshape(size, size, preprocessing.channels)
+    mean = np.asarray(preprocessing.mean, np.float32) * 255
+    std = np.asarray(preprocessing.std, np.float32) * 255
+    return np.ascontiguousarray(((pixels - mean) / std).transpose(2, 0, 1))
