@@ -16,7 +16,7 @@ import qdrant_edge as edge
 import structlog
 from qdrant_client import grpc
 
-from embedded_qdrant import wal
+from embedded_qdrant import seal, wal
 from embedded_qdrant.conversion import configs
 from embedded_qdrant.errors import (
     collection_missing,
@@ -145,6 +145,11 @@ class Collection:
                 self.shard.flush()
             finally:
                 self.shard.close()
+        try:
+            seal.make(self.shard_folder)
+        except OSError as error:
+            # It is not needed; only damage from now on may pass unseen.
+            log.warning("not sealed", collection=self.name, reason=first_line(error))
 
     def refresh(self) -> None:
         """Read the statistics from the engine."""

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from io import FileIO
 from pathlib import Path
 from typing import Self
@@ -47,7 +47,8 @@ def sync_tree(folder: Path) -> None:
     """Make every file below `folder`, and the folders themselves, durable."""
     for root, _, names in os.walk(folder, onerror=_raise):
         for name in names:
-            sync_file(Path(root) / name)
+            with _unless_spare(name):
+                sync_file(Path(root) / name)
         sync_folder(Path(root))
 
 
@@ -66,10 +67,17 @@ def allocated_bytes(folder: Path) -> int:
     blocks = 0
     for root, _, names in os.walk(folder):
         for name in names:
-            # The engine makes and renames spare files of its log in a thread of its own.
-            with suppress(FileNotFoundError):
+            with _unless_spare(name):
                 blocks += (Path(root) / name).stat().st_blocks
     return 512 * blocks
+
+
+def _unless_spare(name: str) -> AbstractContextManager[object]:
+    """Let a spare file of the engine's log be gone.
+
+    The engine makes, syncs and renames them in a thread of its own, and makes those that lack.
+    """
+    return suppress(FileNotFoundError) if name.startswith("tmp-") else nullcontext()
 
 
 def remove_tree(folder: Path) -> None:
@@ -87,12 +95,8 @@ def copy_sparse(source: Path, target: Path) -> None:
         if entry.is_dir(follow_symlinks=False):
             copy_sparse(Path(entry.path), target / entry.name)
             continue
-        try:
+        with _unless_spare(entry.name):
             _copy_file(Path(entry.path), target / entry.name)
-        except FileNotFoundError:
-            # A spare file of the engine's log, renamed meanwhile: it makes another.
-            if not entry.name.startswith("tmp-"):
-                raise
 
 
 def _copy_file(source: Path, target: Path) -> None:

@@ -3,6 +3,7 @@
     <collection>/
         collection.json      name and configuration, replaced atomically
         CURRENT              the name of the shard folder that counts, replaced atomically
+        SEAL                 while it is closed: what the shard's files were at the end
         shard-<random>/      the engine's own files
         shard-<random>/      an index build in progress, or what one left behind
 
@@ -21,7 +22,7 @@ import qdrant_edge as edge
 from google.protobuf import json_format
 from qdrant_client import grpc
 
-from embedded_qdrant import wal
+from embedded_qdrant import seal, wal
 from embedded_qdrant.conversion import configs
 from embedded_qdrant.damage import DamagedCollectionError
 from embedded_qdrant.errors import engine_panics, first_line
@@ -116,7 +117,9 @@ class CollectionFolder:
         """
         folder = self.current()
         try:
+            seal.check(folder)
             _check_segments(folder)
+            seal.remove(folder)
             with engine_panics():
                 # With its configuration: the engine compares it with what is stored.
                 shard = edge.EdgeShard.load(str(folder), configs.to_engine(config))

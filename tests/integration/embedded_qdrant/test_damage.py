@@ -59,12 +59,13 @@ async def _fill(path: Path) -> None:
 
 
 def _flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    places = [place for place, byte in enumerate(data[: 1 << 16]) if byte] or [0]
-    chance = random.Random(path.name)
-    for place in chance.sample(places, min(3, len(places))):
-        data[place] ^= 1 << chance.randrange(8)
-    path.write_bytes(data)
+    with path.open("r+b") as file:
+        data = file.read(1 << 16)
+        places = [place for place, byte in enumerate(data) if byte] or [0]
+        chance = random.Random(path.name)
+        for place in chance.sample(places, min(3, len(places))):
+            file.seek(place)
+            file.write(bytes([data[place] ^ 1 << chance.randrange(8)]))
 
 
 DAMAGES: dict[str, Callable[[Path], None]] = {
@@ -136,17 +137,10 @@ def test_no_damage_ends_the_process_or_removes_a_file(
     Some bytes are not looked at, or made anew, and a flipped vector is a vector: then it is
     served.
     """
-    folder = _folder_of(storage, "c")
     surprises = []
     refused = 0
-    # One of each kind: a segment has the same files for each of its indexes.
-    kinds = {(*path.relative_to(folder).parts[2:4], path.name): path for path in _every(folder)}
-    for path in kinds.values():
-        relative = path.relative_to(folder)
-        copy = scratch / "copy"
-        shutil.rmtree(copy, ignore_errors=True)
-        copy_sparse(folder, copy)
-        DAMAGES[damage](copy / relative)
+    for copy, relative in _damaged(storage, scratch, damage):
+        (copy / "SEAL").unlink()  # as after a crash
         before = _files(copy)
         outcome = _try(copy)
         if isinstance(outcome, str):
@@ -155,6 +149,20 @@ def test_no_damage_ends_the_process_or_removes_a_file(
                 surprises.append((str(relative), outcome))
     assert not surprises
     assert refused > 5
+
+
+def _damaged(storage: Path, scratch: Path, damage: str) -> Iterator[tuple[Path, Path]]:
+    """Give copies of the collection's folder and which file of each is damaged."""
+    folder, copy = _folder_of(storage, "c"), scratch / "copy"
+    # One of each kind: a segment has the same files for each of its indexes.
+    kinds = {(*path.relative_to(folder).parts[2:4], path.name): path for path in _every(folder)}
+    for path in kinds.values():
+        if path.name != "SEAL":
+            shutil.rmtree(copy, ignore_errors=True)
+            copy_sparse(folder, copy)
+            relative = path.relative_to(folder)
+            DAMAGES[damage](copy / relative)
+            yield copy, relative
 
 
 def _every(folder: Path) -> list[Path]:
@@ -166,6 +174,28 @@ def _files(folder: Path) -> set[Path]:
     return {
         path.relative_to(folder) for path in _every(folder) if path.name != "tracker_journal.dat"
     }
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "emptied", "gone"])
+def test_after_an_orderly_end_every_damage_is_named(
+    storage: Path, scratch: Path, damage: str
+) -> None:
+    """Nothing is loaded with less than was there: the line names the very file."""
+    for copy, relative in _damaged(storage, scratch, damage):
+        if len(relative.parts) > 1:
+            outcome = _try(copy)
+            assert isinstance(outcome, str)
+            assert outcome.startswith(str(copy / relative))
+
+
+@pytest.mark.parametrize("damage", ["junk", "emptied", "gone", "flipped"])
+async def test_a_damaged_seal_damages_nothing(storage: Path, tmp_path: Path, damage: str) -> None:
+    """What would find damage is not needed: the collection is served."""
+    copy_sparse(storage, tmp_path / "copy")
+    DAMAGES[damage](_folder_of(tmp_path / "copy", "c") / "SEAL")
+    catalogue = opened(tmp_path / "copy")
+    assert set(tags(catalogue.get("c"))) == POINTS
+    await catalogue.close()
 
 
 @pytest.mark.parametrize(
@@ -189,6 +219,7 @@ async def test_a_damaged_collection_is_refused_and_others_are_served(
     """Every call to it says which file is wrong; it is not written, removed or made anew."""
     copy_sparse(storage, tmp_path / "copy")
     folder = _folder_of(tmp_path / "copy", "c")
+    (folder / "SEAL").unlink()  # as after a crash
     for path in folder.glob(pattern):
         DAMAGES[damage](path)
     before = _files(folder)

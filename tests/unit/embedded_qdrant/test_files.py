@@ -9,6 +9,7 @@ import pytest
 from embedded_qdrant.files import (
     StorageInUseError,
     StorageLock,
+    allocated_bytes,
     copy_sparse,
     sync_tree,
     write_atomically,
@@ -73,3 +74,21 @@ def test_a_folder_is_locked_by_one(tmp_path: Path) -> None:
     ):
         StorageLock(tmp_path)
     StorageLock(tmp_path).release()
+
+
+def test_a_spare_file_of_the_log_may_be_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the engine renames while a folder is walked stops nothing; another file does."""
+    folder = tmp_path / "shard"
+    folder.mkdir()
+    (folder / "file").write_bytes(b"x")
+    for name, gone in (("tmp-open-2", True), ("open-2", False)):
+        walk = [(str(folder), [], ["file", name])]
+        monkeypatch.setattr(os, "walk", lambda *_, walk=walk, **__: walk)
+        if gone:
+            sync_tree(folder)
+            assert allocated_bytes(folder) > 0
+        else:
+            with pytest.raises(FileNotFoundError):
+                sync_tree(folder)
