@@ -122,18 +122,20 @@ class Catalogue:
         except DamagedCollectionError as error:
             self._damage.nameless.append(error)
             return
+        if name in self.names():
+            # Which of them counts cannot be told, even where one is damaged.
+            twin = self._collections.pop(name, None)
+            if twin is not None:
+                twin.shard.close()
+            other = self._damage.named.get(name) if twin is None else twin.folder.path
+            self._damage.named[name] = DamagedCollectionError(
+                folder.path, f"is a second folder of collection {name!r}, move one away ({other})"
+            )
+            return
         try:
             collection = Collection(name, config, folder, folder.load(config), self._settings)
         except DamagedCollectionError as error:
             self._damage.named[name] = error
-            return
-        twin = self._collections.pop(name, None)
-        if twin is not None:
-            self._damage.named[name] = DamagedCollectionError(
-                folder.path, f"and {twin.folder.path} are both collection {name!r}: move one away"
-            )
-            for each in (twin, collection):
-                each.shard.close()
             return
         log.info("collection loaded", collection=name, points=collection.statistics.points)
         self._collections[name] = collection

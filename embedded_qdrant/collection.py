@@ -31,7 +31,7 @@ from embedded_qdrant.operations import Write, message_of, points_of, to_engine
 from embedded_qdrant.settings import EmbeddedQdrantSettings
 from embedded_qdrant.space import Space
 from embedded_qdrant.supervision import supervised
-from sketchzoo.rpc import deadline_exceeded, exhausted
+from sketchzoo.rpc import CallError, deadline_exceeded, exhausted
 
 log = structlog.get_logger()
 
@@ -261,11 +261,11 @@ class Collection:
         if not made:
             return
         try:
-            with storage_errors():
+            with engine_errors(), storage_errors():
                 await self._sync()
-        except Exception as error:  # noqa: BLE001 - the callers get it; the next is tried
+        except CallError as error:
             for waiting in made:
-                waiting.fail(error)
+                waiting.fail(error.again())
         else:
             for waiting in made:
                 self._operation += 1
