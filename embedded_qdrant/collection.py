@@ -16,16 +16,27 @@ import qdrant_edge as edge
 import structlog
 from qdrant_client import grpc
 
+from embedded_qdrant import seal, wal
 from embedded_qdrant.conversion import configs
-from embedded_qdrant.errors import collection_missing, engine_errors
+from embedded_qdrant.errors import (
+    collection_missing,
+    engine_errors,
+    engine_panics,
+    first_line,
+    storage_errors,
+)
 from embedded_qdrant.folder import CollectionFolder
 from embedded_qdrant.journal import Journal, JournalFullError
 from embedded_qdrant.operations import Write, message_of, points_of, to_engine
 from embedded_qdrant.settings import EmbeddedQdrantSettings
 from embedded_qdrant.space import Space
+from embedded_qdrant.supervision import supervised
 from sketchzoo.rpc import CallError, deadline_exceeded, exhausted
 
 log = structlog.get_logger()
+
+# Writes made within this time are synced together: one sync costs as much as many.
+_ROUND_SECONDS = 0.05
 
 
 @dataclass(slots=True)
@@ -37,6 +48,16 @@ class _Waiting:
     size: int
     deadline: float
     done: asyncio.Future[int] = field(default_factory=asyncio.Future)
+
+    def succeed(self, number: int) -> None:
+        """Answer with the write's number, unless nobody waits any more."""
+        if not self.done.done():
+            self.done.set_result(number)
+
+    def fail(self, error: Exception) -> None:
+        """Answer with an error, unless nobody waits any more."""
+        if not self.done.done():
+            self.done.set_exception(error)
 
 
 @dataclass(slots=True)
@@ -64,6 +85,7 @@ class Collection:
     ) -> None:
         self.name = name
         self.folder = folder
+        self.shard_folder = folder.current()
         self.shard = shard
         self.statistics = Statistics()
         # Points written since the last index build: an upper bound of those without an index.
@@ -83,10 +105,13 @@ class Collection:
         self._journal: Journal | None = None
         self._operation = 0
         self._dirty_since: float | None = None
+        self._sync_failed = False
         # Set once the collection takes no more writes and is about to go.
         self.closing = asyncio.Event()
+        self._closed = False
         self._writer: asyncio.Task[None] | None = None
         self.set_config(config)
+        self.refresh()
 
     def set_config(self, config: grpc.CollectionConfig) -> None:
         """Take a configuration; what concerns the index takes hold with the next build."""
@@ -95,36 +120,54 @@ class Collection:
 
     def open(self) -> None:
         """Start to take writes."""
-        self.refresh()
-        self.unindexed = max(0, self.statistics.points - self.statistics.indexed)
-        self._writer = asyncio.create_task(self._write_all(), name=f"writer of {self.name}")
+        self.count_unindexed()
+        self._writer = supervised(self._write_all, name=f"writer of {self.name}")
 
     async def close(self) -> None:
-        """Finish the write under way, refuse those that wait, flush and close the shard."""
-        if self.closing.is_set():
-            return
+        """Finish the writes under way, refuse those that wait, flush and close the shard."""
         self.closing.set()
         async with self.writing:
-            if self._writer is not None:
-                self._writer.cancel()
-                with suppress(asyncio.CancelledError):
-                    await self._writer
-            while self._waiting:
-                self._refuse(self._waiting.popleft(), collection_missing(self.name))
-            self.shard.flush()
-            self.shard.close()
+            if not self._closed:
+                self._closed = True
+                await self._end()
+
+    async def _end(self) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._writer
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            self._waiting_bytes -= waiting.size
+            waiting.fail(collection_missing(self.name))
+        with engine_panics():
+            try:
+                self.shard.flush()
+            finally:
+                self.shard.close()
+        try:
+            seal.make(self.shard_folder)
+        except OSError as error:
+            # It is not needed; only damage from now on may pass unseen.
+            log.warning("not sealed", collection=self.name, reason=first_line(error))
 
     def refresh(self) -> None:
         """Read the statistics from the engine."""
-        info = self.shard.info()
+        with engine_panics():
+            info = self.shard.info()
         self.statistics = Statistics(
             info.points_count, info.indexed_vectors_count, info.segments_count
         )
 
+    def count_unindexed(self) -> None:
+        """Take the points without an index from the statistics."""
+        self.unindexed = max(0, self.statistics.points - self.statistics.indexed)
+
     def flush(self) -> None:
         """Write what only the log has to the shard's own files, if there is any."""
         if self._dirty_since is not None:
-            self.shard.flush()
+            with engine_panics():
+                self.shard.flush()
             self._dirty_since = None
 
     def flush_if_due(self, quiet_seconds: float, longest_seconds: float) -> None:
@@ -158,7 +201,7 @@ class Collection:
         self._journal = None
 
     async def write(self, write: Write, deadline: float) -> int:
-        """Make a write and return its number; acknowledged means in the engine's log.
+        """Make a write and return its number; it is in the engine's log then, and synced.
 
         RESOURCE_EXHAUSTED where too many wait or the disk has no room, DEADLINE_EXCEEDED
         where the deadline passes before it starts. Once started it is made whole, whether or
@@ -191,57 +234,68 @@ class Collection:
 
     async def _write_all(self) -> None:
         while True:
-            await self._arrived.wait()
-            self._arrived.clear()
+            # First what waits: a writer that begins again finds some.
             while self._waiting:
                 async with self.writing:
-                    # Between the wait for the lock and here, close() may have emptied it.
-                    if self._waiting:
-                        await self._make(self._waiting.popleft())
+                    await self._write_some()
+            await self._arrived.wait()
+            self._arrived.clear()
 
-    async def _make(self, waiting: _Waiting) -> None:
-        self._waiting_bytes -= waiting.size
-        if waiting.done.cancelled():
-            return
-        if time.monotonic() >= waiting.deadline:
-            waiting.done.set_exception(deadline_exceeded("the write waited for its turn"))
+    async def _write_some(self) -> None:
+        """Make the writes that wait, for a moment, sync them together, and answer."""
+        made: list[_Waiting] = []
+        end = time.monotonic() + _ROUND_SECONDS
+        # Between the wait for the lock and here, `close` may have emptied it.
+        while self._waiting and (not made or time.monotonic() < end):
+            waiting = self._waiting.popleft()
+            self._waiting_bytes -= waiting.size
+            if waiting.done.cancelled():
+                continue
+            try:
+                with engine_errors(), storage_errors():
+                    await self._make(waiting)
+            except Exception as error:  # noqa: BLE001 - its caller gets it; the next is tried
+                waiting.fail(error)
+            else:
+                made.append(waiting)
+        if not made:
             return
         try:
-            self.space.require(waiting.size)
+            with engine_errors(), storage_errors():
+                await self._sync()
         except CallError as error:
-            waiting.done.set_exception(error)
-            return
+            for waiting in made:
+                waiting.fail(error.again())
+        else:
+            for waiting in made:
+                self._operation += 1
+                waiting.succeed(self._operation)
+
+    async def _make(self, waiting: _Waiting) -> None:
+        if time.monotonic() >= waiting.deadline:
+            raise deadline_exceeded("the write waited for its turn")
+        self.space.require(waiting.size)
         self._note(waiting.write)
         self.last_write = time.monotonic()
         if self._dirty_since is None:
             self._dirty_since = self.last_write
         self.unindexed += points_of(waiting.write)
-        try:
-            with engine_errors():
-                for operation in waiting.operations:
-                    self.shard.update(operation)
-                    await asyncio.sleep(0)
-        except Exception as error:  # noqa: BLE001 - the caller's future gets it; the writer must live
-            self._answer(waiting, error)
-        else:
-            self._operation += 1
-            if not waiting.done.cancelled():
-                waiting.done.set_result(self._operation)
+        for operation in waiting.operations:
+            self.shard.update(operation)
+            await asyncio.sleep(0)
+
+    async def _sync(self) -> None:
+        # Set beforehand: a sync that is given up midway has failed too.
+        again, self._sync_failed = self._sync_failed, True
+        await asyncio.to_thread(wal.sync, self.shard_folder, again=again)
+        self._sync_failed = False
 
     def _note(self, write: Write) -> None:
+        """Note a write for the index build under way, which is given up where that fails."""
         if self._journal is None:
             return
         try:
             self._journal.append(write)
-        except JournalFullError as error:
-            log.warning("index build given up", collection=self.name, reason=str(error))
+        except (JournalFullError, OSError) as error:
+            log.warning("index build given up", collection=self.name, reason=first_line(error))
             self._journal = None
-
-    def _refuse(self, waiting: _Waiting, error: CallError) -> None:
-        self._waiting_bytes -= waiting.size
-        self._answer(waiting, error)
-
-    @staticmethod
-    def _answer(waiting: _Waiting, error: Exception) -> None:
-        if not waiting.done.cancelled():
-            waiting.done.set_exception(error)

@@ -14,6 +14,7 @@ app = App()
 UNUSABLE = 2
 STORAGE_IN_USE = 3
 STORAGE_DAMAGED = 4
+NOT_CLOSED = 5
 
 
 @app.command()
@@ -23,12 +24,14 @@ def serve(settings: EmbeddedQdrantSettings) -> None:
 
     Any Qdrant client with gRPC can use it. One process serves a folder at a time.
     Exit status: 0 asked to stop, 2 wrong options, a taken port or a missing file, 3 the
-    folder is in use by another process, 4 the folder is damaged.
+    folder is in use by another process, 4 the folder is damaged and nothing in it can be
+    served, 5 asked to stop, but a collection could not be closed in order.
     """
     # Here, so that `--help` does not wait for the engine.
     from embedded_qdrant.bootstrap import run  # noqa: PLC0415
+    from embedded_qdrant.catalogue import StorageError  # noqa: PLC0415
+    from embedded_qdrant.damage import DamagedCollectionError  # noqa: PLC0415
     from embedded_qdrant.files import StorageInUseError  # noqa: PLC0415
-    from embedded_qdrant.folder import DamagedCollectionError  # noqa: PLC0415
 
     try:
         run(settings)
@@ -38,6 +41,9 @@ def serve(settings: EmbeddedQdrantSettings) -> None:
     except DamagedCollectionError as error:
         typer.echo(f"embedded-qdrant: {error}", err=True)
         sys.exit(STORAGE_DAMAGED)
+    except StorageError as error:
+        typer.echo(f"embedded-qdrant: {error}", err=True)
+        sys.exit(NOT_CLOSED)
     except OSError as error:
         typer.echo(f"embedded-qdrant: {error}", err=True)
         sys.exit(UNUSABLE)

@@ -4,12 +4,20 @@ Source: the server's StorageError and its translation to gRPC codes
 (lib/storage/src/content_manager/{errors,conversions}.rs).
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import grpc
+import structlog
 
-from sketchzoo.rpc import CallError
+from sketchzoo.rpc import CallError, exhausted
+
+log = structlog.get_logger()
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL_RETRY_SECONDS = 5.0
+_LINE = 400
 
 # The engine raises plain `Exception`: only the text tells what was wrong.
 _CALLERS_FAULT = (
@@ -66,19 +74,56 @@ def unserved(what: str) -> CallError:
     )
 
 
-@contextmanager
-def engine_errors() -> Iterator[None]:
-    """Translate what the engine raises inside; what is not the caller's fault passes.
+def internal(description: str) -> CallError:
+    """Return INTERNAL: engine or disk failed, and whether a write was made is not known."""
+    return CallError(grpc.StatusCode.INTERNAL, f"Service internal error: {description}")
 
-    The engine's constructors raise ValueError, TypeError and OverflowError for values
-    they cannot take, and its calls a plain Exception with a text.
+
+def damaged(description: str) -> CallError:
+    """FAILED_PRECONDITION: files must be restored before this can be answered."""
+    return CallError(grpc.StatusCode.FAILED_PRECONDITION, f"Damaged: {description}")
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says in one line, of a length that can be read."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= _LINE else f"{text[:_LINE]}..."
+
+
+class EngineError(Exception):
+    """The engine panicked."""
+
+
+@contextmanager
+def engine_panics() -> Iterator[None]:
+    """Turn a panic of the engine into an EngineError.
+
+    The binding raises it as a BaseException, which would pass all that handles errors.
     """
     try:
         yield
+    except BaseException as error:
+        # The class is made at the first panic and cannot be imported.
+        if type(error).__module__ == "pyo3_runtime":
+            raise EngineError(f"the engine panicked: {first_line(error)}") from error
+        raise
+
+
+@contextmanager
+def engine_errors() -> Iterator[None]:
+    """Translate what the engine raises inside into the error of the call that asked for it.
+
+    The engine's constructors raise ValueError, TypeError and OverflowError for values
+    they cannot take, and its calls a plain Exception with a text. What is not the caller's
+    fault is INTERNAL.
+    """
+    try:
+        with engine_panics():
+            yield
     except CallError:
         raise
     except (ValueError, TypeError, OverflowError) as error:
-        raise wrong_input(str(error).splitlines()[0]) from error
+        raise wrong_input(first_line(error)) from error
     except Exception as error:
         text = str(error)
         if text.startswith("No point with id"):
@@ -87,4 +132,20 @@ def engine_errors() -> Iterator[None]:
             if text.startswith(start):
                 message = f"{kind}: {text}" if kind else text
                 raise CallError(grpc.StatusCode.INVALID_ARGUMENT, message) from error
-        raise
+        log.exception("engine failed")
+        raise internal(first_line(error)) from error
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Translate an OSError into the error of the call that needed the disk.
+
+    RESOURCE_EXHAUSTED where the disk or a quota is full, else INTERNAL.
+    """
+    try:
+        yield
+    except OSError as error:
+        log.exception("storage failed")
+        if error.errno in _FULL:
+            raise exhausted(first_line(error), _FULL_RETRY_SECONDS) from error
+        raise internal(first_line(error)) from error

@@ -12,10 +12,11 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 
 import qdrant_edge as edge
 
-from embedded_qdrant import shard_config
+from embedded_qdrant import shard_config, wal
 
 _PR_SET_PDEATHSIG = 1
 
@@ -37,6 +38,9 @@ def main(folder: str, nice: int) -> None:
     shard.optimize()
     shard.flush()
     shard.close()
+    # What is in the log is in the shard's own files now: without this it would keep up to
+    # 64 MiB of writes, however little the collection holds.
+    wal.restart(Path(folder), wal.next_number(Path(folder)))
 
 
 if __name__ == "__main__":

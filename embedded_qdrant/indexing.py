@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import qdrant_edge as edge
@@ -23,8 +24,15 @@ import structlog
 
 from embedded_qdrant.collection import Collection
 from embedded_qdrant.conversion import configs
-from embedded_qdrant.errors import engine_errors
-from embedded_qdrant.files import allocated_bytes, remove_tree, sync_tree
+from embedded_qdrant.errors import engine_errors, engine_panics, first_line
+from embedded_qdrant.files import (
+    allocated_bytes,
+    copy_sparse,
+    remove_tree,
+    sync_folders,
+    sync_tree,
+)
+from embedded_qdrant.folder import slots
 from embedded_qdrant.journal import Journal
 from embedded_qdrant.operations import to_engine
 from embedded_qdrant.settings import EmbeddedQdrantSettings
@@ -34,6 +42,15 @@ log = structlog.get_logger()
 
 _ERROR_TAIL_BYTES = 2000
 _BYTES_A_NUMBER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Old:
+    """The shard that was replaced, and whether its folder is not needed any more."""
+
+    folder: Path
+    shard: edge.EdgeShard
+    unneeded: bool
 
 
 class IndexBuildError(Exception):
@@ -60,23 +77,52 @@ def due(collection: Collection, settings: EmbeddedQdrantSettings) -> bool:
     if threshold == 0:
         return False
     points, indexed = collection.statistics.points, collection.statistics.indexed
-    quiet = time.monotonic() - collection.last_write >= settings.index_quiet_seconds
+    quiet = _quiet(collection, settings)
     if collection.unindexed >= threshold:
         return quiet or collection.unindexed >= settings.index_growth * max(indexed, threshold)
-    if not quiet or points < threshold:
+    return quiet and points >= threshold and collection.stale_index
+
+
+def littered(collection: Collection, settings: EmbeddedQdrantSettings) -> bool:
+    """Tell whether a collection is to be rid of what was deleted now.
+
+    By the rule of the server's vacuum optimizer: more than `deleted_threshold` of the places
+    are of deleted points, and there are `vacuum_min_vector_number` of them. Without a pause
+    in the writes once there are as many deleted points as others.
+    """
+    if collection.last_write <= collection.last_copy:
         return False
-    # The engine counts deleted points as indexed ones: too many make searches slower.
-    deleted = collection.config.optimizer_config.deleted_threshold * indexed
-    vacuum = indexed - points > deleted and collection.last_write > collection.last_copy
-    return collection.stale_index or vacuum
+    optimizers = collection.config.optimizer_config
+    least = optimizers.vacuum_min_vector_number
+    taken = slots(collection.shard_folder)
+    deleted = taken - collection.statistics.points
+    if taken < least or deleted <= optimizers.deleted_threshold * taken:
+        return False
+    return _quiet(collection, settings) or deleted >= settings.index_growth * max(
+        collection.statistics.points, least
+    )
+
+
+def _quiet(collection: Collection, settings: EmbeddedQdrantSettings) -> bool:
+    return time.monotonic() - collection.last_write >= settings.index_quiet_seconds
 
 
 class IndexBuild:
-    """One build of one collection's index."""
+    """One build of one collection's index; `vacuum` rids it of what was deleted, too.
 
-    def __init__(self, collection: Collection, settings: EmbeddedQdrantSettings) -> None:
+    One that is only to be rid of it, and has no index, gets none.
+    """
+
+    def __init__(
+        self, collection: Collection, settings: EmbeddedQdrantSettings, *, vacuum: bool = False
+    ) -> None:
         self._collection = collection
         self._settings = settings
+        self._vacuum = vacuum
+        self._index = not vacuum or (
+            threshold_points(collection, settings) > 0
+            and (collection.statistics.indexed > 0 or due(collection, settings))
+        )
         self._journal = Journal(collection.folder.path, settings.index_journal_bytes)
 
     async def run(self) -> None:
@@ -90,18 +136,20 @@ class IndexBuild:
         try:
             await self._copy(folder)
             await self._build(folder)
-            shard = edge.EdgeShard.load(str(folder))
+            with engine_panics():
+                shard = edge.EdgeShard.load(str(folder))
             # Twice, so that little is left for the moment when writes wait. No more often:
             # replaying is no faster than writing, and might never catch up.
             for _ in range(2):
                 await self._replay(shard)
-            shard.flush()
+            with engine_panics():
+                shard.flush()
             await asyncio.to_thread(sync_tree, folder)
-            old_folder, old_shard = await self._swap(folder, shard)
+            old = await self._swap(folder, shard)
         except BaseException:
             collection.stop_journal()
             if shard is not None:
-                shard.close()
+                _close(shard, collection.name)
             await asyncio.to_thread(remove_tree, folder)
             raise
         finally:
@@ -109,8 +157,9 @@ class IndexBuild:
             self._journal.close()
         # Apart from the swap, so that queries come in between: closing syncs some files.
         await asyncio.sleep(0)
-        old_shard.close()
-        await asyncio.to_thread(remove_tree, old_folder)
+        _close(old.shard, collection.name)
+        if old.unneeded:
+            await asyncio.to_thread(remove_tree, old.folder)
         log.info(
             "index built",
             collection=collection.name,
@@ -124,7 +173,7 @@ class IndexBuild:
         async with collection.writing:
             self._check_open()
             # The copy, and the index beside it.
-            needed = 2 * allocated_bytes(collection.folder.current())
+            needed = 2 * allocated_bytes(collection.shard_folder)
             if collection.space.lacks(needed):
                 raise IndexBuildError(
                     f"it needs {needed >> 20} MiB of disk beside what is kept free, "
@@ -132,7 +181,7 @@ class IndexBuild:
                 )
             collection.flush()
             try:
-                await asyncio.to_thread(collection.folder.copy_current, folder)
+                await asyncio.to_thread(copy_sparse, collection.shard_folder, folder)
             except OSError as error:
                 raise IndexBuildError(f"the shard could not be copied: {error}") from error
             collection.start_journal(self._journal)
@@ -143,7 +192,9 @@ class IndexBuild:
     async def _build(self, folder: Path) -> None:
         settings = self._settings
         threads = settings.index_threads or os.cpu_count() or 1
-        plan = configs.plan(self._collection.config, threads=threads)
+        plan = configs.plan(
+            self._collection.config, threads=threads, index=self._index, vacuum=self._vacuum
+        )
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -189,21 +240,38 @@ class IndexBuild:
                     shard.update(operation)
                     await asyncio.sleep(0)
 
-    async def _swap(self, folder: Path, shard: edge.EdgeShard) -> tuple[Path, edge.EdgeShard]:
-        """Replay the rest and make `shard` the collection's; returns the old folder and shard."""
+    async def _swap(self, folder: Path, shard: edge.EdgeShard) -> _Old:
+        """Replay the rest and make `shard` the collection's; returns the old one."""
         collection = self._collection
         async with collection.writing:
             self._check_open()
             await self._replay(shard)
             self._check_journal()
-            shard.flush()
-            old_folder, old_shard = collection.folder.current(), collection.shard
-            collection.folder.point_to(folder)
+            with engine_panics():
+                shard.flush()
+            # The engine syncs files, not the folders that it makes them in.
+            sync_folders(folder)
+            old = _Old(collection.shard_folder, collection.shard, unneeded=self._point_to(folder))
             collection.stop_journal()
-            collection.shard = shard
-            collection.unindexed -= self._unindexed_before
+            collection.shard_folder, collection.shard = folder, shard
             collection.refresh()
-        return old_folder, old_shard
+            if self._index:
+                collection.unindexed -= self._unindexed_before
+            else:
+                collection.count_unindexed()
+        return old
+
+    def _point_to(self, folder: Path) -> bool:
+        """Make `folder` the one that counts; false where a loss of power may undo that."""
+        collection = self._collection
+        try:
+            collection.folder.point_to(folder)
+        except OSError:
+            if collection.folder.current() != folder:
+                raise
+            log.exception("CURRENT not synced", collection=collection.name)
+            return False
+        return True
 
     def _check_open(self) -> None:
         if self._collection.closing.is_set():
@@ -212,3 +280,12 @@ class IndexBuild:
     def _check_journal(self) -> None:
         if not self._collection.journals_to(self._journal):
             raise IndexBuildError("more was written meanwhile than the journal may hold")
+
+
+def _close(shard: edge.EdgeShard, collection: str) -> None:
+    """Close a shard that is not used any more, whatever it says."""
+    try:
+        with engine_panics():
+            shard.close()
+    except Exception as error:  # noqa: BLE001 - the engine's errors have no class
+        log.warning("unused shard not closed", collection=collection, reason=first_line(error))

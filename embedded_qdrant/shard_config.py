@@ -49,6 +49,7 @@ class ShardPlan(TypedDict):
     vacuum_min_vector_number: int
     default_segment_number: int
     max_segment_size: int
+    indexing_threshold: int
 
 
 def make(plan: ShardPlan) -> edge.EdgeConfig:
@@ -64,8 +65,8 @@ def make(plan: ShardPlan) -> edge.EdgeConfig:
             vacuum_min_vector_number=plan["vacuum_min_vector_number"],
             default_segment_number=plan["default_segment_number"],
             max_segment_size=plan["max_segment_size"],
-            # When to build is decided outside the engine; asked to, it shall build.
-            indexing_threshold=1,
+            # When to build is decided outside the engine.
+            indexing_threshold=plan["indexing_threshold"],
         ),
     )
 

@@ -9,9 +9,10 @@ import structlog
 
 from embedded_qdrant.catalogue import Catalogue
 from embedded_qdrant.collection import Collection
-from embedded_qdrant.indexing import IndexBuild, IndexBuildError, due
+from embedded_qdrant.indexing import IndexBuild, IndexBuildError, due, littered
 from embedded_qdrant.metrics import CollectionMetrics
 from embedded_qdrant.settings import EmbeddedQdrantSettings
+from embedded_qdrant.supervision import supervised
 
 log = structlog.get_logger()
 _TICK_SECONDS = 0.25
@@ -39,8 +40,8 @@ class Upkeep:
 
     async def __aenter__(self) -> Self:
         self._tasks = [
-            asyncio.create_task(self._flush(), name="flush"),
-            asyncio.create_task(self._index(), name="index"),
+            supervised(self._flush, name="flush"),
+            supervised(self._index, name="index"),
         ]
         return self
 
@@ -74,15 +75,16 @@ class Upkeep:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             for collection in self._catalogue.all():
-                if loop.time() >= self._not_before.get(collection.name, 0.0) and due(
-                    collection, self._settings
-                ):
-                    await self._build(collection)
+                if loop.time() >= self._not_before.get(collection.name, 0.0):
+                    await self._build_if_due(collection)
 
-    async def _build(self, collection: Collection) -> None:
+    async def _build_if_due(self, collection: Collection) -> None:
         try:
+            vacuum = littered(collection, self._settings)
+            if not vacuum and not due(collection, self._settings):
+                return
             with self._metrics.build_seconds.time():
-                await IndexBuild(collection, self._settings).run()
+                await IndexBuild(collection, self._settings, vacuum=vacuum).run()
         except IndexBuildError as error:
             self._put_off(collection)
             log.warning("index build failed", collection=collection.name, reason=str(error))

@@ -27,6 +27,8 @@ _EF_CONSTRUCT = (4, 10_000)
 _MAX_THREADS = 256
 # The engine merges everything into segments up to this size: one graph searches best.
 _MAX_SEGMENT_KB = 50_000_000
+# No segment is as large: none is indexed.
+_NEVER_KB = 1 << 40
 _UNSERVED_PARAMS = ("multivector_config", "datatype", "memory")
 _UNSERVED_CREATE = (
     "sparse_vectors_config",
@@ -106,8 +108,14 @@ def dimensions(config: grpc.CollectionConfig) -> Dimensions:
     return {name: params.size for name, params in _vectors(config.params.vectors_config)}
 
 
-def plan(config: grpc.CollectionConfig, *, threads: int) -> ShardPlan:
-    """Return the engine's configuration as plain values; `threads` build the index."""
+def plan(
+    config: grpc.CollectionConfig, *, threads: int, index: bool = True, vacuum: bool = False
+) -> ShardPlan:
+    """Return the engine's configuration as plain values.
+
+    Asked to optimise, the engine builds an index with `threads` (unless `index` is false)
+    and, with `vacuum`, rids every segment of what was deleted.
+    """
     optimizers = config.optimizer_config
     return ShardPlan(
         vectors={
@@ -125,10 +133,11 @@ def plan(config: grpc.CollectionConfig, *, threads: int) -> ShardPlan:
         on_disk_payload=config.params.on_disk_payload,
         hnsw=_hnsw(config.hnsw_config, grpc.HnswConfigDiff(), threads),
         scalar=_scalar(config),
-        deleted_threshold=optimizers.deleted_threshold,
-        vacuum_min_vector_number=optimizers.vacuum_min_vector_number,
+        deleted_threshold=0.0 if vacuum else optimizers.deleted_threshold,
+        vacuum_min_vector_number=1 if vacuum else optimizers.vacuum_min_vector_number,
         default_segment_number=optimizers.default_segment_number or 1,
         max_segment_size=optimizers.max_segment_size or _MAX_SEGMENT_KB,
+        indexing_threshold=1 if index else _NEVER_KB,
     )
 
 

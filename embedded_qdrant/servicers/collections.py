@@ -9,6 +9,7 @@ from qdrant_client.grpc import collections_service_pb2
 from embedded_qdrant.catalogue import Catalogue
 from embedded_qdrant.collection import Collection
 from embedded_qdrant.conversion import configs, indexes
+from embedded_qdrant.errors import engine_errors, storage_errors
 from embedded_qdrant.servicers.calls import Context, Gate, refuse_the_rest
 
 SERVICE = collections_service_pb2.DESCRIPTOR.services_by_name["Collections"]
@@ -29,10 +30,10 @@ class CollectionsService(grpc.CollectionsServicer):
         self._gate.enter(context)
         start = time.perf_counter()
         collection = self._catalogue.get(request.collection_name)
-        collection.refresh()
-        return grpc.GetCollectionInfoResponse(
-            result=_described(collection), time=time.perf_counter() - start
-        )
+        with engine_errors():
+            collection.refresh()
+            described = _described(collection)
+        return grpc.GetCollectionInfoResponse(result=described, time=time.perf_counter() - start)
 
     async def List(
         self,
@@ -43,10 +44,7 @@ class CollectionsService(grpc.CollectionsServicer):
         self._gate.enter(context)
         start = time.perf_counter()
         return grpc.ListCollectionsResponse(
-            collections=[
-                grpc.CollectionDescription(name=collection.name)
-                for collection in self._catalogue.all()
-            ],
+            collections=[grpc.CollectionDescription(name=name) for name in self._catalogue.names()],
             time=time.perf_counter() - start,
         )
 
@@ -67,7 +65,8 @@ class CollectionsService(grpc.CollectionsServicer):
         start = time.perf_counter()
         collection = self._catalogue.get(request.collection_name)
         config = configs.updated(collection.config, request)
-        collection.folder.describe(collection.name, config)
+        with storage_errors():
+            collection.folder.describe(collection.name, config)
         collection.set_config(config)
         collection.stale_index |= bool(
             request.HasField("hnsw_config")

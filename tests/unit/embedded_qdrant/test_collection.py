@@ -13,7 +13,7 @@ from qdrant_client import grpc
 from embedded_qdrant.catalogue import Catalogue
 from embedded_qdrant.collection import Collection, Statistics
 from embedded_qdrant.conversion import configs
-from embedded_qdrant.indexing import IndexBuild, IndexBuildError, due, threshold_points
+from embedded_qdrant.indexing import IndexBuild, IndexBuildError, due, littered, threshold_points
 from embedded_qdrant.settings import EmbeddedQdrantSettings
 from embedded_qdrant.space import Space
 from sketchzoo.rpc import CallError
@@ -45,6 +45,11 @@ def _upsert(*numbers: int) -> grpc.UpsertPoints:
         collection_name="c",
         points=[grpc.PointStruct(id=grpc.PointId(num=n), vectors=vectors) for n in numbers],
     )
+
+
+def _delete(*numbers: int) -> grpc.DeletePoints:
+    ids = grpc.PointsIdsList(ids=[grpc.PointId(num=n) for n in numbers])
+    return grpc.DeletePoints(collection_name="c", points=grpc.PointsSelector(points=ids))
 
 
 def _soon() -> float:
@@ -188,16 +193,31 @@ async def test_an_index_is_due_by_size_quiet_and_growth(
     assert due(collection, settings) is expected
 
 
-async def test_many_deleted_points_make_an_index_due(make: Make) -> None:
-    """More than the configured share of deleted points in the index has it built again."""
-    settings = EmbeddedQdrantSettings(index_threshold_points=100, index_quiet_seconds=0.001)
+@pytest.mark.parametrize(
+    ("written", "deleted", "quiet", "expected"),
+    [
+        (100, 20, True, False),
+        (100, 21, True, True),
+        (99, 90, True, False),
+        (200, 50, False, False),
+        (200, 100, False, True),
+    ],
+)
+async def test_many_deleted_points_make_a_vacuum_due(
+    make: Make, written: int, deleted: int, *, quiet: bool, expected: bool
+) -> None:
+    """Due by deleted_threshold and vacuum_min_vector_number: when writes pause, or at half."""
+    settings = EmbeddedQdrantSettings(index_quiet_seconds=1000)
     collection = make()
-    collection.last_copy = time.monotonic() - 2
-    collection.last_write = time.monotonic() - 1
-    collection.statistics = Statistics(points=900, indexed=1000)
-    assert not due(collection, settings)
-    collection.statistics = Statistics(points=700, indexed=1000)
-    assert due(collection, settings)
+    collection.config.optimizer_config.vacuum_min_vector_number = 100
+    await collection.write(_upsert(*range(written)), _soon())
+    await collection.write(_delete(*range(deleted)), _soon())
+    collection.flush()
+    collection.refresh()
+    if quiet:
+        collection.last_write -= 2000
+    collection.last_copy = collection.last_write - 1
+    assert littered(collection, settings) is expected
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Files: atomic writes, sparse copies, locks."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from embedded_qdrant.files import (
     StorageInUseError,
     StorageLock,
+    allocated_bytes,
     copy_sparse,
     sync_tree,
     write_atomically,
@@ -41,6 +43,29 @@ def test_a_copy_has_the_same_bytes_and_keeps_the_holes(tmp_path: Path) -> None:
     assert (tmp_path / "target/deep/sparse").stat().st_blocks * 512 < 2 << 20
 
 
+def test_a_write_that_fails_leaves_the_old_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the new file cannot be synced the old one stays, and nothing beside it."""
+    path = tmp_path / "file.json"
+    write_atomically(path, b"old")
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "I/O error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="I/O error"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file.json"]
+
+
+def test_a_tree_that_is_gone_is_not_taken_for_synced(tmp_path: Path) -> None:
+    """Syncing a folder that is not there is an error, not nothing to do."""
+    with pytest.raises(FileNotFoundError):
+        sync_tree(tmp_path / "gone")
+
+
 def test_a_folder_is_locked_by_one(tmp_path: Path) -> None:
     """A second lock is refused and names the holder, until the first is released."""
     with (
@@ -49,3 +74,21 @@ def test_a_folder_is_locked_by_one(tmp_path: Path) -> None:
     ):
         StorageLock(tmp_path)
     StorageLock(tmp_path).release()
+
+
+def test_a_spare_file_of_the_log_may_be_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the engine renames while a folder is walked stops nothing; another file does."""
+    folder = tmp_path / "shard"
+    folder.mkdir()
+    (folder / "file").write_bytes(b"x")
+    for name, gone in (("tmp-open-2", True), ("open-2", False)):
+        walk = [(str(folder), [], ["file", name])]
+        monkeypatch.setattr(os, "walk", lambda *_, walk=walk, **__: walk)
+        if gone:
+            sync_tree(folder)
+            assert allocated_bytes(folder) > 0
+        else:
+            with pytest.raises(FileNotFoundError):
+                sync_tree(folder)

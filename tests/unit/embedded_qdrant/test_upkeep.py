@@ -41,7 +41,7 @@ async def test_a_build_that_fails_is_counted_and_put_off_and_the_next_is_made(
     enough = asyncio.Event()
 
     class Build:
-        def __init__(self, collection: Collection, _settings: Any) -> None:
+        def __init__(self, collection: Collection, _settings: Any, *, vacuum: bool) -> None:
             self._collection = collection
 
         async def run(self) -> None:
