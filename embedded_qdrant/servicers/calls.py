@@ -20,22 +20,28 @@ _FAR = 24 * 3600.0
 class Gate:
     """Lets calls in: with the right key, and before their deadline."""
 
-    def __init__(self, api_key: SecretStr | None) -> None:
+    def __init__(
+        self, api_key: SecretStr | None, read_only_api_key: SecretStr | None = None
+    ) -> None:
         self._api_key = None if api_key is None else api_key.get_secret_value().encode()
+        self._read_only = (
+            None if read_only_api_key is None else read_only_api_key.get_secret_value().encode()
+        )
 
-    def enter(self, context: Context) -> float:
+    def enter(self, context: Context, *, writes: bool = False) -> float:
         """Return the call's deadline in `time.monotonic()` seconds.
 
-        UNAUTHENTICATED without the key, DEADLINE_EXCEEDED where nobody waits any more.
+        UNAUTHENTICATED without a key, PERMISSION_DENIED where it may only read and the call
+        writes, DEADLINE_EXCEEDED where nobody waits any more.
         """
         if self._api_key is not None:
-            self._check_key(context)
+            self._check_key(context, self._api_key, writes=writes)
         remaining: Any = context.time_remaining()  # None without a deadline, whatever the stubs say
         if remaining is not None and remaining <= 0:
             raise deadline_exceeded("the call waited for its turn")
         return time.monotonic() + (_FAR if remaining is None else remaining)
 
-    def _check_key(self, context: Context) -> None:
+    def _check_key(self, context: Context, api_key: bytes, *, writes: bool) -> None:
         metadata: dict[str, Any] = dict(context.invocation_metadata() or ())
         given = metadata.get("api-key")
         bearer = metadata.get("authorization", "")
@@ -46,8 +52,14 @@ class Gate:
                 rpc.StatusCode.UNAUTHENTICATED,
                 "Must provide an API key or an Authorization bearer token",
             )
-        if not hmac.compare_digest(given.encode(), self._api_key or b""):
+        if hmac.compare_digest(given.encode(), api_key):
+            return
+        if self._read_only is None or not hmac.compare_digest(given.encode(), self._read_only):
             raise CallError(rpc.StatusCode.UNAUTHENTICATED, "Invalid API key or JWT")
+        if writes:
+            raise CallError(
+                rpc.StatusCode.PERMISSION_DENIED, "Forbidden: Global write access is required"
+            )
 
 
 def refuse_the_rest(service: Any) -> Callable[[type[_Servicer]], type[_Servicer]]:
