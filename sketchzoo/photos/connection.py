@@ -1,6 +1,7 @@
 """The connection to Qdrant: one client, deadlines on every call, errors in our words."""
 
 import asyncio
+import ipaddress
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 import grpc
 import grpc.aio
+import structlog
 from google.protobuf.message import Message
 from prometheus_client import CollectorRegistry, Histogram
 from pydantic import SecretStr
@@ -28,6 +30,8 @@ from sketchzoo.telemetry import (
     span,
     traceparent,
 )
+
+log = structlog.get_logger()
 
 PART = "Qdrant"
 
@@ -179,6 +183,14 @@ def _headers() -> dict[str, str]:
     return sent if parent is None else {**sent, TRACEPARENT: parent}
 
 
+def _is_near(host: str) -> bool:
+    """Tell whether a host is of this machine, or named as only a closed network names one."""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".local", ".internal", ".svc"))
+
+
 def connect(
     settings: QdrantSettings, registry: CollectorRegistry | None = None
 ) -> QdrantConnection:
@@ -191,13 +203,17 @@ def connect(
         raise ValueError("qdrant_url must look like http://host:6334 or https://host:6334")
     key = settings.qdrant_api_key
     secure = url.scheme == "https"
+    if key is not None and not secure and not _is_near(url.hostname):
+        log.warning("the key goes unencrypted", qdrant_url=settings.qdrant_url, right="https://")
     options = channel_options(64 * 1024 * 1024, BETWEEN_PARTS)
     client = AsyncQdrantClient(
         host=url.hostname,
         grpc_port=url.port or 6334,
         https=secure,
         prefer_grpc=True,
-        api_key=key.get_secret_value() if key else None,
+        # As a header: given as `api_key` it would be warned of by a Python warning, which no
+        # log takes up.
+        headers={"api-key": key.get_secret_value()} if key else None,
         timeout=max(1, round(settings.qdrant_timeout_seconds)),
         # It would ask over REST, which embedded Qdrant does not serve.
         check_compatibility=False,
