@@ -1,27 +1,26 @@
 """What docs/operations tells an operator to do, done."""
 
+import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
 from sketchzoo.client import Client
 from tests.artefacts import encoder_process, picture, tiny_model
-from tests.deployment import ROOT, read_compose, read_environment_file
+from tests.deployment import ROOT, commands, read_compose, read_environment_file
 from tests.integration.deploy.ports import free_port
 from tests.integration.search_service.stack import search_process, write_photos
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-DOCS = ROOT / "docs" / "operations"
 
 
 @contextmanager
@@ -57,16 +56,6 @@ def ingest(photos: Path, encoder: str, url: str, alias: str = "photos") -> None:
     assert done.returncode == 0, done.stderr
 
 
-def commands(page: str, start: str) -> str:
-    """Return a page's code block from the line that starts so to its end."""
-    text = (DOCS / page).read_text()
-    found = re.search(
-        rf"^(?P<indent> +){re.escape(start)}.*(?:\n(?P=indent).*)*", text, re.MULTILINE
-    )
-    assert found, f"{page} has no command {start}"
-    return re.sub(r"^ +", "", found[0], flags=re.MULTILINE)
-
-
 def test_the_environment_file_is_made_as_the_install_page_says(tmp_path: Path) -> None:
     """Its sed command fills in what Compose requires, with secrets of its own."""
     shutil.copy(ROOT / ".env.example", tmp_path)
@@ -74,6 +63,8 @@ def test_the_environment_file_is_made_as_the_install_page_says(tmp_path: Path) -
     subprocess.run(["bash", "-ec", command], cwd=tmp_path, check=True)
     made = read_environment_file(tmp_path / ".env")
     assert len(made["QDRANT_API_KEY"]) == 64
+    assert len(made["QDRANT_READ_ONLY_API_KEY"]) == 64
+    assert made["QDRANT_API_KEY"] != made["QDRANT_READ_ONLY_API_KEY"]
     assert len(made["GRAFANA_PASSWORD"]) == 32
     assert made["PHOTOS"] == f"{os.environ['HOME']}/zoo"
     services = read_compose(made)["services"]
@@ -102,33 +93,92 @@ def test_a_copy_of_a_stopped_folder_is_a_backup(tmp_path: Path) -> None:
                 assert sum(client.classes().values()) == 24
 
 
-def test_the_snapshot_program_calls_with_the_key() -> None:
-    """What the page runs inside search asks for a snapshot, and shows the answer."""
-    asked: list[tuple[str, str | None]] = []
+class RestOfQdrant(BaseHTTPRequestHandler):
+    """As much of a Qdrant server's REST interface as a snapshot takes."""
 
-    class Qdrant(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked.append((self.path, self.headers["api-key"]))
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b'{"result": {"name": "photos.snapshot"}}')
+    asked: ClassVar[list[tuple[str, str, Any]]] = []
+    answers: ClassVar[dict[tuple[str, str], Any]] = {
+        ("GET", "/aliases"): {
+            "aliases": [{"alias_name": "photos", "collection_name": "photos-1"}],
+        },
+        ("POST", "/collections/photos-1/snapshots"): {"name": "one.snapshot", "size": 1},
+        ("PUT", "/collections/photos-1/snapshots/recover"): True,
+        ("POST", "/collections/aliases"): True,
+    }
 
-        def log_message(self, *_: object) -> None:
-            pass
+    def answer(self) -> None:
+        length = int(self.headers["content-length"] or 0)
+        body = json.loads(self.rfile.read(length)) if length else None
+        path = self.path.partition("?")[0]
+        right = self.headers["api-key"] == "a-key"
+        found = self.answers.get((self.command, path))
+        if right and self.command != "GET":
+            self.asked.append((self.command, path, body))
+        self.send_response(403 if not right else 200 if found is not None else 404)
+        self.end_headers()
+        self.wfile.write(json.dumps({"result": found, "status": "ok", "time": 0.0}).encode())
 
-    program = commands("backup.md", "docker compose exec").split("\n", 1)[1].removesuffix("PY")
-    with HTTPServer(("127.0.0.1", 0), Qdrant) as server:
-        threading.Thread(target=server.handle_request).start()
-        done = subprocess.run(
-            [sys.executable, "-"],
-            input=program.replace("qdrant:6333", f"127.0.0.1:{server.server_port}"),
-            env={**os.environ, "SKETCHZOO_QDRANT_API_KEY": "a-key"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    assert asked == [("/collections/photos/snapshots", "a-key")]
-    assert "photos.snapshot" in done.stdout
+    do_GET = do_POST = do_PUT = answer  # noqa: N815 - http.server's form
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def rest_port() -> Iterator[int]:
+    RestOfQdrant.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), RestOfQdrant) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
+        yield server.server_port
+        server.shutdown()
+
+
+def snapshot(rest_port: int, *arguments: str, key: str = "a-key") -> Any:
+    """Run the page's program as it does: from stdin, with ingest's variables."""
+    program = (ROOT / "scripts" / "snapshot.py").read_text()
+    environment = {
+        "SKETCHZOO_QDRANT_URL": f"http://127.0.0.1:{rest_port + 1}",
+        "SKETCHZOO_QDRANT_API_KEY": key,
+    }
+    return subprocess.run(
+        [sys.executable, "-", *arguments],
+        input=program,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_snapshot_is_made_of_what_the_alias_names(rest_port: int) -> None:
+    """`save` asks for a snapshot, by REST and with the key, and prints where it lies."""
+    done = snapshot(rest_port, "save")
+    assert done.stdout == "photos-1/one.snapshot\n", done.stderr
+    assert RestOfQdrant.asked == [("POST", "/collections/photos-1/snapshots", None)]
+
+
+def test_a_snapshot_is_restored_and_published(rest_port: int) -> None:
+    """`restore` recovers the collection from Qdrant's own folder, then moves the alias."""
+    done = snapshot(rest_port, "restore", "photos-1/one.snapshot")
+    assert done.returncode == 0, done.stderr
+    (_, recovered, body), (_, aliases, changes) = RestOfQdrant.asked
+    assert recovered == "/collections/photos-1/snapshots/recover"
+    assert body["location"] == "file:///qdrant/snapshots/photos-1/one.snapshot"
+    assert body["priority"] == "snapshot"
+    assert aliases == "/collections/aliases"
+    named = {"collection_name": "photos-1", "alias_name": "photos"}
+    assert [each for each in changes["actions"] if "create_alias" in each] == [
+        {"create_alias": named}
+    ]
+
+
+@pytest.mark.parametrize("arguments", [["save"], ["restore", "photos-1"], ["restore", "a/b/c"]])
+def test_a_snapshot_that_fails_is_told_in_one_line(rest_port: int, arguments: list[str]) -> None:
+    """A wrong key, a path that is none: status 1 and a line, no traceback."""
+    done = snapshot(rest_port, *arguments, key="wrong")
+    assert done.returncode == 1
+    assert done.stderr.startswith("snapshot: ")
+    assert "Traceback" not in done.stderr
 
 
 def test_a_model_is_upgraded_without_a_failed_search(tmp_path: Path) -> None:
