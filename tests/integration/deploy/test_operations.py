@@ -1,5 +1,6 @@
 """What docs/operations tells an operator to do, done."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
+import grpc
 import pytest
 
 from sketchzoo.client import Client
@@ -32,8 +34,8 @@ def qdrant_process(storage: Path, port: int, **settings: str) -> Iterator[str]:
         [*command, "--port", str(port), *options], cwd=ROOT, stderr=subprocess.DEVNULL
     )
     try:
-        probe = [sys.executable, "-m", "sketchzoo", "health", f"127.0.0.1:{port}", "--wait", "60"]
-        subprocess.run(probe, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            grpc.channel_ready_future(channel).result(60)
         yield f"http://127.0.0.1:{port}"
         process.terminate()
         assert process.wait(60) == 0
@@ -133,34 +135,39 @@ def rest_port() -> Iterator[int]:
         server.shutdown()
 
 
-def snapshot(rest_port: int, *arguments: str, key: str = "a-key") -> Any:
-    """Run the page's program as it does: from stdin, with ingest's variables."""
-    program = (ROOT / "scripts" / "snapshot.py").read_text()
-    environment = {
-        "SKETCHZOO_QDRANT_URL": f"http://127.0.0.1:{rest_port + 1}",
-        "SKETCHZOO_QDRANT_API_KEY": key,
-    }
-    return subprocess.run(
-        [sys.executable, "-", *arguments],
-        input=program,
-        env={**os.environ, **environment},
+_script = importlib.util.spec_from_file_location("snapshot", ROOT / "scripts/snapshot.py")
+assert _script
+assert _script.loader
+# The page's program; it belongs to no package.
+snapshot = importlib.util.module_from_spec(_script)
+_script.loader.exec_module(snapshot)
+
+
+@pytest.fixture
+def rest(rest_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what ingest's container has."""
+    monkeypatch.setenv("SKETCHZOO_QDRANT_URL", f"http://127.0.0.1:{rest_port + 1}")
+    monkeypatch.setenv("SKETCHZOO_QDRANT_API_KEY", "a-key")
+
+
+@pytest.mark.usefixtures("rest")
+def test_a_snapshot_is_made_of_what_the_alias_names() -> None:
+    """`save`, from stdin as on the page, asks by REST with the key, and prints where it lies."""
+    done = subprocess.run(
+        [sys.executable, "-", "save"],
+        input=(ROOT / "scripts" / "snapshot.py").read_text(),
         capture_output=True,
         text=True,
         check=False,
     )
-
-
-def test_a_snapshot_is_made_of_what_the_alias_names(rest_port: int) -> None:
-    """`save` asks for a snapshot, by REST and with the key, and prints where it lies."""
-    done = snapshot(rest_port, "save")
     assert done.stdout == "photos-1/one.snapshot\n", done.stderr
     assert RestOfQdrant.asked == [("POST", "/collections/photos-1/snapshots", None)]
 
 
-def test_a_snapshot_is_restored_and_published(rest_port: int) -> None:
+@pytest.mark.usefixtures("rest")
+def test_a_snapshot_is_restored_and_published() -> None:
     """`restore` recovers the collection from Qdrant's own folder, then moves the alias."""
-    done = snapshot(rest_port, "restore", "photos-1/one.snapshot")
-    assert done.returncode == 0, done.stderr
+    assert snapshot.main(["restore", "photos-1/one.snapshot"]) == 0
     (_, recovered, body), (_, aliases, changes) = RestOfQdrant.asked
     assert recovered == "/collections/photos-1/snapshots/recover"
     assert body["location"] == "file:///qdrant/snapshots/photos-1/one.snapshot"
@@ -172,13 +179,15 @@ def test_a_snapshot_is_restored_and_published(rest_port: int) -> None:
     ]
 
 
+@pytest.mark.usefixtures("rest")
 @pytest.mark.parametrize("arguments", [["save"], ["restore", "photos-1"], ["restore", "a/b/c"]])
-def test_a_snapshot_that_fails_is_told_in_one_line(rest_port: int, arguments: list[str]) -> None:
+def test_a_snapshot_that_fails_is_told_in_one_line(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A wrong key, a path that is none: status 1 and a line, no traceback."""
-    done = snapshot(rest_port, *arguments, key="wrong")
-    assert done.returncode == 1
-    assert done.stderr.startswith("snapshot: ")
-    assert "Traceback" not in done.stderr
+    monkeypatch.setenv("SKETCHZOO_QDRANT_API_KEY", "wrong")
+    assert snapshot.main(arguments) == 1
+    assert capsys.readouterr().err.startswith("snapshot: ")
 
 
 def test_a_model_is_upgraded_without_a_failed_search(tmp_path: Path) -> None:
