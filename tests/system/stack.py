@@ -42,8 +42,16 @@ FILES = (
     "tests/system",
 )
 PORTS = ("LIVE_PORT", "SEARCH_PORT", "GRAFANA_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")
-EMBEDDED = "tests/system/compose.embedded.yml"
-SERVER = read_compose(SECRETS)["services"]["qdrant"]["image"]
+# What stands in where the engine has no image of a service; the others' must be there.
+INSTEAD = {
+    "qdrant": "tests/system/compose.embedded.yml",
+    "grafana": "tests/system/compose.no-grafana.yml",
+}
+FOREIGN = {
+    name: service["image"]
+    for name, service in read_compose(SECRETS)["services"].items()
+    if not service["image"].startswith("sketchzoo/")
+}
 _KILL = "import os, sys; os.kill(int(sys.argv[1]), 9)"
 
 
@@ -62,14 +70,14 @@ def why_not() -> str | None:
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()
             return f"`{' '.join(command[:2])}` fails: {said[-1] if said else done.returncode}"
-    base = read_dockerfile()["base"].base
-    if (
-        not has_image(base)
-        and subprocess.run(
-            ["docker", "pull", "-q", base], capture_output=True, check=False, timeout=300
-        ).returncode
-    ):
-        return f"the engine has no {base} and can't pull it"
+    needed = [image for name, image in FOREIGN.items() if name not in INSTEAD]
+    for image in (read_dockerfile()["base"].base, *needed):
+        pull = ["docker", "pull", "-q", image]
+        if (
+            not has_image(image)
+            and subprocess.run(pull, capture_output=True, check=False, timeout=300).returncode
+        ):
+            return f"the engine has no {image} and can't pull it"
     return None
 
 
@@ -206,19 +214,18 @@ def composed(folder: Path) -> Iterator[Stack]:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    embedded = not has_image(SERVER)
+    missing = [name for name in INSTEAD if not has_image(FOREIGN[name])]
     environment = {
         **{name: os.environ[name] for name in ("PATH", "DOCKER_HOST") if name in os.environ},
         "DOCKER_CONFIG": os.environ.get("DOCKER_CONFIG", str(Path.home() / ".docker")),
         "HOME": str(folder),
         "COMPOSE_PROJECT_NAME": PROJECT,
     }
-    stack = Stack(folder, environment, embedded)
+    stack = Stack(folder, environment, embedded="qdrant" in missing)
     make, *start = commands("install.md", "sed -e").partition("\ndocker")
     stack.run(make)
     stack.set(**dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True)))
-    if embedded:
-        stack.set(COMPOSE_FILE=f"docker-compose.yml:{EMBEDDED}")
+    stack.set(COMPOSE_FILE=":".join(["docker-compose.yml", *(INSTEAD[name] for name in missing)]))
     try:
         stack.run("".join(start))
         stack.wait_healthy()

@@ -17,7 +17,7 @@ from sketchzoo.client.errors import Denied
 from tests.artefacts import picture, tiny_model
 from tests.deployment import ROOT, commands
 from tests.system.searches import finds, search, wait_found
-from tests.system.stack import Stack, service_of, until
+from tests.system.stack import PROJECT, Stack, service_of, until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
@@ -189,18 +189,28 @@ def test_a_stopped_qdrants_storage_is_a_backup(stack: Stack, drawn: Path) -> Non
     shutil.rmtree(stack.folder / "backup-storage")
 
 
+def test_the_snapshot_program_runs_in_ingests_image(stack: Stack) -> None:
+    """backup.md's first command reaches Qdrant; embedded, which has no REST, is told in a line."""
+    if not stack.embedded:
+        pytest.skip("the next test does more, on Qdrant's own image")
+    save = commands("backup.md", "docker compose run --rm -T --no-deps").splitlines()[0]
+    said = stack.run(f"({save} 2>&1 || echo ended $?)").splitlines()
+    assert said[-1] == "ended 1"
+    assert [line for line in said if line.startswith("snapshot: ")]
+    assert not [line for line in said if line.startswith("Traceback")]
+
+
 def test_a_snapshot_is_restored(stack: Stack, drawn: Path) -> None:
-    """backup.md's commands on a Qdrant server: the gallery dropped with its volume, recovered."""
+    """backup.md's commands on a Qdrant server whose volumes are lost."""
     if stack.embedded:
         pytest.skip("embedded Qdrant stands in for the server, and makes no snapshots")
     said = stack.page("backup.md", "docker compose run --rm -T --no-deps --entrypoint python")
-    snapshot = said.splitlines()[0]
-    stack.run(
-        "docker compose rm -sf qdrant search && docker volume rm $(docker volume ls -q "
-        "-f name=${COMPOSE_PROJECT_NAME}_qdrant) && docker compose up -d"
-    )
+    stack.run("docker compose rm -sf qdrant")
+    volumes = (f"{PROJECT}_{name}" for name in ("qdrant", "qdrant-snapshots"))
+    stack.run(f"docker volume rm {' '.join(volumes)} && docker compose up -d")
+    until(lambda: not finds(stack, drawn))
     restore = commands("backup.md", "docker compose cp backup/. ")
-    stack.run(f"SNAPSHOT={snapshot}\n{restore}")
+    stack.run(f"SNAPSHOT={said.splitlines()[0]}\n{restore}")
     stack.wait_healthy()
     wait_found(stack, drawn)
 
