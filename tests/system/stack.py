@@ -150,14 +150,13 @@ class Stack:
 
     def unwell(self) -> list[str]:
         """Name the services that do not run, or are not healthy."""
-        states = {service_of(each): each["State"] for each in self.containers()}
-        return [
-            f"{service}: {state['Status']} {state.get('Health', {}).get('Status', '')}"
-            for service, state in states.items()
-            if service != "encoder-ready"
-            and (state["Status"], state.get("Health", {}).get("Status", "healthy"))
-            != ("running", "healthy")
-        ]
+        found = []
+        for each in self.containers():
+            service, state = service_of(each), each["State"]
+            health = state.get("Health", {}).get("Status", "healthy")
+            if service != "encoder-ready" and (state["Status"], health) != ("running", "healthy"):
+                found.append(f"{service}: {state['Status']}, {health}")
+        return found
 
     def kill(self, service: str) -> None:
         """End a service's process with SIGKILL, as the kernel would, not as `docker kill` does.
