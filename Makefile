@@ -10,23 +10,28 @@ ONCE ?=
 # Set for the five-minute benchmarks.
 QUICK ?=
 
-.PHONY: help demo test check audit format stubs lock bench clean
+.PHONY: help demo test test-system check audit format stubs lock bench clean
 
 help:
-	@echo "make demo    set-up and main job: services, gallery, example sketches (PHOTOS=DIR, ONCE=1)"
-	@echo "make test    set-up and every test"
-	@echo "make check   lint, format, types, import rules, protos, stubs"
-	@echo "make audit   look the locked dependencies up among known vulnerabilities"
-	@echo "make bench   the benchmarks and their bars (QUICK=1 within five minutes)"
-	@echo "make format  format the code"
-	@echo "make stubs   make the gRPC stubs of protos/"
-	@echo "make lock    lock the dependencies anew"
+	@echo "make demo         set-up and main job: services, gallery, example sketches (PHOTOS=DIR, ONCE=1)"
+	@echo "make test         set-up and every test but those of test-system"
+	@echo "make test-system  the stack on a Docker engine, foreign clients (within ten minutes)"
+	@echo "make check        lint, format, types, import rules, protos, stubs"
+	@echo "make audit        look the locked dependencies up among known vulnerabilities"
+	@echo "make bench        the benchmarks and their bars (QUICK=1 within five minutes)"
+	@echo "make format       format the code"
+	@echo "make stubs        make the gRPC stubs of protos/"
+	@echo "make lock         lock the dependencies anew"
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/sketchzoo demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(ONCE),--once)
 
 test: $(VENV)/dev.stamp
 	$(BIN)/pytest
+
+# On the engine that DOCKER_HOST names; what can't run here is skipped with the reason.
+test-system: $(VENV)/dev.stamp
+	$(BIN)/pytest -m system tests/system
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check

@@ -27,7 +27,7 @@ async def serving(settings: EmbeddedQdrantSettings) -> AsyncIterator[RpcServer]:
     catalogue = Catalogue(settings)
     try:
         metrics = CollectionMetrics(registry, catalogue.all)
-        gate = Gate(settings.api_key)
+        gate = Gate(settings.api_key, settings.read_only_api_key)
         server = RpcServer(
             settings,
             [

@@ -1,8 +1,9 @@
 """Settings of embedded Qdrant."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from sketchzoo.settings import Count, Port, Seconds, ServerSettings
@@ -28,6 +29,9 @@ class EmbeddedQdrantSettings(ServerSettings):
         None,
         description="Key that callers must send as `api-key`, as to a Qdrant server; "
         "unset asks for none.",
+    )
+    read_only_api_key: Token | None = Field(
+        None, description="Key with which callers may read and not write; needs `api_key`."
     )
 
     max_points_per_call: Count = Field(
@@ -90,3 +94,9 @@ class EmbeddedQdrantSettings(ServerSettings):
         description="Most bytes of writes noted on disk during an index build; past that the "
         "build is given up and tried again later.",
     )
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> Self:
+        if self.read_only_api_key is not None and self.api_key is None:
+            raise ValueError("read_only_api_key needs api_key: without it anyone may write")
+        return self

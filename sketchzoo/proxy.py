@@ -30,7 +30,8 @@ def called_directly(target: str) -> bool:
     elif scheme.startswith("unix"):
         return True
     names = rest.rsplit("/", 1)[-1].split(",")
-    return all(_is_near(_host(name)) for name in names)
+    hosts = [_host(name) for name in names]
+    return all(is_near(host) or bool(proxy_bypass(host)) for host in hosts)
 
 
 def _host(name: str) -> str:
@@ -39,11 +40,11 @@ def _host(name: str) -> str:
     return name if name.count(":") > 1 else name.partition(":")[0]
 
 
-def _is_near(host: str) -> bool:
+def is_near(host: str) -> bool:
+    """Tell whether a host is of this machine, or of a network that only those inside reach."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         name = host.lower().rstrip(".")
-        return "." not in name or name.endswith(_NEAR) or bool(proxy_bypass(host))
-    near = address.is_loopback or address.is_private or address.is_link_local
-    return near or bool(proxy_bypass(host))
+        return "." not in name or name.endswith(_NEAR)
+    return address.is_loopback or address.is_private or address.is_link_local

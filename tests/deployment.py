@@ -11,6 +11,12 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parent.parent
+# What .env.example leaves to be filled in.
+SECRETS = {
+    "QDRANT_API_KEY": "a-key",
+    "QDRANT_READ_ONLY_API_KEY": "a-key-that-reads",
+    "GRAFANA_PASSWORD": "a-password",
+}
 IMAGES = ("encoder", "encoder-gpu", "search", "ingest", "live-demo")
 
 
@@ -109,3 +115,12 @@ def read_environment_file(path: Path = ROOT / ".env.example") -> dict[str, str]:
     """Return the variables of an environment file."""
     lines = [line.strip() for line in path.read_text().splitlines()]
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def commands(page: str, start: str) -> str:
+    """Return a page's code block from the line that starts so to its end."""
+    text = (ROOT / "docs" / "operations" / page).read_text()
+    first = re.escape(start).replace("\\\n", "\n(?P=indent)")
+    found = re.search(rf"^(?P<indent> +){first}.*(?:\n(?P=indent).*)*", text, re.MULTILINE)
+    assert found, f"{page} has no command {start}"
+    return re.sub(r"^ +", "", found[0], flags=re.MULTILINE)

@@ -52,7 +52,7 @@ class CollectionsService(grpc.CollectionsServicer):
         self, request: grpc.CreateCollection, context: Context
     ) -> grpc.CollectionOperationResponse:
         """Make a collection."""
-        self._gate.enter(context)
+        self._gate.enter(context, writes=True)
         start = time.perf_counter()
         self._catalogue.create(request.collection_name, configs.created(request))
         return grpc.CollectionOperationResponse(result=True, time=time.perf_counter() - start)
@@ -61,7 +61,7 @@ class CollectionsService(grpc.CollectionsServicer):
         self, request: grpc.UpdateCollection, context: Context
     ) -> grpc.CollectionOperationResponse:
         """Change a collection's configuration; the index follows with its next build."""
-        self._gate.enter(context)
+        self._gate.enter(context, writes=True)
         start = time.perf_counter()
         collection = self._catalogue.get(request.collection_name)
         config = configs.updated(collection.config, request)
@@ -79,7 +79,7 @@ class CollectionsService(grpc.CollectionsServicer):
         self, request: grpc.DeleteCollection, context: Context
     ) -> grpc.CollectionOperationResponse:
         """Remove a collection and its aliases."""
-        self._gate.enter(context)
+        self._gate.enter(context, writes=True)
         start = time.perf_counter()
         removed = await self._catalogue.delete(request.collection_name)
         return grpc.CollectionOperationResponse(result=removed, time=time.perf_counter() - start)
@@ -99,7 +99,7 @@ class CollectionsService(grpc.CollectionsServicer):
         self, request: grpc.ChangeAliases, context: Context
     ) -> grpc.CollectionOperationResponse:
         """Change aliases: all of the changes, or none."""
-        self._gate.enter(context)
+        self._gate.enter(context, writes=True)
         start = time.perf_counter()
         self._catalogue.change_aliases(request.actions)
         return grpc.CollectionOperationResponse(result=True, time=time.perf_counter() - start)

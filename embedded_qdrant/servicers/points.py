@@ -197,7 +197,7 @@ class PointsService(grpc.PointsServicer):
         return queries.to_engine(request, collection.shard, collection.dimensions)
 
     async def _write(self, write: Write, context: Context) -> grpc.PointsOperationResponse:
-        deadline = self._gate.enter(context)
+        deadline = self._gate.enter(context, writes=True)
         start = time.perf_counter()
         message = message_of(write)
         if message.timeout:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import grpc
 import grpc.aio
+import structlog
 from google.protobuf.message import Message
 from prometheus_client import CollectorRegistry, Histogram
 from pydantic import SecretStr
@@ -18,6 +19,7 @@ from qdrant_client.context_headers import headers
 from qdrant_client.grpc import PointsStub
 
 from sketchzoo.address import authority
+from sketchzoo.proxy import is_near
 from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, from_rpc_error, not_found
 from sketchzoo.rpc.channel import BETWEEN_PARTS, REQUEST_ID, channel_options
 from sketchzoo.settings import QdrantSettings
@@ -29,6 +31,8 @@ from sketchzoo.telemetry import (
     span,
     traceparent,
 )
+
+log = structlog.get_logger()
 
 PART = "Qdrant"
 
@@ -205,13 +209,17 @@ def connect(
     secure, host, port = _read_url(settings.qdrant_url)
     key = settings.qdrant_api_key
     target = authority(host, port)
+    if key is not None and not secure and not is_near(host):
+        log.warning("the key goes unencrypted", qdrant_url=settings.qdrant_url, right="https://")
     options = channel_options(target, 64 * 1024 * 1024, BETWEEN_PARTS)
     client = AsyncQdrantClient(
         host=target.removesuffix(f":{port}"),
         grpc_port=port,
         https=secure,
         prefer_grpc=True,
-        api_key=key.get_secret_value() if key else None,
+        # As a header: given as `api_key` it would be warned of by a Python warning, which no
+        # log takes up.
+        headers={"api-key": key.get_secret_value()} if key else None,
         timeout=max(1, round(settings.qdrant_timeout_seconds)),
         # It would ask over REST, which embedded Qdrant does not serve.
         check_compatibility=False,

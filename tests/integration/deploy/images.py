@@ -18,9 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.deployment import ROOT, Stage, read_compose, read_dockerfile, read_environment_file
-
-SECRETS = {"QDRANT_API_KEY": "a-key", "GRAFANA_PASSWORD": "a-password"}
+from tests.deployment import (
+    ROOT,
+    SECRETS,
+    Stage,
+    read_compose,
+    read_dockerfile,
+    read_environment_file,
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,9 @@ def lay_out(root: Path, target: str) -> Image:
     stage = read_dockerfile()[target]
     for origin, source, destination in stage.copies:
         where = Path(f"{root}{destination}")
-        if origin:
+        if origin == "empty":
+            where.mkdir(parents=True)
+        elif origin:
             _packages(where)
         else:
             ignored = shutil.ignore_patterns("__pycache__", "*.pyc")

@@ -65,11 +65,14 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
         targets = {"search": [f"127.0.0.1:{search.metrics_port}"]}
         watching = stack.enter_context(prometheus(folder / "prometheus", free_port(), targets))
         start = time.time()
+        found = Traced(watching, collector, start)
         with Client(search.target, timeout=30) as client:
-            for number in range(10):
+            for number in range(60):
                 client.search(picture(number))
+                if all(found.traces(expression) for *_, expression in TARGETS):
+                    break
                 time.sleep(0.5)
-        yield Traced(watching, collector, start)
+        yield found
 
 
 def test_panels_show_exemplars() -> None:

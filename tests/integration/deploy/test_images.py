@@ -16,8 +16,8 @@ import pytest
 
 from sketchzoo.client import Client
 from tests.artefacts import picture
-from tests.deployment import IMAGES, ROOT, read_compose
-from tests.integration.deploy.images import SECRETS, Image, composed, lay_out, running, until
+from tests.deployment import IMAGES, ROOT, SECRETS, read_compose
+from tests.integration.deploy.images import Image, composed, lay_out, running, until
 from tests.integration.faults.test_tls import make_certificates
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.slow]
@@ -150,6 +150,8 @@ def test_the_composed_parts_find_photos(images: dict[str, Image], folder: Path) 
                     str(ports["qdrant"]),
                     "--api-key",
                     SECRETS["QDRANT_API_KEY"],
+                    "--read-only-api-key",
+                    SECRETS["QDRANT_READ_ONLY_API_KEY"],
                 ],
                 cwd=ROOT,
                 env={**os.environ},

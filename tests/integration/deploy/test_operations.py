@@ -1,27 +1,28 @@
 """What docs/operations tells an operator to do, done."""
 
+import importlib.util
+import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, ClassVar
 
+import grpc
 import pytest
 
 from sketchzoo.client import Client
 from tests.artefacts import encoder_process, picture, tiny_model
-from tests.deployment import ROOT, read_compose, read_environment_file
+from tests.deployment import ROOT, commands, read_compose, read_environment_file
 from tests.integration.deploy.ports import free_port
 from tests.integration.search_service.stack import search_process, write_photos
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-DOCS = ROOT / "docs" / "operations"
 
 
 @contextmanager
@@ -33,8 +34,8 @@ def qdrant_process(storage: Path, port: int, **settings: str) -> Iterator[str]:
         [*command, "--port", str(port), *options], cwd=ROOT, stderr=subprocess.DEVNULL
     )
     try:
-        probe = [sys.executable, "-m", "sketchzoo", "health", f"127.0.0.1:{port}", "--wait", "60"]
-        subprocess.run(probe, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            grpc.channel_ready_future(channel).result(60)
         yield f"http://127.0.0.1:{port}"
         process.terminate()
         assert process.wait(60) == 0
@@ -57,16 +58,6 @@ def ingest(photos: Path, encoder: str, url: str, alias: str = "photos") -> None:
     assert done.returncode == 0, done.stderr
 
 
-def commands(page: str, start: str) -> str:
-    """Return a page's code block from the line that starts so to its end."""
-    text = (DOCS / page).read_text()
-    found = re.search(
-        rf"^(?P<indent> +){re.escape(start)}.*(?:\n(?P=indent).*)*", text, re.MULTILINE
-    )
-    assert found, f"{page} has no command {start}"
-    return re.sub(r"^ +", "", found[0], flags=re.MULTILINE)
-
-
 def test_the_environment_file_is_made_as_the_install_page_says(tmp_path: Path) -> None:
     """Its sed command fills in what Compose requires, with secrets of its own."""
     shutil.copy(ROOT / ".env.example", tmp_path)
@@ -74,6 +65,8 @@ def test_the_environment_file_is_made_as_the_install_page_says(tmp_path: Path) -
     subprocess.run(["bash", "-ec", command], cwd=tmp_path, check=True)
     made = read_environment_file(tmp_path / ".env")
     assert len(made["QDRANT_API_KEY"]) == 64
+    assert len(made["QDRANT_READ_ONLY_API_KEY"]) == 64
+    assert made["QDRANT_API_KEY"] != made["QDRANT_READ_ONLY_API_KEY"]
     assert len(made["GRAFANA_PASSWORD"]) == 32
     assert made["PHOTOS"] == f"{os.environ['HOME']}/zoo"
     services = read_compose(made)["services"]
@@ -102,33 +95,99 @@ def test_a_copy_of_a_stopped_folder_is_a_backup(tmp_path: Path) -> None:
                 assert sum(client.classes().values()) == 24
 
 
-def test_the_snapshot_program_calls_with_the_key() -> None:
-    """What the page runs inside search asks for a snapshot, and shows the answer."""
-    asked: list[tuple[str, str | None]] = []
+class RestOfQdrant(BaseHTTPRequestHandler):
+    """As much of a Qdrant server's REST interface as a snapshot takes."""
 
-    class Qdrant(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked.append((self.path, self.headers["api-key"]))
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b'{"result": {"name": "photos.snapshot"}}')
+    asked: ClassVar[list[tuple[str, str, Any]]] = []
+    answers: ClassVar[dict[tuple[str, str], Any]] = {
+        ("GET", "/aliases"): {
+            "aliases": [{"alias_name": "photos", "collection_name": "photos-1"}],
+        },
+        ("POST", "/collections/photos-1/snapshots"): {"name": "one.snapshot", "size": 1},
+        ("PUT", "/collections/photos-1/snapshots/recover"): True,
+        ("POST", "/collections/aliases"): True,
+    }
 
-        def log_message(self, *_: object) -> None:
-            pass
+    def answer(self) -> None:
+        length = int(self.headers["content-length"] or 0)
+        body = json.loads(self.rfile.read(length)) if length else None
+        path = self.path.partition("?")[0]
+        right = self.headers["api-key"] == "a-key"
+        found = self.answers.get((self.command, path))
+        if right and self.command != "GET":
+            self.asked.append((self.command, path, body))
+        self.send_response(403 if not right else 200 if found is not None else 404)
+        self.end_headers()
+        self.wfile.write(json.dumps({"result": found, "status": "ok", "time": 0.0}).encode())
 
-    program = commands("backup.md", "docker compose exec").split("\n", 1)[1].removesuffix("PY")
-    with HTTPServer(("127.0.0.1", 0), Qdrant) as server:
-        threading.Thread(target=server.handle_request).start()
-        done = subprocess.run(
-            [sys.executable, "-"],
-            input=program.replace("qdrant:6333", f"127.0.0.1:{server.server_port}"),
-            env={**os.environ, "SKETCHZOO_QDRANT_API_KEY": "a-key"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    assert asked == [("/collections/photos/snapshots", "a-key")]
-    assert "photos.snapshot" in done.stdout
+    do_GET = do_POST = do_PUT = answer  # noqa: N815 - http.server's form
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def rest_port() -> Iterator[int]:
+    RestOfQdrant.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), RestOfQdrant) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
+        yield server.server_port
+        server.shutdown()
+
+
+_script = importlib.util.spec_from_file_location("snapshot", ROOT / "scripts/snapshot.py")
+assert _script
+assert _script.loader
+# The page's program; it belongs to no package.
+snapshot = importlib.util.module_from_spec(_script)
+_script.loader.exec_module(snapshot)
+
+
+@pytest.fixture
+def rest(rest_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what ingest's container has."""
+    monkeypatch.setenv("SKETCHZOO_QDRANT_URL", f"http://127.0.0.1:{rest_port + 1}")
+    monkeypatch.setenv("SKETCHZOO_QDRANT_API_KEY", "a-key")
+
+
+@pytest.mark.usefixtures("rest")
+def test_a_snapshot_is_made_of_what_the_alias_names() -> None:
+    """`save`, from stdin as on the page, asks by REST with the key, and prints where it lies."""
+    done = subprocess.run(
+        [sys.executable, "-", "save"],
+        input=(ROOT / "scripts" / "snapshot.py").read_text(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "photos-1/one.snapshot\n", done.stderr
+    assert RestOfQdrant.asked == [("POST", "/collections/photos-1/snapshots", None)]
+
+
+@pytest.mark.usefixtures("rest")
+def test_a_snapshot_is_restored_and_published() -> None:
+    """`restore` recovers the collection from Qdrant's own folder, then moves the alias."""
+    assert snapshot.main(["restore", "photos-1/one.snapshot"]) == 0
+    (_, recovered, body), (_, aliases, changes) = RestOfQdrant.asked
+    assert recovered == "/collections/photos-1/snapshots/recover"
+    assert body["location"] == "file:///qdrant/snapshots/photos-1/one.snapshot"
+    assert body["priority"] == "snapshot"
+    assert aliases == "/collections/aliases"
+    named = {"collection_name": "photos-1", "alias_name": "photos"}
+    assert [each for each in changes["actions"] if "create_alias" in each] == [
+        {"create_alias": named}
+    ]
+
+
+@pytest.mark.usefixtures("rest")
+@pytest.mark.parametrize("arguments", [["save"], ["restore", "photos-1"], ["restore", "a/b/c"]])
+def test_a_snapshot_that_fails_is_told_in_one_line(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong key, a path that is none: status 1 and a line, no traceback."""
+    monkeypatch.setenv("SKETCHZOO_QDRANT_API_KEY", "wrong")
+    assert snapshot.main(arguments) == 1
+    assert capsys.readouterr().err.startswith("snapshot: ")
 
 
 def test_a_model_is_upgraded_without_a_failed_search(tmp_path: Path) -> None:

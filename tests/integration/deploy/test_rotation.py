@@ -10,7 +10,7 @@ import pytest
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.rpc.tls import ClientTls
 from tests.artefacts import encoder_process, tiny_model
-from tests.integration.deploy.test_operations import commands
+from tests.deployment import commands
 from tests.integration.faults.test_tls import make_certificates
 
 pytestmark = [
@@ -33,7 +33,7 @@ def trusts(ca: Path, target: str) -> bool:
 def test_a_new_ca_and_certificate_refuse_no_caller(tmp_path: Path) -> None:
     """Callers trust both, the server shows the new one: both before and after are reached."""
     old, new = make_certificates(tmp_path / "old"), make_certificates(tmp_path / "new")
-    here = tmp_path / "here"
+    here = tmp_path / "tls"
     here.mkdir()
     for source, name in (
         (old.ca, "ca.pem"),
@@ -44,14 +44,14 @@ def test_a_new_ca_and_certificate_refuse_no_caller(tmp_path: Path) -> None:
         (new.key, "new-server.key"),
     ):
         shutil.copy(source, here / name)
-    text = commands("rotate.md", "cat new-ca.pem")
-    first, second = (line for line in text.splitlines() if not line.startswith("docker"))
+    text = commands("rotate.md", "cat tls/new-ca.pem")
+    first, *second = (line for line in text.splitlines() if not line.startswith("docker"))
     model = tiny_model(tmp_path / "model")
     tls = {"tls_certificate": here / "server.pem", "tls_key": here / "server.key"}
     with encoder_process(model.folder, **tls) as encoder:
-        subprocess.run(["bash", "-ec", first], cwd=here, check=True)
+        subprocess.run(["bash", "-ec", first], cwd=tmp_path, check=True)
         assert trusts(here / "ca.pem", encoder.target)
-        subprocess.run(["bash", "-ec", second], cwd=here, check=True)
+        subprocess.run(["bash", "-ec", "\n".join(second)], cwd=tmp_path, check=True)
         assert trusts(here / "ca.pem", encoder.target), "until its restart it shows the old one"
     with encoder_process(model.folder, **tls) as encoder:
         assert trusts(here / "ca.pem", encoder.target)

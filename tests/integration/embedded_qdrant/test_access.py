@@ -75,6 +75,35 @@ def test_calls_need_the_key_where_one_is_set(tmp_path: Path) -> None:
             assert reply.version
 
 
+@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
+def test_the_read_only_key_reads_and_does_not_write(tmp_path: Path) -> None:
+    """Queries are answered; whatever changes points, collections or aliases is denied."""
+    with ServerProcess(tmp_path / "storage", api_key="s3cret", read_only_api_key="look") as server:
+        writer, reader = _client(server.port, "s3cret"), _client(server.port, "look")
+        writer.create_collection("photos-1", vectors_config=PARAMS)
+        writer.upsert("photos-1", [models.PointStruct(id=1, vector=[1, 0, 0, 0])])
+        assert [hit.id for hit in reader.query_points("photos-1", [1, 0, 0, 0]).points] == [1]
+        assert [each.name for each in reader.get_collections().collections] == ["photos-1"]
+        alias = models.CreateAlias(collection_name="photos-1", alias_name="photos")
+        for write in (
+            lambda: reader.upsert("photos-1", [models.PointStruct(id=2, vector=[0, 1, 0, 0])]),
+            lambda: reader.delete("photos-1", [1]),
+            lambda: reader.create_payload_index("photos-1", "class", "keyword"),
+            lambda: reader.create_collection("other", vectors_config=PARAMS),
+            lambda: reader.delete_collection("photos-1"),
+            lambda: reader.update_collection_aliases(
+                [models.CreateAliasOperation(create_alias=alias)]
+            ),
+        ):
+            with pytest.raises(grpc.RpcError) as caught:
+                write()
+            assert caught.value.code() == grpc.StatusCode.PERMISSION_DENIED  # type: ignore[attr-defined] # a call too
+        assert writer.count("photos-1").count == 1
+        assert writer.get_aliases().aliases == []
+        writer.close()
+        reader.close()
+
+
 def test_metrics_tell_points_and_calls(tmp_path: Path) -> None:
     """The metrics page counts calls by method and code and the points of each collection."""
     with ServerProcess(tmp_path / "storage", metrics_port=0, flush_seconds=0.1) as server:

@@ -116,9 +116,9 @@ def test_a_part_that_went_silent_is_found_again(stack: Stack, part: str) -> None
 
 
 def test_a_slow_encoder_is_given_up_at_the_deadline(tmp_path: Path) -> None:
-    """The model takes seconds: DEADLINE_EXCEEDED in time, and the encoder counts the drop."""
+    """The model takes longer: DEADLINE_EXCEEDED in time, and the encoder counts the drop."""
     with ExitStack() as scope:
-        model = tiny_model(tmp_path / "model", work=1500)
+        model = tiny_model(tmp_path / "model", work=500)
         qdrant = scope.enter_context(ServerProcess(tmp_path / "qdrant"))
         encoder = scope.enter_context(encoder_process(model.folder, workers=1))
         url = f"http://127.0.0.1:{qdrant.port}"

@@ -49,7 +49,7 @@ class Stack:
     encoder: str
 
 
-def make_certificates(folder: Path) -> Certificates:
+def make_certificates(folder: Path, names: str = "IP:127.0.0.1,DNS:localhost") -> Certificates:
     folder.mkdir()
 
     def openssl(*arguments: str) -> None:
@@ -59,7 +59,7 @@ def make_certificates(folder: Path) -> Certificates:
     openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Test CA",
             "-days", "2")  # fmt: skip
     openssl("req", *key, "-keyout", "part.key", "-out", "part.csr", "-subj", "/CN=part")
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+    (folder / "names").write_text(f"subjectAltName={names}\n")
     openssl("x509", "-req", "-in", "part.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
             "-CAcreateserial", "-days", "2", "-extfile", "names", "-out", "part.pem")  # fmt: skip
     return Certificates(folder / "ca.pem", folder / "part.pem", folder / "part.key")

@@ -6,9 +6,15 @@ import subprocess
 
 import pytest
 
-from tests.deployment import IMAGES, ROOT, read_compose, read_dockerfile, read_environment_file
+from tests.deployment import (
+    IMAGES,
+    ROOT,
+    SECRETS,
+    read_compose,
+    read_dockerfile,
+    read_environment_file,
+)
 
-SECRETS = {"QDRANT_API_KEY": "key", "GRAFANA_PASSWORD": "password"}
 EXAMPLE = read_environment_file()
 SERVICES = read_compose({**EXAMPLE, **SECRETS})["services"]
 OWN = {name: service for name, service in SERVICES.items() if "build" in service}
@@ -33,7 +39,7 @@ def test_compose_itself_takes_the_file(more: list[str]) -> None:
 def test_every_server_and_caller_gets_tls() -> None:
     """With compose.tls.yml own parts have the folder and trust its CA; servers show theirs."""
     over_tls = read_compose(EXAMPLE, ROOT / "deploy" / "compose.tls.yml")["services"]
-    assert set(over_tls) == set(OWN)
+    assert set(over_tls) == {*OWN, "encoder-ready"}
     for name, service in over_tls.items():
         assert service["volumes"] == ["./tls:/tls:ro"]
         assert service["environment"]["SKETCHZOO_TLS_CA"] == "/tls/ca.pem"
@@ -77,9 +83,58 @@ def test_a_service_is_limited(name: str) -> None:
     assert service.get("read_only", False) == (name != "qdrant")
 
 
-def test_every_image_is_composed() -> None:
-    """Each target of the Dockerfile is built by a service, and none beside them."""
-    assert {service["build"]["target"] for service in OWN.values()} == set(IMAGES)
+def test_every_image_is_built_by_one_service() -> None:
+    """Two builds of one tag race; who shares an image must not ask a registry for it."""
+    assert sorted(service["build"]["target"] for service in OWN.values()) == sorted(IMAGES)
+    tags = [service["image"] for service in OWN.values()]
+    assert len(set(tags)) == len(tags)
+    sharing = {
+        name: service["pull_policy"]
+        for name, service in SERVICES.items()
+        if name not in OWN and service["image"] in tags
+    }
+    assert sharing == {"encoder-ready": "never", "map": "never"}
+
+
+def test_only_ingest_may_write() -> None:
+    """Qdrant knows both keys; whoever only reads has the one that can't write."""
+    keys = {
+        name: value
+        for name, service in SERVICES.items()
+        for variable, value in service.get("environment", {}).items()
+        if variable.endswith("QDRANT_API_KEY")
+    }
+    reads = SECRETS["QDRANT_READ_ONLY_API_KEY"]
+    assert keys == {
+        "ingest": SECRETS["QDRANT_API_KEY"],
+        "search": reads,
+        "map": reads,
+        "prometheus": reads,
+    }
+    qdrant = SERVICES["qdrant"]["environment"]
+    assert qdrant["QDRANT__SERVICE__API_KEY"] == SECRETS["QDRANT_API_KEY"]
+    assert qdrant["QDRANT__SERVICE__READ_ONLY_API_KEY"] == reads
+
+
+def test_the_page_finds_the_map_and_its_visitors() -> None:
+    """`map` writes the file that the page reads; names and proxies come from .env."""
+    volume, _, path = SERVICES["map"]["volumes"][0].partition(":")
+    environment = SERVICES["live-demo"]["environment"]
+    assert SERVICES["live-demo"]["volumes"] == [f"{volume}:{path}:ro"]
+    assert environment["SKETCHZOO_LIVE_MAP_FILE"] == SERVICES["map"]["command"][-1]
+    assert environment["SKETCHZOO_LIVE_MAP_FILE"].startswith(f"{path}/")
+    given = {"LIVE_ALLOWED_HOSTS": "zoo.example", "LIVE_TRUSTED_PROXIES": "10.0.0.1"}
+    environment = read_compose({**EXAMPLE, **SECRETS, **given})["services"]["live-demo"][
+        "environment"
+    ]
+    assert environment["SKETCHZOO_LIVE_ALLOWED_HOSTS"] == "zoo.example"
+    assert environment["SKETCHZOO_LIVE_TRUSTED_PROXIES"] == "10.0.0.1"
+
+
+def test_every_encoder_sees_models_beside_the_shipped_ones() -> None:
+    """The folder that MODELS names is /models, where docs/operations/upgrade-model.md has them."""
+    for name in ("encoder", "encoder-gpu"):
+        assert SERVICES[name]["volumes"] == ["./models:/models:ro"]
 
 
 def test_the_start_is_gated_on_health() -> None:
@@ -95,12 +150,17 @@ def test_the_start_is_gated_on_health() -> None:
 
 
 def test_profiles_choose_one_encoder() -> None:
-    """Cpu is the default; ingest starts only when it is run."""
+    """Cpu is the default; ingest and map start only when they are run."""
     assert EXAMPLE["COMPOSE_PROFILES"] == "cpu"
     profiles = {
         name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service
     }
-    assert profiles == {"encoder": ["cpu"], "encoder-gpu": ["gpu"], "ingest": ["ingest"]}
+    assert profiles == {
+        "encoder": ["cpu"],
+        "encoder-gpu": ["gpu"],
+        "ingest": ["ingest"],
+        "map": ["map"],
+    }
 
 
 def test_prometheus_scrapes_the_ports_that_images_expose() -> None:

@@ -70,10 +70,16 @@ def named(objects: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_kustomize_builds_every_file(variant: str) -> None:
-    """What is built is each object of the variant's files, and of the base's, once."""
+    """What is built is each object of the variant's files, and of the base's, once.
+
+    And the one that kustomize makes: the live page's variables.
+    """
     folders = {"base", variant}
     files = [each for name, each in MANIFESTS.items() if name.split("/")[0] in folders]
-    assert named(built(variant)) == named(files)
+    objects = built(variant)
+    (made,) = (each for each in objects if each["kind"] == "ConfigMap")
+    assert made["metadata"]["name"].startswith("live-demo-")
+    assert named([each for each in objects if each is not made]) == named(files)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -92,7 +98,10 @@ def test_what_an_object_names_is_built(variant: str) -> None:
 
     Qdrant's pods alone come from elsewhere.
     """
-    objects = built(variant)
+    pods_are_there(built(variant))
+
+
+def pods_are_there(objects: list[dict[str, Any]]) -> None:
     pods = [{"app.kubernetes.io/name": "qdrant"}]
     pods += [
         each["spec"]["template"]["metadata"]["labels"]
@@ -155,6 +164,23 @@ def test_qdrants_values_fit_the_namespace() -> None:
         if "valueFrom" in entry
     ]
     assert values["apiKey"]["valueFrom"] in references
+    assert values["readOnlyApiKey"]["valueFrom"] in references
+
+
+def test_only_ingest_may_write() -> None:
+    """Whoever only reads has the key that can't write."""
+    keys = {
+        container["name"]: entry["valueFrom"]["secretKeyRef"]["key"]
+        for each in MANIFESTS.values()
+        for container in containers(each)
+        for entry in container.get("env", [])
+        if entry["name"] == "SKETCHZOO_QDRANT_API_KEY"
+    }
+    assert keys == {
+        "ingest": "api-key",
+        "search": "read-only-api-key",
+        "map": "read-only-api-key",
+    }
 
 
 def restricted(context: Mapping[str, Any]) -> bool:
@@ -182,15 +208,48 @@ def blocks(page: str) -> list[str]:
     return [re.sub(r"^ {7}", "", each, flags=re.MULTILINE) for each in found]
 
 
-def test_the_pages_images_are_taken(tmp_path: Path) -> None:
-    """The page's kustomization, beside the checkout, builds with the registry's names."""
-    (text,) = (each for each in blocks(PAGE.read_text()) if "newName" in each)
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (tmp_path / "sketchzoo").symlink_to(ROOT, target_is_directory=True)
-    (folder / "kustomization.yaml").write_text(text)
-    images = {container["image"] for each in kustomized(folder) for container in containers(each)}
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Build the page's kustomization, its further lines too, beside the checkout."""
+    page = PAGE.read_text()
+    (images,) = (each for each in blocks(page) if "newName" in each)
+    further = re.findall(r"(?:^ {4}.*\n)+", page.partition("Further lines")[2], re.MULTILINE)[0]
+    root = tmp_path_factory.mktemp("kubernetes")
+    (root / "mine").mkdir()
+    (root / "sketchzoo").symlink_to(ROOT, target_is_directory=True)
+    text = images + re.sub(r"^ {4}", "", further, flags=re.MULTILINE)
+    (root / "mine" / "kustomization.yaml").write_text(text)
+    return kustomized(root / "mine")
+
+
+def test_the_pages_images_are_taken(mine: list[dict[str, Any]]) -> None:
+    """Every image has the registry's name."""
+    images = {container["image"] for each in mine for container in containers(each)}
     assert {image.rsplit("/", 1)[0] for image in images} == {"registry.example.com/zoo"}
+
+
+def test_the_pages_further_lines_do_what_it_says(mine: list[dict[str, Any]]) -> None:
+    """The map's volume and job, the page's names and proxies, another model; all of it valid."""
+    for each in mine:
+        kubernetes_validate.validate(each, VERSION, strict=True)
+    pods_are_there(mine)
+    for pod in (pod for each in mine for pod in pod_specs(each)):
+        for container in pod["containers"]:
+            assert restricted(pod["securityContext"] | container["securityContext"])
+    (given,) = (each for each in mine if each["kind"] == "ConfigMap")
+    assert given["data"] == {
+        "SKETCHZOO_LIVE_ALLOWED_HOSTS": "zoo.example.com",
+        "SKETCHZOO_LIVE_TRUSTED_PROXIES": "10.0.0.0/8",
+    }
+    deployments = {each["metadata"]["name"]: each for each in mine if each["kind"] == "Deployment"}
+    (page,), (encoder,) = (containers(deployments[name]) for name in ("live-demo", "encoder"))
+    assert page["envFrom"] == [{"configMapRef": {"name": given["metadata"]["name"]}}]
+    assert {"name": "SKETCHZOO_ENCODER_MODEL", "value": "/models/zoo-2"} in encoder["env"]
+    (job,) = (each for each in mine if each["metadata"]["name"] == "map" and pod_specs(each))
+    (writer,) = containers(job)
+    assert {"name": "SKETCHZOO_LIVE_MAP_FILE", "value": writer["args"][-1]} in page["env"]
+    for container in (page, writer):
+        assert "/map" in {each["mountPath"] for each in container["volumeMounts"]}
 
 
 def containers(wanted: Any) -> list[dict[str, Any]]:

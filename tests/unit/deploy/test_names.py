@@ -14,7 +14,7 @@ from ingest.settings import IngestSettings
 from live_demo.settings import LiveSettings, MapSettings
 from search_service.settings import SearchSettings
 from sketchzoo.cli.options import environment_name
-from tests.deployment import ROOT, read_compose, read_environment_file
+from tests.deployment import ROOT, SECRETS, read_compose, read_environment_file
 
 SETTINGS = (
     EmbeddedQdrantSettings,
@@ -31,11 +31,10 @@ VARIABLES = {environment_name(kind, name) for kind in SETTINGS for name in kind.
 PAGES = sorted((ROOT / "docs" / "operations").glob("*.md"))
 RUNBOOK = (ROOT / "docs" / "operations" / "runbook.md").read_text()
 EXAMPLE = read_environment_file()
-SERVICES = read_compose({**EXAMPLE, "QDRANT_API_KEY": "key", "GRAFANA_PASSWORD": "password"})[
-    "services"
-]
+SERVICES = read_compose({**EXAMPLE, **SECRETS})["services"]
 # Options of `docker compose` commands that are followed by a value.
-WITH_VALUE = {"-e", "-v", "--name", "--scale", "--since"}
+WITH_VALUE = {"-e", "-v", "--name", "--scale", "--since", "--entrypoint"}
+COMMANDS = {"up", "run", "exec", "logs", "restart", "ps", "cp", "start", "stop"}
 
 
 @pytest.mark.parametrize(
@@ -61,8 +60,11 @@ def test_compose_commands_name_services(path: Path) -> None:
     text = path.read_text().replace("\\\n", " ")
     for line in re.findall(r"docker compose ([^`|<\n]+)", text):
         command, *words = shlex.split(line)
-        assert command in {"up", "run", "exec", "logs", "restart", "ps"}, line
+        assert command in COMMANDS, line
         names = services(words)
+        if command == "cp":
+            names = [each.split(":")[0] for each in names if ":" in each]
+            assert len(names) == 1, line
         if command in {"run", "exec"}:
             assert names, line
             names = names[:1]
@@ -84,14 +86,17 @@ def services(words: list[str]) -> list[str]:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_variables_of_the_environment_file_exist(path: Path) -> None:
     """What a page says to set in .env stands in .env.example."""
-    named = re.findall(r"`([A-Z]+_(?:CPUS|MEMORY|TOKEN|KEY|PASSWORD|PORT))`", path.read_text())
+    named = re.findall(
+        r"`([A-Z][A-Z_]*_(?:CPUS|MEMORY|TOKEN|KEY|PASSWORD|PORT))`", path.read_text()
+    )
     assert set(named) <= set(EXAMPLE)
 
 
 def test_the_install_page_names_every_tag() -> None:
     """What was not seen in a registry is listed, with the tags that are in use."""
     page = (ROOT / "docs" / "operations" / "install.md").read_text()
-    foreign = {each["image"] for each in SERVICES.values() if "build" not in each}
+    images = {each["image"] for each in SERVICES.values()}
+    foreign = {image for image in images if not image.startswith("sketchzoo/")}
     base = re.findall(r"PYTHON_IMAGE=(\S+)\n", (ROOT / "deploy" / "Dockerfile").read_text())[-1]
     assert {image for image in {*foreign, base} if f"`{image}`" not in page} == set()
 
