@@ -318,9 +318,11 @@ async def test_a_server_stops_whatever_is_held(held: ExitStack) -> None:
     """Unread answers, half messages and idle streams don't outlast `drain_seconds`."""
     async with serving() as server:
         await holding(held, server, GET_MODEL, 0, 20, reads=False)
-        await holding(held, server, EMBED, MIB, 4)
-        await holding(held, server, ECHO, None, 4)
         await server.until_held("calls", 10)
+        await holding(held, server, EMBED, MIB, 4, source="127.0.0.3")
+        await server.until_held("calls", 14)
+        await holding(held, server, ECHO, None, 4, source="127.0.0.4")
+        await server.until_held("streams", 4)
         begin = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - begin < 5
 
