@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TextIO
 
 import structlog
@@ -23,6 +24,7 @@ from ingest.sources import Fetcher, Source, open_source
 from ingest.tally import Tally
 from sketchzoo.images import ImageLimits
 from sketchzoo.photos import CollectionOptions, PhotoWriter, connect
+from sketchzoo.photos.roots import RootsFile
 from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, run_main
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.telemetry import MetricsPage, configure_logs, request_context, tracing
@@ -46,6 +48,11 @@ def run(settings: IngestSettings, names: Sequence[str], errors: TextIO | None = 
     with Fetcher(settings.fetch_limits()) as fetcher:
         with _usage():
             sources = [open_source(name, fetcher, settings.uri_prefixes()) for name in names]
+            if settings.gallery_roots_file and not settings.dry_run:
+                folders = (
+                    Path(name) if Path(name).is_dir() else Path(name).parent for name in names
+                )
+                RootsFile(settings.gallery_roots_file).add(folders)
         with ExitStack() as open_parts:
             with _usage():
                 open_parts.enter_context(tracing(PART, settings.otlp_endpoint, begins=True))

@@ -1,5 +1,6 @@
 """Settings: what ingest lets its operator choose."""
 
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -40,6 +41,13 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
         (),
         description="FOLDER=URI: photos below FOLDER get uris that start with URI instead of "
         "file:///FOLDER (in the environment separated by commas).",
+    )
+
+    gallery_roots_file: Path | None = Field(
+        None,
+        validation_alias="SKETCHZOO_GALLERY_ROOTS_FILE",
+        description="A file in which the folders ingested are listed, so that a search service on "
+        "this machine that has the same setting may show their photos; unset lists none.",
     )
 
     encoder_target: str = Field(

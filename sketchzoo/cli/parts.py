@@ -16,6 +16,7 @@ class Parts:
     encoder: Part
     search: Part
     live: Part
+    roots_file: Path
 
     @property
     def environment(self) -> dict[str, str]:
@@ -24,6 +25,8 @@ class Parts:
             "SKETCHZOO_ENCODER_TARGET": self.encoder.address,
             "SKETCHZOO_SEARCH_TARGET": self.search.address,
             "SKETCHZOO_QDRANT_URL": f"http://{self.qdrant.address}",
+            # Where ingest lists the folders that this stack's search may show photos from.
+            "SKETCHZOO_GALLERY_ROOTS_FILE": str(self.roots_file),
         }
 
 
@@ -33,7 +36,10 @@ def map_file(settings: UpSettings) -> Path:
 
 
 def compose(settings: UpSettings, gallery_roots: Sequence[Path] = ()) -> Parts:
-    """Choose ports and settings of every part; photos are served from `gallery_roots` alone."""
+    """Choose ports and settings of every part.
+
+    Photos are served from `gallery_roots` and from what is ingested into this stack.
+    """
     qdrant = Part(
         "embedded-qdrant",
         ("embedded-qdrant", "--path", str(settings.data / "qdrant")),
@@ -48,8 +54,15 @@ def compose(settings: UpSettings, gallery_roots: Sequence[Path] = ()) -> Parts:
     live = Part(
         "live", ("live", "--map-file", str(map_file(settings))), free_port(settings.live_port)
     )
-    found = Parts(qdrant, encoder, search, live).environment
-    return Parts(*(_placed(part, found) for part in (qdrant, encoder, search, live)))
+    roots_file = settings.data.resolve() / "gallery-roots"
+    found = Parts(qdrant, encoder, search, live, roots_file).environment
+    return Parts(
+        _placed(qdrant, found),
+        _placed(encoder, found),
+        _placed(search, found),
+        _placed(live, found),
+        roots_file,
+    )
 
 
 def _placed(part: Part, environment: dict[str, str]) -> Part:

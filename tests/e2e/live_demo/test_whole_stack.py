@@ -51,7 +51,7 @@ class WholeStack:
         )
         self._gallery = folder / "gallery"
         self._stack = Stack(folder / "logs")
-        self.parts = compose(self._settings, [self._gallery])
+        self.parts = compose(self._settings)
 
     def start(self) -> Parts:
         """Start everything and ingest; takes as long as it takes."""
@@ -111,7 +111,10 @@ async def test_what_is_drawn_by_hand_is_found(
 async def test_thumbnails_come_from_the_gallerys_files(
     page_of_all: Part, context: BrowserContext, pictures: Path
 ) -> None:
-    """Every photo shown has been loaded, small, and may be kept for ever."""
+    """Every photo shown has been loaded, small, and may be kept for ever.
+
+    The stack was not told the gallery's folder: ingesting it was enough.
+    """
     visitor = await Visitor.arrive(context, f"http://{page_of_all.address}", pictures)
     await visitor.start_from("giraffe")
     await expect(visitor.page.locator("#grid .tile")).to_have_count(12)
