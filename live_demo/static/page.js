@@ -1,6 +1,7 @@
 // The page: wires the easel, the line to the gateway, the photos and the map together.
 
 import { Address } from "./address.js";
+import { Atlas } from "./atlas.js";
 import { learn, turn } from "./colours.js";
 import { bind } from "./controls.js";
 import { Details } from "./details.js";
@@ -10,7 +11,6 @@ import { Examples } from "./examples.js";
 import { Filters } from "./filters.js";
 import { Findings, MOST } from "./findings.js";
 import { Live } from "./live.js";
-import { GalleryMap } from "./map.js";
 import { Pictures } from "./pictures.js";
 import { Refinement } from "./refinement.js";
 import { Results } from "./results.js";
@@ -18,7 +18,6 @@ import { Scrolling } from "./scrolling.js";
 import { Seed } from "./seed.js";
 import { Status } from "./status.js";
 import { Timing } from "./timing.js";
-import { Tip } from "./tip.js";
 import { Toast } from "./toast.js";
 import { Tools, download } from "./tools.js";
 import { Views } from "./views.js";
@@ -38,7 +37,7 @@ const results = new Results($("grid"));
 const filters = new Filters($("chips"), $("chips-all"), $("chips-only"));
 const refinement = new Refinement($("refine"));
 const details = new Details();
-const map = new GalleryMap($("map"));
+const atlas = new Atlas();
 const timing = new Timing($("clock"), $("stages"), $("stage-list"));
 const examples = new Examples($("examples"));
 const scrolling = new Scrolling($("more"));
@@ -46,7 +45,6 @@ const welcome = new Welcome();
 const status = new Status();
 const toast = new Toast($("toast"));
 const address = new Address(drawing, views, toast);
-new Tip($("map-tip"), map, $("map"));
 
 // The photos shown, and whose view's they are.
 const NOTHING = new Findings([], "", 0, null);
@@ -109,7 +107,7 @@ function enter() {
 function rest(findings) {
   live.ask(null);
   searching = false;
-  if (findings.at !== undefined) map.walk(findings.at, findings.hits);
+  atlas.show(findings);
   show(findings);
 }
 
@@ -168,7 +166,7 @@ live.addEventListener("answer", async ({ detail: { answer, ask, way } }) => {
   show(page ? shown.and(answer) : Findings.of(answer));
   view.answer = shown;
   if (page) return announce();
-  if (shown.at !== undefined) map.walk(shown.at, shown.hits);
+  atlas.show(shown);
   if (penUp === null) return timing.step(answer, way);
   announce();
   const answered = performance.now();
@@ -195,11 +193,7 @@ live.addEventListener("classes", async ({ detail }) => {
   learn(detail.classes.map((each) => each.class));
   filters.learn(detail.classes);
   galleryIsEmpty = detail.classes.length === 0;
-  if (detail.map && !map.size) {
-    $("map-card").hidden = false;
-    $("views").hidden = $("map-card").hidden = !(await map.load());
-    map.walk(shown.at ?? null, shown.hits);
-  }
+  if (detail.map) await atlas.open();
   tell();
 });
 
@@ -244,7 +238,7 @@ function redraw(change) {
 
 examples.addEventListener("choose", ({ detail }) => begin({}, () => drawing.load(detail)));
 
-// Pictures, and photos that others are like.
+// Pictures, and photos that others are searched like.
 
 pictures.addEventListener("given", ({ detail }) => begin({ picture: detail }));
 pictures.addEventListener("unread", ({ detail }) => toast.say(detail));
@@ -286,13 +280,7 @@ function inspect(hit) {
 const loadMore = () => shown.hasMore && !searching && search({ page: shown.token });
 $("more").addEventListener("click", loadMore);
 scrolling.addEventListener("near", loadMore);
-
-// The map.
-
-for (const radio of document.querySelectorAll("[name=view]")) {
-  radio.addEventListener("change", () => ($("answer").dataset.view = radio.value));
-}
-map.addEventListener("choose", ({ detail }) => follow(detail));
+atlas.addEventListener("choose", ({ detail }) => follow(detail));
 
 // Buttons and keys.
 
@@ -312,7 +300,7 @@ bind({
 
 function repaintAll() {
   easel.recolour();
-  map.recolour();
+  atlas.recolour();
   examples.recolour();
   filters.recolour();
   results.show(shown.hits, shown.alike);

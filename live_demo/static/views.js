@@ -35,6 +35,8 @@ export class Views extends EventTarget {
     this.current = new View({ seed });
     this.#replace({ depth, details });
     addEventListener("popstate", ({ state }) => this.#travelled(state));
+    // Not every browser calls an opened link a step of the history, too.
+    addEventListener("hashchange", () => history.state ?? this.#travelled(null));
   }
 
   // Whose details are open, by the history.

@@ -57,24 +57,25 @@ async def test_photos_that_are_not_there_are_not_found(fake: FakeSearch, live: L
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "reason", "wait"),
+    ("error", "told"),
     [
-        (precondition("OUTSIDE_GALLERY", "lies at file:///srv/a"), 404, "outside", None),
-        (precondition("TOO_LARGE", "file:///srv/a"), 404, "large", None),
-        (precondition("NOT_AN_IMAGE", "file:///srv/a"), 404, "unreadable", None),
-        (not_found("the photo's file has gone: file:///srv/a"), 404, "gone", None),
-        (exhausted("too many photos", 1.2), 429, "unreadable", "2"),
-        (unavailable("Qdrant", "gone"), 503, "unreadable", None),
+        (precondition("OUTSIDE_GALLERY", "lies at file:///srv/a"), (404, "outside", None)),
+        (precondition("TOO_LARGE", "file:///srv/a"), (404, "large", None)),
+        (precondition("NOT_AN_IMAGE", "file:///srv/a"), (404, "unreadable", None)),
+        (not_found("the photo's file has gone: file:///srv/a"), (404, "gone", None)),
+        (exhausted("too many photos", 1.2), (429, "unreadable", "2")),
+        (unavailable("Qdrant", "gone"), (503, "unreadable", None)),
     ],
 )
 async def test_why_a_photo_does_not_come_is_told_but_not_where_it_lies(
-    fake: FakeSearch, live: Live, error: CallError, status: int, reason: str, wait: str | None
+    fake: FakeSearch, live: Live, error: CallError, told: tuple[int, str, str | None]
 ) -> None:
     """And when to ask again, where that may help."""
     photo = next(iter(fake.photos.values()))
     fake.lost[photo.id] = error
     async with httpx.AsyncClient(base_url=live.url) as http:
         refused = await http.get(f"/photos/{photo.id}/320")
+    status, reason, wait = told
     assert refused.status_code == status
     assert refused.json() == {"reason": reason}
     assert refused.headers.get("retry-after") == wait
