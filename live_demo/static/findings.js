@@ -10,8 +10,7 @@ export class Findings {
     this.hits = hits;
     this.token = token;
     this.at = at;
-    // The model cannot tell where it states no score.
-    this.alike = confident > 0 ? hits.filter((hit) => hit.score >= confident).length : hits.length;
+    this.alike = alike(hits, confident);
   }
 
   static of({ hits, next_page_token: token, confident_score: confident, at }) {
@@ -41,4 +40,12 @@ export class Findings {
   told(only) {
     return summary(this.hits, this.alike, only);
   }
+}
+
+// How many come before the first that likely shows something else: its score says so, and no
+// photo of its class is surely like the query. All, where the model states no score.
+function alike(hits, confident) {
+  const sure = new Set(hits.filter((hit) => hit.score >= confident).map((hit) => hit.class));
+  const at = hits.findIndex((hit) => hit.score < confident && !(hit.class && sure.has(hit.class)));
+  return at < 0 ? hits.length : at;
 }
