@@ -5,6 +5,7 @@
 // its view, and the photo whose details are open over it, so Back closes the details first.
 
 const MOST = 20;
+const PATIENCE = 1000;
 
 export class View {
   // A photo of the gallery, or a picture that was given; with neither the drawing is searched.
@@ -28,6 +29,7 @@ export class Views extends EventTarget {
   #number = Date.now();
   #leaving = false;
   #later = [];
+  #patience = 0;
 
   constructor() {
     super();
@@ -120,6 +122,18 @@ export class Views extends EventTarget {
   #go(by) {
     this.#leaving = true;
     history.go(by);
+    // Where the history has no such step nothing comes.
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(() => this.#arrive(), PATIENCE);
+  }
+
+  // Does what waited; tells how much that was.
+  #arrive() {
+    clearTimeout(this.#patience);
+    this.#leaving = false;
+    const waiting = this.#later.splice(0);
+    for (const change of waiting) change();
+    return waiting.length;
   }
 
   // Going back takes the browser a moment; what comes meanwhile waits for it.
@@ -130,12 +144,7 @@ export class Views extends EventTarget {
 
   #travelled(state) {
     const before = this.current;
-    const waiting = this.#later.splice(0);
-    this.#leaving = false;
-    if (waiting.length) {
-      for (const change of waiting) change();
-      return;
-    }
+    if (this.#arrive()) return;
     if (state?.view) {
       this.current = this.#views.get(state.view) ?? new View({ seed: state.seed });
       if (!this.#views.has(state.view)) this.#views.set(state.view, this.current);
