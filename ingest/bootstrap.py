@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TextIO
 
 import structlog
@@ -24,6 +25,7 @@ from ingest.tally import Tally
 from sketchzoo.cli.running import described
 from sketchzoo.images import ImageLimits
 from sketchzoo.photos import CollectionOptions, PhotoWriter, connect
+from sketchzoo.photos.roots import RootsFile
 from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, run_main
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.telemetry import MetricsPage, configure_logs, request_context, tracing
@@ -48,6 +50,10 @@ def run(settings: IngestSettings, names: Sequence[str], errors: TextIO | None = 
         with _usage():
             prefixes = settings.uri_prefixes()
             sources = [open_source(name, web, prefixes, settings.manifest_root) for name in names]
+            if settings.gallery_roots_file and not settings.dry_run:
+                named = [Path(name) for name in names]
+                folders = [path if path.is_dir() else path.parent for path in named]
+                RootsFile(settings.gallery_roots_file).add([*folders, *settings.manifest_root])
         with ExitStack() as open_parts:
             with _usage():
                 open_parts.enter_context(tracing(PART, settings.otlp_endpoint, begins=True))

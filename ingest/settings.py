@@ -56,6 +56,13 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
         "environment separated by commas).",
     )
 
+    gallery_roots_file: Path | None = Field(
+        None,
+        validation_alias="SKETCHZOO_GALLERY_ROOTS_FILE",
+        description="A file in which the folders ingested are listed, so that a search service on "
+        "this machine that has the same setting may show their photos; unset lists none.",
+    )
+
     encoder_target: str = Field(
         "127.0.0.1:50051",
         min_length=1,

@@ -6,6 +6,7 @@ before. The gateway sends answers and failures, both with the sequence they belo
 
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
@@ -19,6 +20,7 @@ from sketchzoo.strokes import MAX_CANVAS, MAX_POINTS, MAX_STROKES
 MAX_HITS = 60
 _MAX_SEQUENCE = 2**53 - 1
 _MAX_CLASSES = 200
+_MAX_ADDRESS = 2000
 
 Coordinate = Annotated[int, Field(ge=0, le=MAX_CANVAS)]
 Length = Annotated[int, Field(ge=1, le=MAX_CANVAS)]
@@ -121,7 +123,7 @@ def to_request(
 def answer(
     sequence: int, response: search_pb2.SearchResponse, shown_fields: Collection[str]
 ) -> dict[str, Any]:
-    """Return the message of an answer; photos' uris stay here, for they may be paths."""
+    """Return the message of an answer; of photos' uris only the web's go along."""
     timings = response.timings
     stages = ("decode", "queue", "encode", "query", "total")
     return {
@@ -151,14 +153,26 @@ def failure(sequence: int | None, error: CallError) -> dict[str, Any]:
     return message
 
 
+def original(uri: str) -> str | None:
+    """Return a photo's address on the web; None for a path, or where it holds a password."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return None
+    is_web = parts.scheme in ("http", "https") and parts.hostname and parts.username is None
+    return uri if is_web and len(uri) <= _MAX_ADDRESS else None
+
+
 def _hit(hit: search_pb2.Hit, shown_fields: Collection[str]) -> dict[str, Any]:
     payload = MessageToDict(hit.payload)
+    address = original(hit.uri)
     return {
         "id": hit.photo_id,
         "class": hit.class_name,
         "score": round(hit.score, 4),
         "width": hit.width,
         "height": hit.height,
+        **({"original": address} if address else {}),
         "about": {
             name: str(payload[name])[:300]
             for name in shown_fields

@@ -1,16 +1,25 @@
 """Photos as the page shows them: thumbnails of the search service's, cached by content."""
 
+import math
 import re
 from collections import OrderedDict
 
 import grpc
+from google.rpc import error_details_pb2
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from live_demo.metrics import LiveMetrics
 from live_demo.searcher import Searcher
 from sketchzoo.rpc import CallError
 
+# Why the page cannot show a photo, by the search service's reason.
+_LOST = {
+    "NOT_FOUND": "gone",
+    "OUTSIDE_GALLERY": "outside",
+    "TOO_LARGE": "large",
+    "NOT_AN_IMAGE": "unreadable",
+}
 # A tile and a dialog's picture, in pixels a side; other sizes would fill the cache.
 SIZES = (320, 960)
 _ID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
@@ -61,7 +70,7 @@ class Photos:
         """Answer `/photos/{photo_id}/{side}`."""
         photo_id, side = request.path_params["photo_id"], request.path_params["side"]
         if side not in SIZES or not _ID.match(photo_id):
-            return _failed(404, "no such photo")
+            return _failed(404, "gone")
         # An id is made from the photo's content: what it names never changes.
         tag = f'"{photo_id}-{side}"'
         headers = {"etag": tag, "cache-control": "public, max-age=31536000, immutable"}
@@ -75,10 +84,10 @@ class Photos:
                 photo = await self._searcher.photo(photo_id, side)
             except CallError as error:
                 self._count("failed")
-                return _failed(_STATUS.get(error.code, 503), error.message)
+                return _refused(error)
             if photo[1] not in _MEDIA_TYPES:
                 self._count("failed")
-                return _failed(502, "the search service sent no picture")
+                return _failed(404, "unreadable")
             self._cache.put(tag, photo)
         return Response(photo[0], media_type=photo[1], headers=headers)
 
@@ -86,5 +95,19 @@ class Photos:
         self._metrics.photos.labels(outcome).inc()
 
 
-def _failed(status: int, message: str) -> Response:
-    return PlainTextResponse(f"{message}\n", status, {"cache-control": "no-store"})
+def _refused(error: CallError) -> Response:
+    """Answer why a photo does not come, and when to ask again; never where it lies."""
+    reason, wait = "unreadable", 0.0
+    for detail in error.details:
+        if isinstance(detail, error_details_pb2.ErrorInfo):
+            reason = _LOST.get(detail.reason, reason)
+        elif isinstance(detail, error_details_pb2.RetryInfo):
+            wait = detail.retry_delay.ToTimedelta().total_seconds()
+    response = _failed(_STATUS.get(error.code, 503), reason)
+    if wait:
+        response.headers["retry-after"] = str(math.ceil(wait))
+    return response
+
+
+def _failed(status: int, reason: str) -> Response:
+    return JSONResponse({"reason": reason}, status, {"cache-control": "no-store"})

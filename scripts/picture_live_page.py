@@ -45,7 +45,7 @@ async def ready(page: Page, url: str, font: str) -> None:
 
 async def start_from(page: Page, name: str) -> None:
     """Click an example, twice: what counts is a page that is warm, as after a minute's use."""
-    button = page.get_by_label(f"Start from a drawing of a {name}")
+    button = page.get_by_label(f"Start from a drawing: {name}")
     await button.click()
     await page.wait_for_timeout(1500)
     await page.keyboard.press("Delete")

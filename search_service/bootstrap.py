@@ -29,6 +29,7 @@ from search_service.settings import SearchSettings
 from search_service.thumbnails import Photos
 from sketchzoo.images import ImageLimits
 from sketchzoo.photos import PhotoReader, connect
+from sketchzoo.photos.roots import RootsFile
 from sketchzoo.rpc import (
     BETWEEN_PARTS,
     ChannelSettings,
@@ -104,7 +105,11 @@ async def serving(
     )
     readiness = Readiness(encoder, reader, metrics, times)
     photos = Photos(
-        GalleryFiles(settings.gallery_roots, settings.max_message_bytes - _ENVELOPE_BYTES),
+        GalleryFiles(
+            settings.gallery_roots,
+            settings.max_message_bytes - _ENVELOPE_BYTES,
+            RootsFile(settings.gallery_roots_file) if settings.gallery_roots_file else None,
+        ),
         ImageLimits(max_seconds=settings.decode_seconds),
         threads=settings.thumbnail_threads,
         cache_bytes=settings.thumbnail_cache_bytes,

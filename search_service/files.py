@@ -1,5 +1,7 @@
 """Photos' files: only those below the gallery's roots, and only as they were ingested.
 
+The roots are the operator's: settings, and on one machine the folders that ingest listed.
+
 A uri comes from the gallery, which others may write: it is resolved, links and all,
 and must lie below a root. What was opened must be the regular file that was meant, and
 its content must have the SHA-256 that the photo was ingested with. So no uri, however
@@ -14,14 +16,18 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from sketchzoo.photos import Photo
+from sketchzoo.photos.roots import RootsFile
 from sketchzoo.rpc import CallError, not_found, precondition
 
 
 class GalleryFiles:
-    """Reads photos' files below `roots`; larger ones than `max_bytes` are refused."""
+    """Reads photos' files below `roots` and what `listed` lists, of at most `max_bytes`."""
 
-    def __init__(self, roots: Sequence[Path], max_bytes: int) -> None:
+    def __init__(
+        self, roots: Sequence[Path], max_bytes: int, listed: RootsFile | None = None
+    ) -> None:
         self._roots = tuple(root.resolve(strict=True) for root in roots)
+        self._listed = listed
         self._max_bytes = max_bytes
 
     def read(self, photo: Photo) -> bytes:
@@ -66,7 +72,8 @@ class GalleryFiles:
         return path
 
     def _holds(self, path: Path) -> bool:
-        return any(path.is_relative_to(root) for root in self._roots)
+        listed = self._listed.read() if self._listed else ()
+        return any(path.is_relative_to(root) for root in (*self._roots, *listed))
 
     def _read(self, path: Path) -> bytes:
         # The path is resolved: a link in its last place was put there just now. A pipe
@@ -86,4 +93,8 @@ class GalleryFiles:
 
 
 def _outside(uri: str) -> CallError:
-    return precondition("OUTSIDE_GALLERY", f"the photo lies outside of the gallery's roots: {uri}")
+    return precondition(
+        "OUTSIDE_GALLERY",
+        f"the photo lies outside of the gallery's roots: {uri}; start search with "
+        "--gallery-roots and its folder",
+    )

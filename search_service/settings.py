@@ -46,6 +46,12 @@ class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
         description="Folders that GetPhoto may read from (in the environment separated as in "
         "PATH); without any it answers no image.",
     )
+    gallery_roots_file: Path | None = Field(
+        None,
+        validation_alias="SKETCHZOO_GALLERY_ROOTS_FILE",
+        description="A file of further such folders, one a line, to which `sketchzoo ingest` adds "
+        "on this machine; read again when it changes.",
+    )
     max_concurrent_searches: Count = Field(
         64,
         description="Searches under way at once, those of live streams included; more are "

@@ -8,7 +8,8 @@ export const SIDE = 1024;
 export const MAX_STROKES = 1000;
 export const MAX_POINTS = 10000;
 const MAX_HISTORY = 200;
-const TOLERANCE = 0.9;
+// How far points may lie off the line that replaces them: what no eye sees, then what few do.
+const TOLERANCES = [0.9, 1.5, 2.5, 4];
 
 const clamp = (value) => Math.min(SIDE - 1, Math.max(0, Math.round(value)));
 
@@ -47,7 +48,7 @@ export class Drawing extends EventTarget {
   }
 
   get points() {
-    return this.#strokes.reduce((sum, stroke) => sum + stroke.x.length, 0);
+    return count(this.#strokes);
   }
 
   // Begins a stroke; false where the drawing is full.
@@ -58,16 +59,18 @@ export class Drawing extends EventTarget {
     return true;
   }
 
+  // Draws on; false where the drawing is full.
   extend(x, y, pressure = null) {
     const stroke = this.#active;
-    if (!stroke) return;
+    if (!stroke) return true;
     const [a, b, last] = [clamp(x), clamp(y), stroke.x.length - 1];
-    if (stroke.x[last] === a && stroke.y[last] === b) return;
-    if (this.points + stroke.x.length >= MAX_POINTS) return;
+    if (stroke.x[last] === a && stroke.y[last] === b) return true;
+    if (this.points + stroke.x.length >= MAX_POINTS) return false;
     stroke.x.push(a);
     stroke.y.push(b);
     if (stroke.pressure) stroke.pressure.push(level(pressure ?? 0.5));
     this.#changed("drawing");
+    return true;
   }
 
   end() {
@@ -77,9 +80,11 @@ export class Drawing extends EventTarget {
     this.#replace([...this.#strokes, stroke]);
   }
 
+  // Takes back what is being drawn or erased, as if it had not been begun.
   cancel() {
     this.#active = null;
-    this.#changed("drawing");
+    if (this.#before) [this.#strokes, this.#before] = [this.#before, null];
+    this.#changed("cancelled");
   }
 
   // Erasing is one step of the history from beginErasing to endErasing.
@@ -87,7 +92,8 @@ export class Drawing extends EventTarget {
     this.#before = this.#strokes;
   }
 
-  // Erases what lies within `radius` of the line from (ax, ay) to (bx, by).
+  // Erases what lies within `radius` of the line from (ax, ay) to (bx, by); false where
+  // that would leave more pieces than a drawing may have.
   erase(ax, ay, bx, by, radius) {
     let touched = false;
     const left = [];
@@ -100,17 +106,19 @@ export class Drawing extends EventTarget {
         left.push(stroke);
       }
     }
-    if (touched && left.length <= MAX_STROKES) {
-      this.#strokes = left;
-      this.#changed("drawing");
-    }
+    if (!touched) return true;
+    if (left.length > MAX_STROKES) return false;
+    this.#strokes = left;
+    this.#changed("drawing");
+    return true;
   }
 
   endErasing() {
     const before = this.#before;
     this.#before = null;
     if (before && before !== this.#strokes) {
-      const now = this.#strokes.map(simplified);
+      // A cut adds points; a full drawing gives up some it hardly needs.
+      const now = coarsened(this.#strokes, (strokes) => count(strokes) <= MAX_POINTS) ?? before;
       this.#strokes = before;
       this.#replace(now);
     }
@@ -166,10 +174,21 @@ export function toMessage(strokes) {
   };
 }
 
+const count = (strokes) => strokes.reduce((sum, stroke) => sum + stroke.x.length, 0);
+
+// The strokes with only as many points left out as it takes to fit; null where none do.
+export function coarsened(strokes, fits) {
+  for (const tolerance of TOLERANCES) {
+    const coarse = strokes.map((stroke) => simplified(stroke, tolerance));
+    if (fits(coarse)) return coarse;
+  }
+  return null;
+}
+
 const level = (pressure) => Math.round(255 * Math.min(1, Math.max(0, pressure)));
 
 // Leaves out points that the line hardly misses (Ramer, Douglas and Peucker's method).
-export function simplified(stroke) {
+export function simplified(stroke, tolerance = TOLERANCES[0]) {
   const { x, y, pressure } = stroke;
   const keep = new Uint8Array(x.length);
   keep[0] = keep[x.length - 1] = 1;
@@ -182,7 +201,7 @@ export function simplified(stroke) {
       const away = distance(x[i], y[i], x[first], y[first], x[last], y[last]);
       if (away > worst) [worst, at] = [away, i];
     }
-    if (worst > TOLERANCE) {
+    if (worst > tolerance) {
       keep[at] = 1;
       spans.push([first, at], [at, last]);
     }

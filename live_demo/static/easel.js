@@ -1,6 +1,8 @@
 // The easel: the canvas that is drawn on, by pointers and by keys.
 
-import { SIDE, swell } from "./drawing.js";
+import { SIDE } from "./drawing.js";
+import { Hands } from "./hands.js";
+import { paint } from "./paint.js";
 
 const STEP = 12;
 const LEAP = 60;
@@ -10,11 +12,11 @@ export class Easel extends EventTarget {
   #drawing;
   #pen;
   #layer = document.createElement("canvas");
-  #pointer = null;
+  #hands = new Hands();
   #erasing = null;
   #cursor = null;
   #hover = null;
-  #sawPen = false;
+  #told = false;
   #waiting = false;
   #box = null;
   tool = "pen";
@@ -28,13 +30,13 @@ export class Easel extends EventTarget {
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     canvas.addEventListener("pointerup", (event) => this.#up(event));
-    canvas.addEventListener("pointercancel", (event) => this.#up(event));
+    canvas.addEventListener("pointercancel", (event) => this.#cancel(event));
     canvas.addEventListener("pointerleave", () => this.#point(null));
     canvas.addEventListener("keydown", (event) => this.#key(event));
     canvas.addEventListener("blur", () => this.#lift());
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     drawing.addEventListener("change", ({ detail }) => {
-      if (detail === "finished" || this.#erasing) this.#repaintLayer();
+      if (detail !== "drawing" || this.#erasing) this.#repaintLayer();
       this.repaint();
     });
     new ResizeObserver(() => this.#resize()).observe(canvas);
@@ -106,55 +108,94 @@ export class Easel extends EventTarget {
   }
 
   #down(event) {
-    if (this.#pointer !== null || (event.button !== 0 && event.button !== 5)) return;
-    if (event.pointerType === "pen") this.#sawPen = true;
-    // Whoever has a pen rests the hand on the glass.
-    if (event.pointerType === "touch" && this.#sawPen) return;
     this.#lift();
+    this.#hands.see(event);
+    const does = this.#hands.down(event);
+    if (does === "resting") this.dispatchEvent(new Event("resting"));
+    if (does !== "draw" && does !== "take over") return;
+    // The palm that came before its pen leaves no mark.
+    if (does === "take over") this.#takeBack();
     this.#cursor = null;
+    this.#told = false;
     this.#box = this.#canvas.getBoundingClientRect();
-    this.#pointer = event.pointerId;
-    this.#canvas.setPointerCapture(event.pointerId);
+    this.#capture(event.pointerId);
     const spot = this.#place(event);
     if (this.tool === "eraser" || event.button === 5) {
-      this.#erasing = spot;
-      this.#drawing.beginErasing();
-      this.#drawing.erase(spot.x, spot.y, spot.x, spot.y, this.#radius());
+      this.#beginErasing(spot);
     } else if (!this.#drawing.begin(spot.x, spot.y, this.width, pressureOf(event))) {
-      this.dispatchEvent(new Event("full"));
-      this.#pointer = null;
+      this.#hands.up();
+      this.#full("stroke");
+      return;
     }
     this.dispatchEvent(new Event("start"));
   }
 
+  #capture(pointer) {
+    try {
+      this.#canvas.setPointerCapture(pointer);
+    } catch {
+      // It has left by now; its lines end at the canvas's edge.
+    }
+  }
+
   #move(event) {
-    if (this.#pointer === null) this.#box = this.#canvas.getBoundingClientRect();
+    this.#hands.see(event);
+    if (!this.#hands.busy) this.#box = this.#canvas.getBoundingClientRect();
     const last = this.#place(event);
     this.#point(last);
-    if (event.pointerId !== this.#pointer) return;
+    if (!this.#hands.draws(event)) return;
     // Between two frames a pen tells of many places: take them all.
     const events = event.getCoalescedEvents?.() ?? [];
     for (const each of events.length ? events : [event]) {
       const spot = this.#place(each);
-      if (this.#erasing) {
-        this.#drawing.erase(this.#erasing.x, this.#erasing.y, spot.x, spot.y, this.#radius());
-        this.#erasing = spot;
-      } else {
-        this.#drawing.extend(spot.x, spot.y, pressureOf(each));
-      }
+      if (this.#erasing) this.#erase(spot);
+      else if (!this.#drawing.extend(spot.x, spot.y, pressureOf(each))) this.#full("stroke");
     }
   }
 
   #up(event) {
-    if (event.pointerId !== this.#pointer) return;
-    this.#pointer = null;
-    if (this.#erasing) {
-      this.#drawing.endErasing();
-      this.#erasing = null;
-    } else {
-      this.#drawing.end();
-    }
-    this.dispatchEvent(new CustomEvent("penup", { detail: event.timeStamp }));
+    this.#hands.see(event);
+    if (!this.#hands.draws(event)) return;
+    this.#hands.up();
+    this.#finish(event.timeStamp);
+  }
+
+  // The system took the touch for something else: it is undone.
+  #cancel(event) {
+    if (!this.#hands.draws(event)) return;
+    this.#hands.up();
+    this.#takeBack();
+    this.dispatchEvent(new Event("cancel"));
+  }
+
+  #takeBack() {
+    this.#erasing = null;
+    this.#drawing.cancel();
+  }
+
+  #beginErasing(spot) {
+    this.#erasing = spot;
+    this.#drawing.beginErasing();
+    this.#erase(spot);
+  }
+
+  #erase(spot) {
+    const { x, y } = this.#erasing;
+    this.#erasing = { ...spot };
+    if (!this.#drawing.erase(x, y, spot.x, spot.y, this.#radius())) this.#full("pieces");
+  }
+
+  // Says once a stroke that there is no room.
+  #full(what) {
+    if (!this.#told) this.dispatchEvent(new CustomEvent("full", { detail: what }));
+    this.#told = true;
+  }
+
+  #finish(when) {
+    if (this.#erasing) this.#drawing.endErasing();
+    else this.#drawing.end();
+    this.#erasing = null;
+    this.dispatchEvent(new CustomEvent("penup", { detail: when }));
   }
 
   #key(event) {
@@ -165,23 +206,17 @@ export class Easel extends EventTarget {
     this.#cursor ??= { x: SIDE / 2, y: SIDE / 2 };
     if (move) {
       const length = event.shiftKey ? LEAP : STEP;
-      const from = { ...this.#cursor };
       for (const [axis, sign] of [["x", move[0]], ["y", move[1]]]) {
         this.#cursor[axis] = Math.min(SIDE - 1, Math.max(0, this.#cursor[axis] + sign * length));
       }
-      if (this.tool === "eraser" && this.#erasing) {
-        this.#drawing.erase(from.x, from.y, this.#cursor.x, this.#cursor.y, this.#radius());
-      } else if (this.#drawing.active) {
-        this.#drawing.extend(this.#cursor.x, this.#cursor.y);
-      }
+      if (this.#erasing) this.#erase(this.#cursor);
+      else if (!this.#drawing.extend(this.#cursor.x, this.#cursor.y)) this.#full("stroke");
     } else if (this.#drawing.active || this.#erasing) {
       this.#lift(event.timeStamp);
-    } else if (this.tool === "eraser") {
-      this.#erasing = { ...this.#cursor };
-      this.#drawing.beginErasing();
-      this.#drawing.erase(this.#cursor.x, this.#cursor.y, this.#cursor.x, this.#cursor.y, this.#radius());
     } else {
-      this.#drawing.begin(this.#cursor.x, this.#cursor.y, this.width);
+      this.#told = false;
+      if (this.tool === "eraser") this.#beginErasing({ ...this.#cursor });
+      else if (!this.#drawing.begin(this.#cursor.x, this.#cursor.y, this.width)) return this.#full("stroke");
       this.dispatchEvent(new Event("start"));
     }
     this.repaint();
@@ -189,44 +224,8 @@ export class Easel extends EventTarget {
 
   // Ends what keys began.
   #lift(when = performance.now()) {
-    if (this.#pointer !== null || !(this.#drawing.active || this.#erasing)) return;
-    if (this.#erasing) this.#drawing.endErasing();
-    else this.#drawing.end();
-    this.#erasing = null;
-    this.dispatchEvent(new CustomEvent("penup", { detail: when }));
+    if (!this.#hands.busy && (this.#drawing.active || this.#erasing)) this.#finish(when);
   }
 }
 
 const pressureOf = (event) => (event.pointerType === "pen" && event.pressure > 0 ? event.pressure : null);
-
-// Paints strokes, `scale` pixels a unit.
-export function paint(pen, strokes, scale, colour) {
-  pen.strokeStyle = pen.fillStyle = colour;
-  pen.lineCap = pen.lineJoin = "round";
-  for (const { x, y, width, pressure } of strokes) {
-    if (x.length === 1) {
-      pen.beginPath();
-      pen.arc(x[0] * scale, y[0] * scale, (width / 2) * scale, 0, 2 * Math.PI);
-      pen.fill();
-    } else if (pressure) {
-      for (let i = 1; i < x.length; i++) {
-        pen.lineWidth = width * swell((pressure[i - 1] + pressure[i]) / 2) * scale;
-        pen.beginPath();
-        pen.moveTo(x[i - 1] * scale, y[i - 1] * scale);
-        pen.lineTo(x[i] * scale, y[i] * scale);
-        pen.stroke();
-      }
-    } else {
-      pen.lineWidth = width * scale;
-      pen.beginPath();
-      pen.moveTo(x[0] * scale, y[0] * scale);
-      // Through the middles of the pieces, so that the line has no corners of the raster.
-      for (let i = 1; i < x.length - 1; i++) {
-        const [mx, my] = [(x[i] + x[i + 1]) / 2, (y[i] + y[i + 1]) / 2];
-        pen.quadraticCurveTo(x[i] * scale, y[i] * scale, mx * scale, my * scale);
-      }
-      pen.lineTo(x.at(-1) * scale, y.at(-1) * scale);
-      pen.stroke();
-    }
-  }
-}

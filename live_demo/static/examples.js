@@ -1,11 +1,12 @@
 // Examples: drawings to start from, shipped as strokes.
 
 import { SIDE } from "./drawing.js";
-import { paint } from "./easel.js";
 import { decode } from "./link.js";
+import { paint } from "./paint.js";
 import { element } from "./results.js";
+import { start } from "./words.js";
 
-const SMALL = 56;
+const SMALL = 96;
 
 export class Examples extends EventTarget {
   #list;
@@ -23,8 +24,9 @@ export class Examples extends EventTarget {
       const strokes = decode(drawing);
       if (!strokes) continue;
       const canvas = element("canvas", { width: 2 * SMALL, height: 2 * SMALL });
-      const button = element("button", { type: "button", title: name }, canvas);
-      button.setAttribute("aria-label", `Start from a drawing of a ${name}`);
+      const caption = element("span", { className: "caption" }, name);
+      const button = element("button", { type: "button", title: name }, canvas, caption);
+      button.setAttribute("aria-label", start(name));
       button.addEventListener("click", () => this.dispatchEvent(new CustomEvent("choose", { detail: strokes })));
       this.#list.append(element("li", {}, button));
       this.#canvases.push([canvas, strokes]);

@@ -3,12 +3,23 @@
 // Version, then for each stroke its number of points, its width doubled with a bit for
 // pressure, and the steps from point to point, all as variable-length integers.
 
-import { MAX_POINTS, MAX_STROKES, SIDE } from "./drawing.js";
+import { MAX_POINTS, MAX_STROKES, SIDE, coarsened } from "./drawing.js";
 
 const VERSION = 1;
 const MAX_CHARACTERS = 30000;
+// Mail programs and chats cut longer links.
+const LONGEST = 16000;
 
-export function encode(strokes) {
+// The fragment of a drawing, and whether it has fewer points for it; null where it is too long.
+export function toFragment(strokes) {
+  if (!strokes.length) return { text: "", coarse: false };
+  let text = encode(strokes);
+  const whole = text.length < LONGEST;
+  const fitting = whole || coarsened(strokes, (coarse) => (text = encode(coarse)).length < LONGEST);
+  return fitting ? { text: `#d=${text}`, coarse: !whole } : null;
+}
+
+function encode(strokes) {
   const bytes = [VERSION];
   const put = (value) => {
     for (; value > 127; value >>>= 7) bytes.push((value & 127) | 128);

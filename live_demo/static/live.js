@@ -1,11 +1,21 @@
 // The line to the gateway: one WebSocket, the newest question, answers in order.
 //
+// It is opened by the first question and closed when none came for long, so that pages which
+// only lie open hold no place; the next question opens it again. Without it the page asks now
+// and then over HTTP how things stand.
+//
 // While one draws, the next question waits until the one under way is answered, so that
 // answers come steadily; an urgent one (pen up, a filter) goes at once and overtakes it.
 
 const PATIENCE = 400;
 const RETRIES = [500, 1000, 2000, 4000];
 const POLL = 1500;
+const LOOK = 15_000;
+const IDLE = 120_000;
+const HIDDEN = 30_000;
+// The gateway's words for a connection that was silent for too long, and for too many.
+const SLEPT = 4408;
+const CROWDED = 1013;
 
 export class Live extends EventTarget {
   #socket = null;
@@ -13,69 +23,103 @@ export class Live extends EventTarget {
   #wanted = null;
   #flight = null;
   #image = null;
+  #given = null;
   #waiting = 0;
   #failures = 0;
+  #resting = 0;
   #timers = new Set();
   #state = "connecting";
 
-  connect() {
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/live`);
-    socket.binaryType = "arraybuffer";
-    this.#socket = socket;
-    socket.addEventListener("open", () => {
-      this.#flight = null;
-      if (this.#image) socket.send(this.#image);
-      if (this.#wanted && !this.#wanted.answered) this.#send();
-      this.#check();
-    });
-    socket.addEventListener("message", ({ data }) => this.#take(JSON.parse(data)));
-    socket.addEventListener("close", ({ code, reason }) => {
-      if (this.#socket !== socket) return;
-      this.#socket = null;
-      this.#flight = null;
-      if (code === 4408) return this.#become("idle", reason);
-      this.#become(code === 1013 ? "full" : "offline", reason);
-      this.#later(() => this.connect(), this.#pause());
+  // Finds out how things stand, now and from time to time while the page is looked at.
+  start() {
+    this.#check();
+    setInterval(() => {
+      if (!document.hidden && this.#state === "live" && !this.#flight) this.#check();
+    }, LOOK);
+    document.addEventListener("visibilitychange", () => {
+      this.#rest();
+      if (!document.hidden && this.#state === "live" && !this.#flight) this.#check();
     });
   }
 
   // Asks what `ask` describes; null stops asking.
   ask(ask, { urgent = false } = {}) {
+    if (this.#state === "refused") this.#become("live");
     this.#wanted = ask && { ...ask, answered: false };
     if (!ask) {
       this.#flight = null;
       return;
     }
-    if (!this.#flight || urgent || performance.now() - this.#flight.at > PATIENCE) this.#send();
+    if (!this.#socket) this.#connect();
+    else if (!this.#flight || urgent || performance.now() - this.#flight.at > PATIENCE) this.#send();
     else if (!this.#waiting) this.#waiting = setTimeout(() => this.#overdue(), PATIENCE);
   }
 
   // Hands in the picture that later questions of the sources `sketch` and `photo` mean.
   give(image) {
     this.#image = image;
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(image);
   }
 
-  wake() {
-    if (!this.#socket) this.connect();
+  get #isOwed() {
+    return this.#wanted !== null && !this.#wanted.answered;
   }
 
-  get state() {
-    return this.#state;
+  #connect() {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(`${scheme}//${location.host}/live`);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    this.#given = null;
+    socket.addEventListener("open", () => {
+      this.#flight = null;
+      if (this.#isOwed) this.#send();
+      this.#rest();
+    });
+    socket.addEventListener("message", ({ data }) => this.#take(JSON.parse(data)));
+    socket.addEventListener("close", ({ code, reason }) => {
+      if (this.#socket !== socket) return;
+      this.#socket = null;
+      this.#flight = null;
+      if (code === SLEPT && !this.#isOwed) return;
+      this.#become(code === CROWDED ? "full" : "offline", reason);
+      this.#later(() => this.#resume(), this.#pause());
+    });
+  }
+
+  // Goes on after a trouble: with the question that is owed an answer, if there is one.
+  #resume() {
+    if (!this.#isOwed) this.#check();
+    else if (!this.#socket) this.#connect();
+    else this.#send();
+  }
+
+  // Lets the line go when it was not needed for a while.
+  #rest() {
+    clearTimeout(this.#resting);
+    this.#resting = setTimeout(() => {
+      if (this.#flight || this.#isOwed) return this.#rest();
+      const socket = this.#socket;
+      this.#socket = null;
+      socket?.close(1000);
+    }, document.hidden ? HIDDEN : IDLE);
   }
 
   #overdue() {
     this.#waiting = 0;
-    if (this.#wanted && !this.#wanted.answered && this.#wanted !== this.#flight?.ask) this.#send();
+    if (this.#isOwed && this.#wanted !== this.#flight?.ask) this.#send();
   }
 
   #send() {
     if (this.#socket?.readyState !== WebSocket.OPEN || !this.#wanted) return;
     const { context, answered: _, ...message } = this.#wanted;
+    if (message.source in { sketch: 1, photo: 1 } && this.#given !== this.#image) {
+      this.#socket.send(this.#image);
+      this.#given = this.#image;
+    }
     const sequence = ++this.#sequence;
     this.#flight = { sequence, at: performance.now(), ask: this.#wanted };
     this.#socket.send(JSON.stringify({ sequence, ...message }));
+    this.#rest();
     this.dispatchEvent(new CustomEvent("asked", { detail: context }));
   }
 
@@ -93,7 +137,7 @@ export class Live extends EventTarget {
       this.dispatchEvent(
         new CustomEvent("answer", { detail: { answer: message, ask: flight.ask, way } }),
       );
-      if (!newest && this.#wanted && !this.#wanted.answered) this.#send();
+      if (!newest && this.#isOwed) this.#send();
       return;
     }
     if (message.sequence !== null && !mine) return;
@@ -104,32 +148,35 @@ export class Live extends EventTarget {
   #fail({ code, message, part, retry_milliseconds: retry }) {
     const states = { UNAVAILABLE: "away", RESOURCE_EXHAUSTED: "busy", DEADLINE_EXCEEDED: "slow" };
     const state = states[code] ?? "refused";
+    // Asked again it would be refused again.
+    if (state === "refused" && this.#wanted) this.#wanted.answered = true;
     this.#become(state, message, part);
     if (state === "refused") return;
-    const pause = Math.max(retry ?? 0, this.#pause());
-    this.#later(() => {
-      if (this.#wanted && !this.#wanted.answered) this.#send();
-      else this.#check();
-    }, pause);
+    this.#later(() => this.#resume(), Math.max(retry ?? 0, this.#pause()));
   }
 
-  // Asks whether the search is back, where there is nothing else to ask.
+  // Asks how things stand, where there is nothing else to ask.
   async #check() {
     let found = null;
+    let reached = true;
     try {
       const response = await fetch("/classes", { signal: AbortSignal.timeout(5000) });
+      // Busy is not away: the next look tells.
+      if (response.status === 429) return this.#later(() => this.#check(), LOOK);
       if (response.ok) found = await response.json();
-    } catch {
-      // The socket tells that the gateway is away; a slow answer counts as none.
+    } catch (error) {
+      reached = error.name === "TimeoutError";
     }
-    if (!this.#socket) return;
+    if (this.#flight) return;
     if (found) {
       this.#failures = 0;
       this.#become("live");
       this.dispatchEvent(new CustomEvent("classes", { detail: found }));
+      if (this.#isOwed) this.#resume();
     } else {
-      this.#become("away", "", "search");
-      this.#later(() => this.#check(), POLL);
+      if (reached) this.#become("away", "", "search");
+      else this.#become("offline");
+      this.#later(() => this.#resume(), POLL);
     }
   }
 

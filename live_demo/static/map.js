@@ -4,6 +4,7 @@
 // moves, so ten thousand dots cost no more than ten.
 
 import { colour, isDark } from "./colours.js";
+import { place } from "./labels.js";
 import { label } from "./words.js";
 
 const MAGIC = "SZMAP1\0\0";
@@ -145,24 +146,24 @@ export class GalleryMap extends EventTarget {
     pen.textBaseline = "middle";
     pen.lineJoin = "round";
     pen.lineWidth = 4 * devicePixelRatio;
-    const taken = [];
-    const largest = byClass.map((members, index) => [members, index]).sort((a, b) => b[0].length - a[0].length);
-    for (const [members, index] of largest) {
-      if (!members.length) continue;
-      const at = (axis, share) => members.map((i) => this.#points[i + axis]).sort((a, b) => a - b)[Math.floor((members.length - 1) * share)] / 65535;
+    const largest = byClass.map((members, index) => [members, index]).filter(([members]) => members.length);
+    largest.sort((a, b) => b[0].length - a[0].length);
+    const names = largest.map(([members, index]) => {
       const text = label(this.#classes[index]);
-      const half = pen.measureText(text).width / 2 + 3 * devicePixelRatio;
-      const x = Math.min(this.#layer.width - half, Math.max(half, this.#x(at(0, 0.5))));
-      // In the middle of a wide class, above a narrow one.
-      const [top, bottom] = [this.#y(at(1, 0.05)), this.#y(at(1, 0.95))];
-      const y = bottom - top > 5 * size ? this.#y(at(1, 0.5)) : Math.max(size, top - size);
-      if (taken.some(([a, b, h]) => Math.abs(a - x) < h + half && Math.abs(b - y) < size * 1.2)) continue;
-      taken.push([x, y, half]);
-      pen.strokeStyle = style.getPropertyValue("--paper");
-      pen.fillStyle = style.color;
+      return { text, width: pen.measureText(text).width, height: 1.2 * size, box: this.#box(members) };
+    });
+    pen.strokeStyle = style.getPropertyValue("--paper");
+    pen.fillStyle = style.color;
+    for (const { text, x, y } of place(names, this.#layer.width, this.#layer.height, 2 * devicePixelRatio)) {
       pen.strokeText(text, x, y);
       pen.fillText(text, x, y);
     }
+  }
+
+  // Where most of a class lies, whatever strays: left, top, right and bottom in pixels.
+  #box(members) {
+    const at = (axis, share) => members.map((i) => this.#points[i + axis]).sort((a, b) => a - b)[Math.floor((members.length - 1) * share)] / 65535;
+    return [this.#x(at(0, 0.25)), this.#y(at(1, 0.05)), this.#x(at(0, 0.75)), this.#y(at(1, 0.95))];
   }
 
   #paint() {

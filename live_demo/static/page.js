@@ -1,118 +1,156 @@
 // The page: wires the easel, the line to the gateway, the photos and the map together.
 
-import { learn, colour, isDark } from "./colours.js";
+import { Address } from "./address.js";
+import { Atlas } from "./atlas.js";
+import { learn, turn } from "./colours.js";
+import { bind } from "./controls.js";
 import { Details } from "./details.js";
-import { Drawing, SIDE, toMessage } from "./drawing.js";
-import { Easel, paint } from "./easel.js";
+import { Drawing, toMessage } from "./drawing.js";
+import { Easel } from "./easel.js";
 import { Examples } from "./examples.js";
 import { Filters } from "./filters.js";
-import { encode, fromFragment } from "./link.js";
+import { Findings, MOST } from "./findings.js";
 import { Live } from "./live.js";
-import { GalleryMap } from "./map.js";
-import { PictureError, read } from "./picture.js";
+import { Pictures } from "./pictures.js";
 import { Refinement } from "./refinement.js";
-import { Results, element, thumbnail } from "./results.js";
+import { Results } from "./results.js";
+import { Scrolling } from "./scrolling.js";
+import { Seed } from "./seed.js";
+import { Status } from "./status.js";
 import { Timing } from "./timing.js";
+import { Toast } from "./toast.js";
+import { Tools, download } from "./tools.js";
+import { Views } from "./views.js";
+import { Welcome } from "./welcome.js";
 import * as words from "./words.js";
 
-const MOST = 60;
 const $ = (id) => document.getElementById(id);
 
 const drawing = new Drawing();
 const easel = new Easel($("easel"), drawing);
+const tools = new Tools(easel);
 const live = new Live();
+const views = new Views();
+const pictures = new Pictures();
+const seed = new Seed($("seed"));
 const results = new Results($("grid"));
-const filters = new Filters($("chips"), $("chips-all"));
+const filters = new Filters($("chips"), $("chips-all"), $("chips-only"));
 const refinement = new Refinement($("refine"));
 const details = new Details();
-const map = new GalleryMap($("map"));
+const atlas = new Atlas();
 const timing = new Timing($("clock"), $("stages"), $("stage-list"));
+const examples = new Examples($("examples"));
+const scrolling = new Scrolling($("more"));
+const welcome = new Welcome();
+const status = new Status();
+const toast = new Toast($("toast"));
+const address = new Address(drawing, views, toast);
 
-// What is searched for: the drawing, a picture, or a photo of the gallery.
-let picture = null;
-let seed = null;
-let nextPage = "";
-let hits = [];
+// The photos shown, and whose view's they are.
+const NOTHING = new Findings([], "", 0, null);
+let shown = NOTHING;
+let shownIn = views.current;
 let trouble = { state: "connecting", message: "", part: "" };
-let confident = 0;
+let searching = false;
 let galleryIsEmpty = false;
 
+// What is searched for: a photo of the gallery, a picture, or the drawing.
 function source() {
-  if (seed) return { source: "photo_id", photo_id: seed.id };
+  const { seed: photo, picture } = views.current;
+  if (photo) return { source: "photo_id", photo_id: photo.id };
   if (picture) return { source: picture.modality };
   if (!drawing.isEmpty) return { source: "drawing", drawing: toMessage(drawing.strokes) };
   return null;
 }
 
 function search({ urgent = true, penUp = null, page = "" } = {}) {
+  const view = views.current;
   const what = source();
-  live.wake();
-  if (!what) {
-    live.ask(null);
-    show([], "");
-    return;
-  }
-  if (!page) scrolls = false;
-  const limit = page ? Math.min(Number($("limit").value), MOST - hits.length) : Number($("limit").value);
-  live.ask(
-    {
-      ...what,
-      ...refinement.ids,
-      classes: filters.chosen,
-      limit,
-      page_token: page,
-      context: { penUp, page },
-    },
-    { urgent },
-  );
+  if (!page) view.answer = null;
+  if (!what) return rest(NOTHING);
+  if (!page) scrolling.reset();
+  const limit = Math.min(Number($("limit").value), page ? MOST - shown.hits.length : MOST);
+  const ask = { ...what, ...refinement.ids, classes: filters.chosen, limit, page_token: page };
+  live.ask({ ...ask, context: { view, penUp, page } }, { urgent });
 }
 
-function show(found, token) {
-  hits = found;
-  nextPage = token;
-  results.show(hits);
+const searchNow = () => search({ penUp: performance.now() });
+
+// Begins a new query, of `sources` or, after `change`, of the drawing. Likes, chips, words
+// and pages are a view's: none of the last query's stay.
+function begin(sources = {}, change = () => {}) {
+  address.save();
+  views.begin(sources);
+  details.open(null);
+  change();
+  enter();
+}
+
+// Shows the current view: all that belongs to it.
+function enter() {
+  const view = views.current;
+  pictures.cancel();
+  pictures.show(view.picture);
+  live.give(view.picture?.content ?? null);
+  seed.show(view.seed);
+  if (view.strokes && view.strokes !== drawing.finished) drawing.load(view.strokes);
+  view.strokes = drawing.finished;
+  refinement.use(view);
+  filters.use(view);
+  status.announce("");
+  if (!view.answer) return searchNow();
+  rest(view.answer);
+  announce();
+}
+
+// Shows what asks for no search.
+function rest(findings) {
+  live.ask(null);
+  searching = false;
+  atlas.show(findings);
+  show(findings);
+}
+
+views.addEventListener("travel", ({ detail: { before } }) => {
+  if (views.current !== before) {
+    // A link that was opened here, or a place that only the browser remembers.
+    if (!views.current.strokes) address.restore();
+    enter();
+  }
+  details.open(views.open, refinement);
+  address.save();
+});
+
+// The answer.
+
+function show(findings) {
+  [shown, shownIn] = [findings, views.current];
+  results.show(shown.hits, drawing.active ? shown.hits.length : shown.alike);
   results.mark(refinement.liked, refinement.disliked);
-  filters.highlight(hits);
-  details.hits = hits;
-  const more = Boolean(token) && hits.length < MOST && hits.length > 0;
-  $("more").hidden = !more;
+  filters.highlight(shown.hits);
+  details.hits = shown.hits;
+  $("more").hidden = !shown.hasMore;
   tell();
 }
 
-// Whether even the best photo likely shows something else.
-const isUnlike = () => hits.length > 0 && confident > 0 && hits[0].score < confident;
+const announce = () => status.announce(shown.told(filters.chosen), shown.isUnlike);
 
 // Says in words how things stand.
 function tell() {
   const asked = source() !== null;
-  results.faint(isUnlike() && !drawing.active);
+  results.faint(shown.isUnlike && !drawing.active);
   const lost = words.notice(trouble);
-  const said = lost || (galleryIsEmpty && words.EMPTY_GALLERY) || (!asked && words.EMPTY) || (asked && !hits.length && trouble.state === "live" && !searching && words.NO_PHOTOS) || "";
-  const notice = $("notice");
-  if (notice.textContent !== said) notice.textContent = said;
-  notice.hidden = !said;
-  notice.dataset.kind = lost ? "trouble" : "hint";
-  $("pill").dataset.state = trouble.state;
-  $("pill-text").textContent = words.PILL[trouble.state];
-  $("grid").setAttribute("aria-busy", String(searching && !hits.length));
-  $("grid").classList.toggle("waiting", searching && !hits.length);
+  const none = asked && shown.isEmpty && trouble.state === "live" && !searching;
+  const hint = lost || (galleryIsEmpty && words.EMPTY_GALLERY) || (!asked && words.EMPTY) || (none && words.NO_PHOTOS) || "";
+  status.notice(hint, lost ? "trouble" : "hint");
+  status.connection(trouble.state);
+  status.waits(searching && shown.isEmpty);
   for (const id of ["clear", "download", "link"]) $(id).disabled = drawing.isEmpty;
-  $("clear").disabled &&= !picture;
+  $("clear").disabled &&= !views.current.picture;
   $("undo").disabled = !drawing.canUndo;
   $("redo").disabled = !drawing.canRedo;
-  $("invitation").hidden = !drawing.isEmpty || Boolean(picture);
-}
-
-let searching = false;
-let lifted = 0;
-let announcing = 0;
-function announce(text) {
-  clearTimeout(announcing);
-  // Not while the pen moves: a screen reader would never finish a sentence.
-  announcing = setTimeout(() => {
-    $("status").textContent = text;
-    $("status").classList.toggle("unlike", isUnlike());
-  }, 500);
+  $("invitation").hidden = !drawing.isEmpty || Boolean(views.current.picture);
+  welcome.show(!asked && !galleryIsEmpty);
 }
 
 live.addEventListener("asked", () => {
@@ -120,37 +158,33 @@ live.addEventListener("asked", () => {
   tell();
 });
 
+let lifted = 0;
 live.addEventListener("answer", async ({ detail: { answer, ask, way } }) => {
   searching = false;
-  if (!source()) return;
-  const { context } = ask;
-  confident = answer.confident_score;
-  const known = new Set(hits.map((hit) => hit.id));
-  const found = context.page ? [...hits, ...answer.hits.filter((hit) => !known.has(hit.id))] : answer.hits;
-  show(found, answer.next_page_token);
-  if ("at" in answer && !context.page) map.walk(answer.at, answer.hits);
-  if (context.page) return;
-  if (context.penUp === null) {
-    timing.step(answer, way);
-    return;
-  }
-  announce(isUnlike() ? words.unlike(hits) : words.summary(hits));
+  const { view, page, penUp } = ask.context;
+  if (view !== views.current || !source()) return;
+  show(page ? shown.and(answer) : Findings.of(answer));
+  view.answer = shown;
+  if (page) return announce();
+  atlas.show(shown);
+  if (penUp === null) return timing.step(answer, way);
+  announce();
   const answered = performance.now();
   const number = ++lifted;
   await results.painted();
   // Another pen-up's photos may have come first.
-  if (number === lifted) timing.penUp(context.penUp, answer, way, answered, performance.now());
+  if (number === lifted) timing.penUp(penUp, answer, way, answered, performance.now());
 });
 
 live.addEventListener("state", ({ detail }) => {
   trouble = detail;
-  if (detail.state !== "live") searching = false;
-  if (detail.state !== detail.before) {
-    if (words.notice(detail)) announce(words.notice(detail));
-    else if (detail.before !== "connecting" && detail.before !== "live") {
-      announce("Connected again.");
-      if (!filters.known) live.refreshClasses();
-    }
+  const { state, before } = detail;
+  if (state !== "live") searching = false;
+  // Photos of another query would pass for this one's.
+  if (words.notice(detail) && (shownIn !== views.current || state === "refused")) show(NOTHING);
+  if (state !== before) {
+    if (words.notice(detail)) status.announce(words.notice(detail));
+    else if (before !== "connecting" && before !== "refused") status.announce("Connected again.");
   }
   tell();
 });
@@ -159,294 +193,126 @@ live.addEventListener("classes", async ({ detail }) => {
   learn(detail.classes.map((each) => each.class));
   filters.learn(detail.classes);
   galleryIsEmpty = detail.classes.length === 0;
-  if (detail.map && !map.size) {
-    $("map-card").hidden = false;
-    $("views").hidden = $("map-card").hidden = !(await map.load());
-    map.walk(null, []);
-  }
+  if (detail.map) await atlas.open();
   tell();
 });
 
 // The drawing.
 
-let saving = 0;
 drawing.addEventListener("change", ({ detail }) => {
-  if (detail === "finished") {
-    clearTimeout(saving);
-    saving = setTimeout(saveLink, 400);
-  }
+  if (detail === "finished" && views.current.isDrawing) views.current.strokes = drawing.finished;
   if (easel.tool === "pen" && drawing.active) search({ urgent: false });
   tell();
 });
 
+// A line drawn over something else begins a query; taken back, so is that.
+let began = false;
 easel.addEventListener("start", () => {
-  leavePicture();
-  leaveSeed();
-});
-easel.addEventListener("penup", ({ detail }) => search({ penUp: detail }));
-easel.addEventListener("full", () => toast("The drawing is full: erase something or begin anew."));
-
-function saveLink() {
-  const text = drawing.isEmpty ? "" : `#d=${encode(drawing.finished)}`;
-  if (text.length < 16000) history.replaceState(null, "", text || location.pathname);
-}
-
-function restore() {
-  const strokes = fromFragment(location.hash);
-  if (strokes) {
-    drawing.load(strokes);
-    search({ penUp: performance.now() });
-  } else if (location.hash.startsWith("#d=")) {
-    toast("The link's drawing is damaged.");
+  pictures.cancel();
+  if (!views.current.isDrawing) {
+    began = true;
+    begin();
+  } else if (!drawing.finished.length && !refinement.isEmpty) {
+    refinement.reset();
   }
-}
+});
+easel.addEventListener("penup", ({ detail }) => {
+  began = false;
+  search({ penUp: detail });
+});
+easel.addEventListener("cancel", () => {
+  if (began) views.retract();
+  else searchNow();
+  began = false;
+});
+easel.addEventListener("full", ({ detail }) => toast.say(words.FULL[detail]));
+easel.addEventListener("resting", () => toast.say(words.RESTING), { once: true });
 
+// Steps through the drawing's history go on with its query; over something else they begin one.
 function redraw(change) {
+  if (!views.current.isDrawing) return begin({}, change);
+  pictures.cancel();
   change();
-  leavePicture();
-  leaveSeed();
-  search({ penUp: performance.now() });
+  searchNow();
 }
 
-const actions = {
-  pen: () => choose("pen"),
-  eraser: () => choose("eraser"),
-  undo: () => redraw(() => drawing.undo()),
-  redo: () => redraw(() => drawing.redo()),
-  clear: () => redraw(() => drawing.clear()),
-  upload: () => $("file").click(),
-  download,
-  link: copyLink,
-};
-for (const [name, action] of Object.entries(actions)) $(name).addEventListener("click", action);
+examples.addEventListener("choose", ({ detail }) => begin({}, () => drawing.load(detail)));
 
-function choose(tool) {
-  easel.tool = tool;
-  $("pen").setAttribute("aria-pressed", tool === "pen");
-  $("eraser").setAttribute("aria-pressed", tool === "eraser");
-  easel.repaint();
+// Pictures, and photos that others are searched like.
+
+pictures.addEventListener("given", ({ detail }) => begin({ picture: detail }));
+pictures.addEventListener("unread", ({ detail }) => toast.say(detail));
+pictures.addEventListener("modality", searchNow);
+pictures.addEventListener("close", backToDrawing);
+seed.addEventListener("back", backToDrawing);
+
+function backToDrawing() {
+  if (!views.back()) begin();
 }
-
-$("width").addEventListener("input", () => (easel.width = Number($("width").value)));
-
-function download() {
-  if (drawing.isEmpty) return;
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = SIDE;
-  const pen = canvas.getContext("2d");
-  pen.fillStyle = "#fff";
-  pen.fillRect(0, 0, SIDE, SIDE);
-  paint(pen, drawing.strokes, 1, "#000");
-  canvas.toBlob((blob) => {
-    const url = URL.createObjectURL(blob);
-    element("a", { href: url, download: "sketch.png" }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
-  }, "image/png");
-}
-
-async function copyLink() {
-  if (drawing.isEmpty) return;
-  saveLink();
-  try {
-    await navigator.clipboard.writeText(location.href);
-    toast("The link to this drawing is copied.");
-  } catch {
-    toast("The link to this drawing is in the address bar.");
-  }
-}
-
-// Pictures.
-
-$("file").addEventListener("change", () => {
-  take($("file").files[0]);
-  $("file").value = "";
-});
-document.addEventListener("paste", (event) => {
-  const file = [...(event.clipboardData?.files ?? [])].find((each) => each.type.startsWith("image/"));
-  if (file) take(file);
-});
-for (const kind of ["dragover", "drop"]) {
-  document.addEventListener(kind, (event) => {
-    event.preventDefault();
-    $("paper").classList.toggle("dropping", kind === "dragover");
-    if (kind === "drop") take(event.dataTransfer?.files[0]);
-  });
-}
-document.addEventListener("dragleave", () => $("paper").classList.remove("dropping"));
-
-async function take(file) {
-  if (!file) return;
-  try {
-    const given = await read(file);
-    leavePicture();
-    leaveSeed();
-    picture = given;
-  } catch (error) {
-    if (!(error instanceof PictureError)) throw error;
-    toast(error.message);
-    return;
-  }
-  $("picture-image").src = picture.url;
-  $("picture").hidden = false;
-  document.querySelector(`[name=modality][value=${picture.modality}]`).checked = true;
-  live.give(picture.content);
-  search({ penUp: performance.now() });
-}
-
-for (const radio of document.querySelectorAll("[name=modality]")) {
-  radio.addEventListener("change", () => {
-    picture.modality = radio.value;
-    search({ penUp: performance.now() });
-  });
-}
-$("picture-close").addEventListener("click", () => {
-  leavePicture();
-  search({ penUp: performance.now() });
-});
-
-function leavePicture() {
-  if (!picture) return;
-  URL.revokeObjectURL(picture.url);
-  picture = null;
-  $("picture").hidden = true;
-}
-
-// More like a photo.
 
 function follow(hit) {
-  seed = hit;
-  const back = element("button", { type: "button", className: "small" }, "Back to your drawing");
-  back.addEventListener("click", () => {
-    leaveSeed();
-    search({ penUp: performance.now() });
-  });
-  $("seed").replaceChildren(element("img", { src: thumbnail(hit.id), alt: "" }), element("p", {}, `More like this ${words.label(hit.class)}`), back);
-  $("seed").hidden = false;
-  search({ penUp: performance.now() });
+  begin({ seed: hit });
   scrollTo({ top: 0, behavior: "smooth" });
-}
-
-function leaveSeed() {
-  seed = null;
-  $("seed").hidden = true;
-  $("seed").replaceChildren();
 }
 
 // Photos.
 
-results.addEventListener("open", ({ detail }) => details.open(detail, refinement));
-results.addEventListener("like", ({ detail }) => refinement.toggle("liked", detail));
-results.addEventListener("dislike", ({ detail }) => refinement.toggle("disliked", detail));
+results.addEventListener("open", ({ detail }) => inspect(detail));
+details.addEventListener("shown", ({ detail }) => inspect(detail));
+details.addEventListener("closed", () => views.closed());
 details.addEventListener("follow", ({ detail }) => follow(detail));
-details.addEventListener("like", ({ detail }) => refinement.toggle("liked", detail));
-details.addEventListener("dislike", ({ detail }) => refinement.toggle("disliked", detail));
+for (const [kind, list] of [["like", "liked"], ["dislike", "disliked"]]) {
+  for (const place of [results, details]) place.addEventListener(kind, ({ detail }) => refinement.toggle(list, detail));
+}
 refinement.addEventListener("change", () => {
   results.mark(refinement.liked, refinement.disliked);
-  search({ penUp: performance.now() });
+  searchNow();
 });
-filters.addEventListener("change", () => search({ penUp: performance.now() }));
-$("limit").addEventListener("change", () => search({ penUp: performance.now() }));
+filters.addEventListener("change", searchNow);
+$("limit").addEventListener("change", searchNow);
 
-const loadMore = () => nextPage && hits.length < MOST && !searching && search({ page: nextPage });
+function inspect(hit) {
+  address.save();
+  views.show(hit);
+  details.open(hit, refinement);
+}
+
+const loadMore = () => shown.hasMore && !searching && search({ page: shown.token });
 $("more").addEventListener("click", loadMore);
-// Only who scrolls wants more: twelve photos that fit the window stay twelve, and a window
-// that moves because photos went does not count.
-let scrolls = false;
-const SCROLLING = new Set(["PageDown", "End", "ArrowDown", " "]);
-for (const kind of ["wheel", "touchmove"]) addEventListener(kind, () => (scrolls = true), { passive: true });
-addEventListener("keydown", ({ key, target }) => {
-  if (SCROLLING.has(key) && !target.closest("canvas, select, input")) scrolls = true;
+scrolling.addEventListener("near", loadMore);
+atlas.addEventListener("choose", ({ detail }) => follow(detail));
+
+// Buttons and keys.
+
+bind({
+  pen: () => tools.choose("pen"),
+  eraser: () => tools.choose("eraser"),
+  thinner: () => tools.widen(-1),
+  thicker: () => tools.widen(1),
+  undo: () => redraw(() => drawing.undo()),
+  redo: () => redraw(() => drawing.redo()),
+  clear: () => begin({}, () => drawing.clear()),
+  upload: () => pictures.choose(),
+  download: () => drawing.isEmpty || download(drawing.strokes),
+  link: () => address.copy(),
+  "help-open": () => $("help").showModal(),
 });
-// On the window itself there is only its scroll bar to press.
-addEventListener("pointerdown", ({ target }) => target === document.documentElement && (scrolls = true));
-addEventListener("scroll", () => {
-  const near = $("more").getBoundingClientRect().top < innerHeight + 300;
-  if (scrolls && near && !$("more").hidden) loadMore();
-}, { passive: true });
-
-// The map.
-
-map.addEventListener("over", ({ detail }) => {
-  const tip = $("map-tip");
-  const [image, caption] = tip.children;
-  if (tip.dataset.id !== detail.id) {
-    tip.dataset.id = detail.id;
-    image.src = thumbnail(detail.id);
-    caption.textContent = words.label(detail.class);
-    caption.style.setProperty("--class", colour(detail.class));
-  }
-  const right = detail.x > $("map").clientWidth / 2;
-  tip.style.translate = `calc(${detail.x}px + ${right ? "-100% - 14px" : "14px"}) calc(${detail.y}px - 50%)`;
-  tip.hidden = false;
-});
-for (const radio of document.querySelectorAll("[name=view]")) {
-  radio.addEventListener("change", () => ($("answer").dataset.view = radio.value));
-}
-map.addEventListener("leave", () => ($("map-tip").hidden = true));
-map.addEventListener("choose", ({ detail }) => follow(detail));
-
-// Keys, theme, help.
-
-const KEYS = { p: "pen", e: "eraser", u: "upload", d: "download", l: "link", Delete: "clear" };
-document.addEventListener("keydown", (event) => {
-  if (document.querySelector("dialog[open]") || event.target.closest("select, input:not([type=range])")) return;
-  const control = event.ctrlKey || event.metaKey;
-  let name = control || event.altKey ? null : KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (control && event.key.toLowerCase() === "z") name = event.shiftKey ? "redo" : "undo";
-  if (control && event.key.toLowerCase() === "y") name = "redo";
-  if (!control && (event.key === "[" || event.key === "]")) {
-    $("width").value = Number($("width").value) + (event.key === "[" ? -2 : 2);
-    $("width").dispatchEvent(new Event("input"));
-  } else if (!control && event.key === "?") {
-    $("help").showModal();
-  } else if (!name) {
-    return;
-  } else if (!$(name).disabled) {
-    actions[name]();
-  }
-  event.preventDefault();
-});
-
-$("help-open").addEventListener("click", () => $("help").showModal());
-for (const dialog of document.querySelectorAll("dialog")) {
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-}
 
 function repaintAll() {
   easel.recolour();
-  map.recolour();
+  atlas.recolour();
   examples.recolour();
   filters.recolour();
-  results.show(hits);
+  results.show(shown.hits, shown.alike);
 }
 $("theme").addEventListener("click", () => {
-  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
-  try {
-    localStorage.setItem("theme", document.documentElement.dataset.theme);
-  } catch {
-    // It holds until the page is left.
-  }
+  turn();
   repaintAll();
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaintAll);
 
-let hiding = 0;
-function toast(text) {
-  $("toast").textContent = text;
-  $("toast").hidden = false;
-  clearTimeout(hiding);
-  hiding = setTimeout(() => ($("toast").hidden = true), 4000);
-}
-
-for (let number = 0; number < 12; number++) {
-  const blank = element("span");
-  blank.style.setProperty("--n", number);
-  $("blanks").append(blank);
-}
-const examples = new Examples($("examples"));
-examples.addEventListener("choose", ({ detail }) => redraw(() => drawing.load(detail)));
 examples.load();
-addEventListener("hashchange", restore);
-live.connect();
-restore();
-tell();
+live.start();
+address.restore();
+enter();
+if (views.open) details.open(views.open, refinement);

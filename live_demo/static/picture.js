@@ -3,10 +3,16 @@
 const LONGEST = 1024;
 // The gateway takes messages of up to 1 MiB.
 const MOST_BYTES = 1000000;
+// Lines lighter than this on nothing are chalk: they are shown on black, as the search does.
+const LIGHT = 200;
+const OPAQUE = 128;
+// What differs by less in every channel is nothing; of more the search decides.
+const NOTHING = 4;
 
 export class PictureError extends Error {}
 
-// Returns {content, url, modality}: the file to send, its address to show, a guess.
+// Returns {content, url, modality, isChalk}: the file to send, its address to show, whether
+// it is taken for a "sketch" or a "photo", and whether it wants a dark ground.
 export async function read(file) {
   if (!file.type.startsWith("image/")) throw new PictureError("That is no picture. Give a PNG, JPEG, WebP or GIF.");
   let bitmap;
@@ -19,36 +25,70 @@ export async function read(file) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
   const pen = canvas.getContext("2d", { willReadFrequently: true });
-  // A drawing on nothing is meant on paper.
-  pen.fillStyle = "#fff";
-  pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
-  const modality = looksDrawn(pen, canvas) ? "sketch" : "photo";
-  const blob = await small(canvas);
+  const { isClear, isChalk } = ink(pen, canvas);
+  // What lies on nothing is sent so, and the search chooses the ground.
+  const clear = isClear && (await blobOf(canvas, "image/png"));
+  lay(pen, canvas, isChalk ? "#000" : "#fff");
+  const { isBlank, modality } = look(pen, canvas);
+  if (isBlank) throw new PictureError("That picture is blank: there is nothing on it to search for.");
+  const blob = clear && clear.size < MOST_BYTES ? clear : await small(canvas);
   if (!blob) throw new PictureError("The browser cannot make that picture smaller.");
-  return { content: await blob.arrayBuffer(), url: URL.createObjectURL(blob), modality };
+  return { content: await blob.arrayBuffer(), url: URL.createObjectURL(blob), modality, isChalk };
 }
+
+const blobOf = (canvas, ...format) => new Promise((resolve) => canvas.toBlob(resolve, ...format));
 
 async function small(canvas) {
   for (const quality of [0.9, 0.75, 0.5, 0.2]) {
-    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", quality));
+    const blob = await blobOf(canvas, "image/jpeg", quality);
     if (blob && blob.size < MOST_BYTES) return blob;
   }
   return null;
 }
 
-// A drawing is mostly one light or dark ground, and grey.
-function looksDrawn(pen, { width, height }) {
+// Lays a ground under what is on the canvas.
+function lay(pen, { width, height }, ground) {
+  pen.globalCompositeOperation = "destination-over";
+  pen.fillStyle = ground;
+  pen.fillRect(0, 0, width, height);
+  pen.globalCompositeOperation = "source-over";
+}
+
+// Whether a picture lies on nothing, and whether its lines are light.
+function ink(pen, { width, height }) {
+  const { data } = pen.getImageData(0, 0, width, height);
+  let [light, opaque, isClear] = [0, 0, false];
+  for (let i = 0; i < data.length; i += 4) {
+    if (data[i + 3] < 255) isClear = true;
+    if (data[i + 3] < OPAQUE) continue;
+    light += 0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2];
+    opaque++;
+  }
+  return { isClear, isChalk: isClear && light > LIGHT * opaque };
+}
+
+// A drawing is mostly one light or dark ground, and grey; a blank picture is nothing else.
+function look(pen, { width, height }) {
   const { data } = pen.getImageData(0, 0, width, height);
   const tones = new Uint32Array(16);
+  const [low, high] = [[255, 255, 255], [0, 0, 0]];
   let coloured = 0;
   for (let i = 0; i < data.length; i += 4) {
     const [r, g, b] = [data[i], data[i + 1], data[i + 2]];
     tones[(r + g + b) / 48 | 0]++;
     if (Math.max(r, g, b) - Math.min(r, g, b) > 48) coloured++;
+    for (let channel = 0; channel < 3; channel++) {
+      const value = data[i + channel];
+      if (value < low[channel]) low[channel] = value;
+      if (value > high[channel]) high[channel] = value;
+    }
   }
   const pixels = data.length / 4;
   const ground = Math.max(...tones.map((count, tone) => count + (tones[tone + 1] ?? 0)));
-  return ground / pixels > 0.6 && coloured / pixels < 0.15;
+  return {
+    isBlank: high.every((value, channel) => value - low[channel] < NOTHING),
+    modality: ground / pixels > 0.6 && coloured / pixels < 0.15 ? "sketch" : "photo",
+  };
 }

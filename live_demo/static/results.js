@@ -1,13 +1,10 @@
 // The photos found: tiles that move rather than blink, and what can be done with each.
 
 import { colour } from "./colours.js";
-import { label } from "./words.js";
+import { load, thumbnail } from "./photo.js";
+import { LESS_ALIKE, label, lost } from "./words.js";
 
-const SIDE = 320;
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
-
-export const thumbnail = (id) => `/photos/${id}/${SIDE}`;
-export const large = (id) => `/photos/${id}/960`;
 
 // Makes an element: element("p", {className: "x"}, "text", child).
 export function element(tag, properties = {}, ...children) {
@@ -31,26 +28,28 @@ export function icon(path) {
   return svg;
 }
 
+// A link to where a photo of the web lies.
+export function original(hit, text) {
+  const link = element("a", { href: hit.original, target: "_blank", rel: "noopener noreferrer" }, text);
+  link.setAttribute("aria-label", `The original of this ${label(hit.class)}, in a new tab`);
+  return link;
+}
+
 const UP = "M7.5 11v9H4.5v-9zM7.5 18.5c2 1.3 4 1.5 6.5 1.5 2.5 0 4-.8 4.6-3l1-4c.4-1.7-.4-2.5-2-2.5h-4c.6-2 .8-3.5.5-5-.3-1.3-1.9-1.6-2.4-.4-.9 2.3-2 4.2-4.2 6";
 const DOWN = "M7.5 13V4H4.5v9zM7.5 5.5c2-1.3 4-1.5 6.5-1.5 2.5 0 4 .8 4.6 3l1 4c.4 1.7-.4 2.5-2 2.5h-4c.6 2 .8 3.5.500 5-.3 1.3-1.9 1.6-2.4.4-.9-2.3-2-4.2-4.2-6";
 
 export class Results extends EventTarget {
   #grid;
   #tiles = new Map();
-  #hits = [];
+  #divide = element("li", { className: "divide" }, LESS_ALIKE);
 
   constructor(grid) {
     super();
     this.#grid = grid;
   }
 
-  get hits() {
-    return this.#hits;
-  }
-
-  // Shows these hits, best first.
-  show(hits) {
-    this.#hits = hits;
+  // Shows these hits, best first; after `alike` of them come those that are less like it.
+  show(hits, alike = hits.length) {
     const before = this.#places();
     const wanted = new Map();
     for (const hit of hits) {
@@ -60,11 +59,15 @@ export class Results extends EventTarget {
     }
     const focused = document.activeElement?.closest?.(".tile");
     for (const [id, tile] of this.#tiles) if (!wanted.has(id)) tile.item.remove();
+    const items = [...wanted.values()].map(({ item }) => item);
+    items.forEach((item, index) => item.classList.toggle("tail", index >= alike));
+    if (alike > 0 && alike < items.length) items.splice(alike, 0, this.#divide);
+    else this.#divide.remove();
     let previous = null;
-    for (const tile of wanted.values()) {
+    for (const item of items) {
       const next = previous ? previous.nextSibling : this.#grid.firstChild;
-      if (tile.item !== next) this.#grid.insertBefore(tile.item, next);
-      previous = tile.item;
+      if (item !== next) this.#grid.insertBefore(item, next);
+      previous = item;
     }
     this.#tiles = wanted;
     if (focused && !focused.isConnected) this.#grid.querySelector("button")?.focus({ preventScroll: true });
@@ -91,8 +94,7 @@ export class Results extends EventTarget {
 
   #make(hit) {
     const name = label(hit.class);
-    const image = element("img", { alt: name, src: thumbnail(hit.id), width: SIDE, height: SIDE, draggable: false });
-    image.addEventListener("error", () => open.classList.add("missing"), { once: true });
+    const image = element("img", { alt: name, width: 320, height: 320, draggable: false });
     const score = element("span", { className: "score" });
     const dot = element("span", { className: "dot", "aria-hidden": "true" });
     const caption = element("span", { className: "caption" }, dot, element("span", { className: "name" }, name), score);
@@ -104,6 +106,7 @@ export class Results extends EventTarget {
     open.addEventListener("click", () => this.#tell("open", tile.hit));
     like.addEventListener("click", () => this.#tell("like", tile.hit));
     dislike.addEventListener("click", () => this.#tell("dislike", tile.hit));
+    load(image, thumbnail(hit.id), (reason) => this.#lose(tile, reason));
     like.setAttribute("aria-label", `Like: more photos such as this ${name}`);
     dislike.setAttribute("aria-label", `Dislike: fewer photos such as this ${name}`);
     for (const button of [like, dislike]) button.setAttribute("aria-pressed", "false");
@@ -115,6 +118,16 @@ export class Results extends EventTarget {
     tile.score.textContent = hit.score.toFixed(2);
     tile.dot.style.background = colour(hit.class);
     tile.open.setAttribute("aria-label", `${label(hit.class)}, score ${hit.score.toFixed(2)}: details`);
+  }
+
+  // Says in the photo's place why it is not there, and where it lies.
+  #lose({ hit, item, open, image }, reason) {
+    open.classList.add("missing");
+    image.replaceWith(element("span", { className: "lost" }, lost(reason, hit.original)));
+    if (!hit.original) return;
+    const link = original(hit, "Open the original");
+    link.classList.add("original");
+    item.append(link);
   }
 
   #tell(what, hit) {

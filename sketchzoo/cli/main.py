@@ -19,13 +19,15 @@ class Command:
     """Where a command is defined (`module:app`) and what it does, in one line.
 
     `calls` are the settings that name what it acts on: those not given come from the stack
-    that runs, if one does. Where `calling` is given, only with that argument.
+    that runs, if one does. Where `calling` is given, only with that argument. `follows` are
+    settings that are the stack's own as well where all of `calls` are.
     """
 
     target: str
     help: str
     calls: tuple[str, ...] = ()
     calling: str | None = None
+    follows: tuple[str, ...] = ()
 
     def acts_on_stack(self, arguments: list[str]) -> bool:
         """Tell whether these arguments, the name left out, ask for something that is running."""
@@ -56,6 +58,7 @@ COMMANDS = {
         "ingest.commands:app",
         "Write a gallery's photos into Qdrant.",
         calls=("SKETCHZOO_ENCODER_TARGET", "SKETCHZOO_QDRANT_URL"),
+        follows=("SKETCHZOO_GALLERY_ROOTS_FILE",),
     ),
     "encoder": Command("encoder_service.commands:app", "Serve embeddings of sketches and photos."),
     "search": Command("search_service.commands:app", "Serve searches."),
@@ -154,9 +157,14 @@ def _find_stack(command: Command, arguments: list[str]) -> None:
         stack = find()
     except UnclearError as error:
         raise typer.BadParameter(f"{error}, or give {_OPTIONS[open_settings[0]]}") from error
-    if stack is not None:
-        for name in open_settings:
-            os.environ[name] = stack.environment[name]
+    if stack is None:
+        return
+    for name in open_settings:
+        os.environ[name] = stack.environment[name]
+    if len(open_settings) == len(command.calls):
+        for name in command.follows:
+            if name in stack.environment:  # a stack of an older version knows fewer
+                os.environ.setdefault(name, stack.environment[name])
 
 
 app = App(

@@ -7,6 +7,9 @@ from pathlib import Path
 from sketchzoo.cli.settings import UpSettings
 from sketchzoo.cli.stack import Part, Server, Stack
 
+# Where ingest lists the folders that this stack's search may show photos from.
+ROOTS_FILE = "SKETCHZOO_GALLERY_ROOTS_FILE"
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -15,6 +18,7 @@ class Parts:
     qdrant: Server
     encoder: Server
     search: Server
+    roots_file: Path
 
     @property
     def environment(self) -> dict[str, str]:
@@ -22,6 +26,7 @@ class Parts:
         return {
             **_found(self.qdrant, self.encoder),
             "SKETCHZOO_SEARCH_TARGET": self.search.address,
+            ROOTS_FILE: str(self.roots_file),
         }
 
     @property
@@ -48,7 +53,7 @@ def encoder(settings: UpSettings) -> Part:
 def start(stack: Stack, settings: UpSettings, gallery_roots: Sequence[Path] = ()) -> Parts:
     """Start the services; return them once they listen.
 
-    Photos are served from `gallery_roots` alone.
+    Photos are served from `gallery_roots` and from what is ingested into this stack.
 
     Raises:
         StackError: one has ended.
@@ -63,14 +68,15 @@ def start(stack: Stack, settings: UpSettings, gallery_roots: Sequence[Path] = ()
         stack.start(part)
     qdrant_server, encoder_server = (stack.listening(part) for part in parts)
     roots = [argument for root in gallery_roots for argument in ("--gallery-roots", str(root))]
+    roots_file = settings.data.resolve() / "gallery-roots"
     search = Part(
         "search",
         ("search", *roots, "--metrics-port", "0"),
         settings.search_port,
-        _found(qdrant_server, encoder_server),
+        {**_found(qdrant_server, encoder_server), ROOTS_FILE: str(roots_file)},
     )
     stack.start(search)
-    return Parts(qdrant_server, encoder_server, stack.listening(search))
+    return Parts(qdrant_server, encoder_server, stack.listening(search), roots_file)
 
 
 def start_page(stack: Stack, settings: UpSettings, parts: Parts) -> Server:

@@ -5,10 +5,13 @@ from collections.abc import Callable
 import numpy as np
 
 from gallery.drawn.animals.butterfly import butterfly
+from gallery.drawn.animals.cat import cat
 from gallery.drawn.animals.crab import crab
+from gallery.drawn.animals.dog import dog
 from gallery.drawn.animals.elephant import elephant
 from gallery.drawn.animals.fish import fish
 from gallery.drawn.animals.giraffe import giraffe
+from gallery.drawn.animals.horse import horse
 from gallery.drawn.animals.jellyfish import jellyfish
 from gallery.drawn.animals.owl import owl
 from gallery.drawn.animals.penguin import penguin
@@ -26,10 +29,13 @@ ANIMALS: dict[str, Callable[[np.random.Generator], Figure]] = {
     animal.__name__: animal
     for animal in (
         butterfly,
+        cat,
         crab,
+        dog,
         elephant,
         fish,
         giraffe,
+        horse,
         jellyfish,
         owl,
         penguin,

@@ -30,6 +30,17 @@ def stripes(often: float, wide: float, u: float) -> Pattern:
     return pattern
 
 
+def patches(u: float, share: float) -> Pattern:
+    """Return a few large patches, as on a spotted dog; `share` is how little they cover, -1..1."""
+
+    def pattern(place: Place) -> Floats:
+        cloud = place.texture("cloud", place.x * 0.55 + u, place.y * 0.55 + 2 * u)
+        ragged = 0.08 * place.texture("fur", place.x, place.y)
+        return np.asarray(np.clip((cloud + ragged - share) * 4 + 0.5, 0, 1))
+
+    return pattern
+
+
 def creases(u: float) -> Pattern:
     """Return the creases of thick skin, in rings round the trunk."""
 

@@ -56,7 +56,6 @@ def zebra(rng: np.random.Generator) -> Figure:
         Line(
             smooth(points((x, -0.24), (x + 0.03, 0.0), (x - 0.02, 0.22)), closed=False),
             in_photo=False,
-            chance=0.9,
         )
         for x in np.arange(-0.4, 0.5, rng.uniform(0.1, 0.16))
     ]

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from sketchzoo.photos import Photo
+from sketchzoo.photos.roots import RootsFile
 from sketchzoo.rpc import unavailable
 from sketchzoo.search.v1 import search_pb2 as pb
 from tests.artefacts import picture
@@ -151,6 +152,22 @@ async def test_without_roots_no_file_is_answered(root: Path) -> None:
     async with bench() as server:
         photo_id = ingest(server, root / "a.jpg")
         assert await code_of(server, photo_id=photo_id) is Code.FAILED_PRECONDITION
+
+
+async def test_folders_that_ingest_lists_are_shown_from_then_on(root: Path, tmp_path: Path) -> None:
+    """The list may come while the service runs; what it does not name stays shut."""
+    (root / "a.jpg").write_bytes(picture(1))
+    (tmp_path / "secret.jpg").write_bytes(picture(2))
+    roots_file = tmp_path / "data" / "roots"
+    async with bench(gallery_roots_file=roots_file) as server:
+        photo_id = ingest(server, root / "a.jpg")
+        secret = ingest(server, tmp_path / "secret.jpg")
+        assert await code_of(server, photo_id=photo_id) is Code.FAILED_PRECONDITION
+        RootsFile(roots_file).add([root])
+        assert (
+            await server.stub.GetPhoto(pb.GetPhotoRequest(photo_id=photo_id), timeout=5)
+        ).content
+        assert await code_of(server, photo_id=secret) is Code.FAILED_PRECONDITION
 
 
 async def test_what_has_gone_or_changed_is_not_found(root: Path) -> None:

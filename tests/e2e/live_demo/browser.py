@@ -118,7 +118,7 @@ class Visitor:
 
     async def start_from(self, name: str) -> None:
         """Click an example."""
-        await self.page.get_by_label(f"Start from a drawing of a {name}").click()
+        await self.page.get_by_label(f"Start from a drawing: {name}", exact=True).click()
 
     async def picture(self, name: str) -> None:
         """Keep a screenshot as the tests' output."""

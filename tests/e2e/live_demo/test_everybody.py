@@ -1,11 +1,13 @@
 """For everybody: phones, dark rooms, screen readers, slow lines."""
 
+import re
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from tests.e2e.live_demo.browser import Visitor
+from tests.integration.live_demo.fake_search import examples
 from tests.integration.live_demo.live_here import Live
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
@@ -27,6 +29,22 @@ async def test_axe_finds_nothing_serious(visitor: Visitor, scheme: str) -> None:
     await expect(page.locator("#help")).to_be_visible()
     assert await visitor.barriers() == []
     await page.keyboard.press("Escape")
+
+
+async def test_the_first_view_invites(visitor: Visitor) -> None:
+    """Words and examples with names, nothing that looks like photos on their way."""
+    page = visitor.page
+    await expect(page.locator("#welcome")).to_contain_text("Draw an animal")
+    assert await page.locator("#welcome button .caption").all_inner_texts() == list(examples())
+    assert await page.locator("#blanks, #grid.waiting").count() == 0
+    labels = await page.locator("#examples button").evaluate_all(
+        "all => all.map((each) => each.ariaLabel)"
+    )
+    assert not [label for label in labels if re.search(r"\ba [aeiou]", label)]
+    await page.locator("#welcome button").first.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#welcome")).to_be_hidden()
+    await expect(page.locator("#examples button").first).to_be_focused()
 
 
 async def test_a_chosen_theme_stays(visitor: Visitor) -> None:

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, expect
 
+from sketchzoo.rpc import exhausted, precondition
 from tests.e2e.live_demo.browser import Visitor
 from tests.e2e.live_demo.conftest import Zoo
 from tests.integration.live_demo.live_here import live_here
@@ -113,6 +114,116 @@ async def test_an_unlike_drawing_is_said_to_be_unlike(zoo: Zoo, visitor: Visitor
     await visitor.start_from("fish")
     await expect(status).to_have_text("12 photos: fish")
     await expect(visitor.page.locator("#grid")).to_have_class("grid")
+
+
+async def test_photos_refused_by_a_busy_server_come_later(zoo: Zoo, visitor: Visitor) -> None:
+    """They are asked for again by themselves."""
+    owls = [photo.id for photo in zoo.fake.photos.values() if photo.class_name == "owl"]
+    zoo.fake.lost = dict.fromkeys(owls, exhausted("too many photos", 0.2))
+    await visitor.start_from("owl")
+    await visitor.sees_only("owl")
+    images = visitor.page.locator("#grid img")
+    await expect(visitor.page.locator("#grid img.late")).to_have_count(12)
+    zoo.fake.lost = {}
+    await expect(visitor.page.locator("#grid img.late")).to_have_count(0)
+    assert all(await images.evaluate_all("all => all.map((image) => image.naturalWidth)"))
+
+
+async def test_photos_that_cannot_be_shown_say_why(zoo: Zoo, visitor: Visitor) -> None:
+    """One of the web has a link to its original; a path stays with the server."""
+    page = visitor.page
+    address = "https://photos.example/owls/a.jpg?size=big"
+    owls = [photo.id for photo in zoo.fake.photos.values() if photo.class_name == "owl"]
+    refusal = precondition("OUTSIDE_GALLERY", "the photo lies outside: file:///srv/secret.jpg")
+    zoo.fake.lost = dict.fromkeys(owls, refusal)
+    zoo.fake.uris = dict.fromkeys(owls[::2], address)
+    await visitor.start_from("owl")
+    await visitor.sees_only("owl")
+    await expect(page.locator("#grid .lost")).to_have_count(12)
+    links = page.locator("#grid .original")
+    count = await links.count()
+    assert 0 < count < 12
+    assert await links.first.get_attribute("href") == address
+    assert "noopener" in (await links.first.get_attribute("rel") or "")
+    words = await page.locator("#grid .lost").all_inner_texts()
+    assert words.count("On the web, not kept here") == count
+    assert words.count("The search service was not given its folder") == 12 - count
+    assert await visitor.barriers() == []
+    await visitor.picture("lost")
+    await page.locator("#grid .tile", has=page.locator(".original")).first.locator(".open").click()
+    dialog = page.locator("#details")
+    await expect(dialog.locator("a")).to_have_attribute("href", address)
+    await expect(dialog).to_contain_text("On the web, not kept here")
+    assert "srv" not in await page.content()
+    assert await visitor.barriers() == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_the_maps_labels_never_overlap(visitor: Visitor, width: int) -> None:
+    """Fifty-five classes on a plane: what has no room is left to the pointer."""
+    page = visitor.page
+    await page.set_viewport_size({"width": width, "height": 800})
+    boxes = await page.evaluate(
+        r"""async (seed) => {
+            const seen = [];
+            const write = CanvasRenderingContext2D.prototype.fillText;
+            CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+                const of = this.measureText(text);
+                const box = [x - of.actualBoundingBoxLeft, y - of.actualBoundingBoxAscent,
+                    x + of.actualBoundingBoxRight, y + of.actualBoundingBoxDescent];
+                seen.push([text, ...box.map((side) => side / devicePixelRatio)]);
+                return write.call(this, text, x, y);
+            };
+            const { GalleryMap } = await import("/static/map.js");
+            const names = Array.from({ length: 55 }, (_, i) => "jaguar_ply_" + i);
+            const bytes = new TextEncoder().encode(names.join("\n"));
+            const count = 55 * 40;
+            const view = new DataView(new ArrayBuffer(16 + 22 * count + bytes.length));
+            new Uint8Array(view.buffer).set(new TextEncoder().encode("SZMAP1\0\0"));
+            view.setUint32(8, count, true);
+            view.setUint32(12, bytes.length, true);
+            let state = seed;
+            const random = () => (state = (state * 48271) % 2147483647) / 2147483647;
+            const spread = (at) => at + 0.1 * (random() - 0.5);
+            const near = (at) => 65535 * Math.min(1, Math.max(0, spread(at)));
+            for (let i = 0; i < 55; i++) {
+                const [x, y] = [random(), random()];
+                for (let j = 0; j < 40; j++) {
+                    const at = 16 + 6 * (40 * i + j);
+                    view.setUint16(at, near(x), true);
+                    view.setUint16(at + 2, near(y), true);
+                    view.setUint16(at + 4, i, true);
+                }
+            }
+            new Uint8Array(view.buffer, 16 + 22 * count).set(bytes);
+            document.getElementById("map-card").hidden = false;
+            const canvas = document.getElementById("map");
+            const map = new GalleryMap(canvas);
+            map.read(view.buffer);
+            await new Promise((done) => setTimeout(done, 300));
+            seen.length = 0;
+            map.recolour();
+            const { clientWidth, clientHeight } = canvas;
+            return { seen, width: clientWidth, height: clientHeight };
+        }""",
+        7,
+    )
+    seen = boxes["seen"]
+    assert len(seen) >= (25 if width > 1000 else 8)
+    gap = 3
+    for index, (name, left, top, right, bottom) in enumerate(seen):
+        assert left >= 0, name
+        assert top >= 0, name
+        assert right <= boxes["width"], name
+        assert bottom <= boxes["height"], name
+        for other, left_, top_, right_, bottom_ in seen[index + 1 :]:
+            apart = (
+                right + gap <= left_
+                or right_ + gap <= left
+                or bottom + gap <= top_
+                or bottom_ + gap <= top
+            )
+            assert apart, (name, other)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

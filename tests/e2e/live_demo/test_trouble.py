@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, expect
+from playwright.async_api import BrowserContext, Route, expect
 
 from sketchzoo.rpc import exhausted, unavailable
 from tests.e2e.live_demo.browser import Visitor
 from tests.e2e.live_demo.conftest import Zoo
-from tests.integration.live_demo.live_here import live_here
+from tests.integration.live_demo.live_here import Live, live_here
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
@@ -71,3 +71,23 @@ async def test_an_empty_gallery_is_told(zoo: Zoo, context: BrowserContext, pictu
         visitor = await Visitor.arrive(context, live.url, pictures)
         await expect(visitor.page.locator("#notice")).to_contain_text("The gallery has no photos")
         await visitor.page.close()
+
+
+async def test_a_script_that_got_lost_is_loaded_again(context: BrowserContext, live: Live) -> None:
+    """A network that changes while the page loads leaves no dead page."""
+    page = await context.new_page()
+    lost = False
+
+    async def lose(route: Route) -> None:
+        nonlocal lost
+        if lost:
+            await route.continue_()
+        else:
+            lost = True
+            await route.abort("internetdisconnected")
+
+    await page.route("**/static/words.js", lose)
+    await page.goto(live.url)
+    await expect(page.locator("#pill")).to_have_attribute("data-state", "live")
+    assert lost
+    await page.close()

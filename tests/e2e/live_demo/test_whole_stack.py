@@ -58,7 +58,7 @@ class WholeStack:
         stack = self._stack.__enter__()
         drawn = ("draw", str(self._gallery), "--pictures", str(PICTURES), "--sketches", "1")
         self._run("gallery", *drawn, "--classes", ",".join(CLASSES))
-        parts = start(stack, self._settings, [self._gallery])
+        parts = start(stack, self._settings)
         page = start_page(stack, self._settings, parts)
         self._environment = parts.environment
         for part in (parts.qdrant, parts.encoder):
@@ -112,7 +112,10 @@ async def test_what_is_drawn_by_hand_is_found(
 async def test_thumbnails_come_from_the_gallerys_files(
     page_of_all: Server, context: BrowserContext, pictures: Path
 ) -> None:
-    """Every photo shown has been loaded, small, and may be kept for ever."""
+    """Every photo shown has been loaded, small, and may be kept for ever.
+
+    The stack was not told the gallery's folder: ingesting it was enough.
+    """
     visitor = await Visitor.arrive(context, f"http://{page_of_all.address}", pictures)
     await visitor.start_from("giraffe")
     await expect(visitor.page.locator("#grid .tile")).to_have_count(12)

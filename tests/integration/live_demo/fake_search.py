@@ -21,7 +21,7 @@ from google.protobuf.struct_pb2 import Struct
 from PIL import Image, ImageFilter
 from prometheus_client import CollectorRegistry
 
-from sketchzoo.rpc import CallError, RpcServer, Service, not_found
+from sketchzoo.rpc import CallError, RpcServer, Service, invalid, not_found
 from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
 from sketchzoo.settings import ServerSettings
 from sketchzoo.strokes import Stroke, Strokes, rasterize
@@ -105,11 +105,17 @@ def gallery() -> dict[str, FakePhoto]:
 
 
 class FakeSearch(search_pb2_grpc.SearchServiceServicer):
-    """Answers as the contract says; `failure`, `delay` and `confident_score` are for tests."""
+    """Answers as the contract says; `failure`, `delay` and `confident_score` are for tests.
+
+    `lost` fails GetPhoto alone, photo by photo, and `uris` says where photos lie.
+    """
 
     def __init__(self) -> None:
         self.photos = dict(gallery())
         self.failure: CallError | None = None
+        self.lost: dict[str, CallError] = {}
+        self.uris: dict[str, str] = {}
+        self._no_sketch: CallError | None = None
         self.delay = 0.0
         self.confident_score = 0.6
         self.requests: list[search_pb2.SearchRequest] = []
@@ -169,6 +175,8 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
     async def GetPhoto(self, request: Any, context: Any) -> search_pb2.GetPhotoResponse:  # noqa: N802 - as above
         self.photos_asked += 1
         photo = self.photos.get(request.photo_id)
+        if request.photo_id in self.lost:
+            raise self.lost[request.photo_id]
         if photo is None:
             raise not_found("no such photo")
         return search_pb2.GetPhotoResponse(content=photo.content, content_type="image/jpeg")
@@ -178,6 +186,10 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
 
     async def BatchSearch(self, request: Any, context: Any) -> search_pb2.BatchSearchResponse:  # noqa: N802 - as above
         raise NotImplementedError
+
+    def refuse_sketch(self, why: str) -> None:
+        """Refuse pictures that are searched as sketches."""
+        self._no_sketch = invalid("query.sketch", why)
 
     def search(self, request: search_pb2.SearchRequest) -> search_pb2.SearchResponse:
         """Compare the query with every photo."""
@@ -232,6 +244,8 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
                     raise not_found("no such photo")
                 return self.photos[query.photo_id].vector
             case "sketch":
+                if self._no_sketch is not None:
+                    raise self._no_sketch
                 return embed(Image.open(io.BytesIO(query.sketch)))
             case _:
                 return embed(Image.open(io.BytesIO(query.photo)))
@@ -243,7 +257,7 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
             photo_id=photo_id,
             class_name=self.photos[photo_id].class_name,
             score=score,
-            uri="/srv/a.jpg",
+            uri=self.uris.get(photo_id, "file:///srv/a.jpg"),
             width=256,
             height=256,
             payload=payload,

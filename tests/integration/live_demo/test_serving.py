@@ -10,6 +10,7 @@ import pytest
 
 from live_demo.mapping import place
 from live_demo.settings import MapSettings
+from sketchzoo.rpc import CallError, exhausted, not_found, precondition, unavailable
 from tests.integration.live_demo.fake_search import FINGERPRINT, FakeSearch, server
 from tests.integration.live_demo.live_here import Live, live_here
 from tests.integration.live_demo.page import Page
@@ -53,6 +54,32 @@ async def test_photos_that_are_not_there_are_not_found(fake: FakeSearch, live: L
         assert unknown.headers["cache-control"] == "no-store"
         assert (await http.get(f"/photos/{photo.id}/321")).status_code == 404
         assert (await http.get(f"/photos/{photo.id.upper()}/320")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (precondition("OUTSIDE_GALLERY", "lies at file:///srv/a"), (404, "outside", None)),
+        (precondition("TOO_LARGE", "file:///srv/a"), (404, "large", None)),
+        (precondition("NOT_AN_IMAGE", "file:///srv/a"), (404, "unreadable", None)),
+        (not_found("the photo's file has gone: file:///srv/a"), (404, "gone", None)),
+        (exhausted("too many photos", 1.2), (429, "unreadable", "2")),
+        (unavailable("Qdrant", "gone"), (503, "unreadable", None)),
+    ],
+)
+async def test_why_a_photo_does_not_come_is_told_but_not_where_it_lies(
+    fake: FakeSearch, live: Live, error: CallError, told: tuple[int, str, str | None]
+) -> None:
+    """And when to ask again, where that may help."""
+    photo = next(iter(fake.photos.values()))
+    fake.lost[photo.id] = error
+    async with httpx.AsyncClient(base_url=live.url) as http:
+        refused = await http.get(f"/photos/{photo.id}/320")
+    status, reason, wait = told
+    assert refused.status_code == status
+    assert refused.json() == {"reason": reason}
+    assert refused.headers.get("retry-after") == wait
+    assert refused.headers["cache-control"] == "no-store"
 
 
 async def test_the_page_is_revalidated_and_compressed(live: Live) -> None:

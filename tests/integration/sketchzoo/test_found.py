@@ -66,6 +66,9 @@ def test_ingest_and_query_find_the_stack_and_say_so(up: StackProcess) -> None:
     qdrant = found["SKETCHZOO_QDRANT_URL"]
     assert f"{qdrant} (the stack of out)" in ingested.stdout
     assert f"{qdrant} (the stack of out)" in ingested.stderr.splitlines()[0]
+    # The stack's search may show what was ingested.
+    roots = Path(found["SKETCHZOO_GALLERY_ROOTS_FILE"]).read_text().splitlines()
+    assert str(work / "photos") in roots
     sketch = str(work / "photos" / "cat" / "0.jpg")
     # From anywhere else it is the only one that this user runs.
     asked = sketchzoo("query", sketch, "--photo", cwd=work / "photos")

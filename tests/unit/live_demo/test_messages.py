@@ -92,6 +92,29 @@ def test_an_answer_has_milliseconds_and_only_listed_fields() -> None:
     assert (message["sequence"], message["confident_score"]) == (7, 0.6)
 
 
+@pytest.mark.parametrize(
+    ("uri", "address"),
+    [
+        ("https://photos.example/a.jpg?size=1#x", "https://photos.example/a.jpg?size=1#x"),
+        ("http://[::1]:8000/a.jpg", "http://[::1]:8000/a.jpg"),
+        ("https://me:secret@photos.example/a.jpg", None),
+        ("https://me@photos.example/a.jpg", None),
+        ("file:///srv/a.jpg", None),
+        ("s3://bucket/a.jpg", None),
+        ("javascript:alert(1)", None),
+        ("https:///a.jpg", None),
+        ("http://[", None),
+        ("https://photos.example/" + "a" * 2000, None),
+        ("/srv/a.jpg", None),
+        ("", None),
+    ],
+)
+def test_of_a_photos_uri_only_an_address_on_the_web_is_told(uri: str, address: str | None) -> None:
+    """The link to its original; neither a path nor a password reaches the page."""
+    response = search_pb2.SearchResponse(hits=[search_pb2.Hit(photo_id=ID, uri=uri)])
+    assert answer(1, response, ())["hits"][0].get("original") == address
+
+
 def test_a_failure_tells_what_is_away_and_when_to_come_back() -> None:
     """What a page needs to say it in words and to try again."""
     assert failure(3, unavailable("encoder", "gone"))["part"] == "encoder"
