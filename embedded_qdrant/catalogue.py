@@ -78,9 +78,11 @@ class Catalogue:
         except DamagedCollectionError as error:
             self._damage.aliases = error
         problems = self._damage.all()
-        for problem in problems:
+        # With nothing to serve the first ends the start, and is told there.
+        ends = bool(problems) and not self._collections
+        for problem in problems[1:] if ends else problems:
             log.error("damaged", reason=str(problem))
-        if problems and not self._collections:
+        if ends:
             raise problems[0]
         self._drop_dangling()
         for collection in self._collections.values():

@@ -97,7 +97,7 @@ class CollectionFolder:
         """Return the shard folder that counts."""
         path = self.path / _CURRENT
         try:
-            name = path.read_bytes()[:_NAME_BYTES].decode("ascii").strip()
+            name = path.read_bytes()[:_NAME_BYTES].decode("ascii", "backslashreplace").strip()
             shard = self.path / name
             found = name.startswith("shard-") and "/" not in name and shard.is_dir()
         except (OSError, ValueError) as error:
