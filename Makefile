@@ -10,12 +10,16 @@ ONCE ?=
 # Set for the five-minute benchmarks.
 QUICK ?=
 
-.PHONY: help demo test check audit format stubs lock bench clean
+# mkdocs-material tells on every run that it will have a successor.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+
+.PHONY: help demo test check docs audit format stubs lock bench clean
 
 help:
 	@echo "make demo    set-up and main job: services, gallery, example sketches (PHOTOS=DIR, ONCE=1)"
 	@echo "make test    set-up and every test"
-	@echo "make check   lint, format, types, import rules, protos, stubs"
+	@echo "make check   lint, format, types, import rules, protos, stubs, docs"
+	@echo "make docs    the docs as a site, at http://127.0.0.1:8000"
 	@echo "make audit   look the locked dependencies up among known vulnerabilities"
 	@echo "make bench   the benchmarks and their bars (QUICK=1 within five minutes)"
 	@echo "make format  format the code"
@@ -35,6 +39,10 @@ check: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 	$(BIN)/buf lint
 	$(BIN)/python scripts/generate_stubs.py --check
+	$(MKDOCS) build --strict --quiet
+
+docs: $(VENV)/dev.stamp
+	$(MKDOCS) serve --strict
 
 audit: $(VENV)/uv.stamp
 	$(BIN)/python scripts/audit.py
