@@ -10,10 +10,12 @@ ONCE ?=
 # Set for the five-minute benchmarks.
 QUICK ?=
 
+# The contracts as they were last released.
+RELEASED = $(shell ls protos/released/*.binpb | sort -V | tail -n 1)
 # mkdocs-material tells on every run that it will have a successor.
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
-.PHONY: help demo test check docs audit format stubs lock bench clean
+.PHONY: help demo test check docs audit format stubs lock bench release-protos clean
 
 help:
 	@echo "make demo    set-up and main job: services, gallery, example sketches (PHOTOS=DIR, ONCE=1)"
@@ -25,6 +27,7 @@ help:
 	@echo "make format  format the code"
 	@echo "make stubs   make the gRPC stubs of protos/"
 	@echo "make lock    lock the dependencies anew"
+	@echo "make release-protos  keep the contracts as they are released"
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/sketchzoo demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(ONCE),--once)
@@ -38,6 +41,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/buf lint
+	$(BIN)/buf breaking protos --against $(RELEASED)
 	$(BIN)/python scripts/generate_stubs.py --check
 	$(MKDOCS) build --strict --quiet
 
@@ -67,6 +71,10 @@ lock: $(VENV)/uv.stamp
 		$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 			-c requirements/dev.txt --extra trace --extra $${image#*:} \
 			pyproject.toml -o requirements/$${image%%:*}.txt || exit 1; done
+
+release-protos: $(VENV)/dev.stamp
+	$(BIN)/buf build protos --exclude-source-info \
+		-o "protos/released/$$($(BIN)/python -c 'import sketchzoo; print(sketchzoo.__version__)').binpb"
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
