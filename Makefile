@@ -10,12 +10,15 @@ ONCE ?=
 # Set for the five-minute benchmarks.
 QUICK ?=
 
+# The tag that `make release-dry` is to release.
+TAG ?=
 # The contracts as they were last released.
 RELEASED = $(shell ls protos/released/*.binpb | sort -V | tail -n 1)
 # mkdocs-material tells on every run that it will have a successor.
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
-.PHONY: help demo test check docs audit format stubs lock bench release-protos clean
+.PHONY: help demo test check docs audit format stubs lock bench \
+	release-dry release-protos clean
 
 help:
 	@echo "make demo    set-up and main job: services, gallery, example sketches (PHOTOS=DIR, ONCE=1)"
@@ -27,6 +30,7 @@ help:
 	@echo "make format  format the code"
 	@echo "make stubs   make the gRPC stubs of protos/"
 	@echo "make lock    lock the dependencies anew"
+	@echo "make release-dry     all of a release but its upload, in build/release (TAG=v0.1.0)"
 	@echo "make release-protos  keep the contracts as they are released"
 
 demo: $(VENV)/demo.stamp
@@ -71,6 +75,9 @@ lock: $(VENV)/uv.stamp
 		$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 			-c requirements/dev.txt --extra trace --extra $${image#*:} \
 			pyproject.toml -o requirements/$${image%%:*}.txt || exit 1; done
+
+release-dry: $(VENV)/dev.stamp
+	$(BIN)/python scripts/release.py $(if $(TAG),--tag "$(TAG)")
 
 release-protos: $(VENV)/dev.stamp
 	$(BIN)/buf build protos --exclude-source-info \
