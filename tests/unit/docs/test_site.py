@@ -16,6 +16,7 @@ use_directory_urls: false
 theme: {{name: null, custom_dir: theme}}
 hooks: [{ROOT / "scripts" / "docs_site.py"}]
 plugins: []
+validation: {{nav: {{omitted_files: warn}}}}
 extra: {{taken_in: {{README.md: index.md}}}}
 nav: [index.md, page.md, Decisions: adr/]
 """
