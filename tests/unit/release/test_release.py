@@ -42,6 +42,11 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert release.check_repeated(ROOT, sketchzoo.__version__) == []
 
 
+def test_the_changelog_tells_of_the_version() -> None:
+    """With a date, which the citation has too."""
+    assert release.check_changelog(ROOT, sketchzoo.__version__) == []
+
+
 @pytest.mark.parametrize("name", list(FILES)[1:4])
 def test_another_version_is_named_with_its_file(project: Path, name: str) -> None:
     """So is a file that repeats none any more, whose form has changed."""
