@@ -10,18 +10,29 @@ ONCE ?=
 # Set for the five-minute benchmarks.
 QUICK ?=
 
-.PHONY: help demo test test-system check audit format stubs lock bench clean
+# The tag that `make release-dry` is to release.
+TAG ?=
+# The contracts as they were last released.
+RELEASED = $(shell ls protos/released/*.binpb | sort -V | tail -n 1)
+# mkdocs-material tells on every run that it will have a successor.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+
+.PHONY: help demo test test-system check docs audit format stubs lock bench \
+	release-dry release-protos clean
 
 help:
-	@echo "make demo         set-up and main job: services, gallery, example sketches (PHOTOS=DIR, ONCE=1)"
-	@echo "make test         set-up and every test but those of test-system"
-	@echo "make test-system  the stack on a Docker engine, foreign clients (within ten minutes)"
-	@echo "make check        lint, format, types, import rules, protos, stubs"
-	@echo "make audit        look the locked dependencies up among known vulnerabilities"
-	@echo "make bench        the benchmarks and their bars (QUICK=1 within five minutes)"
-	@echo "make format       format the code"
-	@echo "make stubs        make the gRPC stubs of protos/"
-	@echo "make lock         lock the dependencies anew"
+	@echo "make demo            set-up and main job: services, gallery, example sketches (PHOTOS=DIR, ONCE=1)"
+	@echo "make test            set-up and every test but those of test-system"
+	@echo "make test-system     the stack on a Docker engine, foreign clients (within ten minutes)"
+	@echo "make check           lint, format, types, import rules, protos, stubs, docs"
+	@echo "make docs            the docs as a site, at http://127.0.0.1:8000"
+	@echo "make audit           look the locked dependencies up among known vulnerabilities"
+	@echo "make bench           the benchmarks and their bars (QUICK=1 within five minutes)"
+	@echo "make format          format the code"
+	@echo "make stubs           make the gRPC stubs of protos/"
+	@echo "make lock            lock the dependencies anew"
+	@echo "make release-dry     all of a release but its upload, in build/release (TAG=v0.1.0)"
+	@echo "make release-protos  keep the contracts as they are released"
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/sketchzoo demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(ONCE),--once)
@@ -39,7 +50,12 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/buf lint
+	$(BIN)/buf breaking protos --against $(RELEASED)
 	$(BIN)/python scripts/generate_stubs.py --check
+	$(MKDOCS) build --strict --quiet
+
+docs: $(VENV)/dev.stamp
+	$(MKDOCS) serve --strict
 
 audit: $(VENV)/uv.stamp
 	$(BIN)/python scripts/audit.py
@@ -64,6 +80,13 @@ lock: $(VENV)/uv.stamp
 		$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 			-c requirements/dev.txt --extra trace --extra $${image#*:} \
 			pyproject.toml -o requirements/$${image%%:*}.txt || exit 1; done
+
+release-dry: $(VENV)/dev.stamp
+	$(BIN)/python scripts/release.py $(if $(TAG),--tag "$(TAG)")
+
+release-protos: $(VENV)/dev.stamp
+	$(BIN)/buf build protos --exclude-source-info \
+		-o "protos/released/$$($(BIN)/python -c 'import sketchzoo; print(sketchzoo.__version__)').binpb"
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
