@@ -6,33 +6,14 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from sketchzoo.settings import Count, Port, Seconds, ServerSettings
+from sketchzoo.settings import Count, Port, Seconds, ServerSettings, Settings
 from sketchzoo.token import Token
 
 
-class EmbeddedQdrantSettings(ServerSettings):
-    """What the operator of embedded Qdrant chooses (`SKETCHZOO_EMBEDDED_QDRANT_*`)."""
+class QueryLimitSettings(Settings):
+    """How much one call may ask for."""
 
-    model_config = SettingsConfigDict(env_prefix="SKETCHZOO_EMBEDDED_QDRANT_")
-
-    path: Path = Field(
-        Path("qdrant-storage"), description="Folder of the collections; made if absent."
-    )
-    port: Port = Field(6334, description="Port to listen on; 0 takes a free one and logs it.")
-    max_message_bytes: Count = Field(
-        64 * 1024 * 1024, description="Largest message taken or sent, in bytes."
-    )
-    default_deadline_seconds: Seconds = Field(
-        60.0, description="Deadline of calls that come without one."
-    )
-    api_key: Token | None = Field(
-        None,
-        description="Key that callers must send as `api-key`, as to a Qdrant server; "
-        "unset asks for none.",
-    )
-    read_only_api_key: Token | None = Field(
-        None, description="Key with which callers may read and not write; needs `api_key`."
-    )
+    subject = "Limits of calls to collections"
 
     max_points_per_call: Count = Field(
         10_000, description="Most points in one upsert, or ids in one get or delete."
@@ -41,6 +22,12 @@ class EmbeddedQdrantSettings(ServerSettings):
     max_offset: Count = Field(100_000, description="Largest `offset` of a query.")
     max_queries_per_call: Count = Field(256, description="Most queries in one batch.")
     max_collections: Count = Field(64, description="Most collections at once.")
+
+
+class WriteSettings(Settings):
+    """How writes are taken and kept."""
+
+    subject = "Writes"
 
     max_waiting_writes: Count = Field(
         256,
@@ -64,6 +51,12 @@ class EmbeddedQdrantSettings(ServerSettings):
         description="Longest time that written points stay in the log alone while writes go on; "
         "a pause in the writes flushes at once.",
     )
+
+
+class IndexSettings(Settings):
+    """When and how an index is built."""
+
+    subject = "Index"
 
     index_threshold_points: int = Field(
         10_000,
@@ -93,6 +86,31 @@ class EmbeddedQdrantSettings(ServerSettings):
         4 * 1024 * 1024 * 1024,
         description="Most bytes of writes noted on disk during an index build; past that the "
         "build is given up and tried again later.",
+    )
+
+
+class EmbeddedQdrantSettings(QueryLimitSettings, WriteSettings, IndexSettings, ServerSettings):
+    """What the operator of embedded Qdrant chooses (`SKETCHZOO_EMBEDDED_QDRANT_*`)."""
+
+    model_config = SettingsConfigDict(env_prefix="SKETCHZOO_EMBEDDED_QDRANT_")
+
+    path: Path = Field(
+        Path("qdrant-storage"), description="Folder of the collections; made if absent."
+    )
+    port: Port = Field(6334, description="Port to listen on; 0 takes a free one and logs it.")
+    max_message_bytes: Count = Field(
+        64 * 1024 * 1024, description="Largest message taken or sent, in bytes."
+    )
+    default_deadline_seconds: Seconds = Field(
+        60.0, description="Deadline of calls that come without one."
+    )
+    api_key: Token | None = Field(
+        None,
+        description="Key that callers must send as `api-key`, as to a Qdrant server; "
+        "unset asks for none.",
+    )
+    read_only_api_key: Token | None = Field(
+        None, description="Key with which callers may read and not write; needs `api_key`."
     )
 
     @model_validator(mode="after")

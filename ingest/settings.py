@@ -15,6 +15,7 @@ from sketchzoo.settings import (
     Port,
     QdrantSettings,
     Seconds,
+    Settings,
     TelemetrySettings,
 )
 from sketchzoo.token import Token
@@ -22,7 +23,110 @@ from sketchzoo.token import Token
 _MIB = 1024 * 1024
 
 
-class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
+class EncoderCallSettings(Settings):
+    """Which encoder is called, and how long it is waited for."""
+
+    subject = "Encoder"
+
+    encoder_target: str = Field(
+        "127.0.0.1:50051",
+        min_length=1,
+        validation_alias="SKETCHZOO_ENCODER_TARGET",
+        description="The encoder: host:port, or dns:///name:port for every address behind a "
+        "name, called in turn.",
+    )
+    encoder_token: Token | None = Field(
+        None,
+        validation_alias="SKETCHZOO_ENCODER_CALL_TOKEN",
+        description="Bearer token sent to the encoder.",
+    )
+    encode_timeout_seconds: Seconds = Field(60.0, description="Deadline of a call to the encoder.")
+    patience_seconds: Annotated[float, Field(ge=0)] = Field(
+        60.0,
+        description="How long a failing call to the encoder or Qdrant is tried again before the "
+        "run ends with status 4.",
+    )
+
+
+class BatchSettings(Settings):
+    """How much is read, embedded and written at once."""
+
+    subject = "Batches and memory"
+
+    batch_size: Annotated[int, Field(ge=1, le=64)] = Field(
+        16, description="Most photos in a call to the encoder."
+    )
+    batch_bytes: Annotated[int, Field(ge=1, le=64 * _MIB)] = Field(
+        8 * _MIB,
+        description="Most bytes of photos in a call of several; a larger photo goes alone.",
+    )
+    calls_in_flight: Annotated[int, Field(ge=1, le=256)] = Field(
+        3, description="Calls to the encoder under way at once."
+    )
+    write_batch: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        128, description="Most photos in a write to Qdrant."
+    )
+    buffer_bytes: Count = Field(
+        128 * _MIB, description="Most bytes of photos held in memory between reading and embedding."
+    )
+    chunk_photos: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        64, description="Most photos read together and looked up in Qdrant by one call."
+    )
+    read_threads: Annotated[int, Field(ge=1, le=64)] = Field(
+        2, description="Threads that read and hash files."
+    )
+    max_bytes: Count = Field(
+        8 * _MIB, description="Largest photo taken, in bytes; the encoder has a limit too."
+    )
+    max_side: Count = Field(
+        4096, description="Largest photo taken, in pixels a side; the encoder has a limit too."
+    )
+
+
+class FetchSettings(Settings):
+    """How photos are fetched by url."""
+
+    subject = "Urls"
+
+    fetch_seconds: Seconds = Field(
+        30.0,
+        description="How long fetching one url may take in all, pauses and attempts included.",
+    )
+    fetch_attempts: Count = Field(3, description="How often fetching a url is tried.")
+    fetch_at_once: Annotated[int, Field(ge=1, le=256)] = Field(
+        8, description="Urls fetched at once."
+    )
+    allow_private_addresses: bool = Field(
+        default=False,
+        description="Fetch from this machine's and its network's own addresses, too.",
+    )
+
+
+class CollectionSettings(Settings):
+    """How a new collection is made."""
+
+    subject = "A new collection"
+
+    hnsw_m: Annotated[int, Field(ge=4, le=128)] = Field(
+        32, description="Links a photo has in a new collection's index."
+    )
+    hnsw_ef_construct: Annotated[int, Field(ge=4, le=4096)] = Field(
+        200, description="How wide a new collection's index is searched while it is built."
+    )
+    quantize_int8: bool = Field(
+        default=False, description="Let a new collection keep 8-bit embeddings beside the full."
+    )
+
+
+class IngestSettings(
+    EncoderCallSettings,
+    BatchSettings,
+    FetchSettings,
+    CollectionSettings,
+    QdrantSettings,
+    ClientTlsSettings,
+    TelemetrySettings,
+):
     """Ingest's settings, `SKETCHZOO_INGEST_*` in the environment."""
 
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_INGEST_")
@@ -61,77 +165,6 @@ class IngestSettings(TelemetrySettings, QdrantSettings, ClientTlsSettings):
         validation_alias="SKETCHZOO_GALLERY_ROOTS_FILE",
         description="A file in which the folders ingested are listed, so that a search service on "
         "this machine that has the same setting may show their photos; unset lists none.",
-    )
-
-    encoder_target: str = Field(
-        "127.0.0.1:50051",
-        min_length=1,
-        validation_alias="SKETCHZOO_ENCODER_TARGET",
-        description="The encoder: host:port, or dns:///name:port for every address behind a "
-        "name, called in turn.",
-    )
-    encoder_token: Token | None = Field(
-        None,
-        validation_alias="SKETCHZOO_ENCODER_CALL_TOKEN",
-        description="Bearer token sent to the encoder.",
-    )
-    encode_timeout_seconds: Seconds = Field(60.0, description="Deadline of a call to the encoder.")
-    patience_seconds: Annotated[float, Field(ge=0)] = Field(
-        60.0,
-        description="How long a failing call to the encoder or Qdrant is tried again before the "
-        "run ends with status 4.",
-    )
-
-    batch_size: Annotated[int, Field(ge=1, le=64)] = Field(
-        16, description="Most photos in a call to the encoder."
-    )
-    batch_bytes: Annotated[int, Field(ge=1, le=64 * _MIB)] = Field(
-        8 * _MIB,
-        description="Most bytes of photos in a call of several; a larger photo goes alone.",
-    )
-    calls_in_flight: Annotated[int, Field(ge=1, le=256)] = Field(
-        3, description="Calls to the encoder under way at once."
-    )
-    write_batch: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        128, description="Most photos in a write to Qdrant."
-    )
-    buffer_bytes: Count = Field(
-        128 * _MIB, description="Most bytes of photos held in memory between reading and embedding."
-    )
-    chunk_photos: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        64, description="Most photos read together and looked up in Qdrant by one call."
-    )
-    read_threads: Annotated[int, Field(ge=1, le=64)] = Field(
-        2, description="Threads that read and hash files."
-    )
-    max_bytes: Count = Field(
-        8 * _MIB, description="Largest photo taken, in bytes; the encoder has a limit too."
-    )
-    max_side: Count = Field(
-        4096, description="Largest photo taken, in pixels a side; the encoder has a limit too."
-    )
-
-    fetch_seconds: Seconds = Field(
-        30.0,
-        description="How long fetching one url may take in all, pauses and attempts included.",
-    )
-    fetch_attempts: Count = Field(3, description="How often fetching a url is tried.")
-    fetch_at_once: Annotated[int, Field(ge=1, le=256)] = Field(
-        8, description="Urls fetched at once."
-    )
-    allow_private_addresses: bool = Field(
-        default=False,
-        description="Fetch from this machine's and its network's own addresses, too.",
-    )
-
-    hnsw_m: Annotated[int, Field(ge=4, le=128)] = Field(
-        32, description="Links a photo has in a new collection's index."
-    )
-    hnsw_ef_construct: Annotated[int, Field(ge=4, le=4096)] = Field(
-        200, description="How wide a new collection's index is searched while it is built."
-    )
-    quantize_int8: bool = Field(
-        default=False, description="Let a new collection keep 8-bit embeddings beside the full."
     )
 
     metrics_host: Host = Field("127.0.0.1", description="Address of the /metrics page.")

@@ -14,13 +14,48 @@ from sketchzoo.settings import (
     QdrantSettings,
     SearchClientSettings,
     Seconds,
+    Settings,
     TelemetrySettings,
 )
 
 Names = Annotated[tuple[str, ...], NoDecode]
 
 
-class LiveSettings(TelemetrySettings, SearchClientSettings):
+class LiveLimitSettings(Settings):
+    """What pages may ask for and hold."""
+
+    subject = "Limits of pages"
+
+    max_connections: Count = Field(256, description="Pages connected at once.")
+    max_client_connections: Count = Field(16, description="Pages connected at once, per address.")
+    max_message_bytes: Count = Field(
+        1024 * 1024, description="Largest message taken from a page, in bytes."
+    )
+    searches_per_second: Count = Field(
+        30, description="Searches a page may ask for each second; three seconds' worth may burst."
+    )
+    requests_per_second: Count = Field(
+        200,
+        description="Photos and other files an address may ask for each second; three "
+        "seconds' worth may burst.",
+    )
+    request_seconds: Seconds = Field(10.0, description="How long a request may take to arrive.")
+    answer_seconds: Seconds = Field(
+        30.0, description="How long an answer may take to be made and read."
+    )
+    idle_seconds: Seconds = Field(
+        900.0, description="A connection without a message for this long is closed."
+    )
+    search_seconds: Seconds = Field(5.0, description="Deadline of a search and of a photo.")
+    photo_cache_bytes: Count = Field(
+        64 * 1024 * 1024, description="Memory that keeps thumbnails asked for again."
+    )
+    drain_seconds: Seconds = Field(
+        3.0, description="How long connections may take to end after SIGTERM."
+    )
+
+
+class LiveSettings(LiveLimitSettings, SearchClientSettings, TelemetrySettings):
     """What the page and its gateway let their operator choose."""
 
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_LIVE_")
@@ -59,33 +94,6 @@ class LiveSettings(TelemetrySettings, SearchClientSettings):
         description="Addresses of reverse proxies whose X-Forwarded-For is believed, "
         "with commas between; empty believes none.",
     )
-    max_connections: Count = Field(256, description="Pages connected at once.")
-    max_client_connections: Count = Field(16, description="Pages connected at once, per address.")
-    max_message_bytes: Count = Field(
-        1024 * 1024, description="Largest message taken from a page, in bytes."
-    )
-    searches_per_second: Count = Field(
-        30, description="Searches a page may ask for each second; three seconds' worth may burst."
-    )
-    requests_per_second: Count = Field(
-        200,
-        description="Photos and other files an address may ask for each second; three "
-        "seconds' worth may burst.",
-    )
-    request_seconds: Seconds = Field(10.0, description="How long a request may take to arrive.")
-    answer_seconds: Seconds = Field(
-        30.0, description="How long an answer may take to be made and read."
-    )
-    idle_seconds: Seconds = Field(
-        900.0, description="A connection without a message for this long is closed."
-    )
-    search_seconds: Seconds = Field(5.0, description="Deadline of a search and of a photo.")
-    photo_cache_bytes: Count = Field(
-        64 * 1024 * 1024, description="Memory that keeps thumbnails asked for again."
-    )
-    drain_seconds: Seconds = Field(
-        3.0, description="How long connections may take to end after SIGTERM."
-    )
 
     @field_validator("shown_fields", "allowed_hosts", "allowed_origins", mode="before")
     @classmethod
@@ -102,7 +110,7 @@ class LiveSettings(TelemetrySettings, SearchClientSettings):
         return Peers([*everyone, *(name for name in named if is_network(name))])
 
 
-class MapSettings(TelemetrySettings, QdrantSettings):
+class MapSettings(QdrantSettings, TelemetrySettings):
     """What `sketchzoo live map` lets its operator choose."""
 
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_LIVE_MAP_")

@@ -14,21 +14,18 @@ from sketchzoo.settings import (
     QdrantSettings,
     Seconds,
     ServerSettings,
+    Settings,
 )
 from sketchzoo.token import Token
 
 _MIB = 1024 * 1024
 
 
-class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
-    """The search service's settings, `SKETCHZOO_SEARCH_*` in the environment."""
+class EncoderCallSettings(Settings):
+    """Which encoder is called."""
 
-    model_config = SettingsConfigDict(env_prefix="SKETCHZOO_SEARCH_")
+    subject = "Encoder"
 
-    port: Port = Field(50052, description="Port to listen on; 0 takes a free one and logs it.")
-    metrics_port: Port | None = Field(
-        9102, description="Port of the /metrics page; 0 takes a free one."
-    )
     encoder_target: str = Field(
         "127.0.0.1:50051",
         min_length=1,
@@ -41,17 +38,13 @@ class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
         validation_alias="SKETCHZOO_ENCODER_CALL_TOKEN",
         description="Bearer token sent to the encoder.",
     )
-    gallery_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
-        (),
-        description="Folders that GetPhoto may read from (in the environment separated as in "
-        "PATH); without any it answers no image.",
-    )
-    gallery_roots_file: Path | None = Field(
-        None,
-        validation_alias="SKETCHZOO_GALLERY_ROOTS_FILE",
-        description="A file of further such folders, one a line, to which `sketchzoo ingest` adds "
-        "on this machine; read again when it changes.",
-    )
+
+
+class SearchLimitSettings(Settings):
+    """How many searches are under way, how long and how deep."""
+
+    subject = "Limits of searches"
+
     max_concurrent_searches: Count = Field(
         64,
         description="Searches under way at once, those of live streams included; more are "
@@ -95,6 +88,13 @@ class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
         description="How many candidates Qdrant's index is searched for: more find more of the "
         "nearest in a large gallery, fewer take less time.",
     )
+
+
+class CacheSettings(Settings):
+    """What is kept, and how photos are shown."""
+
+    subject = "Caches and thumbnails"
+
     embedding_cache_entries: Annotated[int, Field(ge=0)] = Field(
         2048, description="Embeddings kept of repeated images; 0 keeps none."
     )
@@ -115,6 +115,13 @@ class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
     classes_cache_seconds: Annotated[float, Field(ge=0)] = Field(
         2.0, description="How long ListClasses answers may be repeated; 0 asks Qdrant each time."
     )
+
+
+class CheckSettings(Settings):
+    """How often the other parts are looked at."""
+
+    subject = "Checks of other parts"
+
     check_seconds: Seconds = Field(
         1.0, description="How often the encoder and the alias are checked while all is well."
     )
@@ -124,6 +131,36 @@ class SearchSettings(ServerSettings, QdrantSettings, ClientTlsSettings):
         "`check_seconds`.",
     )
     check_timeout_seconds: Seconds = Field(1.0, description="Deadline of such a check.")
+
+
+class SearchSettings(
+    EncoderCallSettings,
+    SearchLimitSettings,
+    CacheSettings,
+    CheckSettings,
+    QdrantSettings,
+    ClientTlsSettings,
+    ServerSettings,
+):
+    """The search service's settings, `SKETCHZOO_SEARCH_*` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="SKETCHZOO_SEARCH_")
+
+    port: Port = Field(50052, description="Port to listen on; 0 takes a free one and logs it.")
+    metrics_port: Port | None = Field(
+        9102, description="Port of the /metrics page; 0 takes a free one."
+    )
+    gallery_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description="Folders that GetPhoto may read from (in the environment separated as in "
+        "PATH); without any it answers no image.",
+    )
+    gallery_roots_file: Path | None = Field(
+        None,
+        validation_alias="SKETCHZOO_GALLERY_ROOTS_FILE",
+        description="A file of further such folders, one a line, to which `sketchzoo ingest` adds "
+        "on this machine; read again when it changes.",
+    )
 
     @field_validator("gallery_roots", mode="before")
     @classmethod

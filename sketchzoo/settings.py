@@ -70,10 +70,10 @@ class TelemetrySettings(TraceSettings):
     )
 
 
-class ServerSettings(TelemetrySettings):
-    """What every gRPC server lets its operator choose."""
+class ListenSettings(Settings):
+    """Where a server listens."""
 
-    subject = "Server"
+    subject = "Listening"
 
     host: Host = Field(
         "127.0.0.1", description="Address to listen on, IPv4 or IPv6; `::` is every one."
@@ -85,6 +85,13 @@ class ServerSettings(TelemetrySettings):
     metrics_port: Port | None = Field(
         None, description="Port of the /metrics page; 0 takes a free one; unset serves none."
     )
+
+
+class CallLimitSettings(Settings):
+    """What callers may ask and hold of a server."""
+
+    subject = "Limits of calls and connections"
+
     max_message_bytes: Count = Field(
         16 * 1024 * 1024, description="Largest message taken or sent, in bytes."
     )
@@ -137,16 +144,6 @@ class ServerSettings(TelemetrySettings):
     drain_seconds: Seconds = Field(
         10.0, description="How long calls under way may take to end after SIGTERM."
     )
-    tls_certificate: Path | None = Field(
-        None, description="PEM file of the server's certificate chain; unset serves plain text."
-    )
-    tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
-    tls_client_ca: Path | None = Field(
-        None, description="PEM file of the CA that signs clients' certificates: asks for mTLS."
-    )
-    token: Token | None = Field(
-        None, description="Bearer token that callers must send; unset asks for none."
-    )
 
     @field_validator("exempt_peers", mode="before")
     @classmethod
@@ -167,12 +164,33 @@ class ServerSettings(TelemetrySettings):
             raise ValueError("max_held_bytes must be at least max_message_bytes, or none fits")
         return self
 
+
+class AccessSettings(Settings):
+    """Who is let in, and by what proof."""
+
+    subject = "TLS and access"
+
+    tls_certificate: Path | None = Field(
+        None, description="PEM file of the server's certificate chain; unset serves plain text."
+    )
+    tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
+    tls_client_ca: Path | None = Field(
+        None, description="PEM file of the CA that signs clients' certificates: asks for mTLS."
+    )
+    token: Token | None = Field(
+        None, description="Bearer token that callers must send; unset asks for none."
+    )
+
     @model_validator(mode="after")
     def _check_tls(self) -> Self:
         _both("tls_certificate", self.tls_certificate, "tls_key", self.tls_key)
         if self.tls_client_ca is not None and self.tls_certificate is None:
             raise ValueError("tls_client_ca asks for mTLS, which needs tls_certificate and tls_key")
         return self
+
+
+class ServerSettings(ListenSettings, CallLimitSettings, AccessSettings, TelemetrySettings):
+    """What every gRPC server lets its operator choose."""
 
 
 class ClientTlsSettings(Settings):

@@ -65,11 +65,11 @@ def patterns(path: str) -> list[str]:
 @pytest.mark.parametrize(
     ("named", "there"),
     [
-        ("sketchzoo/images.py", True),
+        ("sketchzoo/strokes.py", True),
         ("sketchzoo/pictures.py", False),
         ("models/<name>/config.json", True),
-        ("sketchzoo/{images,ink}.py", True),
-        ("sketchzoo/{images,pictures}.py", False),
+        ("sketchzoo/{strokes,ink}.py", True),
+        ("sketchzoo/{strokes,pictures}.py", False),
         ("tests/unit/docs/test_paths.py::test_pages_name_paths", True),
         ("tests/unit/docs/test_paths.py::test_nothing", False),
     ],
