@@ -60,6 +60,8 @@ class TorchRuntime:
                 net: torch.nn.Module = network.load(artefact, modality)
                 net = net.to(device=chosen, dtype=_DTYPES[name], memory_format=torch.channels_last)  # type: ignore[call-overload] # the stubs lack this form
                 towers[tower.name] = net.requires_grad_(requires_grad=False)
+        # A captured graph knows its weights by address alone: they live as long as it does.
+        self._towers = towers
         self._lanes: SimpleQueue[_Lane] = SimpleQueue()
         for _ in range(self.lanes):
             self._lanes.put(_Lane(artefact, towers, chosen, _DTYPES[name], max_batch))
@@ -133,7 +135,12 @@ def _device(name: str) -> torch.device:
         name = "cuda" if there else "cpu"
     if name.startswith("cuda") and not there:
         raise ModelError(f"device {name}: torch finds no CUDA here; use cpu or auto")
-    return torch.device("cuda:0" if name == "cuda" else name)
+    device = torch.device("cuda:0" if name == "cuda" else name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ModelError(
+            f"device {name}: this machine has {torch.cuda.device_count()} CUDA devices"
+        )
+    return device
 
 
 def _eager(net: torch.nn.Module) -> Run:
@@ -149,7 +156,7 @@ def _on(stream: Any) -> Any:
 
 
 def _captured(program: Run, shape: tuple[int, ...], dtype: torch.dtype, stream: Any) -> Run:
-    """Capture a program as a CUDA graph; never run on a real device yet (docs/encoder.md)."""
+    """Capture a program as a CUDA graph; what the program reads must outlive the graph."""
     with torch.inference_mode(), torch.cuda.stream(stream):
         images = torch.zeros(shape, dtype=dtype, device=stream.device)
         for _ in range(3):  # lets cuDNN choose its algorithms outside the capture

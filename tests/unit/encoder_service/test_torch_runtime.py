@@ -1,9 +1,13 @@
 """The torch runtime, on the CPU device."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
 
+import encoder_service.runtimes.torch as torch_runtime
 from encoder_service.runtimes.base import warm
 from encoder_service.runtimes.torch import TorchRuntime, batch_sizes
 from sketchzoo import network
@@ -63,6 +67,37 @@ def test_a_batch_outside_the_limit_is_refused(
     runtime = TorchRuntime(artefact, device="cpu", max_batch=4)
     with pytest.raises(ValueError, match="images must hold 1 to 4"):
         runtime.embed(Modality.PHOTO, images[:count])
+
+
+def test_the_runtime_keeps_what_its_graphs_read(
+    artefact: ModelArtefact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that holds no reference, as a CUDA graph holds none, has its weights still."""
+    weights: list[weakref.ref[torch.Tensor]] = []
+    load = network.load
+
+    def loading(model: ModelArtefact, modality: Modality) -> torch.nn.Module:
+        net = load(model, modality)
+        weights.extend(weakref.ref(each) for each in net.parameters())
+        return net
+
+    monkeypatch.setattr(network, "load", loading)
+    monkeypatch.setattr(torch_runtime, "_eager", lambda _: lambda batch: batch.mean((2, 3)))
+    runtime = TorchRuntime(artefact, device="cpu")
+    gc.collect()
+    assert weights
+    assert all(each() is not None for each in weights)
+    del runtime
+    gc.collect()
+    assert all(each() is None for each in weights)
+
+
+def test_a_device_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line, where torch would end in an error of its own at the first copy."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ModelError, match="cuda:7: this machine has 1 CUDA devices"):
+        torch_runtime._device("cuda:7")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
