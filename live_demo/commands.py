@@ -25,9 +25,11 @@ def live(context: typer.Context, settings: LiveSettings) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    folder = settings.map_file.absolute().parent if settings.map_file else None
-    if folder is not None and not folder.is_dir():
-        end("live", f"--map-file: there is no folder {folder}", UNUSABLE)
+    # Its folder may come later, as a volume does; below a file none ever will.
+    above = settings.map_file.absolute().parents if settings.map_file else ()
+    there = next((folder for folder in above if folder.exists()), None)
+    if there is not None and not there.is_dir():
+        end("live", f"--map-file: {there} is no folder", UNUSABLE)
     # Imported when it is run, so that help is quick.
     from live_demo.bootstrap import serve  # noqa: PLC0415 - see above
 

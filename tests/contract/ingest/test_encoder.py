@@ -95,7 +95,8 @@ async def test_embeddings_come_in_order(encoder: Encoder, servicer: Servicer) ->
 
 async def test_damaged_photo_is_refused_alone(encoder: Encoder, servicer: Servicer) -> None:
     """INVALID_ARGUMENT of one image refuses it, in the encoder's words without the field."""
-    status = invalid("images[0].content", "is damaged or truncated: 3 bytes").status()
+    problem = "is damaged or truncated: 3 bytes"
+    status = invalid("images[0].content", problem, reason="TRUNCATED").status()
     servicer.results = [pb.EmbedResult(status=status), embedding(0, 1)]
     refused, vector = await encoder.embed(MODEL, [b"a", b"b"])
     assert isinstance(refused, RefusedError)
@@ -108,12 +109,12 @@ async def test_damaged_photo_is_refused_alone(encoder: Encoder, servicer: Servic
 
 @pytest.mark.parametrize(
     ("stated", "reason"),
-    [("TOO_SLOW", Reason.TOO_SLOW), ("TOO_LARGE", Reason.TOO_LARGE), ("?", Reason.TRUNCATED)],
+    [("TOO_SLOW", Reason.TOO_SLOW), ("TOO_LARGE", Reason.TOO_LARGE), ("?", Reason.ENCODER_REFUSED)],
 )
 async def test_a_refusal_has_the_encoders_reason(
     encoder: Encoder, servicer: Servicer, stated: str, reason: Reason
 ) -> None:
-    """What this version does not know is damage, as all was before reasons were stated."""
+    """What this version does not know is the encoder's own."""
     status = invalid("images[0].content", "takes long", reason=stated).status()
     servicer.results = [pb.EmbedResult(status=status)]
     (refused,) = await encoder.embed(MODEL, [b"a"])
