@@ -9,6 +9,8 @@ PHOTOS ?=
 ONCE ?=
 # Set for the five-minute benchmarks.
 QUICK ?=
+# Tests run at once; they wait more than they compute.
+WORKERS ?= 3
 
 # The tag that `make release-dry` is to release.
 TAG ?=
@@ -37,8 +39,9 @@ help:
 demo: $(VENV)/demo.stamp
 	$(BIN)/sketchzoo demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(ONCE),--once)
 
+# A file's tests stay together: they share what it took to start.
 test: $(VENV)/dev.stamp
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 # On the engine that DOCKER_HOST names; what can't run here is skipped with the reason.
 test-system: $(VENV)/dev.stamp

@@ -8,7 +8,7 @@ import typer
 
 from live_demo.settings import LiveSettings, MapSettings
 from sketchzoo.cli.app import App
-from sketchzoo.cli.options import output_file, with_settings
+from sketchzoo.cli.options import check_place, output_file, with_settings
 from sketchzoo.cli.status import UNUSABLE, end
 from sketchzoo.telemetry import configure_logs, tracing
 
@@ -25,16 +25,12 @@ def live(context: typer.Context, settings: LiveSettings) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    # Its folder may come later, as a volume does; below a file none ever will.
-    above = settings.map_file.absolute().parents if settings.map_file else ()
-    there = next((folder for folder in above if folder.exists()), None)
-    if there is not None and not there.is_dir():
-        end("live", f"--map-file: {there} is no folder", UNUSABLE)
     # Imported when it is run, so that help is quick.
     from live_demo.bootstrap import serve  # noqa: PLC0415 - see above
 
     configure_logs("live", level=settings.log_level, form=settings.log_format)
     try:
+        check_place("--map-file", settings.map_file)
         with tracing("live", settings.otlp_endpoint, begins=True):
             asyncio.run(serve(settings))
     except (OSError, ValueError) as error:

@@ -2,7 +2,7 @@
 
 from search_service.settings import SearchSettings
 from sketchzoo.cli.app import App
-from sketchzoo.cli.options import with_settings
+from sketchzoo.cli.options import check_place, with_settings
 from sketchzoo.cli.status import UNUSABLE, end
 
 app = App()
@@ -22,6 +22,7 @@ def search(settings: SearchSettings) -> None:
     from search_service.bootstrap import run  # noqa: PLC0415
 
     try:
+        check_place("--gallery-roots-file", settings.gallery_roots_file)
         run(settings)
     except (OSError, ValueError) as error:
         end("search", error, UNUSABLE)

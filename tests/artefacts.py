@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
+from PIL import Image, ImageDraw
 from safetensors.numpy import save
 
 from sketchzoo.images import Modality, Preprocessing
@@ -32,6 +32,17 @@ def picture(seed: int = 0, size: tuple[int, int] = (64, 48), form: str = "JPEG")
     blobs = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(blobs).resize(size, Image.Resampling.BICUBIC).save(file, form)
+    return file.getvalue()
+
+
+def drawing(size: tuple[int, int] = (128, 96)) -> bytes:
+    """Draw a sketch's file: lines on white."""
+    image = Image.new("L", size, 255)
+    pen = ImageDraw.Draw(image)
+    pen.ellipse((30, 20, 90, 70), outline=0, width=4)
+    pen.line((40, 70, 40, 90), fill=0, width=4)
+    file = io.BytesIO()
+    image.save(file, "PNG")
     return file.getvalue()
 
 

@@ -55,6 +55,21 @@ def environment_name(kind: type[Settings], name: str) -> str:
     return alias if isinstance(alias, str) else f"{prefix}{name}".upper()
 
 
+def check_place(option: str, path: Path | None) -> None:
+    """Refuse a place where no file can ever lie, below another file.
+
+    For what a service reads once it is there: its folder may come later, as a volume does.
+
+    Raises:
+        ValueError: the message names the option and the file that is no folder.
+
+    """
+    above = path.absolute().parents if path else ()
+    there = next((folder for folder in above if folder.exists()), None)
+    if there is not None and not there.is_dir():
+        raise ValueError(f"{option}: {there} is no folder")
+
+
 def output_file(path: Path | None) -> Path | None:
     """Make the folder of a file that will be written, before there is anything to write.
 

@@ -15,6 +15,9 @@ from PIL import Image, ImageOps
 from sketchzoo.images._limits import ImageError
 from sketchzoo.ink import lines, redraw
 
+_BLANK = 96
+"""Greys that differ by less than this (of 255) are paper in uneven light, not a picture."""
+
 PREPROCESSING_VERSION = 2
 """Which pixels an image file becomes: of `decode`, `prepare`, `sketchzoo.ink` and `.sheet`.
 
@@ -87,7 +90,10 @@ def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.
     if preprocessing.fit == "ink":
         drawn = lines(image, preprocessing.keep)
         if not drawn.any():
-            raise ImageError("is empty: nothing is drawn on it", "empty")
+            low, high = image.convert("L").getextrema()
+            if high - low < _BLANK:
+                raise ImageError("is empty: nothing is drawn on it", "empty")
+            raise ImageError("shows no lines: a photo is searched with as a photo", "empty")
         image = redraw(drawn, size, preprocessing.pen)
         if preprocessing.channels != 1:
             image = image.convert("RGB")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sketchzoo.client import Client
-from tests.artefacts import picture
+from tests.artefacts import drawing, picture
 from tests.deployment import IMAGES, ROOT, SECRETS, read_compose
 from tests.integration.deploy.images import Image, composed, lay_out, running, until
 from tests.integration.faults.test_tls import make_certificates
@@ -198,7 +198,7 @@ def test_the_composed_parts_find_photos(images: dict[str, Image], folder: Path) 
         until(lambda: search.healthy(search_environment, addresses), qdrant, logs / "search.log")
         token = search_environment["SKETCHZOO_SEARCH_TOKEN"] or None
         with Client(f"127.0.0.1:{ports['search']}", token=token, timeout=30) as client:
-            found = client.search(picture(3))
+            found = client.search(drawing())
             assert len(found.hits) == 12
             assert client.photo(found.hits[0].photo_id).content
         page = f"http://127.0.0.1:{ports['live']}/"

@@ -149,3 +149,10 @@ def test_a_blank_picture_is_no_drawing(name: str) -> None:
         prepare(image, SKETCH)
     assert refused.value.reason == "empty"
     assert prepare(image, PHOTO).shape == (3, 48, 48)
+
+
+def test_a_picture_without_lines_is_not_called_blank() -> None:
+    """A soft photo has no lines either: the message says how a photo is searched with."""
+    soft = netpbm(np.tile(np.linspace(0, 255, 160), (120, 1)))
+    with pytest.raises(ImageError, match="shows no lines: a photo is searched with as a photo"):
+        prepare(decode(soft), SKETCH)

@@ -113,4 +113,4 @@ def test_nothing_to_inspect_is_an_error(tmp_path: Path, made: bool) -> None:  # 
         folder.mkdir()
     result = CliRunner().invoke(app, ["inspect", str(folder), "--out", str(tmp_path / "out")])
     assert result.exit_code == 2
-    assert "error: " in result.stderr
+    assert "sketchzoo data inspect: " in result.stderr
