@@ -90,8 +90,7 @@ def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.
     if preprocessing.fit == "ink":
         drawn = lines(image, preprocessing.keep)
         if not drawn.any():
-            low, high = image.convert("L").getextrema()
-            if high - low < _BLANK:
+            if np.ptp(np.asarray(image.convert("L"))) < _BLANK:
                 raise ImageError("is empty: nothing is drawn on it", "empty")
             raise ImageError("shows no lines: a photo is searched with as a photo", "empty")
         image = redraw(drawn, size, preprocessing.pen)
