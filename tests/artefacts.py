@@ -35,11 +35,11 @@ def picture(seed: int = 0, size: tuple[int, int] = (64, 48), form: str = "JPEG")
     return file.getvalue()
 
 
-def drawing(size: tuple[int, int] = (128, 96)) -> bytes:
-    """Draw a sketch's file: lines on white."""
-    image = Image.new("L", size, 255)
+def drawing(seed: int = 0) -> bytes:
+    """Draw a sketch's file, lines on white; another one for each seed up to 100."""
+    image = Image.new("L", (240, 96), 255)
     pen = ImageDraw.Draw(image)
-    pen.ellipse((30, 20, 90, 70), outline=0, width=4)
+    pen.ellipse((30, 20, 90 + seed, 70), outline=0, width=4)
     pen.line((40, 70, 40, 90), fill=0, width=4)
     file = io.BytesIO()
     image.save(file, "PNG")

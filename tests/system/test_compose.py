@@ -12,9 +12,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from gallery.drawn import CLASSES
 from sketchzoo.client import Client
 from sketchzoo.client.errors import Denied
-from tests.artefacts import picture, tiny_model
+from tests.artefacts import drawing, tiny_model
 from tests.deployment import ROOT, commands
 from tests.system.searches import finds, search, wait_found
 from tests.system.stack import PROJECT, Stack, service_of, until
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 PARTS = ("qdrant", "encoder", "search", "live-demo", "prometheus", "alertmanager")
 OWN = ("encoder", "search", "live-demo")
-PHOTOS = 48
+PHOTOS = 3 * len(CLASSES)
 
 
 def classes(stack: Stack) -> int:
@@ -146,12 +147,12 @@ def test_encoders_are_scaled_out(stack: Stack, drawn: Path) -> None:
     numbers = itertools.count()
 
     def embedding() -> int:
-        # Other pictures each time: search keeps the embeddings of those that it has seen.
+        # Other drawings each time: search keeps the embeddings of those that it has seen.
         with Client(
             stack.search_target, token=stack.settings["SEARCH_TOKEN"], timeout=30
         ) as client:
             for number in itertools.islice(numbers, 6):
-                client.search(picture(number))
+                client.search(drawing(number % 100))
         logs = (stack.run(f"docker logs {each['Id']} 2>&1") for each in encoders)
         return sum("EncoderService/Embed" in log for log in logs)
 
