@@ -7,28 +7,19 @@ method only reads, so repeating one is safe; streams are never repeated.
 """
 
 import random
-import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import grpc
-from google.protobuf.json_format import MessageToDict
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from sketchzoo.client import arguments, errors
+from sketchzoo.client import answers, arguments, errors
 from sketchzoo.client.condition import filter_message
 from sketchzoo.client.options import as_query
 from sketchzoo.client.query import Query
-from sketchzoo.client.results import (
-    Embedding,
-    Hit,
-    LiveAnswer,
-    PhotoFile,
-    SearchResult,
-    Timings,
-)
+from sketchzoo.client.results import LiveAnswer, PhotoFile, SearchResult
 from sketchzoo.rpc.reasons import plain
 from sketchzoo.search.v1 import search_pb2
 from sketchzoo.telemetry import traceparent
@@ -96,7 +87,7 @@ class Retries:
 
 def search(query: Query, most: int) -> Call[SearchResult]:
     """Return the call of one search, whose message may have `most` bytes."""
-    return Call("Search", _fitting(query.message(most), most), _result)
+    return Call("Search", _fitting(query.message(most), most), answers.result)
 
 
 def following(call: Call[SearchResult], page: SearchResult) -> Call[SearchResult] | None:
@@ -139,7 +130,7 @@ def classes(
 ) -> Call[dict[str, int]]:
     """Return the call that counts classes."""
     request = search_pb2.ListClassesRequest(filter=filter_message(classes, excluded, where))
-    return Call("ListClasses", _fitting(request, most), _counts)
+    return Call("ListClasses", _fitting(request, most), answers.counts)
 
 
 def photo(photo_id: str, max_side: int | None, *, original: bool) -> Call[PhotoFile]:
@@ -151,7 +142,7 @@ def photo(photo_id: str, max_side: int | None, *, original: bool) -> Call[PhotoF
         else search_pb2.PHOTO_SIZE_THUMBNAIL,
         max_side=0 if max_side is None else arguments.whole("max_side", max_side, 1, _UINT32),
     )
-    return Call("GetPhoto", request, _photo)
+    return Call("GetPhoto", request, answers.photo)
 
 
 def drawing(sequence: int, query: Query, most: int) -> search_pb2.LiveSearchRequest:
@@ -167,7 +158,7 @@ def live_answer(response: search_pb2.LiveSearchResponse) -> LiveAnswer:
     """Read one response of a live search."""
     if response.WhichOneof("outcome") == "status":
         return LiveAnswer(response.sequence, error=from_status(response.status))
-    return LiveAnswer(response.sequence, result=_result(response.response))
+    return LiveAnswer(response.sequence, result=answers.result(response.response))
 
 
 def from_rpc_error(error: Any) -> errors.SearchError:
@@ -240,7 +231,7 @@ def _details(details: Iterable[Any]) -> dict[str, Any]:
         if packed.Unpack(bad) and bad.field_violations:
             found["field"] = bad.field_violations[0].field
         elif packed.Unpack(retry):
-            found["retry_after"] = _seconds(retry.retry_delay)
+            found["retry_after"] = answers.seconds(retry.retry_delay)
         elif packed.Unpack(info):
             found["reason"] = info.reason
     return found
@@ -252,71 +243,10 @@ def _code(number: int) -> grpc.StatusCode:
     )
 
 
-def _result(response: search_pb2.SearchResponse) -> SearchResult:
-    timings = response.timings
-    embedding = None
-    if response.HasField("query_embedding"):
-        packed = response.query_embedding
-        vector = struct.unpack(f"<{packed.dimension}f", packed.vector)
-        embedding = Embedding(vector, packed.model_fingerprint)
-    return SearchResult(
-        hits=tuple(_hit(hit) for hit in response.hits),
-        model_fingerprint=response.model_fingerprint,
-        next_page_token=response.next_page_token,
-        timings=Timings(
-            decode=_seconds(timings.decode),
-            queue=_seconds(timings.queue),
-            encode=_seconds(timings.encode),
-            query=_seconds(timings.query),
-            total=_seconds(timings.total),
-            cached=timings.cached,
-        ),
-        confident_score=response.confident_score,
-        query_embedding=embedding,
-    )
-
-
 def _results(response: search_pb2.BatchSearchResponse) -> list[Answer]:
     return [
         from_status(result.status)
         if result.WhichOneof("outcome") == "status"
-        else _result(result.response)
+        else answers.result(result.response)
         for result in response.results
     ]
-
-
-def _counts(response: search_pb2.ListClassesResponse) -> dict[str, int]:
-    return {each.class_name: each.count for each in response.classes}
-
-
-def _photo(response: search_pb2.GetPhotoResponse) -> PhotoFile:
-    return PhotoFile(response.content, response.content_type, _hit(response.photo))
-
-
-def _hit(hit: search_pb2.Hit) -> Hit:
-    return Hit(
-        photo_id=hit.photo_id,
-        class_name=hit.class_name,
-        score=hit.score,
-        uri=hit.uri,
-        width=hit.width,
-        height=hit.height,
-        payload=_plain(MessageToDict(hit.payload)) if hit.HasField("payload") else {},
-    )
-
-
-def _plain(value: Any) -> Any:
-    """Return a payload with whole numbers as int: a Struct knows floats alone."""
-    match value:
-        case dict():
-            return {key: _plain(inner) for key, inner in value.items()}
-        case list():
-            return [_plain(inner) for inner in value]
-        case float() if value.is_integer():
-            return int(value)
-        case _:
-            return value
-
-
-def _seconds(duration: Any) -> float:
-    return float(duration.seconds + duration.nanos / 1e9)
