@@ -53,6 +53,14 @@ def evaluate_model(
             help="Measure one split of each folder's splits.csv, for instance test.",
         ),
     ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class",
+            metavar="<str>",
+            help="Measure these classes alone, among their own photos. May be repeated.",
+        ),
+    ] = None,
     through_service: Annotated[
         bool,
         typer.Option(
@@ -109,6 +117,7 @@ def evaluate_model(
             gallery=tuple(gallery),
             queries=tuple(queries),
             split=split,
+            classes=tuple(classes or ()),
             through=settings if through_service else None,
             workers=workers,
             deadline_seconds=deadline_seconds,

@@ -17,7 +17,7 @@ from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc.channel import ChannelSettings
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.settings import SearchClientSettings
-from training.data import DataError, ImageFile, check_apart, list_images
+from training.data import DataError, ImageFile, check_apart, class_name_of, list_images
 from training.errors import InputError
 from training.evaluation import Evaluation, evaluate
 from training.metrics import METRICS
@@ -31,6 +31,7 @@ class Request:
     gallery: tuple[Path, ...]
     queries: tuple[Path, ...]
     split: str | None = None
+    classes: tuple[str, ...] = ()
     through: SearchClientSettings | None = None
     workers: int | None = None
     deadline_seconds: float = 30.0
@@ -57,6 +58,8 @@ def run(request: Request, *, quiet: bool) -> dict[str, Any]:
     gallery = _listed(request.gallery, Modality.PHOTO, request.split)
     queries = _listed(request.queries, Modality.SKETCH, request.split)
     check_apart(gallery, queries)
+    if request.classes:
+        gallery, queries = _of(request.classes, gallery), _of(request.classes, queries)
     if request.through is None:
         artefact = ModelArtefact.load(request.model)
         with _progress("embedding", len(gallery) + len(queries)) as advance:
@@ -70,6 +73,7 @@ def run(request: Request, *, quiet: bool) -> dict[str, Any]:
         **evaluation.report(),
         **of,
         "split": request.split,
+        "only_classes": list(request.classes),
         "gallery": [str(folder) for folder in request.gallery],
         "query_folders": [str(folder) for folder in request.queries],
         "through": request.through.search_target if request.through else None,
@@ -122,6 +126,15 @@ def _listed(folders: tuple[Path, ...], modality: Modality, split: str | None) ->
     if not files:
         raise DataError(f"no {modality} found")
     return list(files.values())
+
+
+def _of(names: tuple[str, ...], files: list[ImageFile]) -> list[ImageFile]:
+    """Return the files of the classes named, spelled as folders may be."""
+    wanted = {class_name_of(name) for name in names}
+    missing = sorted(wanted - {file.class_name for file in files})
+    if missing:
+        raise DataError(f"no {files[0].modality} is of class {', '.join(missing)}")
+    return [file for file in files if file.class_name in wanted]
 
 
 @contextmanager

@@ -161,6 +161,19 @@ def test_ranks_are_by_cosine_and_stable() -> None:
     assert rank(np.array([[1, 0]], np.float32), gallery).tolist() == [[1, 2, 3, 0]]
 
 
+def test_classes_narrow_gallery_and_queries(colour_zoo: Path, colour_model: Path) -> None:
+    """`--class` measures these among their own photos; one that is not there is named."""
+    report = report_of(colour_model, colour_zoo, colour_zoo, "--class", "Cat", "--class", "eel")
+    assert (report["classes"], report["photos"], report["queries"]) == (2, 8, 4)
+    assert list(report["per_class"]) == ["cat", "eel"]
+    code, _, err = run(
+        *("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo),
+        *("--class", "cow"),
+    )
+    assert code == 2
+    assert "no photo is of class cow" in err
+
+
 def test_equal_scores_favour_no_class(tmp_path: Path, colour_model: Path) -> None:
     """Two classes that look alike share the first places, whatever they are called."""
     for name in ("aardvark", "zebra"):
