@@ -44,8 +44,9 @@ class RootsFile:
             found = self._path.stat()
             seen = (found.st_mtime_ns, found.st_size)
             if seen != self._seen:
-                lines = self._path.read_bytes().splitlines()
-                named = (Path(os.fsdecode(line)) for line in lines)
+                # Not `splitlines`: a carriage return in a folder's name begins no other folder.
+                lines = self._path.read_bytes().split(b"\n")
+                named = (Path(os.fsdecode(line)) for line in lines if line)
                 self._folders = tuple(each for each in named if each.is_absolute())
                 self._seen = seen
         except OSError:

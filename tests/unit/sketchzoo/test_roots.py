@@ -36,3 +36,12 @@ def test_a_folder_that_no_line_can_hold_is_refused(tmp_path: Path) -> None:
     odd.mkdir()
     with pytest.raises(ValueError, match="line break"):
         RootsFile(tmp_path / "roots").add([odd])
+
+
+def test_a_folders_name_lists_no_other_folder(tmp_path: Path) -> None:
+    """Whatever ends a line elsewhere is part of the name here."""
+    odd = tmp_path / "x\r" / "etc"
+    odd.mkdir(parents=True)
+    roots = RootsFile(tmp_path / "roots")
+    roots.add([odd])
+    assert roots.read() == (odd,)
