@@ -20,6 +20,7 @@ from sketchzoo.settings import SearchClientSettings
 evaluate = App(no_args_is_help=True)
 
 
+_FOLDERS = "Folder with photo/ and sketch/, a folder per class in each."
 _MODEL = typer.Option(
     envvar="SKETCHZOO_MODEL", help="Name of a shipped model, or a model's folder."
 )
@@ -171,7 +172,7 @@ def train_network(
         typer.Option(
             "--data",
             envvar="SKETCHZOO_TRAIN_DATA",
-            help="Folder with photo/ and sketch/, a folder per class in each.",
+            help=_FOLDERS,
         ),
     ] = None,
     preset: Annotated[
@@ -222,6 +223,8 @@ def train_network(
 
 data = App(no_args_is_help=True)
 
+_Folder = Annotated[Path, typer.Argument(metavar="DIR", help=_FOLDERS)]
+
 
 @data.callback()
 def _data() -> None:
@@ -230,12 +233,7 @@ def _data() -> None:
 
 @data.command("inspect")
 def inspect_data(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DIR", help="Folder with photo/ and sketch/, a folder per class in each."
-        ),
-    ],
+    folder: _Folder,
     *,
     out: Annotated[
         Path, typer.Option(envvar="SKETCHZOO_DATA_OUT", help="Folder for the PNGs and report.html.")
@@ -254,12 +252,7 @@ def inspect_data(
 
 @data.command("split")
 def split_data(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DIR", help="Folder with photo/ and sketch/, a folder per class in each."
-        ),
-    ],
+    folder: _Folder,
     *,
     fractions: Annotated[
         tuple[float, float, float],
@@ -290,7 +283,7 @@ def run_study(
         typer.Option(
             "--data",
             envvar="SKETCHZOO_STUDY_DATA",
-            help="Folder with photo/ and sketch/, a folder per class in each.",
+            help=_FOLDERS,
         ),
     ],
     out: Annotated[

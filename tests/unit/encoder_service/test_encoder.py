@@ -1,101 +1,15 @@
 """The encoder, with a runtime that the test holds."""
 
 import asyncio
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry
 
-from encoder_service.encoder import Encoder, RefusedError
-from encoder_service.metrics import EncoderMetrics
-from encoder_service.work import AbandonedError, DeadlinePassedError, ImageFile
-from sketchzoo.images import GivenUpError, ImageError, ImageLimits, Modality
-from tests.artefacts import picture
-from tests.hostile_images import HOSTILE
-from tests.unit.encoder_service.fakes import PREPROCESSING, FakeRuntime
-
-PHOTO = ImageFile(picture(1), Modality.PHOTO)
-SKETCH = ImageFile(picture(2), Modality.SKETCH)
-BROKEN = ImageFile(b"no image", Modality.PHOTO)
-
-
-class Bench:
-    """An encoder, its runtime and its metrics."""
-
-    def __init__(
-        self,
-        max_batch: int = 1,
-        *,
-        workers: int = 1,
-        queue_calls: int = 4,
-        alone_after_seconds: int = 0,
-        limits: ImageLimits | None = None,
-    ) -> None:
-        self.runtime = FakeRuntime(max_batch)
-        self.registry = CollectorRegistry()
-        self.encoder = Encoder(
-            self.runtime,
-            PREPROCESSING,
-            EncoderMetrics(self.registry),
-            workers=workers,
-            queue_calls=queue_calls,
-            max_delay_seconds=0.2 if max_batch > 1 else 0,
-            alone_after_seconds=alone_after_seconds,
-            limits=limits,
-        )
-
-    def start(self, *images: ImageFile, seconds: float = 30) -> "asyncio.Task[list[object]]":
-        async def run() -> list[object]:
-            embeddings = await self.encoder.embed(images, time.monotonic() + seconds)
-            return list(embeddings.outcomes)
-
-        return asyncio.create_task(run())
-
-    def count(self, name: str, **labels: str) -> float:
-        return self.registry.get_sample_value(f"sketchzoo_encoder_{name}", labels) or 0.0
-
-    async def idle(self) -> None:
-        """Wait until no worker holds an image: an answer comes a moment before that."""
-        await until(lambda: not self.count("busy_workers"))
-
-    def dropped(self, reason: str) -> float:
-        return self.count("dropped_total", reason=reason)
-
-
-@contextmanager
-def bench(max_batch: int = 1, **options: Any) -> Iterator[Bench]:
-    made = Bench(max_batch, **options)
-    with made.encoder:
-        try:
-            yield made
-        finally:
-            made.runtime.gate.set()
-
-
-@pytest.fixture(params=[1, 4], ids=["one by one", "in batches"])
-async def either(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
-    with bench(request.param) as made:
-        yield made
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - the conditions lie in other threads
-            await asyncio.sleep(0.002)
-
-
-async def held(made: Bench) -> "asyncio.Task[list[object]]":
-    """Close the gate and wait until an image stands in the model."""
-    made.runtime.gate.clear()
-    made.runtime.begun.clear()
-    task = made.start(PHOTO)
-    await until(made.runtime.begun.is_set)
-    return task
+from encoder_service.encoder import RefusedError
+from encoder_service.work import DeadlinePassedError
+from sketchzoo.images import ImageError, Modality
+from tests.unit.encoder_service.bench import BROKEN, PHOTO, SKETCH, Bench, bench, held, until
 
 
 async def test_each_image_gets_its_vector_in_order(either: Bench) -> None:
@@ -181,78 +95,6 @@ async def test_a_failure_of_the_model_fails_its_calls_only(either: Bench) -> Non
     either.runtime.error = None
     (outcome,) = await either.start(PHOTO)
     assert isinstance(outcome, bytes)
-
-
-class Endless:
-    """A decoder that ends only when it is told that nobody waits."""
-
-    def __init__(self) -> None:
-        self.begun = threading.Event()
-
-    def __call__(self, content: bytes, limits: ImageLimits, unwanted: Callable[[], bool]) -> None:
-        self.begun.set()
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            if unwanted():
-                raise GivenUpError
-            time.sleep(0.001)
-
-
-@pytest.fixture
-def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endless]:
-    """Decode what comes as Endless does."""
-    decoder = Endless()
-    with monkeypatch.context() as patched:
-        patched.setattr("encoder_service.encoder.decode", decoder)
-        yield decoder
-
-
-async def test_a_cancelled_calls_image_is_decoded_no_further(
-    either: Bench, endless: Endless
-) -> None:
-    """The worker is free for others at once; what was not decoded is counted as dropped."""
-    task = either.start(PHOTO, SKETCH)
-    await until(endless.begun.is_set)
-    task.cancel()
-    async with asyncio.timeout(10):
-        await either.idle()
-        await until(lambda: either.dropped("cancelled") == 2)
-
-
-async def test_an_overdue_calls_image_is_decoded_no_further(
-    either: Bench, endless: Endless
-) -> None:
-    """The call is told at its deadline, by the worker that holds its image."""
-    async with asyncio.timeout(10):
-        with pytest.raises(DeadlinePassedError):
-            await either.start(PHOTO, seconds=0.05)
-        await either.idle()
-    assert endless.begun.is_set()
-    assert either.dropped("deadline") == 1
-
-
-async def test_an_encoder_closes_though_images_are_being_decoded(endless: Endless) -> None:
-    """What is under way and what waits is given up; leaving takes no longer than a moment."""
-    with bench() as made:
-        under_way, waiting = made.start(PHOTO), made.start(PHOTO, SKETCH)
-        await until(endless.begun.is_set)
-        start = time.monotonic()
-    assert time.monotonic() - start < 10
-    for call in (under_way, waiting):
-        with pytest.raises(AbandonedError):
-            await call
-
-
-async def test_an_image_that_takes_too_long_is_that_images_fault() -> None:
-    """It is refused with the reason, and the others of its call are embedded."""
-    with bench(limits=ImageLimits(max_seconds=0.1)) as made:
-        slow = ImageFile(HOSTILE["a GIF of 4,000,000 blocks"](), Modality.SKETCH)
-        good, bad, other = await made.start(PHOTO, slow, SKETCH)
-    assert isinstance(good, bytes)
-    assert isinstance(bad, ImageError)
-    assert bad.reason == "too_slow"
-    assert isinstance(other, bytes)
-    assert made.count("images_total", modality="sketch", outcome="too_slow") == 1
 
 
 async def test_an_embedding_that_is_not_finite_is_not_given_out(either: Bench) -> None:
