@@ -25,7 +25,7 @@ from benchmarks.services import load
 from search_service.settings import SearchSettings
 from sketchzoo.cli.parts import Parts
 from sketchzoo.cli.stack import Part, Stack
-from sketchzoo.photos import CollectionOptions, connect
+from sketchzoo.qdrant import CollectionOptions, connect
 from sketchzoo.settings import QdrantSettings
 
 _K = 12

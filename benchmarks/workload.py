@@ -27,7 +27,7 @@ def prepare(out: Path) -> Workload:
     """Draw the gallery below `out` unless it is there."""
     folder = (out / "gallery").resolve()
     subprocess.run(
-        [sys.executable, "-m", "sketchzoo", "gallery", "draw", str(folder)],
+        [sys.executable, "-m", "sketchzoo", "sample", "draw", str(folder)],
         check=True,
         stdout=subprocess.DEVNULL,
     )

@@ -12,7 +12,7 @@ from live_demo.layout import Axes, kept, lay_out
 from live_demo.settings import MapSettings
 from sketchzoo.cli.running import described
 from sketchzoo.cli.status import AWAY, REFUSED
-from sketchzoo.photos import PhotoReader, connect
+from sketchzoo.qdrant import PhotoReader, connect
 from sketchzoo.rpc import CallError
 
 log = structlog.get_logger()

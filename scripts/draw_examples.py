@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gallery.drawn.animals import ANIMALS
-from gallery.drawn.curves import Floats
-from gallery.drawn.sketches import Hand, strokes
+from sample_gallery.drawn.animals import ANIMALS
+from sample_gallery.drawn.curves import Floats
+from sample_gallery.drawn.sketches import Hand, strokes
 
 SIDE = 1024
 FILL = 0.82

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from gallery.drawn import CLASSES, draw_picture, draw_sketch
+from sample_gallery.drawn import CLASSES, draw_picture, draw_sketch
 
 CELL, LABEL, GAP = 84, 14, 10
 PICTURES, SKETCHES, COLUMNS = 5, 2, 2

@@ -13,12 +13,12 @@ from prometheus_client.metrics_core import Metric
 
 from embedded_qdrant.metrics import CollectionMetrics
 from encoder_service.metrics import EncoderMetrics
-from ingest.metrics import WATCHED, IngestMetrics
 from live_demo.metrics import LiveMetrics
 from search_service.metrics import SearchMetrics
-from sketchzoo.photos.connection import call_seconds
+from sketchzoo.qdrant.connection import call_seconds
 from sketchzoo.rpc.metrics import CallMetrics
 from sketchzoo.telemetry import build_info
+from sketchzoo_ingest.metrics import WATCHED, IngestMetrics
 
 PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"
 

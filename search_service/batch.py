@@ -20,7 +20,7 @@ from search_service.searching import (
     is_missing_collection,
 )
 from search_service.timings import Timings
-from sketchzoo.photos import PhotoReader, ScoredPhoto
+from sketchzoo.qdrant import PhotoReader, ScoredPhoto
 from sketchzoo.rpc import CallError
 
 # What one query of a batch may be refused for while the others are answered.

@@ -28,8 +28,8 @@ from search_service.servicer import (
 from search_service.settings import SearchSettings
 from search_service.thumbnails import Photos
 from sketchzoo.images import ImageLimits
-from sketchzoo.photos import PhotoReader, connect
-from sketchzoo.photos.roots import RootsFile
+from sketchzoo.qdrant import PhotoReader, connect
+from sketchzoo.qdrant.roots import RootsFile
 from sketchzoo.rpc import (
     BETWEEN_PARTS,
     ChannelSettings,

@@ -5,7 +5,7 @@ from time import monotonic
 from search_service.cache import LruCache, SingleFlight
 from search_service.readiness import Readiness
 from search_service.searching import is_missing_collection
-from sketchzoo.photos import Filter, PhotoReader
+from sketchzoo.qdrant import Filter, PhotoReader
 from sketchzoo.rpc import CallError
 
 _MAX_FILTERS = 64

@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 
 from sketchzoo.class_names import composed
-from sketchzoo.photos import FieldCondition, Filter
-from sketchzoo.photos.filter import Value
+from sketchzoo.qdrant import FieldCondition, Filter
+from sketchzoo.qdrant.filter import Value
 from sketchzoo.rpc import invalid
 from sketchzoo.search.v1 import search_pb2
 

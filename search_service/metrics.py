@@ -8,7 +8,7 @@ from google.rpc import error_details_pb2
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from search_service.timings import Timings
-from sketchzoo.photos import ScoredPhoto
+from sketchzoo.qdrant import ScoredPhoto
 from sketchzoo.rpc import CallError
 from sketchzoo.telemetry import SECONDS_BUCKETS, exemplar
 

@@ -16,7 +16,7 @@ import structlog
 from search_service.cache import SingleFlight
 from search_service.encoder import PART, EncoderClient, EncoderModel
 from search_service.metrics import SearchMetrics
-from sketchzoo.photos import Gallery, PhotoReader
+from sketchzoo.qdrant import Gallery, PhotoReader
 from sketchzoo.rpc import CallError, precondition, unavailable
 
 log = structlog.get_logger()

@@ -16,7 +16,7 @@ from search_service.encoder import Embedding
 from search_service.filters import parse_filter
 from sketchzoo import strokes as drawings
 from sketchzoo.images import ImageLimits, Modality
-from sketchzoo.photos import Filter
+from sketchzoo.qdrant import Filter
 from sketchzoo.rpc import invalid
 from sketchzoo.search.v1 import search_pb2
 

@@ -6,7 +6,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from search_service.searching import Found
 from search_service.timings import Timings
-from sketchzoo.photos import Photo
+from sketchzoo.qdrant import Photo
 from sketchzoo.search.v1 import search_pb2
 
 

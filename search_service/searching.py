@@ -19,7 +19,7 @@ from search_service.request import (
     StrokesSource,
 )
 from search_service.timings import Timings
-from sketchzoo.photos import Nearest, PhotoReader, ScoredPhoto
+from sketchzoo.qdrant import Nearest, PhotoReader, ScoredPhoto
 from sketchzoo.rpc import CallError, invalid, precondition
 
 

@@ -30,7 +30,7 @@ from search_service.request import (
 from search_service.response import classes_response, fill_hit, search_response
 from search_service.searching import Found, Searcher
 from search_service.thumbnails import Photos
-from sketchzoo.photos import PhotoReader
+from sketchzoo.qdrant import PhotoReader
 from sketchzoo.rpc import CallError, invalid, not_found, parsed
 from sketchzoo.search.v1 import search_pb2
 from sketchzoo.telemetry import span

@@ -14,7 +14,7 @@ from PIL import Image
 from search_service.cache import LruCache, SingleFlight
 from search_service.files import GalleryFiles
 from sketchzoo.images import GivenUpError, ImageError, ImageLimits, decode
-from sketchzoo.photos import Photo
+from sketchzoo.qdrant import Photo
 from sketchzoo.rpc import precondition, unavailable
 
 _QUALITY = 85

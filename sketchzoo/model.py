@@ -28,7 +28,7 @@ class ModelError(ValueError):
 class Tower:
     """One network of a model: its files' stem, its architecture and its preprocessing.
 
-    `network` describes the architecture for `sketchzoo.network`, for instance
+    `network` describes the architecture for `sketchzoo.towers`, for instance
     `{"backbone": "efficientnet_lite0", ...}`.
     """
 

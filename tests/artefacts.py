@@ -89,7 +89,7 @@ def torch_model(folder: Path, *, dimension: int = 8, size: int = 32) -> ModelArt
     import torch  # noqa: PLC0415 - takes seconds, and few tests need it
     from safetensors.torch import save_file  # noqa: PLC0415 - the same
 
-    from sketchzoo import network  # noqa: PLC0415 - the same
+    from sketchzoo.towers import build_tower  # noqa: PLC0415 - the same
 
     folder.mkdir(parents=True, exist_ok=True)
     description = {
@@ -98,7 +98,7 @@ def torch_model(folder: Path, *, dimension: int = 8, size: int = 32) -> ModelArt
     }
     torch.manual_seed(0)
     path = folder / "model.safetensors"
-    save_file(network.build(description).state_dict(), path)
+    save_file(build_tower(description).state_dict(), path)
     preprocessing = Preprocessing(size=size, fit="crop", mean=(0.5,) * 3, std=(0.5,) * 3)
     tower = Tower("model", preprocessing, description)
     artefact = ModelArtefact(

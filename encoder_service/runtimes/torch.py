@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from encoder_service.runtimes.base import Pixels, Vectors
-from sketchzoo import network
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.towers import load_tower
 
 _DTYPES = {
     "float32": torch.float32,
@@ -30,7 +30,7 @@ Run = Callable[[Tensor], Tensor]
 
 
 class TorchRuntime:
-    """Runs an artefact's `<tower>.safetensors` files through `sketchzoo.network`."""
+    """Runs an artefact's `<tower>.safetensors` files through `sketchzoo.towers`."""
 
     name = "torch"
 
@@ -57,7 +57,7 @@ class TorchRuntime:
         towers: dict[str, torch.nn.Module] = {}
         for modality, tower in artefact.towers.items():
             if tower.name not in towers:
-                net: torch.nn.Module = network.load(artefact, modality)
+                net: torch.nn.Module = load_tower(artefact, modality)
                 net = net.to(device=chosen, dtype=_DTYPES[name], memory_format=torch.channels_last)  # type: ignore[call-overload] # the stubs lack this form
                 towers[tower.name] = net.requires_grad_(requires_grad=False)
         # A captured graph knows its weights by address alone: they live as long as it does.

@@ -53,9 +53,9 @@ COMMANDS = {
         "Search with a sketch or a photo from a terminal.",
         calls=("SKETCHZOO_SEARCH_TARGET",),
     ),
-    "gallery": Command("gallery.commands:app", "Draw or fetch a gallery of photos."),
+    "sample": Command("sample_gallery.commands:app", "Draw or fetch photos to try things with."),
     "ingest": Command(
-        "ingest.commands:app",
+        "sketchzoo_ingest.commands:app",
         "Write a gallery's photos into Qdrant.",
         calls=("SKETCHZOO_ENCODER_TARGET", "SKETCHZOO_QDRANT_URL"),
         follows=("SKETCHZOO_GALLERY_ROOTS_FILE",),
@@ -70,15 +70,17 @@ COMMANDS = {
         calling="map",
     ),
     "health": Command("sketchzoo.cli.health:app", "Ask a server whether it serves."),
-    "data": Command("training.commands:data", "Inspect photos and sketches for training."),
-    "train": Command("training.commands:train", "Train a Siamese network."),
+    "data": Command("sketchzoo_training.commands:data", "Inspect data for training."),
+    "train": Command("sketchzoo_training.commands:train", "Train a Siamese network."),
     "evaluate": Command(
-        "training.commands:evaluate",
+        "sketchzoo_training.commands:evaluate",
         "Measure P@12 of a model or a service.",
         calls=("SKETCHZOO_SEARCH_TARGET",),
         calling="--through-service",
     ),
-    "study": Command("training.commands:study", "Run the study's experiments and draw its charts."),
+    "study": Command(
+        "sketchzoo_training.commands:study", "Run the study's experiments and draw its charts."
+    ),
 }
 # All others serve, or lock what they write, by what POSIX systems alone have.
 _ON_WINDOWS = frozenset({"query", "health", "data", "train", "evaluate", "study"})
@@ -213,7 +215,7 @@ def main() -> None:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        if COMMANDS[_command()].target.startswith("training."):
+        if COMMANDS[_command()].target.startswith("sketchzoo_training."):
             extra = "train"  # what it needs of another extra comes with it
         _end(f"needs {error.name}: pip install 'sketchzoo[{extra}]'")
     except OSError as error:

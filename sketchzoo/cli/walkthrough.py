@@ -94,7 +94,7 @@ class Walkthrough:
         """Draw what is missing; return the folder of example sketches, a folder each class."""
         if self._photos is None:
             self._say(f"drawing a gallery in {gallery}")
-            self._run(stack, "gallery", "draw", str(gallery), "--replace")
+            self._run(stack, "sample", "draw", str(gallery), "--replace")
             return gallery / "sketch"
         own = self._photos / "sketch"
         if own.is_dir():
@@ -102,7 +102,7 @@ class Walkthrough:
         drawn = (self._settings.data / "example-sketches").resolve()
         self._say(f"drawing example sketches in {drawn}")
         arguments = ("--pictures", "0", "--sketches", "1", "--replace")
-        self._run(stack, "gallery", "draw", str(drawn), *arguments)
+        self._run(stack, "sample", "draw", str(drawn), *arguments)
         return drawn / "sketch"
 
     def _examples(self, folder: Path) -> list[Example]:

@@ -25,7 +25,7 @@ def drawn(engine: None) -> Iterator[Path]:
     """Draw a small gallery: `photo` and `sketch`, in a folder that containers can read."""
     folder = Path(tempfile.mkdtemp(prefix="sketchzoo-system-"))
     folder.chmod(0o755)
-    command = [sys.executable, "-m", "sketchzoo", "gallery", "draw", str(folder / "drawn")]
+    command = [sys.executable, "-m", "sketchzoo", "sample", "draw", str(folder / "drawn")]
     subprocess.run([*command, "--pictures", "3", "--sketches", "1"], cwd=ROOT, check=True)
     yield folder / "drawn"
     shutil.rmtree(folder)

@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from gallery.drawn import CLASSES
+from sample_gallery.drawn import CLASSES
 from sketchzoo.client import Client
 from sketchzoo.client.errors import Denied
 from tests.artefacts import drawing, tiny_model

@@ -19,7 +19,7 @@ from sketchzoo.client import (
     SearchResult,
     Unavailable,
 )
-from sketchzoo.photos import Photo
+from sketchzoo.qdrant import Photo
 from sketchzoo.rpc import exhausted
 from tests.artefacts import picture
 from tests.contract.client.clients import DRAWING, FakeSearch, fake

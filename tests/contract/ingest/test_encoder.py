@@ -12,9 +12,6 @@ from google.rpc import code_pb2, status_pb2
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from ingest.encoder import Encoder, Model
-from ingest.outcome import Reason, RefusedError
-from ingest.patience import Patience
 from sketchzoo.encoder.v1 import encoder_pb2 as pb
 from sketchzoo.encoder.v1 import encoder_pb2_grpc
 from sketchzoo.rpc import (
@@ -27,6 +24,9 @@ from sketchzoo.rpc import (
     open_channel,
 )
 from sketchzoo.settings import ServerSettings
+from sketchzoo_ingest.encoder import Encoder, Model
+from sketchzoo_ingest.outcome import Reason, RefusedError
+from sketchzoo_ingest.patience import Patience
 
 MODEL = Model("fake", "abc", 2)
 

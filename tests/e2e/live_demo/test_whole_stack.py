@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, expect
 
-from gallery.drawn.animals import ANIMALS
-from gallery.drawn.sketches import Hand, strokes
+from sample_gallery.drawn.animals import ANIMALS
+from sample_gallery.drawn.sketches import Hand, strokes
 from sketchzoo.cli.parts import map_file, start, start_page
 from sketchzoo.cli.settings import UpSettings
 from sketchzoo.cli.stack import Server, Stack
@@ -57,7 +57,7 @@ class WholeStack:
         """Start everything and ingest, however long it takes; return the page."""
         stack = self._stack.__enter__()
         drawn = ("draw", str(self._gallery), "--pictures", str(PICTURES), "--sketches", "1")
-        self._run("gallery", *drawn, "--classes", ",".join(CLASSES))
+        self._run("sample", *drawn, "--classes", ",".join(CLASSES))
         parts = start(stack, self._settings)
         page = start_page(stack, self._settings, parts)
         self._environment = parts.environment

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sketchzoo.photos import Photo
+from sketchzoo.qdrant import Photo
 from tests.artefacts import picture
 from tests.unit.search_service.fakes import bench
 

@@ -26,7 +26,7 @@ BOOTSTRAPS = {
     "encoder": "encoder_service.bootstrap, encoder_service.runtimes.onnx",
     "encoder-gpu": "encoder_service.bootstrap, encoder_service.runtimes.torch",
     "search": "search_service.bootstrap",
-    "ingest": "ingest.bootstrap",
+    "ingest": "sketchzoo_ingest.bootstrap",
     "live-demo": "live_demo.bootstrap",
 }
 # Hides what belongs to no distribution among the arguments.
@@ -190,7 +190,7 @@ def test_the_composed_parts_find_photos(images: dict[str, Image], folder: Path) 
         ingest = images["ingest"]
         environment, _ = composed("ingest", replaced)
         arguments = tuple(word.replace("/photos", str(photos)) for word in ingest.stage.command)
-        log = logs / "ingest.log"
+        log = logs / "sketchzoo_ingest.log"
         assert ingest.run(arguments, environment | here["ingest"], log).wait(120) == 0, (
             log.read_text()
         )

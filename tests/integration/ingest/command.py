@@ -28,7 +28,13 @@ class Command:
         for path in (self._out, self._err):
             path.write_bytes(b"")
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["ingest.bootstrap", "ingest.commands", "sketchzoo.cli"])
+        context.set_forkserver_preload(
+            [
+                "sketchzoo_ingest.bootstrap",
+                "sketchzoo_ingest.commands",
+                "sketchzoo.cli",
+            ]
+        )
         self._process = context.Process(
             target=_run,
             args=(

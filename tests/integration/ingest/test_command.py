@@ -20,7 +20,7 @@ from urllib.request import urlopen
 import pytest
 
 from sketchzoo.model import ModelArtefact
-from sketchzoo.photos import Photo, PhotoWriter, connect
+from sketchzoo.qdrant import Photo, PhotoWriter, connect
 from sketchzoo.settings import QdrantSettings
 from tests.artefacts import encoder_process, picture, tiny_model
 from tests.hostile_images import HOSTILE, jpeg_of_scans

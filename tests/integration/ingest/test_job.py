@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ingest.encoder import Model
-from ingest.job import Job, JobOptions
-from ingest.metrics import IngestMetrics
-from ingest.outcome import Outcome, Reason
-from ingest.patience import Patience
-from ingest.report import ExitStatus, Report
-from ingest.survey import Spared
-from ingest.tally import Tally
-from sketchzoo.photos import Photo, PhotoWriter, connect
+from sketchzoo.qdrant import Photo, PhotoWriter, connect
 from sketchzoo.rpc import unavailable
 from sketchzoo.settings import QdrantSettings
+from sketchzoo_ingest.encoder import Model
+from sketchzoo_ingest.job import Job, JobOptions
+from sketchzoo_ingest.metrics import IngestMetrics
+from sketchzoo_ingest.outcome import Outcome, Reason
+from sketchzoo_ingest.patience import Patience
+from sketchzoo_ingest.report import ExitStatus, Report
+from sketchzoo_ingest.survey import Spared
+from sketchzoo_ingest.tally import Tally
 from tests.unit.ingest.fakes import FakeEncoder, FakeSource, photos, small_limits
 
 OLD = "f" * 16

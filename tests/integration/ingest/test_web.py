@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ingest.outcome import Reason, RefusedError
-from ingest.sources import Web
 from sketchzoo.fetch import FetchLimits, Url
+from sketchzoo_ingest.outcome import Reason, RefusedError
+from sketchzoo_ingest.sources import Web
 from tests.integration.fetch.site_server import Site, a_site, status
 
 LIMIT = 10_000

@@ -119,4 +119,5 @@ def test_an_editable_installation_takes_no_copies(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if ".dist-info/" not in name]
         assert names == ["_sketchzoo.pth"]
-        assert archive.read("_sketchzoo.pth").decode() == str(ROOT)
+        folders = [ROOT, ROOT / "ingest", ROOT / "training"]
+        assert archive.read("_sketchzoo.pth").decode().splitlines() == [str(f) for f in folders]

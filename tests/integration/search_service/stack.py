@@ -17,7 +17,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
-from sketchzoo.photos import Photo, PhotoWriter, connect
+from sketchzoo.qdrant import Photo, PhotoWriter, connect
 from sketchzoo.rpc import ChannelSettings, open_channel
 from sketchzoo.settings import QdrantSettings
 from tests.artefacts import picture

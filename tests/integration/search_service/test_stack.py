@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sketchzoo.client import Client, NotFound, Query, Range
-from sketchzoo.photos import FieldCondition, Filter, Photo
+from sketchzoo.qdrant import FieldCondition, Filter, Photo
 from tests.artefacts import encoder_process, picture, tiny_model
 from tests.contract.embedded_qdrant.server_process import ServerProcess
 from tests.integration.search_service.stack import (

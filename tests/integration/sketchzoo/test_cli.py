@@ -11,8 +11,8 @@ import sketchzoo as package
 from sketchzoo.cli.main import COMMANDS
 
 HELP = [(name,) for name in COMMANDS] + [
-    ("gallery", "draw"),
-    ("gallery", "fetch"),
+    ("sample", "draw"),
+    ("sample", "fetch"),
     ("live", "map"),
     ("data", "inspect"),
     ("data", "split"),

@@ -45,8 +45,8 @@ RUN = """
 import sys
 from pathlib import Path
 from typing import Any
-from training.config import parse_config, read_toml
-from training.trainer import train
+from sketchzoo_training.recipes.siamese.config import parse_config, read_toml
+from sketchzoo_training.recipes.siamese.trainer import train
 config, zoo, run = map(Path, sys.argv[1:])
 train(parse_config(read_toml(config), "test"), zoo, run)
 """
@@ -54,7 +54,7 @@ TOWERS = """
 import json, sys
 from pathlib import Path
 from typing import Any
-from training.towers import run, train_zoo
+from sketchzoo_training.recipes.towers import run, train_zoo
 if __name__ == "__main__":
     run.assemble = run.measure = run.write_card = lambda *_: None
     settings, data, folder = sys.argv[1:]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gallery.drawn import REVISION, Plan, draw
+from sample_gallery.drawn import REVISION, Plan, draw
 from sketchzoo.images import Modality
 from sketchzoo.model import SHIPPED, ModelArtefact
-from training.data import list_images
-from training.evaluation import evaluate
+from sketchzoo_training.data import list_images
+from sketchzoo_training.evaluate.evaluation import evaluate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-import training.through
+from sketchzoo_training.commands import evaluate as app
+from sketchzoo_training.evaluate import through
 from tests.artefacts import encoder_process, picture, tiny_model
 from tests.contract.embedded_qdrant.server_process import ServerProcess
 from tests.integration.search_service.stack import CLASSES, fill, search_process, write_photos
-from training.commands import evaluate as app
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -26,7 +26,7 @@ def report(*arguments: str | Path) -> dict[str, Any]:
 
 def test_service_and_library_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole rankings, fetched page by page from real processes, give the library's figures."""
-    monkeypatch.setattr(training.through, "PAGE", 32)
+    monkeypatch.setattr(through, "PAGE", 32)
     paths = write_photos(tmp_path / "photo", 90)
     for seed in range(24):
         sketch = tmp_path / "sketch" / CLASSES[seed % len(CLASSES)] / f"{seed}-1.jpg"

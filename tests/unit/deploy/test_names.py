@@ -10,10 +10,10 @@ import yaml
 
 from embedded_qdrant.settings import EmbeddedQdrantSettings
 from encoder_service.settings import EncoderSettings
-from ingest.settings import IngestSettings
 from live_demo.settings import LiveSettings, MapSettings
 from search_service.settings import SearchSettings
 from sketchzoo.cli.options import environment_name
+from sketchzoo_ingest.settings import IngestSettings
 from tests.deployment import ROOT, SECRETS, read_compose, read_environment_file
 
 SETTINGS = (

@@ -10,9 +10,9 @@ import torch
 import encoder_service.runtimes.torch as torch_runtime
 from encoder_service.runtimes.base import warm
 from encoder_service.runtimes.torch import TorchRuntime, batch_sizes
-from sketchzoo import network
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.towers import load_tower
 from tests.artefacts import torch_model
 
 
@@ -32,7 +32,7 @@ def test_a_batch_is_what_the_network_gives_image_by_image(
     """Padding to a fixed batch size and channels_last change no embedding."""
     runtime = TorchRuntime(artefact, device="cpu", max_batch=8)
     warm(runtime, artefact)
-    net = network.load(artefact, Modality.PHOTO)
+    net = load_tower(artefact, Modality.PHOTO)
     with torch.inference_mode():
         expected = net(torch.from_numpy(np.stack(images))).numpy()
     np.testing.assert_allclose(runtime.embed(Modality.PHOTO, images), expected, atol=1e-4)
@@ -74,14 +74,14 @@ def test_the_runtime_keeps_what_its_graphs_read(
 ) -> None:
     """A program that holds no reference, as a CUDA graph holds none, has its weights still."""
     weights: list[weakref.ref[torch.Tensor]] = []
-    load = network.load
+    load = load_tower
 
     def loading(model: ModelArtefact, modality: Modality) -> torch.nn.Module:
         net = load(model, modality)
         weights.extend(weakref.ref(each) for each in net.parameters())
         return net
 
-    monkeypatch.setattr(network, "load", loading)
+    monkeypatch.setattr(torch_runtime, "load_tower", loading)
     monkeypatch.setattr(torch_runtime, "_eager", lambda _: lambda batch: batch.mean((2, 3)))
     runtime = TorchRuntime(artefact, device="cpu")
     gc.collect()

@@ -7,16 +7,16 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from ingest.encoder import Model
-from ingest.limits import PipelineLimits
-from ingest.metrics import IngestMetrics
-from ingest.outcome import Reason, Refusal, RefusedError
-from ingest.patience import Patience
-from ingest.pipeline import Pipeline
-from ingest.sources import Candidate
-from ingest.tally import Tally
 from sketchzoo.images import ImageLimits
-from sketchzoo.photos import Photo
+from sketchzoo.qdrant import Photo
+from sketchzoo_ingest.encoder import Model
+from sketchzoo_ingest.limits import PipelineLimits
+from sketchzoo_ingest.metrics import IngestMetrics
+from sketchzoo_ingest.outcome import Reason, Refusal, RefusedError
+from sketchzoo_ingest.patience import Patience
+from sketchzoo_ingest.pipeline import Pipeline
+from sketchzoo_ingest.sources import Candidate
+from sketchzoo_ingest.tally import Tally
 from tests.artefacts import picture
 
 MODEL = Model("fake", "f" * 16, 4)

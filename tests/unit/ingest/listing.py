@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ingest.outcome import Reason, Refusal
-from ingest.sources import Candidate, FolderSource
+from sketchzoo_ingest.outcome import Reason, Refusal
+from sketchzoo_ingest.sources import Candidate, FolderSource
 
 
 def put(path: Path, content: bytes = b"x") -> Path:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ingest.budget import ByteBudget
+from sketchzoo_ingest.budget import ByteBudget
 
 
 async def test_waits_for_space() -> None:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ingest.chunk import Chunker, ReadPhoto, read_photo
-from ingest.outcome import Reason, Refusal
 from sketchzoo.images import ImageLimits
+from sketchzoo_ingest.chunk import Chunker, ReadPhoto, read_photo
+from sketchzoo_ingest.outcome import Reason, Refusal
 from tests.artefacts import picture
 from tests.unit.ingest.fakes import FakeSource
 

@@ -5,7 +5,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.sources.columns import Columns
+from sketchzoo_ingest.sources.columns import Columns
 
 
 def infer(*texts: str) -> list[object]:

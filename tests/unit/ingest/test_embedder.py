@@ -5,10 +5,10 @@ import asyncio
 import grpc
 import pytest
 
-from ingest.embedder import Embedder
-from ingest.outcome import Reason, RefusedError
-from ingest.patience import Patience
 from sketchzoo.rpc import CallError
+from sketchzoo_ingest.embedder import Embedder
+from sketchzoo_ingest.outcome import Reason, RefusedError
+from sketchzoo_ingest.patience import Patience
 from tests.unit.ingest.fakes import MODEL, FakeEncoder
 
 LATE = CallError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")

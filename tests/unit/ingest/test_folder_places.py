@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.outcome import Reason, Refusal
-from ingest.sources import Emptied, FolderSource, PassedOver
 from sketchzoo.bystanders import Bystander
+from sketchzoo_ingest.outcome import Reason, Refusal
+from sketchzoo_ingest.sources import Emptied, FolderSource, PassedOver
 from tests.unit.ingest.listing import listed, put, refused
 
 
@@ -106,7 +106,7 @@ def test_folder_that_may_not_be_listed(tmp_path: Path, monkeypatch: pytest.Monke
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 
-    monkeypatch.setattr("ingest.sources.folder.os.scandir", refuse)
+    monkeypatch.setattr("sketchzoo_ingest.sources.folder.os.scandir", refuse)
     assert (listed(source), refused(source)) == ([("cat", "a.jpg")], [("ant", Reason.UNREADABLE)])
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.outcome import Reason, RefusedError
-from ingest.sources import Candidate, FolderSource, LocalUris, UriPrefix, open_source
+from sketchzoo_ingest.outcome import Reason, RefusedError
+from sketchzoo_ingest.sources import Candidate, FolderSource, LocalUris, UriPrefix, open_source
 from tests.unit.ingest.listing import listed, put, refused
 
 
@@ -134,7 +134,7 @@ def test_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         # Tests may run as root, who may read everything.
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("ingest.sources.local.os.open", refuse)
+    monkeypatch.setattr("sketchzoo_ingest.sources.local.os.open", refuse)
     with pytest.raises(RefusedError, match="Permission denied") as error:
         source.read(Candidate(path.as_uri(), "cat", str(path), str(path), 1), 10)
     assert error.value.reason is Reason.UNREADABLE

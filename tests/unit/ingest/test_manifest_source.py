@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.outcome import Reason, Refusal, RefusedError
-from ingest.sources import Candidate, ManifestSource, open_source
+from sketchzoo_ingest.outcome import Reason, Refusal, RefusedError
+from sketchzoo_ingest.sources import Candidate, ManifestSource, open_source
 
 
 def manifest(tmp_path: Path, text: str | bytes) -> ManifestSource:

@@ -6,8 +6,8 @@ import time
 import grpc
 import pytest
 
-from ingest.patience import Patience
 from sketchzoo.rpc import CallError, exhausted, invalid, unavailable
+from sketchzoo_ingest.patience import Patience
 
 
 class Call:

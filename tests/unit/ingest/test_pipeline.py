@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ingest.outcome import Outcome, Reason
 from sketchzoo.images import ImageLimits
 from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, unavailable
+from sketchzoo_ingest.outcome import Outcome, Reason
 from tests.artefacts import picture
 from tests.unit.ingest.fakes import (
     Bench,

@@ -10,11 +10,11 @@ import structlog
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from ingest.metrics import IngestMetrics
-from ingest.outcome import Outcome
-from ingest.progress import Bar, Lines, progress
-from ingest.tally import Tally
 from sketchzoo.telemetry import configure_logs
+from sketchzoo_ingest.metrics import IngestMetrics
+from sketchzoo_ingest.outcome import Outcome
+from sketchzoo_ingest.progress import Bar, Lines, progress
+from sketchzoo_ingest.tally import Tally
 from tests.unit.ingest.fakes import FakeSource, photos
 
 

@@ -6,12 +6,12 @@ import json
 
 from prometheus_client import CollectorRegistry
 
-from ingest.metrics import IngestMetrics
-from ingest.outcome import Outcome, Reason, Refusal
-from ingest.report import ExitStatus, Report
-from ingest.survey import Spared
-from ingest.tally import Tally
 from sketchzoo.bystanders import Bystander
+from sketchzoo_ingest.metrics import IngestMetrics
+from sketchzoo_ingest.outcome import Outcome, Reason, Refusal
+from sketchzoo_ingest.report import ExitStatus, Report
+from sketchzoo_ingest.survey import Spared
+from sketchzoo_ingest.tally import Tally
 
 
 def report(**values: object) -> Report:

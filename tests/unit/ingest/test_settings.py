@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from ingest.settings import IngestSettings
 from sketchzoo.cli.options import environment_name
+from sketchzoo_ingest.settings import IngestSettings
 
 
 def test_prefixes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Telling what is gone from what may yet be there."""
 
-from ingest.outcome import Reason, Refusal
-from ingest.survey import EMPTIED, Spared, Survey
+from sketchzoo_ingest.outcome import Reason, Refusal
+from sketchzoo_ingest.survey import EMPTIED, Spared, Survey
 
 ROOT = "file:///zoo/"
 AWAY = "is not there"

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from search_service.bootstrap import serving
 from search_service.settings import SearchSettings
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
-from sketchzoo.photos import FieldCondition, Filter, Gallery, Nearest, Photo, ScoredPhoto
+from sketchzoo.qdrant import FieldCondition, Filter, Gallery, Nearest, Photo, ScoredPhoto
 from sketchzoo.rpc import (
     CallError,
     ChannelSettings,

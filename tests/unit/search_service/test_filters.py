@@ -9,7 +9,7 @@ from search_service.filters import parse_filter
 from sketchzoo.class_names import composed
 from sketchzoo.client import Range
 from sketchzoo.client.query import filter_message
-from sketchzoo.photos import FieldCondition, Filter
+from sketchzoo.qdrant import FieldCondition, Filter
 from sketchzoo.search.v1 import search_pb2
 
 texts = st.text(min_size=1, max_size=20)

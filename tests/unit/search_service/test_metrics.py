@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry
 
 from search_service.metrics import SearchMetrics
 from search_service.timings import Timings
-from sketchzoo.photos import Photo, ScoredPhoto
+from sketchzoo.qdrant import Photo, ScoredPhoto
 
 TIMINGS = Timings(query=0.002, total=0.01)
 HITS = "sketchzoo_search_class_hits_total"

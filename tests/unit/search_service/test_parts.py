@@ -19,7 +19,7 @@ from search_service.files import GalleryFiles
 from search_service.settings import SearchSettings
 from search_service.thumbnails import Photos, shrink
 from sketchzoo.images import GivenUpError, ImageError, ImageLimits
-from sketchzoo.photos import Photo
+from sketchzoo.qdrant import Photo
 from sketchzoo.rpc import CallError
 from tests.artefacts import picture
 

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from search_service.encoder import EncoderModel
 from search_service.metrics import SearchMetrics
 from search_service.readiness import CheckTimes, Readiness
-from sketchzoo.photos import Gallery
+from sketchzoo.qdrant import Gallery
 from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, precondition, unavailable
 
 MODEL = EncoderModel("zoo", "a", 8, 0.5)

@@ -3,7 +3,7 @@
 import pytest
 import structlog
 
-from sketchzoo.photos import connect
+from sketchzoo.qdrant import connect
 from sketchzoo.settings import QdrantSettings
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from qdrant_client import models
 
-from sketchzoo.photos import RESERVED, FieldCondition, Filter, Nearest, Photo, photo_id
+from sketchzoo.qdrant import RESERVED, FieldCondition, Filter, Nearest, Photo, photo_id
 
 SHA = "ab" * 32
 

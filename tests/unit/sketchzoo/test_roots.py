@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sketchzoo.photos.roots import RootsFile
+from sketchzoo.qdrant.roots import RootsFile
 
 
 def test_folders_are_listed_once_and_whole(tmp_path: Path) -> None:

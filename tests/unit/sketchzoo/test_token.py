@@ -5,11 +5,11 @@ from pydantic import ValidationError
 
 from embedded_qdrant.settings import EmbeddedQdrantSettings
 from encoder_service.settings import EncoderSettings
-from ingest.settings import IngestSettings
 from live_demo.settings import LiveSettings
 from search_service.settings import SearchSettings
 from sketchzoo.settings import Settings
 from sketchzoo.token import read_token
+from sketchzoo_ingest.settings import IngestSettings
 
 SECRETS = [
     (EncoderSettings, "SKETCHZOO_ENCODER_TOKEN", "token"),

@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from training.config import parse_config, preset_names, read_preset, read_toml
-from training.errors import ConfigError
+from sketchzoo_training.errors import ConfigError
+from sketchzoo_training.recipes.siamese.config import (
+    parse_config,
+    preset_names,
+    read_preset,
+    read_toml,
+)
 
 MINIMAL = {
     "network": {"backbone": "resnet18", "dimension": 2},

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
-from training.commands import evaluate as app
-from training.data import DataError, list_images
-from training.embedding import embed, rank
-from training.evaluation import evaluate
+from sketchzoo_training.commands import evaluate as app
+from sketchzoo_training.data import DataError, list_images
+from sketchzoo_training.evaluate.embedding import embed, rank
+from sketchzoo_training.evaluate.evaluation import evaluate
 
 Picture = Callable[[Path, tuple[int, int, int]], None]
 
@@ -192,7 +192,7 @@ def test_equal_scores_favour_no_class(tmp_path: Path, colour_model: Path) -> Non
 def test_evaluation_needs_no_torch(colour_zoo: Path, colour_model: Path) -> None:
     """A whole evaluation imports neither torch nor torchvision nor timm."""
     code = (
-        "import sys; from training.commands import evaluate\n"
+        "import sys; from sketchzoo_training.commands import evaluate\n"
         "try: evaluate()\n"
         "except SystemExit as end: assert not end.code, end.code\n"
         "assert not {'torch', 'torchvision', 'timm'} & set(sys.modules)"

@@ -7,9 +7,9 @@ import torch
 
 from sketchzoo.images import Modality, Preprocessing
 from sketchzoo.model import ModelArtefact, Tower
-from sketchzoo.network import build, load
-from training.export import ParityError, export_artefact, parity, write_onnx
-from training.weights import imagenet
+from sketchzoo.towers import build_tower, load_tower
+from sketchzoo_training.models.export import ParityError, export_artefact, parity, write_onnx
+from sketchzoo_training.models.imagenet import imagenet
 
 PREPARED = Preprocessing(64, "ink", (0.5,), (0.5,))
 LITE = {
@@ -29,7 +29,7 @@ LITE = {
 def test_an_exported_model_answers_as_torch_does(tmp_path: Path) -> None:
     """ONNX Runtime, and torch with the stored weights, agree to cosine 0.9999."""
     torch.manual_seed(0)
-    tower = build(LITE, channels=1)
+    tower = build_tower(LITE, channels=1)
     imagenet(tower.backbone, "efficientnet_lite0")
     described = Tower("both", PREPARED, LITE)
     export_artefact(
@@ -42,7 +42,10 @@ def test_an_exported_model_answers_as_torch_does(tmp_path: Path) -> None:
     assert artefact.dimension == 5 + 1 + 8
     assert artefact.classes == ("ant", "bee")
     images = torch.rand(3, 1, 64, 64) * 2 - 1
-    assert parity(load(artefact, Modality.SKETCH), artefact.onnx(Modality.SKETCH), images) > 0.9999
+    assert (
+        parity(load_tower(artefact, Modality.SKETCH), artefact.onnx(Modality.SKETCH), images)
+        > 0.9999
+    )
     session = onnxruntime.InferenceSession(artefact.onnx(Modality.PHOTO))
     (one,) = session.run(["embedding"], {"images": images[:1].numpy()})
     assert one.shape == (1, 14)
@@ -56,8 +59,8 @@ def test_a_file_that_disagrees_with_torch_is_refused(
 ) -> None:
     """No artefact is written whose ONNX file answers otherwise than its network, or nothing."""
     described = {"backbone": "resnet18", "head": {"kind": "linear", "dimension": 4}}
-    tower = build(described).eval()
-    monkeypatch.setattr("training.export.parity", lambda *_: answers)
+    tower = build_tower(described).eval()
+    monkeypatch.setattr("sketchzoo_training.models.export.parity", lambda *_: answers)
     with pytest.raises(ParityError, match="agrees with torch to cosine"):
         write_onnx(
             tower,

@@ -8,15 +8,15 @@ import pytest
 from typer.testing import CliRunner
 
 from sketchzoo.images import Modality
-from training.commands import data
-from training.config import DataConfig
-from training.data import (
+from sketchzoo_training.commands import data
+from sketchzoo_training.data import (
     DataError,
     ImageFile,
     list_images,
     load_training_set,
     split_by_photo,
 )
+from sketchzoo_training.recipes.siamese.config import DataConfig
 
 Picture = Callable[[Path, tuple[int, int, int]], None]
 RED = (200, 30, 30)

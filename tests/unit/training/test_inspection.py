@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from typer.testing import CliRunner
 
 from sketchzoo.images import Modality
-from training.commands import data as app
-from training.inspection import inspect
-from training.near_duplicates import difference_hash, near_duplicates
+from sketchzoo_training.commands import data as app
+from sketchzoo_training.inspect.inspection import inspect
+from sketchzoo_training.inspect.near_duplicates import difference_hash, near_duplicates
 
 Picture = Callable[[Path, tuple[int, int, int]], None]
 

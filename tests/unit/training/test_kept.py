@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sketchzoo_training.recipes.towers import Recipe
+from sketchzoo_training.recipes.towers.kept import kept, key_of
+from sketchzoo_training.recipes.towers.run import load
 from tests.unit.training.tiny_towers import TINY
-from training.towers import Recipe
-from training.towers.kept import kept, key_of
-from training.towers.run import load
 
 
 @pytest.mark.parametrize("change", ["nothing", "content", "settings", "preprocessing", "order"])
@@ -30,7 +30,7 @@ def test_what_is_kept_is_used_for_the_same_data_and_settings_only(
     elif change == "settings":
         keep = 0.8
     elif change == "preprocessing":
-        monkeypatch.setattr("training.towers.kept.PREPROCESSING_VERSION", 99)
+        monkeypatch.setattr("sketchzoo_training.recipes.towers.kept.PREPROCESSING_VERSION", 99)
     elif change == "order":
         files.reverse()
     assert ask(2) == (1 if change == "nothing" else 2)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from training.config import LossConfig, LossName
-from training.losses import ContrastiveLoss, TripletLoss, make_loss
+from sketchzoo_training.recipes.siamese.config import LossConfig, LossName
+from sketchzoo_training.recipes.siamese.losses import ContrastiveLoss, TripletLoss, make_loss
 
 NAMES: list[LossName] = [
     "contrastive",

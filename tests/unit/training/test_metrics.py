@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.metrics import METRICS, QueryKey, interval, measure
+from sketchzoo_training.evaluate.metrics import METRICS, QueryKey, interval, measure
 
 GALLERY = [
     QueryKey("cat", "A"),  # 0

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from training.config import LossName, SamplingConfig
-from training.data import DataError
-from training.sampling import Drawn, Labels, make_sampler
+from sketchzoo_training.data import DataError
+from sketchzoo_training.recipes.siamese.config import LossName, SamplingConfig
+from sketchzoo_training.recipes.siamese.sampling import Drawn, Labels, make_sampler
 
 SKETCHES = np.array([0] * 6 + [1] * 3 + [2] * 2 + [3] * 4)  # class 3 has no photos
 PHOTOS = np.array([0] * 2 + [1] * 5 + [2] * 1)

@@ -8,10 +8,10 @@ import torch
 from PIL import Image, ImageChops, ImageDraw
 
 from sketchzoo.images import Modality
-from training.augmentation import augment, edge_map
-from training.config import AugmentationConfig, NetworkConfig
-from training.errors import ConfigError
-from training.siamese import build_siamese, preprocessing, stages
+from sketchzoo_training.errors import ConfigError
+from sketchzoo_training.models.siamese import build_siamese, preprocessing, stages
+from sketchzoo_training.recipes.siamese.augmentation import augment, edge_map
+from sketchzoo_training.recipes.siamese.config import AugmentationConfig, NetworkConfig
 
 BACKBONES = ["efficientnet_lite0", "resnet18"]
 

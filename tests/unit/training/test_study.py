@@ -7,13 +7,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sketchzoo_training.errors import ConfigError
+from sketchzoo_training.study.charts import write_charts
+from sketchzoo_training.study.command import StudyOrder, run
+from sketchzoo_training.study.experiments import (
+    Result,
+    Scatter,
+    Study,
+    chosen_presets,
+    pareto,
+    ship,
+)
+from sketchzoo_training.study.figures import FIGURES
+from sketchzoo_training.study.table import table
 from tests.artefacts import tiny_model
-from training.errors import ConfigError
-from training.study import Result, Scatter, Study, chosen_presets, pareto, ship
-from training.study_charts import write_charts
-from training.study_command import StudyOrder, run
-from training.study_figures import FIGURES
-from training.study_table import table
 
 ONE = Result(
     name="lite0/full-contrastive-e16",

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from training.config import parse_config, preset_names, read_preset
-from training.losses import make_loss
-from training.sampling import Labels, make_sampler
-from training.siamese import build_siamese
+from sketchzoo_training.models.siamese import build_siamese
+from sketchzoo_training.recipes.siamese.config import parse_config, preset_names, read_preset
+from sketchzoo_training.recipes.siamese.losses import make_loss
+from sketchzoo_training.recipes.siamese.sampling import Labels, make_sampler
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 STUDY = [name for name in preset_names() if name.startswith("study/")]

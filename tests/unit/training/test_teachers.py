@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
+from sketchzoo_training.errors import ConfigError
+from sketchzoo_training.recipes.towers import Recipe, run, sketches, train_zoo
+from sketchzoo_training.recipes.towers.drawings import load_drawings
+from sketchzoo_training.recipes.towers.teachers import Teacher, distance
+from sketchzoo_training.recipes.towers.thick import add_thick
 from tests.unit.training.tiny_towers import TINY, losses
-from training.errors import ConfigError
-from training.towers import Recipe, run, sketches, train_zoo
-from training.towers.drawings import load_drawings
-from training.towers.teachers import Teacher, distance
-from training.towers.thick import add_thick
 
 
 @pytest.mark.usefixtures("without_export")

@@ -14,11 +14,11 @@ from sketchzoo.images import ImageError, Modality, decode, prepare
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc.channel import ChannelSettings
 from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
-from training.data import DataError, ImageFile, list_images
-from training.embedding import embed, open_session
-from training.errors import ServiceError
-from training.evaluation import evaluate
-from training.through import Through, evaluate_through
+from sketchzoo_training.data import DataError, ImageFile, list_images
+from sketchzoo_training.errors import ServiceError
+from sketchzoo_training.evaluate.embedding import embed, open_session
+from sketchzoo_training.evaluate.evaluation import evaluate
+from sketchzoo_training.evaluate.through import Through, evaluate_through
 
 
 class ColourSearch(search_pb2_grpc.SearchServiceServicer):

@@ -12,13 +12,13 @@ from torch import nn
 from sketchzoo.images import Modality, Preprocessing, prepare
 from sketchzoo.ink import lines
 from sketchzoo.model import ModelArtefact
+from sketchzoo_training.errors import ConfigError
+from sketchzoo_training.recipes.towers import Recipe, join, photos, sketches, train_zoo
+from sketchzoo_training.recipes.towers.augment import augment, draw, unpack, widen
+from sketchzoo_training.recipes.towers.contours import trace
+from sketchzoo_training.recipes.towers.drawings import load_drawings
+from sketchzoo_training.recipes.towers.thick import add_thick
 from tests.unit.training.tiny_towers import TINY, losses
-from training.errors import ConfigError
-from training.towers import Recipe, join, photos, sketches, train_zoo
-from training.towers.augment import augment, draw, unpack, widen
-from training.towers.contours import trace
-from training.towers.drawings import load_drawings
-from training.towers.thick import add_thick
 
 
 @pytest.mark.usefixtures("without_export")
@@ -135,7 +135,7 @@ def test_a_pen_widens_as_a_maximum_over_its_square_does(pen: int) -> None:
 
 def test_splits_of_doodles_are_disjoint_and_steady() -> None:
     """Held-out doodles stay the same from run to run."""
-    from training.towers.drawings import _split_doodles  # noqa: PLC0415 - private
+    from sketchzoo_training.recipes.towers.drawings import _split_doodles  # noqa: PLC0415 - private
 
     splits = _split_doodles(150, [0, 1])
     assert splits == _split_doodles(150, [0, 1])

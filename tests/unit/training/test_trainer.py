@@ -12,14 +12,14 @@ from typer.testing import CliRunner
 
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
-from training.commands import train as app
-from training.config import TrainingConfig, parse_config
-from training.data import DataError, list_images
-from training.errors import ConfigError
-from training.evaluation import evaluate
-from training.report import Report
-from training.run_folder import Rows
-from training.trainer import train
+from sketchzoo_training.commands import train as app
+from sketchzoo_training.data import DataError, list_images
+from sketchzoo_training.engine.report import Report
+from sketchzoo_training.engine.run_folder import Rows
+from sketchzoo_training.errors import ConfigError
+from sketchzoo_training.evaluate.evaluation import evaluate
+from sketchzoo_training.recipes.siamese.config import TrainingConfig, parse_config
+from sketchzoo_training.recipes.siamese.trainer import train
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

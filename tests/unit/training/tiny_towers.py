@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from training.towers import run
+from sketchzoo_training.recipes.towers import run
 
 SHAPES = {"ant": "ellipse", "bee": "rectangle"}
 TINY = {

@@ -1,0 +1,183 @@
+"""The composition root: settings and sources in, a report out."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import structlog
+from prometheus_client import CollectorRegistry
+from rich.console import Console
+
+from sketchzoo.cli.running import described
+from sketchzoo.images import ImageLimits
+from sketchzoo.qdrant import CollectionOptions, PhotoWriter, connect
+from sketchzoo.qdrant.roots import RootsFile
+from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, run_main
+from sketchzoo.rpc.tls import ClientTls
+from sketchzoo.telemetry import MetricsPage, configure_logs, request_context, tracing
+from sketchzoo_ingest.encoder import Encoder
+from sketchzoo_ingest.job import Job, JobOptions
+from sketchzoo_ingest.limits import PipelineLimits
+from sketchzoo_ingest.metrics import IngestMetrics
+from sketchzoo_ingest.patience import Patience
+from sketchzoo_ingest.progress import Bar, Display, Lines, progress
+from sketchzoo_ingest.report import Report
+from sketchzoo_ingest.settings import IngestSettings
+from sketchzoo_ingest.sources import Source, Web, open_source
+from sketchzoo_ingest.tally import Tally
+
+PART = "ingest"
+log = structlog.get_logger()
+
+
+class UsageError(ValueError):
+    """What the operator asked for cannot be begun; the message says what would be right."""
+
+
+def run(settings: IngestSettings, names: Sequence[str], errors: TextIO | None = None) -> Report:
+    """Ingest what `names` name; write what was left out to `errors` as CSV.
+
+    Raises:
+        UsageError: a source or a setting cannot be used; nothing was done.
+
+    """
+    configure_logs(PART, level=settings.log_level, form=settings.log_format)
+    with Web(settings.fetch_limits()) as web:
+        with _usage():
+            prefixes = settings.uri_prefixes()
+            sources = [open_source(name, web, prefixes, settings.manifest_root) for name in names]
+            if settings.gallery_roots_file and not settings.dry_run:
+                named = [Path(name) for name in names]
+                folders = [path if path.is_dir() else path.parent for path in named]
+                RootsFile(settings.gallery_roots_file).add([*folders, *settings.manifest_root])
+        with ExitStack() as open_parts:
+            with _usage():
+                open_parts.enter_context(tracing(PART, settings.otlp_endpoint, begins=True))
+            return run_main(ingest(settings, sources, errors, _display()))
+
+
+async def ingest(
+    settings: IngestSettings,
+    sources: Sequence[Source],
+    errors: TextIO | None,
+    display: Display,
+) -> Report:
+    """Wire the parts, run the job, close the parts.
+
+    Raises:
+        UsageError: a setting cannot be used, a port is taken or a file is missing.
+
+    """
+    stop = asyncio.Event()
+    registry = CollectorRegistry()
+    metrics = IngestMetrics(registry)
+    tally = Tally(metrics, errors)
+    patience = Patience(settings.patience_seconds, stop, metrics.retried)
+    with _usage():
+        connection = connect(settings, registry)
+        channel = open_channel(
+            ChannelSettings(settings.encoder_target, _tls(settings), vigilance=BETWEEN_PARTS)
+        )
+        page = MetricsPage(registry, settings.metrics_host, settings.metrics_port)
+    job = Job(
+        sources=sources,
+        encoder=Encoder(channel, settings.encode_timeout_seconds, settings.encoder_token),
+        writer=PhotoWriter(connection, settings.alias, _collection_options(settings)),
+        patience=patience,
+        tally=tally,
+        metrics=metrics,
+        limits=_limits(settings),
+        options=JobOptions(
+            settings.alias,
+            max_bad=settings.max_bad,
+            prune=settings.prune,
+            prune_empty=settings.prune_empty,
+            dry_run=settings.dry_run,
+        ),
+        stop=stop,
+    )
+    try:
+        # One request id for the whole run, from here to the encoder's and Qdrant's logs.
+        with ExitStack() as open_parts:
+            with _usage():
+                open_parts.enter_context(page)
+            open_parts.enter_context(request_context(None))
+            open_parts.enter_context(_stopped_by_signals(stop))
+            log.info(
+                "ingesting",
+                sources=[source.name for source in sources],
+                encoder=described(settings.encoder_target),
+                qdrant=described(settings.qdrant_url),
+                metrics_port=page.port,
+            )
+            async with progress(display, tally, sources):
+                return await job.run()
+    finally:
+        await channel.close(None)
+        await connection.close()
+
+
+@contextmanager
+def _usage() -> Iterator[None]:
+    """Tell what is wrong with sources and settings from what is wrong with the code."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _display() -> Display:
+    if sys.stderr.isatty():
+        return Bar(Console(stderr=True))
+    return Lines()
+
+
+@contextmanager
+def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Set `stop` at the first SIGTERM or Ctrl-C; a second one ends the process as usual."""
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+
+    def first() -> None:
+        log.info("stopping", reason="a signal came; photos under way are finished")
+        stop.set()
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+    for number in numbers:
+        loop.add_signal_handler(number, first)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+def _limits(settings: IngestSettings) -> PipelineLimits:
+    return PipelineLimits(
+        images=ImageLimits(settings.max_bytes, settings.max_side),
+        chunk_photos=settings.chunk_photos,
+        batch_size=settings.batch_size,
+        batch_bytes=settings.batch_bytes,
+        calls_in_flight=settings.calls_in_flight,
+        write_batch=settings.write_batch,
+        buffer_bytes=settings.buffer_bytes,
+        read_threads=settings.read_threads,
+        fetch_at_once=settings.fetch_at_once,
+    )
+
+
+def _collection_options(settings: IngestSettings) -> CollectionOptions:
+    return CollectionOptions(
+        settings.hnsw_m, settings.hnsw_ef_construct, quantize_int8=settings.quantize_int8
+    )
+
+
+def _tls(settings: IngestSettings) -> ClientTls | None:
+    if settings.ca is None:
+        return None
+    return ClientTls(settings.ca, settings.client_certificate, settings.client_key)

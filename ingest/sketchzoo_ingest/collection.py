@@ -1,0 +1,80 @@
+"""The collection as the pipeline sees it: what it has, and writes that are tried again."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Protocol
+
+import grpc
+
+from sketchzoo.qdrant import Photo, PhotoWriter
+from sketchzoo.rpc import CallError
+from sketchzoo_ingest.encoder import Vector
+from sketchzoo_ingest.patience import Patience
+
+PART = "Qdrant"
+
+
+class Collection(Protocol):
+    """One model's photos."""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it was found not to be there."""
+
+    async def known(self, ids: Sequence[str]) -> Mapping[str, Photo]:
+        """Return those of the photos that are there, by id."""
+
+    async def upsert(self, photos: Sequence[tuple[Photo, Vector]]) -> None:
+        """Write photos with their embeddings."""
+
+    async def set_payload(self, photo: Photo) -> None:
+        """Replace what is kept of a photo beside its embedding."""
+
+
+class QdrantCollection:
+    """A collection in Qdrant. All its writes may be made twice: ids come from the content."""
+
+    is_missing = False
+
+    def __init__(self, writer: PhotoWriter, name: str, patience: Patience) -> None:
+        self._writer = writer
+        self._name = name
+        self._patience = patience
+
+    async def known(self, ids: Sequence[str]) -> Mapping[str, Photo]:
+        """Return those of the photos that are there, by id."""
+        return await self._patience.persist(PART, partial(self._writer.known, self._name, ids))
+
+    async def upsert(self, photos: Sequence[tuple[Photo, Vector]]) -> None:
+        """Write photos with their embeddings; they are on disk when this returns."""
+        await self._patience.persist(PART, partial(self._writer.upsert, self._name, photos))
+
+    async def set_payload(self, photo: Photo) -> None:
+        """Replace what is kept of a photo beside its embedding."""
+        await self._patience.persist(PART, partial(self._writer.set_payload, self._name, photo))
+
+
+class ReadOnlyCollection:
+    """A collection that only answers what it has: nothing where it was never made."""
+
+    def __init__(self, inner: QdrantCollection) -> None:
+        self._inner = inner
+        self.is_missing = False
+
+    async def known(self, ids: Sequence[str]) -> Mapping[str, Photo]:
+        """Return those of the photos that are there, by id."""
+        if self.is_missing:
+            return {}
+        try:
+            return await self._inner.known(ids)
+        except CallError as error:
+            if error.code is not grpc.StatusCode.NOT_FOUND:
+                raise
+            self.is_missing = True
+            return {}
+
+    async def upsert(self, photos: Sequence[tuple[Photo, Vector]]) -> None:
+        """Write nothing."""
+
+    async def set_payload(self, photo: Photo) -> None:
+        """Write nothing."""

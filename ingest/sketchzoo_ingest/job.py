@@ -1,0 +1,189 @@
+"""The job: one run from the sources to the published collection."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from sketchzoo.qdrant import PhotoWriter
+from sketchzoo.rpc import CallError
+from sketchzoo_ingest.collection import PART as QDRANT
+from sketchzoo_ingest.collection import Collection, QdrantCollection, ReadOnlyCollection
+from sketchzoo_ingest.encoder import PART as ENCODER
+from sketchzoo_ingest.encoder import Encoder, Model
+from sketchzoo_ingest.limits import PipelineLimits
+from sketchzoo_ingest.metrics import IngestMetrics
+from sketchzoo_ingest.outcome import Outcome
+from sketchzoo_ingest.patience import Patience
+from sketchzoo_ingest.pipeline import Pipeline
+from sketchzoo_ingest.prune import Pruned, prune, skipped
+from sketchzoo_ingest.report import ExitStatus, Report
+from sketchzoo_ingest.sources import Source
+from sketchzoo_ingest.tally import Tally
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """What a run is to do beside writing photos."""
+
+    alias: str
+    max_bad: float = 0.5
+    prune: bool = False
+    prune_empty: bool = False
+    dry_run: bool = False
+
+
+class Job:
+    """Ingests sources, once.
+
+    Photos go into the collection of the encoder's model. The alias is moved to it at
+    the end, and only when the run came to its end: search never sees half a gallery.
+    When `stop` is set, what is under way is finished and nothing more is begun.
+    """
+
+    def __init__(
+        self,
+        *,
+        sources: Sequence[Source],
+        encoder: Encoder,
+        writer: PhotoWriter,
+        patience: Patience,
+        tally: Tally,
+        metrics: IngestMetrics,
+        limits: PipelineLimits,
+        options: JobOptions,
+        stop: asyncio.Event,
+    ) -> None:
+        self._sources = sources
+        self._encoder = encoder
+        self._writer = writer
+        self._patience = patience
+        self._tally = tally
+        self._metrics = metrics
+        self._limits = limits
+        self._options = options
+        self._stop = stop
+        self._model: Model | None = None
+        self._collection = ""
+        self._published = False
+        self._replaced = ""
+        self._pruned = Pruned()
+        self._prune_skipped: dict[str, str] = {}
+
+    async def run(self) -> Report:
+        """Run to the end, the first lasting failure or `stop`; the report says which."""
+        start = time.perf_counter()
+        try:
+            status, problem = await self._run()
+        except CallError as error:
+            status, problem = ExitStatus.PART_AWAY, str(error)
+            if self._stop.is_set():
+                status = ExitStatus.INTERRUPTED
+        return Report(
+            status=status,
+            sources=[source.name for source in self._sources],
+            model=self._model.name if self._model else "",
+            fingerprint=self._model.fingerprint if self._model else "",
+            collection=self._collection,
+            alias=self._options.alias,
+            replaced=self._replaced,
+            published=self._published,
+            dry_run=self._options.dry_run,
+            outcomes=dict(self._tally.outcomes),
+            reasons=dict(self._tally.reasons),
+            examples=dict(self._tally.examples),
+            passed_over=dict(self._tally.passed_over),
+            pruned=self._pruned.photos,
+            spared=self._pruned.spared,
+            prune_skipped=self._prune_skipped,
+            bytes_read=self._tally.bytes_read,
+            seconds=time.perf_counter() - start,
+            stage_seconds=dict(self._metrics.stage_seconds),
+            problem=problem,
+        )
+
+    async def _run(self) -> tuple[ExitStatus, str]:
+        model = await self._patience.persist(ENCODER, self._encoder.model)
+        self._model = model
+        collection = await self._open(model)
+        dry_run = self._options.dry_run
+        pipeline = Pipeline(
+            encoder=None if dry_run else self._encoder,
+            model=model,
+            collection=collection,
+            patience=self._patience,
+            tally=self._tally,
+            metrics=self._metrics,
+            limits=self._limits,
+            stop=self._stop,
+        )
+        await pipeline.run(self._sources)
+        if self._stop.is_set():
+            return ExitStatus.INTERRUPTED, "stopped before the end: run it again to go on"
+        problem = self._problem()
+        if self._options.prune or self._options.prune_empty:
+            await self._prune(pipeline, collection, problem)
+        if problem:
+            return ExitStatus.TOO_MANY_REFUSED, problem
+        if not dry_run:
+            await self._publish()
+        return ExitStatus.DONE, ""
+
+    def _problem(self) -> str:
+        """Return why the run may neither prune nor publish; empty where it may."""
+        tally = self._tally
+        if not tally.settled:
+            return "no photo was found"
+        if tally.refused_share > self._options.max_bad:
+            return (
+                f"{tally.outcomes[Outcome.REFUSED]} of {tally.settled} photos were refused, "
+                f"more than the share of {self._options.max_bad:g} that --max-bad allows: "
+                "nothing was pruned or published"
+            )
+        return ""
+
+    async def _open(self, model: Model) -> Collection:
+        if self._options.dry_run:
+            self._collection = self._writer.name(model.fingerprint)
+            inner = QdrantCollection(self._writer, self._collection, self._patience)
+            return ReadOnlyCollection(inner)
+        opening = partial(self._writer.open, model.fingerprint, model.dimension)
+        self._collection = await self._patience.persist(QDRANT, opening)
+        return QdrantCollection(self._writer, self._collection, self._patience)
+
+    async def _prune(self, pipeline: Pipeline, collection: Collection, withheld: str) -> None:
+        survey = self._tally.survey
+        self._prune_skipped = skipped(self._sources, survey)
+        roots = [source.root for source in self._sources if source.root is not None]
+        if roots and not collection.is_missing:
+            self._pruned = await prune(
+                self._writer,
+                self._collection,
+                roots=roots,
+                has_seen=pipeline.has_seen,
+                survey=survey,
+                emptied=self._options.prune_empty,
+                withheld=withheld,
+                patience=self._patience,
+                dry_run=self._options.dry_run,
+            )
+
+    async def _publish(self) -> None:
+        persist = self._patience.persist
+        before = await persist(QDRANT, self._writer.published)
+        if before == self._collection:
+            return
+        count = await persist(QDRANT, partial(self._writer.count, self._collection))
+        if before is not None:
+            had = await persist(QDRANT, partial(self._writer.count, before))
+            if count < had:
+                # It may be meant; whoever ingested only one of several folders will want to know.
+                log.warning("fewer photos than before", photos=count, before=had, replaced=before)
+        await persist(QDRANT, partial(self._writer.publish, self._collection))
+        self._published, self._replaced = True, before or ""
+        log.info("published", alias=self._options.alias, collection=self._collection, photos=count)

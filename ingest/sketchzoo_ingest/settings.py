@@ -1,0 +1,214 @@
+"""Settings: what ingest lets its operator choose."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from sketchzoo.address import Host
+from sketchzoo.fetch import FetchLimits
+from sketchzoo.settings import (
+    ClientTlsSettings,
+    Count,
+    Port,
+    QdrantSettings,
+    Seconds,
+    Settings,
+    TelemetrySettings,
+)
+from sketchzoo.token import Token
+from sketchzoo_ingest.sources import UriPrefix
+
+_MIB = 1024 * 1024
+
+
+class EncoderCallSettings(Settings):
+    """Which encoder is called, and how long it is waited for."""
+
+    subject = "Encoder"
+
+    encoder_target: str = Field(
+        "127.0.0.1:50051",
+        min_length=1,
+        validation_alias="SKETCHZOO_ENCODER_TARGET",
+        description="The encoder: host:port, or dns:///name:port for every address behind a "
+        "name, called in turn.",
+    )
+    encoder_token: Token | None = Field(
+        None,
+        validation_alias="SKETCHZOO_ENCODER_CALL_TOKEN",
+        description="Bearer token sent to the encoder.",
+    )
+    encode_timeout_seconds: Seconds = Field(60.0, description="Deadline of a call to the encoder.")
+    patience_seconds: Annotated[float, Field(ge=0)] = Field(
+        60.0,
+        description="How long a failing call to the encoder or Qdrant is tried again before the "
+        "run ends with status 4.",
+    )
+
+
+class BatchSettings(Settings):
+    """How much is read, embedded and written at once."""
+
+    subject = "Batches and memory"
+
+    batch_size: Annotated[int, Field(ge=1, le=64)] = Field(
+        16, description="Most photos in a call to the encoder."
+    )
+    batch_bytes: Annotated[int, Field(ge=1, le=64 * _MIB)] = Field(
+        8 * _MIB,
+        description="Most bytes of photos in a call of several; a larger photo goes alone.",
+    )
+    calls_in_flight: Annotated[int, Field(ge=1, le=256)] = Field(
+        3, description="Calls to the encoder under way at once."
+    )
+    write_batch: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        128, description="Most photos in a write to Qdrant."
+    )
+    buffer_bytes: Count = Field(
+        128 * _MIB, description="Most bytes of photos held in memory between reading and embedding."
+    )
+    chunk_photos: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        64, description="Most photos read together and looked up in Qdrant by one call."
+    )
+    read_threads: Annotated[int, Field(ge=1, le=64)] = Field(
+        2, description="Threads that read and hash files."
+    )
+    max_bytes: Count = Field(
+        8 * _MIB, description="Largest photo taken, in bytes; the encoder has a limit too."
+    )
+    max_side: Count = Field(
+        4096, description="Largest photo taken, in pixels a side; the encoder has a limit too."
+    )
+
+
+class FetchSettings(Settings):
+    """How photos are fetched by url."""
+
+    subject = "Urls"
+
+    fetch_seconds: Seconds = Field(
+        30.0,
+        description="How long fetching one url may take in all, pauses and attempts included.",
+    )
+    fetch_attempts: Count = Field(3, description="How often fetching a url is tried.")
+    fetch_at_once: Annotated[int, Field(ge=1, le=256)] = Field(
+        8, description="Urls fetched at once."
+    )
+    allow_private_addresses: bool = Field(
+        default=False,
+        description="Fetch from this machine's and its network's own addresses, too.",
+    )
+
+
+class CollectionSettings(Settings):
+    """How a new collection is made."""
+
+    subject = "A new collection"
+
+    hnsw_m: Annotated[int, Field(ge=4, le=128)] = Field(
+        32, description="Links a photo has in a new collection's index."
+    )
+    hnsw_ef_construct: Annotated[int, Field(ge=4, le=4096)] = Field(
+        200, description="How wide a new collection's index is searched while it is built."
+    )
+    quantize_int8: bool = Field(
+        default=False, description="Let a new collection keep 8-bit embeddings beside the full."
+    )
+
+
+class IngestSettings(
+    EncoderCallSettings,
+    BatchSettings,
+    FetchSettings,
+    CollectionSettings,
+    QdrantSettings,
+    ClientTlsSettings,
+    TelemetrySettings,
+):
+    """Ingest's settings, `SKETCHZOO_INGEST_*` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="SKETCHZOO_INGEST_")
+
+    prune: bool = Field(
+        default=False,
+        description="Delete photos whose files are gone from the folders ingested. What could "
+        "not be read is spared, and so are classes and folders in which no photo is left.",
+    )
+    prune_empty: bool = Field(
+        default=False,
+        description="Prune, and also what was in classes and folders in which no photo is left.",
+    )
+    dry_run: bool = Field(
+        default=False,
+        description="Read and check everything, embed and write nothing.",
+    )
+    max_bad: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5,
+        description="Share of refused photos above which the run ends with status 3, prunes "
+        "nothing and publishes no new collection.",
+    )
+    uri_prefix: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="FOLDER=URI: photos below FOLDER get uris that start with URI instead of "
+        "file:///FOLDER (in the environment separated by commas).",
+    )
+    manifest_root: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description="Folder in which a manifest's files may lie besides its own (in the "
+        "environment separated by commas).",
+    )
+
+    gallery_roots_file: Path | None = Field(
+        None,
+        validation_alias="SKETCHZOO_GALLERY_ROOTS_FILE",
+        description="A file in which the folders ingested are listed, so that a search service on "
+        "this machine that has the same setting may show their photos; unset lists none.",
+    )
+
+    metrics_host: Host = Field("127.0.0.1", description="Address of the /metrics page.")
+    metrics_port: Port | None = Field(
+        None,
+        description="Port of the /metrics page while the job runs; 0 takes a free one; unset "
+        "serves none.",
+    )
+
+    @field_validator("uri_prefix", "manifest_root", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("uri_prefix")
+    @classmethod
+    def _check_prefixes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            UriPrefix.parse(text)
+        return value
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> Self:
+        # A chunk is read whole, and the one before it may wait for the encoder.
+        least = 2 * max(self.max_bytes, self.batch_bytes)
+        if self.buffer_bytes < least:
+            raise ValueError(
+                f"buffer_bytes must be at least {least}, twice the larger of max_bytes and "
+                f"batch_bytes, not {self.buffer_bytes}"
+            )
+        return self
+
+    def uri_prefixes(self) -> tuple[UriPrefix, ...]:
+        """Return the prefixes read."""
+        return tuple(UriPrefix.parse(text) for text in self.uri_prefix)
+
+    def fetch_limits(self) -> FetchLimits:
+        """Return the limits of fetching."""
+        return FetchLimits(
+            seconds=self.fetch_seconds,
+            attempts=self.fetch_attempts,
+            at_once=self.fetch_at_once,
+            max_wait_seconds=self.fetch_seconds,
+            allow_private_addresses=self.allow_private_addresses,
+        )

@@ -1,0 +1,95 @@
+"""The protocol of sources, and what they list."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sketchzoo.bystanders import Bystander
+from sketchzoo.class_names import ClassNameError, class_name
+from sketchzoo_ingest.outcome import Reason, Refusal, RefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A photo that a source lists, before anything of it was read.
+
+    `location` tells its source where the bytes are, `origin` tells people (a path, or
+    a manifest's line). `size` is the file's length in bytes, None where only reading
+    will tell. A plain value: it may be sent to another machine that has the source.
+    """
+
+    uri: str
+    class_name: str
+    location: str = field(repr=False)  # a url's may have user info
+    origin: str
+    size: int | None = None
+    payload: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.size is not None and self.size < 0:
+            raise ValueError(f"size must be bytes, not {self.size}")
+
+    def refusal(self, reason: Reason, message: str) -> Refusal:
+        """Return why this photo is left out."""
+        return Refusal(self.origin, reason, message, self.uri, self.class_name)
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """What lies among the photos and is none; it is counted by its kind alone."""
+
+    kind: Bystander
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """A folder that is there and holds no photo, as a mount point does whose disk is away."""
+
+    uri: str
+
+
+Entry = Candidate | Refusal | PassedOver | Emptied
+"""What a listing is made of; the first two are photos, listed and refused ones."""
+
+
+class Source(Protocol):
+    """Where photos come from: a folder, a manifest, later shards and object stores."""
+
+    @property
+    def name(self) -> str:
+        """What the operator called it."""
+
+    @property
+    def root(self) -> str | None:
+        """The prefix of all its photos' uris, and of no others'.
+
+        None where photos that are gone cannot be told from others': no pruning then.
+        """
+
+    def candidates(self) -> Iterator[Entry]:
+        """Yield every photo, always in the same order; called in a thread.
+
+        What cannot be read is refused by its uri, which stands for all below it as well.
+        """
+
+    def read(self, candidate: Candidate, limit: int) -> bytes:
+        """Return a photo's bytes; called in threads, several at once.
+
+        Raises:
+            RefusedError: it cannot be read, or has more than `limit` bytes.
+
+        """
+
+
+def check_class(text: str) -> str:
+    """Return the class that a folder's name or a cell names.
+
+    Raises:
+        RefusedError: it names none.
+
+    """
+    try:
+        return class_name(text)
+    except ClassNameError as error:
+        reason = Reason.NO_CLASS if error.is_empty else Reason.BAD_NAME
+        raise RefusedError(reason, str(error)) from error

@@ -1,0 +1,84 @@
+"""The tally: how many photos met which outcome, and which were left out for which reason."""
+
+import csv
+from collections import Counter
+from collections.abc import Callable
+from typing import TextIO
+
+from sketchzoo.bystanders import Bystander
+from sketchzoo_ingest.metrics import IngestMetrics
+from sketchzoo_ingest.outcome import Outcome, Reason, Refusal
+from sketchzoo_ingest.sources import Emptied, PassedOver
+from sketchzoo_ingest.survey import Survey
+
+ERRORS_HEADER = ("origin", "uri", "class", "reason", "message")
+
+
+class Tally:
+    """Counts a run's photos; writes each refusal to `errors` (CSV) the moment it is known."""
+
+    def __init__(self, metrics: IngestMetrics, errors: TextIO | None = None) -> None:
+        self._metrics = metrics
+        self._rows: Callable[[tuple[str, ...]], object] | None = None
+        self._file = errors
+        if errors is not None:
+            self._rows = csv.writer(errors).writerow
+            self._rows(ERRORS_HEADER)
+        self.outcomes: Counter[Outcome] = Counter()
+        self.reasons: Counter[Reason] = Counter()
+        self.listed: Counter[str] = Counter()
+        self.bytes_read = 0
+        self.passed_over: Counter[Bystander] = Counter()
+        self.examples: dict[Reason, Refusal] = {}
+        self.survey = Survey()
+
+    @property
+    def settled(self) -> int:
+        """How many photos have met their outcome."""
+        return self.outcomes.total()
+
+    @property
+    def refused_share(self) -> float:
+        """The share of refused photos among those settled; 0 where there are none."""
+        return self.outcomes[Outcome.REFUSED] / self.settled if self.settled else 0.0
+
+    def count(self, outcome: Outcome, photos: int = 1) -> None:
+        """Count photos that met an outcome."""
+        if photos:
+            self.outcomes[outcome] += photos
+            self._metrics.photos.labels(outcome).inc(photos)
+
+    def note(self, entry: Refusal | PassedOver | Emptied) -> None:
+        """Count and note what was listed and is no photo that was read."""
+        match entry:
+            case PassedOver():
+                self.passed_over[entry.kind] += 1
+            case Emptied():
+                self.survey.emptied(entry.uri)
+            case _:
+                self.refuse(entry)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Count and note a photo that was left out."""
+        self.count(refusal.reason.outcome)
+        self.reasons[refusal.reason] += 1
+        self._metrics.refused.labels(refusal.reason).inc()
+        self.examples.setdefault(refusal.reason, refusal)
+        if refusal.reason.outcome is Outcome.REFUSED and refusal.uri:
+            self.survey.unread(refusal)
+        if self._rows is not None and self._file is not None:
+            self._rows(
+                (
+                    refusal.origin,
+                    refusal.uri,
+                    refusal.class_name,
+                    refusal.reason,
+                    refusal.message,
+                )
+            )
+            self._file.flush()
+
+    def read(self, size: int) -> None:
+        """Count bytes read."""
+        self.bytes_read += size
+        self._metrics.read_bytes.inc(size)

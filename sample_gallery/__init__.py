@@ -1,0 +1,6 @@
+"""Galleries that the project makes or fetches itself.
+
+`drawn` draws animals, the same bytes for the same seed; `fetch` downloads openly licensed
+photos that a manifest names. Both write one folder a class, which is what
+ingest reads.
+"""

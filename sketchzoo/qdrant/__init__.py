@@ -1,0 +1,28 @@
+"""The photos in Qdrant: schema, ids, filters, writes and queries.
+
+The only package that builds Qdrant requests. A gallery's photos lie in a collection
+`photos-<model fingerprint>`; an alias names the one that search uses.
+"""
+
+from sketchzoo.qdrant.connection import QdrantConnection, connect
+from sketchzoo.qdrant.filter import FieldCondition, Filter
+from sketchzoo.qdrant.photo import RESERVED, Photo, photo_id
+from sketchzoo.qdrant.query import Nearest, ScoredPhoto
+from sketchzoo.qdrant.reader import Gallery, PhotoReader
+from sketchzoo.qdrant.writer import CollectionOptions, PhotoWriter
+
+__all__ = [
+    "RESERVED",
+    "CollectionOptions",
+    "FieldCondition",
+    "Filter",
+    "Gallery",
+    "Nearest",
+    "Photo",
+    "PhotoReader",
+    "PhotoWriter",
+    "QdrantConnection",
+    "ScoredPhoto",
+    "connect",
+    "photo_id",
+]

@@ -1,0 +1,123 @@
+"""Splits: read from `splits.csv`, or drawn by photo.
+
+A photo and every sketch drawn from it share a split, else a network is asked for photos
+whose sketches it was taught.
+"""
+
+import csv
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sketchzoo_training.data._image_file import ImageFile
+from sketchzoo_training.errors import DataError
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """What a `splits.csv` says: the split of each path, relative to the file's folder."""
+
+    path: Path
+    by_path: Mapping[str, str]
+
+    def of(self, path: Path) -> str:
+        """Return a file's split, empty where the list does not name it.
+
+        A list that was copied along with one level of its data set still names
+        `photo/<class>/<file>` or `<class>/<file>`, which is understood.
+        """
+        names = ["/".join(path.parts[-3:]), "/".join(path.parts[-2:])]
+        if path.is_relative_to(self.path.parent):
+            names.insert(0, path.relative_to(self.path.parent).as_posix())
+        return next((self.by_path[name] for name in names if name in self.by_path), "")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The splits that occur, by name."""
+        return tuple(sorted(set(self.by_path.values())))
+
+
+def read_splits(folder: Path, root: Path) -> Splits | None:
+    """Find and read the `splits.csv` of a data set.
+
+    It is looked for from `root`, where the class folders lie, up to the data set's own
+    `folder`, and beside `folder` where that is itself a photo or sketch level.
+
+    Raises:
+        DataError: the file has no columns `path` and `split`, or a row lacks a value.
+
+    """
+    places = [root, *root.parents]
+    last = places.index(folder) if folder in places else 0
+    for place in places[: last + 2]:
+        path = place / "splits.csv"
+        if path.is_file():
+            return _read(path)
+    return None
+
+
+def _read(path: Path) -> Splits:
+    by_path: dict[str, str] = {}
+    with path.open(newline="", encoding="utf-8-sig") as lines:
+        rows = csv.DictReader(lines)
+        rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
+        if not {"path", "split"} <= set(rows.fieldnames):
+            raise DataError(f"{path} must have the columns path and split, not {rows.fieldnames}")
+        for row in rows:
+            if not row["path"] or not row["split"]:
+                raise DataError(f"{path} line {rows.line_num} lacks its path or its split")
+            name = row["path"].strip().replace("\\", "/").removeprefix("./")
+            by_path[name] = row["split"].strip()
+    if not by_path:
+        raise DataError(f"{path} names no file")
+    return Splits(path, by_path)
+
+
+def split_by_photo(
+    files: Sequence[ImageFile],
+    *,
+    seed: int = 0,
+    fractions: tuple[float, float, float] = (0.7, 0.1, 0.2),
+) -> tuple[ImageFile, ...]:
+    """Give each file a split, so that a photo and its sketches share one.
+
+    The split follows from the seed and the photo's name (of a sketch without a photo: its
+    own), so more files move none of the old ones. `fractions` are those of train, val and
+    test.
+    """
+    if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:  # noqa: PLR2004 - rounding
+        raise ValueError(f"fractions must be three shares that add up to 1, not {fractions}")
+    return tuple(file.in_split(_draw(file, seed, fractions)) for file in files)
+
+
+def write_splits(folder: Path, files: Sequence[ImageFile], *, replace: bool = False) -> Path:
+    """Write the split of each file as `folder/splits.csv`, which every command then reads.
+
+    Raises:
+        DataError: there is one already, and `replace` is not set; or a drawing shares its
+            file with others, which a list of files cannot tell apart.
+
+    """
+    path = folder / "splits.csv"
+    shared = next((file.path for file in files if file.drawing is not None), None)
+    if shared is not None:
+        raise DataError(f"{shared} holds many drawings: splits.csv can put it in one split alone")
+    if path.exists() and not replace:
+        raise DataError(f"{path} is there already; --replace writes it anew")
+    rows = sorted({(file.path.relative_to(folder).as_posix(), str(file.split)) for file in files})
+    beside = path.with_suffix(".part")
+    with beside.open("w", newline="", encoding="utf-8") as lines:
+        csv.writer(lines).writerows([("path", "split"), *rows])
+    beside.replace(path)
+    return path
+
+
+def _draw(file: ImageFile, seed: int, fractions: tuple[float, float, float]) -> str:
+    key = f"{seed}/{file.class_name}/{file.photo_name or file.name}"
+    share = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64
+    if share < fractions[0]:
+        return "train"
+    return "val" if share < fractions[0] + fractions[1] else "test"

@@ -1,0 +1,1 @@
+"""The training engine: steps, processes, averages, checkpoints and curves."""

@@ -1,0 +1,1 @@
+"""Measuring: rankings of a model or a service, and their figures."""

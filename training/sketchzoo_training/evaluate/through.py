@@ -1,0 +1,234 @@
+"""Evaluation through the running search service, by its gRPC contract.
+
+Every sketch is searched for with `exact` and without a filter or a least score, page by
+page until the gallery ends. A first search with payloads tells which photo each id
+stands for, by its content's SHA-256.
+"""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import grpc.aio
+import numpy as np
+import numpy.typing as npt
+
+from sketchzoo.rpc.channel import ChannelSettings, open_channel, outgoing_metadata
+from sketchzoo.rpc.reasons import plain
+from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
+from sketchzoo_training.data import ImageFile
+from sketchzoo_training.errors import DataError, ServiceAwayError, ServiceError
+from sketchzoo_training.evaluate.evaluation import (
+    Evaluation,
+    LeftOut,
+    answerable,
+    evaluate_rankings,
+)
+
+PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """How to ask the service: the channel, each call's deadline, how many at once."""
+
+    channel: ChannelSettings
+    deadline_seconds: float = 30.0
+    concurrency: int = 2
+
+    def __post_init__(self) -> None:
+        if self.deadline_seconds <= 0:
+            raise ValueError(f"deadline_seconds must be above 0, not {self.deadline_seconds}")
+        if self.concurrency < 1:
+            raise ValueError(f"concurrency must be at least 1, not {self.concurrency}")
+
+
+@dataclass(slots=True)
+class Answered:
+    """What the service said of itself while it was asked."""
+
+    evaluation: Evaluation
+    fingerprint: str
+    passed_over: int = field(default=0)
+
+
+def evaluate_through(
+    through: Through,
+    gallery: Sequence[ImageFile],
+    queries: Sequence[ImageFile],
+    *,
+    advance: Callable[[], Any] = lambda: None,
+) -> Answered:
+    """Rank the gallery by the service for every sketch and measure it.
+
+    Photos of the service's that are not in `gallery` are passed over, so a split can be
+    measured where all of a folder was ingested.
+
+    Raises:
+        DataError: a photo of `gallery` is not in the service's, or nothing to measure.
+        ServiceError: the service failed, is away or has no photos.
+
+    """
+    return asyncio.run(_evaluate(through, gallery, queries, advance))
+
+
+async def _evaluate(
+    through: Through,
+    gallery: Sequence[ImageFile],
+    queries: Sequence[ImageFile],
+    advance: Callable[[], Any],
+) -> Answered:
+    queries, skipped = answerable(gallery, queries)
+    async with open_channel(through.channel) as channel:
+        service = _Service(channel, through)
+        sketches: list[tuple[ImageFile, bytes]] = []
+        unreadable: Counter[str] = Counter()
+        for query in queries:
+            try:
+                sketches.append((query, query.content()))
+            except (OSError, DataError):
+                unreadable["unreadable"] += 1
+        known, fingerprint = await service.photos([content for _, content in sketches])
+        photos, index, left_out = _match(gallery, known)
+        gate = asyncio.Semaphore(through.concurrency)
+
+        async def ranked(content: bytes) -> npt.NDArray[np.int32] | str:
+            async with gate:
+                try:
+                    ids = await service.ranking(content)
+                except _RefusedError as error:
+                    return error.reason
+                finally:
+                    advance()
+            return np.array([index[i] for i in ids if i in index], np.int32)
+
+        rows = await asyncio.gather(*(ranked(content) for _, content in sketches))
+    kept: list[ImageFile] = []
+    rankings: list[npt.NDArray[np.int32]] = []
+    for (query, _), row in zip(sketches, rows, strict=True):
+        if isinstance(row, str):
+            unreadable[row] += 1
+            continue
+        if len(row) != len(photos):
+            raise ServiceError(f"{query.path}: {len(row)} of {len(photos)} photos were ranked")
+        kept.append(query)
+        rankings.append(row)
+    evaluation = evaluate_rankings(
+        photos,
+        kept,
+        np.stack(rankings) if rankings else np.zeros((0, len(photos)), np.int32),
+        LeftOut(left_out, unreadable + skipped),
+    )
+    return Answered(evaluation, fingerprint, len(known) - len(index))
+
+
+class _RefusedError(Exception):
+    """The service refused a sketch as an image."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Service:
+    """The search service, asked for whole rankings."""
+
+    def __init__(self, channel: grpc.aio.Channel, through: Through) -> None:
+        self._stub = search_pb2_grpc.SearchServiceStub(channel)
+        self._through = through
+
+    async def ranking(self, content: bytes) -> list[str]:
+        """Return the ids of all photos, best first."""
+        return [hit.photo_id for page in await self._pages(content) for hit in page.hits]
+
+    async def photos(self, contents: Sequence[bytes]) -> tuple[Mapping[str, str], str]:
+        """Return each photo's SHA-256 by its id, and the model's fingerprint."""
+        for content in contents:
+            try:
+                pages = await self._pages(content, payload=True)
+            except _RefusedError:
+                continue  # a damaged sketch cannot list the photos; the next one may
+            known = {
+                hit.photo_id: str(hit.payload["sha256"]) for page in pages for hit in page.hits
+            }
+            if not known:
+                raise ServiceError(f"{self._through.channel.target} has no photos: ingest first")
+            return known, pages[0].model_fingerprint
+        raise DataError("no query is an image that the service takes")
+
+    async def _pages(
+        self, content: bytes, *, payload: bool = False
+    ) -> list[search_pb2.SearchResponse]:
+        request = search_pb2.SearchRequest(
+            query=search_pb2.Query(sketch=content),
+            limit=PAGE,
+            exact=True,
+            include=search_pb2.Include(payload=payload),
+        )
+        pages: list[search_pb2.SearchResponse] = []
+        while not pages or request.page_token:
+            try:
+                page = await self._stub.Search(
+                    request,
+                    timeout=self._through.deadline_seconds,
+                    metadata=outgoing_metadata(self._through.channel.token),
+                )
+            except grpc.RpcError as error:
+                raise self._said(error) from error
+            pages.append(page)
+            request.page_token = page.next_page_token
+        return pages
+
+    def _said(self, error: grpc.RpcError) -> Exception:
+        code = error.code()
+        if code is grpc.StatusCode.INVALID_ARGUMENT:
+            return _RefusedError("refused_by_service")
+        target, reason = self._through.channel.target, plain(error.details() or "")
+        if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            return ServiceAwayError(f"{target} cannot be reached: {reason}")
+        return ServiceError(f"{target} answered {code.name}: {reason}")
+
+
+def _match(
+    gallery: Sequence[ImageFile], known: Mapping[str, str]
+) -> tuple[list[ImageFile], dict[str, int], Counter[str]]:
+    """Find each photo among the service's; returns photos, index by id, what was left out."""
+    ids = {sha256: photo_id for photo_id, sha256 in known.items()}
+    photos: list[ImageFile] = []
+    index: dict[str, int] = {}
+    left_out: Counter[str] = Counter()
+    missing: list[ImageFile] = []
+    for file in gallery:
+        try:
+            photo_id = ids.get(hashlib.sha256(file.content()).hexdigest())
+        except OSError:
+            left_out["unreadable"] += 1
+            continue
+        if photo_id is None:
+            missing.append(file)
+        elif photo_id in index:
+            left_out["duplicate"] += 1
+        else:
+            index[photo_id] = len(photos)
+            photos.append(file)
+    broken = [file for file in missing if not _whole(file)]
+    left_out["not_an_image"] += len(broken)
+    if len(missing) > len(broken):
+        absent = next(file for file in missing if file not in broken)
+        raise DataError(
+            f"the service lacks {len(missing) - len(broken)} of {len(gallery)} photos, "
+            f"for instance {absent.path}: ingest the same folders first"
+        )
+    return photos, index, +left_out
+
+
+def _whole(file: ImageFile) -> bool:
+    try:
+        file.load()
+    except (OSError, ValueError):
+        return False
+    return True

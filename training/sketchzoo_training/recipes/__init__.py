@@ -1,0 +1,1 @@
+"""Recipes: what a run learns from, what it wants, and when."""

@@ -1,0 +1,132 @@
+"""The shipped model's figures: everything that `metrics.json` and the model card state."""
+
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sketchzoo.images import Modality
+from sketchzoo.model import ModelArtefact
+from sketchzoo_training.data import ImageFile, class_name_of, list_images
+from sketchzoo_training.evaluate.embedding import embed, open_session
+from sketchzoo_training.evaluate.evaluation import evaluate
+from sketchzoo_training.evaluate.robustness import measure_robustness
+from sketchzoo_training.recipes.towers.drawings import UNSEEN, Drawings, held_out_classes, same
+from sketchzoo_training.recipes.towers.join import auroc
+from sketchzoo_training.recipes.towers.recipe import Recipe
+
+FIVE = ("bear", "crocodilian", "jellyfish", "parrot", "spider")
+KEPT = ("p@12", "p@1", "p@5", "map", "recall@1", "intervals", "queries", "photos", "classes")
+
+
+def measure(
+    artefact: ModelArtefact, data: Path, recipe: Recipe, drawings: Drawings
+) -> dict[str, Any]:
+    """Measure an artefact on `test`, on held-out doodles, on unseen classes, and disturbed.
+
+    Runs ONNX Runtime on the files as they are shipped. P@12's definition and the keys are
+    those of `training.evaluation`.
+    """
+    photos = list_images(data / "zoo", Modality.PHOTO, split="test")
+    sketches = list_images(data / "zoo", Modality.SKETCH, split="test")
+    report = evaluate(artefact, photos, sketches).report()
+    figures: dict[str, Any] = {key: report[key] for key in KEPT}
+    figures["per_source"] = report["per_source"]
+    if set(FIVE) <= {photo.class_name for photo in photos}:
+        figures["five_classes"] = _brief(
+            artefact,
+            [photo for photo in photos if photo.class_name in FIVE],
+            [sketch for sketch in sketches if sketch.class_name in FIVE],
+        )
+    doodles = _files(drawings, data, "test", "extra_quickdraw")
+    if doodles:
+        figures["doodles"] = _brief(artefact, list(photos), doodles)
+    unseen = _files(drawings, data, UNSEEN)
+    held = held_out_classes(data, recipe)
+    if unseen:
+        others = [
+            _renamed(photo, same(photo.class_name))
+            for photo in list_images(data / "extra" / "photo", Modality.PHOTO)
+        ]
+        paired = [sketch for sketch in unseen if "extra/sketch/" in sketch.path.as_posix()]
+        figures["unseen_classes"] = {
+            **_brief(artefact, [*photos, *others], paired),
+            "among_their_own_photos": _brief(
+                artefact, [photo for photo in others if photo.class_name in held], paired
+            ),
+        }
+        figures["open_world"] = _open_world(artefact, list(photos), list(sketches), unseen)
+    figures["robustness"] = measure_robustness(artefact, photos, sketches).report()
+    figures["milliseconds_one_thread"] = {
+        str(modality): _milliseconds(artefact, modality) for modality in Modality
+    }
+    figures["per_class"] = report["per_class"]
+    return figures
+
+
+def _brief(
+    artefact: ModelArtefact, photos: list[ImageFile], sketches: list[ImageFile]
+) -> dict[str, Any]:
+    report = evaluate(artefact, photos, sketches).report()
+    return {
+        "p@12": report["p@12"],
+        "map": report["map"],
+        "interval": report["intervals"]["p@12"],
+        "queries": report["queries"],
+        "photos": report["photos"],
+        "classes": report["classes"],
+    }
+
+
+def _open_world(
+    artefact: ModelArtefact,
+    photos: list[ImageFile],
+    sketches: list[ImageFile],
+    strange: list[ImageFile],
+) -> dict[str, Any]:
+    """Tell sketches of the gallery's animals from sketches of unseen things, by best score."""
+    gallery = embed(artefact, photos, Modality.PHOTO).vectors
+
+    def best(files: list[ImageFile]) -> np.ndarray:
+        queries = embed(artefact, files, Modality.SKETCH).vectors
+        scores: np.ndarray = (1 + (queries @ gallery.T).max(1)) / 2
+        return scores.astype(np.float64)
+
+    known, unknown = best(sketches), best(strange)
+    return {
+        "auroc": round(auroc(known, unknown), 4),
+        "min_score": artefact.min_score,
+        "known_kept": round(float((known >= artefact.min_score).mean()), 4),
+        "unknown_refused": round(float((unknown < artefact.min_score).mean()), 4),
+        "known_sketches": len(known),
+        "unknown_sketches": len(unknown),
+    }
+
+
+def _milliseconds(artefact: ModelArtefact, modality: Modality, runs: int = 60) -> dict[str, float]:
+    """Time single images with one thread: the median and the least, of the network alone."""
+    session = open_session(artefact.onnx(modality))
+    how = artefact.towers[modality].preprocessing
+    image = np.zeros((1, how.channels, how.size, how.size), np.float32)
+    took = []
+    for _ in range(runs + 10):
+        began = time.perf_counter()
+        session.run(["embedding"], {"images": image})
+        took.append(1000 * (time.perf_counter() - began))
+    return {"p50": round(statistics.median(took[10:]), 2), "least": round(min(took[10:]), 2)}
+
+
+def _files(drawings: Drawings, data: Path, split: str, *sources: str) -> list[ImageFile]:
+    """Return a split's drawings as files; doodles of other things than the zoo's are left out."""
+    chosen = drawings.where(split, *sources)
+    files = [data / drawings.files[index] for index in chosen]
+    return [
+        ImageFile(path, same(class_name_of(path.parent.name)), Modality.SKETCH, split)
+        for path in files
+    ]
+
+
+def _renamed(file: ImageFile, name: str) -> ImageFile:
+    return ImageFile(file.path, name, file.modality, file.split, file.drawing)

@@ -1,0 +1,1 @@
+"""The study: presets trained, measured and compared."""
