@@ -59,7 +59,7 @@ def train_network(
     `sketchzoo evaluate --model`.
     """
     with user_errors("train"):
-        from sketchzoo_training.engine.command import Order, run, show_presets  # noqa: PLC0415 - slow to load
+        from sketchzoo_training.recipes.command import Order, run, show_presets  # noqa: PLC0415 - slow to load
 
         if list_presets:
             show_presets()

@@ -1,5 +1,6 @@
-"""Failure sheets: the sketches that fail worst, each with the twelve photos it got."""
+"""Sheets of hits: sketches, those that fail worst or some, each with the twelve photos it got."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageOps
@@ -19,7 +20,16 @@ def failure_sheet(evaluation: Evaluation, *, count: int = 24) -> Image.Image:
 
     Photos of the sketch's class are framed in green, others in red, each with its class.
     """
-    rows = evaluation.worst(count)
+    return _sheet(evaluation, evaluation.worst(count))
+
+
+def hits_sheet(evaluation: Evaluation, *, count: int = 8) -> Image.Image:
+    """Draw the same rows for `count` queries, evenly among all, the same each time."""
+    step = max(1, len(evaluation.queries) // count)
+    return _sheet(evaluation, range(0, len(evaluation.queries), step)[:count])
+
+
+def _sheet(evaluation: Evaluation, rows: Sequence[int]) -> Image.Image:
     width = (HITS + 1) * (CELL + GAP) + 2 * GAP
     sheet = Image.new("RGB", (width, len(rows) * (CELL + TEXT + GAP) + GAP), "white")
     draw = ImageDraw.Draw(sheet)

@@ -23,14 +23,10 @@ from sketchzoo_training.evaluate.embedding import embed, open_session, rank
 from sketchzoo_training.evaluate.evaluation import Evaluation, LeftOut, evaluate_rankings
 from sketchzoo_training.evaluate.metrics import interval
 from sketchzoo_training.models.export import write_onnx
+from sketchzoo_training.models.network_config import NetworkConfig
 from sketchzoo_training.models.siamese import describe, preprocessing
-from sketchzoo_training.recipes.siamese.config import (
-    NetworkConfig,
-    TrainingConfig,
-    parse_config,
-    preset_names,
-    read_preset,
-)
+from sketchzoo_training.recipes.settings import preset_names, read_preset
+from sketchzoo_training.recipes.siamese.config import TrainingConfig, parse_config
 from sketchzoo_training.recipes.siamese.inference import Vectors, retrieve
 from sketchzoo_training.recipes.siamese.trainer import load_best, store_of, train
 from sketchzoo_training.study.figures import MINI_CLASSES

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sketchzoo_training.recipes.siamese.config import preset_names
+from sketchzoo_training.recipes.settings import preset_names
 from sketchzoo_training.study.experiments import Result
 from sketchzoo_training.study.figures import FIGURES
 
