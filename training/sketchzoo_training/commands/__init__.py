@@ -1,0 +1,8 @@
+"""The commands `data`, `train`, `evaluate` and `study`, a module each."""
+
+from sketchzoo_training.commands._data import data
+from sketchzoo_training.commands._evaluate import evaluate
+from sketchzoo_training.commands._study import study
+from sketchzoo_training.commands._train import train
+
+__all__ = ["data", "evaluate", "study", "train"]

@@ -1,0 +1,134 @@
+"""The command `evaluate`.
+
+Imports of what is slow to load stand in the functions, so that `--help` is quick.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sketchzoo.cli.app import App
+from sketchzoo.cli.options import output_file, output_file_or_stdout, with_settings
+from sketchzoo.settings import SearchClientSettings
+from sketchzoo_training.commands._shared import user_errors
+
+evaluate = App(no_args_is_help=True)
+
+_MODEL = typer.Option(
+    envvar="SKETCHZOO_MODEL", help="Name of a shipped model, or a model's folder."
+)
+
+
+@evaluate.command()
+@with_settings(SearchClientSettings)
+def evaluate_model(
+    settings: SearchClientSettings,
+    *,
+    gallery: Annotated[
+        list[Path],
+        typer.Option(
+            envvar="SKETCHZOO_EVALUATE_GALLERY",
+            help="Folder of photos, a folder per class, directly or under photo/. May be repeated.",
+        ),
+    ],
+    queries: Annotated[
+        list[Path],
+        typer.Option(
+            envvar="SKETCHZOO_EVALUATE_QUERIES",
+            help="Folder of sketches, a folder per class, directly or under sketch/. "
+            "May be repeated.",
+        ),
+    ],
+    model: Annotated[str, _MODEL] = "zoo-1",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SKETCHZOO_EVALUATE_SPLIT",
+            help="Measure one split of each folder's splits.csv, for instance test.",
+        ),
+    ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class",
+            metavar="<str>",
+            help="Measure these classes alone, among their own photos. May be repeated.",
+        ),
+    ] = None,
+    through_service: Annotated[
+        bool,
+        typer.Option(
+            "--through-service",
+            help="Measure the search service that runs at --search-target instead of the "
+            "library; it must have ingested the gallery.",
+        ),
+    ] = False,
+    json_to: Annotated[
+        str | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            callback=output_file_or_stdout,
+            help="Write the figures as JSON; - prints them alone on standard output.",
+        ),
+    ] = None,
+    failures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            callback=output_file,
+            help="Write a PNG of the sketches that fail worst, with what they got.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=256,
+            envvar="SKETCHZOO_EVALUATE_WORKERS",
+            help="Images embedded (or searches under way) at once; default: one a core.",
+        ),
+    ] = None,
+    deadline_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0.1,
+            envvar="SKETCHZOO_EVALUATE_DEADLINE_SECONDS",
+            help="Deadline of each call with --through-service.",
+        ),
+    ] = 30.0,
+) -> None:
+    """Measure how well sketches find photos of their class: P@12, mAP@all, Recall@1.
+
+    Prints tables, or JSON with `--json`. All figures are shares of 1. Sketches of classes
+    that the gallery does not show, and damaged files, are left out and counted.
+    """
+    with user_errors("evaluate"):
+        from sketchzoo_training.evaluate.command import Request, run  # noqa: PLC0415 - slow to load
+
+        request = Request(
+            model=model,
+            gallery=tuple(gallery),
+            queries=tuple(queries),
+            split=split,
+            classes=tuple(classes or ()),
+            through=settings if through_service else None,
+            workers=workers,
+            deadline_seconds=deadline_seconds,
+            failures=failures,
+        )
+        report = run(request, quiet=json_to == "-")
+        _write_json(report, json_to)
+
+
+def _write_json(report: dict[str, Any], to: str | None) -> None:
+    if to is None:
+        return
+    text = json.dumps(report, indent=2, allow_nan=False)
+    if to == "-":
+        sys.stdout.write(text + "\n")
+    else:
+        Path(to).write_text(text + "\n")
