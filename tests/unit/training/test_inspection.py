@@ -93,7 +93,6 @@ def test_the_page_stands_alone(colour_zoo: Path, tmp_path: Path) -> None:
     names = {path.name for path in out.glob("*.png")}
     assert names >= {
         "images_a_class.png",
-        "photos_against_sketches.png",
         "photos_samples.png",
         "sketches_samples.png",
         "sizes.png",

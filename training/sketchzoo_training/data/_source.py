@@ -194,8 +194,8 @@ def check_apart(photos: Iterable[ImageFile], sketches: Iterable[ImageFile]) -> N
     if both:
         raise DataError(
             f"{len(both)} files are photos and sketches at once, for instance {min(both)}: "
-            "name the folder of each with --photos DIR --sketches DIR, or put them below "
-            "folders named photo and sketch"
+            "give each a folder of its own, with --photos DIR --sketches DIR or below folders "
+            "named photo and sketch"
         )
 
 

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from sketchzoo_training.data import TrainingSet
+from sketchzoo_training.data import LeftOut, TrainingSet
 from sketchzoo_training.recipes.siamese.config import TrainingConfig
 
 LIBRARIES = (
@@ -52,7 +52,7 @@ class RunFolder:
         """Where the finished run's figures lie."""
         return self.path / "result.json"
 
-    def record(self, config: TrainingConfig, data: TrainingSet, damaged: int) -> None:
+    def record(self, config: TrainingConfig, data: TrainingSet, damaged: LeftOut) -> None:
         """Write `run.json`."""
         values = {
             "config": config.model_dump(mode="json"),
@@ -62,7 +62,7 @@ class RunFolder:
                 "fingerprint": data.fingerprint,
                 "classes": list(data.classes),
                 "images": data.counts(),
-                "damaged": damaged,
+                "left_out": (data.left_out + damaged).report(),
             },
             **environment(),
         }

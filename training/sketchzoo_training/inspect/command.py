@@ -10,7 +10,7 @@ from rich.table import Table
 from sketchzoo.cli.tables import show
 from sketchzoo_training.data import DataSource
 from sketchzoo_training.inspect.inspection import inspect
-from sketchzoo_training.inspect.report import write_report
+from sketchzoo_training.inspect.report import said, write_report
 
 
 def run(source: DataSource, out: Path) -> None:
@@ -35,7 +35,7 @@ def run(source: DataSource, out: Path) -> None:
     table = Table("", "", title=escape(str(source)), show_header=False)
     for name, value in inspection.summary().items():
         if name != "left_out":
-            table.add_row(name.replace("_", " "), escape(str(value)))
+            table.add_row(name.replace("_", " "), escape(said(value)))
     show(console, table)
     if inspection.left_out:
         show(console, inspection.left_out.table())

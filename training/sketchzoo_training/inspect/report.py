@@ -19,7 +19,7 @@ from sketchzoo_training.sheets import Cell, Row, draw_sheet
 SAMPLES = 8  # a class on a sheet
 MOST_CLASSES = 60  # on a sheet
 MOST_TWINS = 30  # on the page
-MOST_NAMES = 80  # in a chart of points; more hide each other
+MOST_BARS = 120
 _PLURAL = {Modality.PHOTO: "photos", Modality.SKETCH: "sketches"}
 _MARKS = {Modality.PHOTO: "o", Modality.SKETCH: "x"}
 
@@ -33,8 +33,6 @@ def write_report(inspection: Inspection, out: Path) -> Path:
         if there:
             pictures["images_a_class"] = png(_bars(inspection, there))
             pictures["sizes"] = png(_sizes(inspection, there))
-        if len(there) == len(Modality):
-            pictures["photos_against_sketches"] = png(_against(inspection))
     for modality in there:
         pictures[f"{_PLURAL[modality]}_samples"] = png(_samples(inspection, modality))
     if inspection.twins:
@@ -51,14 +49,15 @@ def write_report(inspection: Inspection, out: Path) -> Path:
 
 
 def _bars(inspection: Inspection, there: list[Modality]) -> Figure:
-    names = list(reversed(inspection.classes))
+    counts = {modality: inspection.per_class(modality) for modality in there}
+    fewest = sorted(inspection.classes, key=lambda name: min(own[name] for own in counts.values()))
+    names = sorted(fewest[:MOST_BARS], reverse=True)
     figure = Figure(figsize=(8, 1.4 + 0.2 * len(names)))
     both = figure.subplots(1, len(there), sharey=True, squeeze=False)[0]
-    for axes, modality in zip(both, there, strict=True):
-        counts = inspection.per_class(modality)
+    for axes, (modality, own) in zip(both, counts.items(), strict=True):
         bars = axes.barh(
             [legible(name) for name in names],
-            [counts[name] for name in names],
+            [own[name] for name in names],
             color=COLOURS[modality],
         )
         axes.bar_label(bars, padding=2, fontsize=7)
@@ -66,26 +65,8 @@ def _bars(inspection: Inspection, there: list[Modality]) -> Figure:
         axes.margins(x=0.1, y=0.01)
         axes.set_xlabel(f"{_PLURAL[modality]} of the class (files)")
     both[0].set_ylabel("class")
-    figure.suptitle("Images a class")
-    return figure
-
-
-def _against(inspection: Inspection) -> Figure:
-    photos, sketches = (inspection.per_class(modality) for modality in Modality)
-    figure = Figure(figsize=(8, 6.5))
-    axes = figure.subplots()
-    axes.scatter(list(photos.values()), list(sketches.values()), s=18)
-    # One label a place: classes with the same counts share it.
-    places: dict[tuple[int, int], list[str]] = {}
-    for name in inspection.classes:
-        places.setdefault((photos[name], sketches[name]), []).append(legible(name))
-    if len(inspection.classes) <= MOST_NAMES:
-        for place, named in places.items():
-            axes.annotate(", ".join(named), place, (3, 3), textcoords="offset points", fontsize=7)
-    axes.set_xlabel("photos of the class (files)")
-    axes.set_ylabel("sketches of the class (files)")
-    axes.set_title("Photos against sketches, a point a class")
-    axes.margins(0.1)
+    chosen = f", {len(names)} of {len(fewest)} with the fewest" if len(names) < len(fewest) else ""
+    figure.suptitle(f"Images a class{chosen}")
     return figure
 
 
@@ -150,7 +131,7 @@ _STYLE = (
 def _page(inspection: Inspection, summary: dict[str, Any], pictures: dict[str, bytes]) -> str:
     rows = "".join(
         f"<tr><th>{html.escape(name.replace('_', ' '))}</th>"
-        f"<td>{html.escape(_said(value))}</td></tr>"
+        f"<td>{html.escape(said(value))}</td></tr>"
         for name, value in summary.items()
         if name != "left_out"
     )
@@ -174,7 +155,8 @@ def _page(inspection: Inspection, summary: dict[str, Any], pictures: dict[str, b
     )
 
 
-def _said(value: Any) -> str:
+def said(value: Any) -> str:
+    """Return a figure of the summary in words."""
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {_said(count)}" for name, count in value.items()) or "none"
+        return ", ".join(f"{name}: {said(count)}" for name, count in value.items()) or "none"
     return str(value)

@@ -21,7 +21,14 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.tensorboard import SummaryWriter
 
 from sketchzoo.images import Modality
-from sketchzoo_training.data import DataError, ImageFile, TrainingSet, filled_up, load_training_set
+from sketchzoo_training.data import (
+    DataError,
+    ImageFile,
+    LeftOut,
+    TrainingSet,
+    filled_up,
+    load_training_set,
+)
 from sketchzoo_training.engine.checkpoint import (
     Parts,
     Progress,
@@ -165,7 +172,7 @@ def _prepare(
 
 def _stores(
     data: TrainingSet, config: TrainingConfig
-) -> tuple[dict[tuple[Modality, str], ImageStore], int]:
+) -> tuple[dict[tuple[Modality, str], ImageStore], LeftOut]:
     stores = {}
     damaged: set[ImageFile] = set()
     for modality in Modality:
@@ -178,7 +185,7 @@ def _stores(
             if not store.files:
                 raise DataError(f"the {split} split holds no {modality} that decodes")
             stores[modality, split] = store
-    return stores, len(damaged)
+    return stores, LeftOut.because("damaged", sorted(damaged, key=lambda file: file.place))
 
 
 def _optimiser(
