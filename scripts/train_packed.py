@@ -36,16 +36,15 @@ def main() -> None:
     sys.path[:0] = [str(ROOT), str(ROOT / "training")]
     with tempfile.TemporaryDirectory() as installed:
         if arguments.wheels:
-            command = [sys.executable, "-m", "pip", "install", "-q", "--no-index"]
-            command += ["--find-links", str(arguments.wheels), "--target", installed]
-            # Those it has already, torch among them, are not asked for again.
-            subprocess.run(
-                [*command, "--no-deps", *map(str, arguments.wheels.glob("*.whl"))], check=True
-            )
+            # Nothing that they depend on: torch among them is there, and stays as it is.
+            command = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps"]
+            wheels = map(str, sorted(arguments.wheels.glob("*.whl")))
+            subprocess.run([*command, "--target", installed, *wheels], check=True)  # noqa: S603 - ours
             sys.path.append(installed)
-        from sketchzoo_training.recipes.command import Order, run  # noqa: PLC0415 - needs the path
+        from sketchzoo_training.data import data_source  # noqa: PLC0415 - needs the path
+        from sketchzoo_training.recipes.command import Order, run  # noqa: PLC0415 - the same
 
-        run(Order(arguments.packed, arguments.preset, None, arguments.run))
+        run(Order(data_source(arguments.packed), arguments.preset, None, arguments.run))
 
 
 if __name__ == "__main__":

@@ -30,11 +30,20 @@ def test_a_level_may_be_named_or_left_out(colour_zoo: Path) -> None:
     assert {file.split for file in from_root} == {"train", "test"}
 
 
-@pytest.mark.parametrize("names", [("Photos", "Sketches"), ("PHOTO", "sketch")])
-def test_a_level_is_known_in_any_case(
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Photos", "Sketches"),
+        ("PHOTO", "sketch"),
+        ("images", "drawings"),
+        ("Bilder", "Skizzen"),
+        ("fotos", "dibujos"),
+    ],
+)
+def test_a_level_is_known_by_its_usual_names(
     tmp_path: Path, picture: Picture, names: tuple[str, str]
 ) -> None:
-    """Photos are below Photos or PHOTO, and no sketch is taken for one."""
+    """Photos are below Photos, images or Bilder, in any case, and no sketch is taken for one."""
     picture(tmp_path / names[0] / "cat/a.png", RED)
     picture(tmp_path / names[1] / "cat/b.png", RED)
     assert [file.path.name for file in list_images(tmp_path, Modality.PHOTO)] == ["a.png"]
@@ -43,10 +52,27 @@ def test_a_level_is_known_in_any_case(
 
 def test_photos_that_are_sketches_at_once_are_refused(tmp_path: Path, picture: Picture) -> None:
     """Levels of names that nobody knows are taken for classes: never trained on or scored."""
-    picture(tmp_path / "Bilder/cat/a.png", RED)
-    picture(tmp_path / "Skizzen/cat/b.png", RED)
-    with pytest.raises(DataError, match=r"photos and sketches at once.*named photo"):
+    picture(tmp_path / "left/cat/a.png", RED)
+    picture(tmp_path / "right/cat/b.png", RED)
+    with pytest.raises(DataError, match=r"photos and sketches at once.*--photos DIR"):
         load_training_set(tmp_path, DataConfig())
+
+
+def test_two_levels_for_one_modality_are_unclear(tmp_path: Path, picture: Picture) -> None:
+    """Photos below photos or below images: which, only the user can say."""
+    for name in ("photos", "images", "sketches"):
+        picture(tmp_path / name / "cat/a.png", RED)
+    with pytest.raises(DataError, match=r"images and photos, either of which.*--photos DIR"):
+        list_images(tmp_path, Modality.PHOTO)
+    assert len(list_images(tmp_path, Modality.SKETCH)) == 1
+
+
+def test_a_class_may_be_called_like_a_level(tmp_path: Path, picture: Picture) -> None:
+    """Among other classes a folder of images named `drawing` is a class like them."""
+    for name in ("cat", "dog", "drawing"):
+        picture(tmp_path / name / "a.png", RED)
+    names = [file.class_name for file in list_images(tmp_path, Modality.PHOTO)]
+    assert names == ["cat", "dog", "drawing"]
 
 
 def test_drawn_splits_are_written_and_read(tmp_path: Path, picture: Picture) -> None:
@@ -127,7 +153,7 @@ def test_nested_and_capital_names(tmp_path: Path, picture: Picture) -> None:
         (["missing"], "does not exist"),
         (["empty/"], "holds no photo"),
         (["flat/a.png"], "no class folders"),
-        (["half/sketch/cat/a.png"], "has a sketch level, but none called photo"),
+        (["half/sketch/cat/a.png"], "has a sketch level, sketch, but none that is called photo"),
     ],
 )
 def test_what_is_wrong_is_said(
@@ -149,7 +175,7 @@ def test_a_split_needs_a_list(tmp_path: Path, picture: Picture, colour_zoo: Path
     picture(tmp_path / "plain/cat/a.png", RED)
     with pytest.raises(DataError, match=r"has no splits\.csv"):
         list_images(tmp_path / "plain", Modality.PHOTO, split="test")
-    with pytest.raises(DataError, match=r"'tset'; its splits are test, train"):
+    with pytest.raises(DataError, match=r"in split 'tset'; its splits are test, train"):
         list_images(colour_zoo, Modality.PHOTO, split="tset")
     (colour_zoo / "splits.csv").write_text("file,part\na,b\n")
     with pytest.raises(DataError, match="columns path and split"):
@@ -219,7 +245,7 @@ def test_a_folder_per_split(tmp_path: Path, picture: Picture) -> None:
     assert [f.split for f in list_images(tmp_path, Modality.PHOTO)] == ["test", "train"]
     (photo,) = list_images(tmp_path, Modality.PHOTO, split="test")
     assert photo.name == "test"
-    with pytest.raises(DataError, match="no split 'val'; its splits are test, train"):
+    with pytest.raises(DataError, match="no photo in split 'val'; its splits are test, train"):
         list_images(tmp_path, Modality.PHOTO, split="val")
 
 

@@ -92,9 +92,7 @@ def test_the_page_stands_alone(colour_zoo: Path, tmp_path: Path) -> None:
     assert 'src="http' not in page
     names = {path.name for path in out.glob("*.png")}
     assert names >= {
-        "photos_a_class.png",
-        "sketches_a_class.png",
-        "photos_against_sketches.png",
+        "images_a_class.png",
         "photos_samples.png",
         "sketches_samples.png",
         "sizes.png",

@@ -1,9 +1,14 @@
-"""Metrics on a case worked by hand."""
+"""Metrics on cases worked by hand, and beside ir-measures."""
 
+from itertools import permutations
+
+import ir_measures
 import numpy as np
 import pytest
+from ir_measures import AP, P
 
 from sketchzoo_training.evaluate.metrics import METRICS, QueryKey, interval, measure
+from sketchzoo_training.evaluate.ranking import Rankings, rank
 
 GALLERY = [
     QueryKey("cat", "A"),  # 0
@@ -17,7 +22,7 @@ GALLERY = [
 def test_values_are_those_worked_by_hand() -> None:
     """P@K, AP and Recall@1 of two queries agree with pencil and paper."""
     queries = [QueryKey("cat", "B"), QueryKey("dog", None)]
-    rankings = np.array([[1, 2, 0, 3, 4], [0, 2, 3, 1, 4]])
+    rankings = Rankings.of_order([[1, 2, 0, 3, 4], [0, 2, 3, 1, 4]])
     found = measure(rankings, queries, GALLERY)
     # Query 0: cats at ranks 1 and 3. Query 1: dogs at ranks 2, 3 and 5.
     expected = {
@@ -35,7 +40,7 @@ def test_values_are_those_worked_by_hand() -> None:
 
 def test_recall_asks_for_the_very_photo() -> None:
     """Another photo of the right class first is no recall of the sketch's own photo."""
-    rankings = np.array([[0, 1, 2, 3, 4]])
+    rankings = Rankings.of_order([[0, 1, 2, 3, 4]])
     found = measure(rankings, [QueryKey("cat", "B")], GALLERY)
     assert found.values["recall@1"].tolist() == [0]
     assert found.values["p@1"].tolist() == [1]
@@ -43,7 +48,7 @@ def test_recall_asks_for_the_very_photo() -> None:
 
 def test_a_class_without_photos_has_no_value() -> None:
     """A query whose class the gallery lacks has no value, so it lowers no mean."""
-    rankings = np.array([[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]])
+    rankings = Rankings.of_order([[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]])
     found = measure(rankings, [QueryKey("cat"), QueryKey("owl")], GALLERY)
     assert all(np.isnan(found.values[metric][1]) for metric in METRICS)
     assert found.mean("p@1") == 1
@@ -51,7 +56,7 @@ def test_a_class_without_photos_has_no_value() -> None:
 
 def test_many_queries_are_measured_in_chunks() -> None:
     """More queries than one chunk holds give each query its own value."""
-    rankings = np.array([[0, 1, 2, 3, 4], [2, 1, 0, 3, 4]] * 70)
+    rankings = Rankings.of_order([[0, 1, 2, 3, 4], [2, 1, 0, 3, 4]] * 70)
     found = measure(rankings, [QueryKey("cat")] * 140, GALLERY)
     assert found.values["p@1"].tolist() == [1, 0] * 70
 
@@ -59,7 +64,7 @@ def test_many_queries_are_measured_in_chunks() -> None:
 def test_rankings_of_another_shape_are_refused() -> None:
     """A ranking that is not of the whole gallery is refused by its shape."""
     with pytest.raises(ValueError, match="1 queries x 5 photos"):
-        measure(np.array([[0, 1]]), [QueryKey("cat")], GALLERY)
+        measure(Rankings.of_order([[0, 1]]), [QueryKey("cat")], GALLERY)
 
 
 def test_interval_holds_the_mean_and_repeats() -> None:
@@ -71,3 +76,69 @@ def test_interval_holds_the_mean_and_repeats() -> None:
     assert 0.55 < high < 0.64
     assert interval(values) == (low, high)
     assert interval(np.array([np.nan])) is None
+
+
+def test_values_are_those_of_ir_measures() -> None:
+    """On rankings without ties every value is the one that ir-measures computes."""
+    rng = np.random.default_rng(1)
+    gallery = [QueryKey("abc"[i % 3]) for i in range(40)]
+    queries = [QueryKey("abc"[i % 3]) for i in range(30)]
+    order = np.stack([rng.permutation(40) for _ in queries])
+    found = measure(Rankings.of_order(order), queries, gallery)
+    run = {
+        str(q): {str(photo): 40.0 - rank for rank, photo in enumerate(row)}
+        for q, row in enumerate(order.tolist())
+    }
+    right = {
+        str(q): {str(i): 1 for i, p in enumerate(gallery) if p == query}
+        for q, query in enumerate(queries)
+    }
+    names = {P @ 1: "p@1", P @ 5: "p@5", P @ 12: "p@12", AP: "map"}
+    for value in ir_measures.iter_calc(list(names), right, run):
+        expected = found.values[names[value.measure]][int(value.query_id)]
+        assert value.value == pytest.approx(expected, abs=1e-4)
+
+
+def test_equally_near_photos_count_as_if_in_random_order() -> None:
+    """Every value is the mean over all orders that the equally near photos can stand in."""
+    # Nearest first: one photo, three equally near, two equally near, one.
+    groups = [[4], [0, 2, 3], [1, 5], [6]]
+    gallery = [*GALLERY, QueryKey("cat", "F"), QueryKey("dog", "G")]
+    queries = [QueryKey("cat", "B"), QueryKey("dog", "E"), QueryKey("cat", "A")]
+    scores = np.zeros(7)
+    for rank_of_group, group in enumerate(groups):
+        scores[group] = 1 - rank_of_group / 10
+    tied = measure(Rankings.of_scores(np.tile(scores, (3, 1))), queries, gallery)
+    orders = [
+        [*groups[0], *second, *third, *groups[3]]
+        for second in permutations(groups[1])
+        for third in permutations(groups[2])
+    ]
+    each = [measure(Rankings.of_order([order] * 3), queries, gallery) for order in orders]
+    for metric in METRICS:
+        mean = np.mean([found.values[metric] for found in each], axis=0)
+        assert tied.values[metric] == pytest.approx(mean)
+
+
+def test_photos_of_one_look_favour_no_class() -> None:
+    """Where all photos look the same, P@K is the class's share of the gallery, by any name."""
+    gallery = [QueryKey("aardvark", str(i)) for i in range(20)]
+    gallery += [QueryKey("zebra", str(i)) for i in range(20)]
+    vectors = np.tile(np.array([[0.6, 0.8]], np.float32), (40, 1))
+    found = measure(rank(vectors[:2], vectors), [gallery[0], gallery[39]], gallery)
+    assert found.values["p@12"] == pytest.approx([0.5, 0.5])
+    assert found.values["recall@1"] == pytest.approx([1 / 40, 1 / 40])
+
+
+def test_rounding_separates_no_equals() -> None:
+    """Scores that differ by float32's noise alone are equal; others are not."""
+    scores = np.array([[0.5, 0.5 + 6e-8, 0.5 - 6e-8, 0.4999]], np.float32)
+    assert Rankings.of_scores(scores).tied.tolist() == [[False, True, True, False]]
+
+
+def test_both_distances_rank_by_what_they_say() -> None:
+    """Euclid asks for the nearest point, cosine for the nearest direction."""
+    gallery = np.array([[10, 0], [1, 1], [0, 1]], np.float32)
+    query = np.array([[1, 0.2]], np.float32)
+    assert rank(query, gallery, "cosine").order.tolist() == [[0, 1, 2]]
+    assert rank(query, gallery, "euclidean").order.tolist() == [[1, 2, 0]]

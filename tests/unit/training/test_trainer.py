@@ -161,10 +161,14 @@ def test_loader_processes_change_nothing(zoo: Path, tmp_path: Path) -> None:
 
 
 def test_damaged_images_are_counted(zoo: Path, tmp_path: Path) -> None:
-    """A file that does not decode is left out of training and counted in the record."""
+    """Files that do not decode are left out of training and named in the record."""
     (zoo / "photo/cat/n00000002_2.png").write_bytes(b"no image")
+    sketch = next((zoo / "sketch/cat").iterdir())
+    sketch.write_bytes(sketch.read_bytes()[:-60])
     train(config(), zoo, tmp_path / "run")
-    assert json.loads((tmp_path / "run/run.json").read_text())["data"]["damaged"] == 1
+    left_out = json.loads((tmp_path / "run/run.json").read_text())["data"]["left_out"]
+    assert left_out["photos"]["not_an_image"]["classes"] == {"cat": 1}
+    assert left_out["sketches"]["damaged"]["first"] == [str(sketch)]
 
 
 def test_a_missing_class_is_named(zoo: Path, tmp_path: Path) -> None:

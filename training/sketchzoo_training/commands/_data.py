@@ -3,6 +3,7 @@
 Imports of what is slow to load stand in the functions, so that `--help` is quick.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +11,11 @@ import typer
 
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import output_file
-from sketchzoo_training.commands._shared import FOLDERS, user_errors
+from sketchzoo_training.commands._shared import FOLDERS, Photos, Sketches, user_errors
 
 data = App(no_args_is_help=True)
 
-_Folder = Annotated[Path, typer.Argument(metavar="DIR", help=FOLDERS)]
+_Data = Annotated[Path | None, typer.Argument(metavar="DIR", help=FOLDERS)]
 
 
 @data.callback()
@@ -24,8 +25,10 @@ def _data() -> None:
 
 @data.command("inspect")
 def inspect_data(
-    folder: _Folder,
+    folder: _Data = None,
     *,
+    photos: Photos = None,
+    sketches: Sketches = None,
     out: Annotated[
         Path, typer.Option(envvar="SKETCHZOO_DATA_OUT", help="Folder for the PNGs and report.html.")
     ],
@@ -36,15 +39,18 @@ def inspect_data(
     `summary.json`, and prints the summary.
     """
     with user_errors("data inspect"):
+        from sketchzoo_training.data import data_source  # noqa: PLC0415 - slow to load
         from sketchzoo_training.inspect.command import run  # noqa: PLC0415 - slow to load
 
-        run(folder, out)
+        run(data_source(folder, photos, sketches), out)
 
 
 @data.command("split")
 def split_data(
-    folder: _Folder,
+    folder: _Data = None,
     *,
+    photos: Photos = None,
+    sketches: Sketches = None,
     fractions: Annotated[
         tuple[float, float, float],
         typer.Option(metavar="TRAIN VAL TEST", help="Shares of the three splits; in all 1."),
@@ -55,12 +61,27 @@ def split_data(
     """Draw train, val and test, and write them as `DIR/splits.csv`.
 
     A photo and every sketch drawn from it share a split. Files that are added later move
-    none of the old ones.
+    none of the old ones. With --photos and --sketches each of the two folders gets its own.
     """
     with user_errors("data split"):
-        from sketchzoo_training.data.split_command import run  # noqa: PLC0415 - slow to load
+        from rich.console import Console  # noqa: PLC0415 - slow to load
+        from rich.markup import escape  # noqa: PLC0415 - slow to load
+        from rich.table import Table  # noqa: PLC0415 - slow to load
 
-        run(folder, fractions, seed, replace=replace)
+        from sketchzoo.cli.tables import show  # noqa: PLC0415 - slow to load
+        from sketchzoo.images import Modality  # noqa: PLC0415 - slow to load
+        from sketchzoo_training.data import SPLITS, data_source, draw_splits  # noqa: PLC0415 - slow to load
+
+        paths, listing = draw_splits(
+            data_source(folder, photos, sketches), fractions, seed, replace=replace
+        )
+        counts = Counter((file.split, file.modality) for file in listing.files)
+        table = Table("split", "photos", "sketches", title=escape(", ".join(map(str, paths))))
+        for split in SPLITS:
+            table.add_row(split, *(str(counts[split, modality]) for modality in Modality))
+        show(Console(), table)
+        if listing.left_out:
+            show(Console(), listing.left_out.table())
 
 
 @data.command("pack")

@@ -31,15 +31,16 @@ def evaluate_model(
         list[Path],
         typer.Option(
             envvar="SKETCHZOO_EVALUATE_GALLERY",
-            help="Folder of photos, a folder per class, directly or under photo/. May be repeated.",
+            help="Folder of photos, a folder per class, directly or under photo/; or plugin:NAME. "
+            "May be repeated.",
         ),
     ],
     queries: Annotated[
         list[Path],
         typer.Option(
             envvar="SKETCHZOO_EVALUATE_QUERIES",
-            help="Folder of sketches, a folder per class, directly or under sketch/. "
-            "May be repeated.",
+            help="Folder of sketches, a folder per class, directly or under sketch/; "
+            "or plugin:NAME. May be repeated.",
         ),
     ],
     model: Annotated[str, _MODEL] = "zoo-1",
@@ -53,9 +54,11 @@ def evaluate_model(
     classes: Annotated[
         list[str] | None,
         typer.Option(
+            "--classes",
             "--class",
             metavar="<str>",
-            help="Measure these classes alone, among their own photos. May be repeated.",
+            help="Measure these classes alone, among their own photos: names with commas "
+            "between, or the option repeated.",
         ),
     ] = None,
     through_service: Annotated[
@@ -104,7 +107,8 @@ def evaluate_model(
     """Measure how well sketches find photos of their class: P@12, mAP@all, Recall@1.
 
     Prints tables, or JSON with `--json`. All figures are shares of 1. Sketches of classes
-    that the gallery does not show, and damaged files, are left out and counted.
+    that the gallery does not show, and damaged files, are left out and named. Photos that
+    are equally near count as if they stood in random order.
     """
     with user_errors("evaluate"):
         from sketchzoo_training.evaluate.command import Request, run  # noqa: PLC0415 - slow to load

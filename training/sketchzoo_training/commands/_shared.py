@@ -2,10 +2,25 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from sketchzoo.cli.status import AWAY, FAILED, REFUSED, UNUSABLE, end
 
-FOLDERS = "Folder with photo/ and sketch/, a folder per class in each."
+FOLDERS = (
+    "Folder with photo/ and sketch/, a folder per class in each; or plugin:NAME, a data set "
+    "that is plugged in."
+)
+Photos = Annotated[
+    Path | None,
+    typer.Option("--photos", help="Folder of photos, a folder per class; with --sketches."),
+]
+Sketches = Annotated[
+    Path | None,
+    typer.Option("--sketches", help="Folder of sketches, a folder per class; with --photos."),
+]
 
 
 @contextmanager
@@ -27,5 +42,7 @@ def user_errors(command: str) -> Iterator[None]:
         end(command, error, AWAY)
     except ServiceError as error:
         end(command, error, REFUSED)
-    except (InputError, ModelError) as error:
+    except (InputError, ModelError, OSError) as error:
         end(command, error, UNUSABLE)
+    except MemoryError as error:
+        end(command, f"not enough memory: {str(error) or 'the machine has no more'}", FAILED)

@@ -1,21 +1,46 @@
 """Data sets: where photos and sketches come from and how they are split."""
 
-from sketchzoo_training.data._folders import check_apart, list_images
+from sketchzoo_training.data._folders import Listing, modality_called
 from sketchzoo_training.data._image_file import ImageFile, class_name_of
-from sketchzoo_training.data._splits import SPLITS, split_by_photo, write_splits
-from sketchzoo_training.data._training_set import TrainingSet, filled_up, load_training_set
+from sketchzoo_training.data._left_out import LeftOut
+from sketchzoo_training.data._source import (
+    DataFolders,
+    DataSet,
+    DataSource,
+    check_apart,
+    data_source,
+    draw_splits,
+    list_images,
+    look,
+)
+from sketchzoo_training.data._splits import SPLITS, split_by_photo
+from sketchzoo_training.data._training_set import (
+    TrainingSet,
+    filled_up,
+    load_training_set,
+    untrainable,
+)
 from sketchzoo_training.errors import DataError
 
 __all__ = [
     "SPLITS",
     "DataError",
+    "DataFolders",
+    "DataSet",
+    "DataSource",
     "ImageFile",
+    "LeftOut",
+    "Listing",
     "TrainingSet",
     "check_apart",
     "class_name_of",
+    "data_source",
+    "draw_splits",
     "filled_up",
     "list_images",
     "load_training_set",
+    "look",
+    "modality_called",
     "split_by_photo",
-    "write_splits",
+    "untrainable",
 ]

@@ -1,160 +1,178 @@
-"""A folder per class, in the layouts that are in use.
+"""Folders: a folder per class, in the layouts that are in use.
 
-`DIR/<class>/*`, the same under a `photo/` or `sketch/` level (also in the plural), and
+`DIR/<class>/*`, the same under a level called `photo` or `sketch` or by another usual name,
 the Sketchy database's `256x256/photo/tx_000000000000/<class>/*`, a level within each class
 (`DIR/<class>/photo/*`), and any of these below a folder per split (`DIR/test/...`).
 TU-Berlin's folders and folders of QuickDraw's `.ndjson` files are folders per class too.
 `splits.csv` lies at the data set's root, beside the level.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from sketchzoo.bystanders import of_folder
+from sketchzoo.bystanders import of_file, of_folder
+from sketchzoo.class_names import ClassNameError
 from sketchzoo.images import Modality
 from sketchzoo_training.data._image_file import ImageFile, class_name_of
+from sketchzoo_training.data._left_out import LeftOut
 from sketchzoo_training.data._quickdraw import list_drawings
-from sketchzoo_training.data._splits import read_splits
+from sketchzoo_training.data._splits import SPLITS, read_splits, split_name
 from sketchzoo_training.errors import DataError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".ppm"})
-_SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
-_LEVELS = {
-    Modality.PHOTO: ("photo", "photos"),
-    Modality.SKETCH: ("sketch", "sketches"),
+NO_CLASS = "(no class)"
+"""The class of files that are left out for want of one."""
+_NAMES = {
+    Modality.PHOTO: "photo photos photograph photographs image images img imgs picture pictures "
+    "pic pics bild bilder foto fotos fotografie fotografien",
+    Modality.SKETCH: "sketch sketches drawing drawings doodle doodles skizze skizzen zeichnung "
+    "zeichnungen dessin dessins croquis dibujo dibujos boceto bocetos schizzo schizzi",
 }
+_LEVELS = {modality: frozenset(names.split()) for modality, names in _NAMES.items()}
+_EVERY_LEVEL = frozenset[str]().union(*_LEVELS.values())
 
 
-def list_images(
-    folder: Path, modality: Modality, *, split: str | None = None
-) -> tuple[ImageFile, ...]:
-    """List a data set's photos or sketches, by class and name.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A data set's photos or sketches by class and name, and what was passed over."""
 
-    Files that are no images by their ending, hidden ones and folders without images are
-    passed over. With `split` only that part of the data set, as its `splits.csv` says.
+    files: tuple[ImageFile, ...] = field(repr=False)
+    left_out: LeftOut = field(default_factory=LeftOut)
+
+
+def list_folder(folder: Path, modality: Modality, *, listed: bool = True) -> Listing:
+    """List the images of one modality in a folder, each in its split where it has one.
+
+    Splits are folders, or what `splits.csv` says; it is read only where `listed` is set.
+
+    Hidden files, bystanders (`sketchzoo.bystanders`) and folders without images are passed
+    over without a word.
 
     Raises:
-        DataError: no such folder, no class folder with images in it, or no such split.
+        DataError: no such folder, or no class folder with images in it.
 
     """
-    folder = folder.expanduser().resolve()
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise DataError(f"{folder} {what}; give a folder with a folder per class")
     parts = _split_folders(folder)
     if parts:
-        return _from_parts(folder, parts, modality, split)
+        listings = {split: list_folder(part, modality) for split, part in parts.items()}
+        files = (file.in_split(name) for name, part in listings.items() for file in part.files)
+        return Listing(tuple(files), sum((o.left_out for o in listings.values()), LeftOut()))
     root = _level(folder, modality)
-    files = tuple(_images(root, modality))
-    if not files:
+    found, passed_over = [], []
+    for file, reason in _images(root, modality, nested=root == folder):
+        if reason:
+            passed_over.append((file, reason))
+        else:
+            found.append(file)
+    if not found:
         raise DataError(_nothing_found(folder, root, modality))
-    splits = read_splits(folder, root)
+    left_out = LeftOut(tuple(passed_over))
+    splits = read_splits(folder, root) if listed else None
     if splits is None:
-        if split is not None:
-            raise DataError(
-                f"{folder} has no splits.csv, so it has no {split} split: "
-                "add one (columns path and split) or leave --split out"
-            )
-        return files
-    files = tuple(
-        file.in_split(splits.of(file.path)) if splits.of(file.path) else file for file in files
+        return Listing(tuple(found), left_out)
+    named = ((file, splits.of(file)) for file in found)
+    return Listing(
+        tuple(file.in_split(split) if split else file for file, split in named), left_out
     )
-    if split is None:
-        return files
-    chosen = tuple(file for file in files if file.split == split)
-    if not chosen:
-        raise DataError(
-            f"{splits.path} puts no {modality} of {root} in split {split!r}; "
-            f"its splits are {', '.join(splits.names)}"
-        )
-    return chosen
 
 
-def check_apart(photos: Iterable[ImageFile], sketches: Iterable[ImageFile]) -> None:
-    """Refuse photos and sketches that are the same files.
-
-    A folder without the levels `photo` and `sketch` is a folder of either: taken for both,
-    every file would be its own sketch and be found at once.
-
-    Raises:
-        DataError: a file is in both; the message says how folders are told apart.
-
-    """
-    both = {file.path for file in photos} & {file.path for file in sketches}
-    if both:
-        raise DataError(
-            f"{len(both)} files are photos and sketches at once, for instance {min(both)}: "
-            "put photos below a folder named photo and sketches below one named sketch"
-        )
+def modality_called(name: str) -> Modality | None:
+    """Return what a folder of that name holds, None where the name does not say."""
+    return next((each for each, names in _LEVELS.items() if name.casefold() in names), None)
 
 
 def _split_folders(folder: Path) -> dict[str, Path]:
     """Return the folder of each split, where there are nothing but such folders."""
-    if not folder.is_dir():
+    inner = _folders_in(folder)
+    parts = {split_name(path.name): path for path in inner}
+    if not parts.keys() <= set(SPLITS):
         return {}
-    inner = [path for path in folder.iterdir() if path.is_dir() and not _is_hidden(path.name)]
-    if any(path.name not in _SPLIT_FOLDERS for path in inner):
-        return {}
-    return {_SPLIT_FOLDERS[path.name]: path for path in sorted(inner)}
-
-
-def _from_parts(
-    folder: Path, parts: dict[str, Path], modality: Modality, split: str | None
-) -> tuple[ImageFile, ...]:
-    if split is not None and split not in parts:
-        raise DataError(f"{folder} has no split {split!r}; its splits are {', '.join(parts)}")
-    return tuple(
-        file.in_split(name)
-        for name, part in parts.items()
-        if split in (None, name)
-        for file in list_images(part, modality)
-    )
+    if len(parts) < len(inner):
+        names = ", ".join(path.name for path in inner)
+        raise DataError(f"{folder} has two folders of one split: {names}")
+    return dict(sorted(parts.items()))
 
 
 def _level(folder: Path, modality: Modality) -> Path:
     """Descend to the folder that holds the class folders."""
-    if not folder.exists():
-        raise DataError(f"{folder} does not exist; give a folder with a folder per class")
-    if not folder.is_dir():
-        raise DataError(f"{folder} is a file; give a folder with a folder per class")
     root = folder
     if (root / "256x256").is_dir():
         root /= "256x256"
-    inner = _child(root, _LEVELS[modality])
-    if inner is None:
-        other = next(m for m in Modality if m is not modality)
-        if _child(root, _LEVELS[other]) is not None:
-            raise DataError(f"{folder} has a {other} level, but none called {modality}")
-    else:
+    inner = _named(root, modality)
+    if inner is not None:
         root = inner
-    transforms = sorted(path for path in root.glob("tx_*") if path.is_dir())
+    else:
+        for other in set(Modality) - {modality}:
+            level = _named(root, other)
+            if level is not None:
+                raise DataError(
+                    f"{folder} has a {other} level, {level.name}, but none that is called "
+                    f"{modality}; give both with --photos DIR --sketches DIR"
+                )
+    transforms = [path for path in _folders_in(root) if path.name.startswith("tx_")]
     # Sketchy holds each image in several crops; tx_000000000000 is the one as drawn.
     return transforms[0] if transforms else root
 
 
-def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
-    """Return the folder below that bears one of the names, in any case."""
-    found = {p.name.casefold(): p for p in sorted(folder.iterdir()) if p.is_dir()}
-    return next((found[name] for name in names if name in found), None)
+def _named(folder: Path, modality: Modality, *, among_classes: bool = True) -> Path | None:
+    """Return the one folder below whose name says that it is the modality's level.
+
+    Among classes a folder of images is a class, whatever its name.
+    """
+    inner = _folders_in(folder)
+    levels = [path for path in inner if path.name.casefold() in _LEVELS[modality]]
+    if among_classes and any(path.name.casefold() not in _EVERY_LEVEL for path in inner):
+        levels = [path for path in levels if _folders_in(path) or any(path.glob("*.ndjson"))]
+    if len(levels) > 1:
+        names = " and ".join(path.name for path in levels)
+        raise DataError(
+            f"{folder} holds {names}, either of which may be its {modality} level: say which "
+            "with --photos DIR --sketches DIR"
+        )
+    return levels[0] if levels else None
 
 
-def _images(root: Path, modality: Modality) -> Iterator[ImageFile]:
+def _images(root: Path, modality: Modality, *, nested: bool) -> Iterator[tuple[ImageFile, str]]:
+    """Yield each image with the reason why it takes no part, empty where it does.
+
+    `nested` says that a level may lie within each class.
+    """
     for entry in sorted(root.iterdir()):
         if _is_hidden(entry.name):
             continue
         if entry.is_dir():
-            class_name = class_name_of(entry.name)
-            own = _child(entry, _LEVELS[modality])
-            others = (_child(entry, names) for names in _LEVELS.values())
+            try:
+                class_name, wrong = class_name_of(entry.name), ""
+            except ClassNameError:
+                class_name, wrong = NO_CLASS, "bad_class_name"
+            own, *others = (
+                _named(entry, each, among_classes=False) if nested else None
+                for each in sorted(Modality, key=lambda each: each is not modality)
+            )
             if own is None and any(others):
                 continue  # the class has images of the other modality only
             for path in sorted((own or entry).rglob("*")):
-                if path.suffix.lower() in SUFFIXES and path.is_file() and _shown(path, entry):
-                    yield ImageFile(path, class_name, modality)
+                if path.is_file() and _shown(path, entry):
+                    reason = "" if path.suffix.lower() in SUFFIXES else "ending_not_read"
+                    yield ImageFile(path, class_name, modality), wrong or reason
         elif entry.suffix == ".ndjson" and modality is Modality.SKETCH:
-            yield from list_drawings(entry)
+            yield from ((drawing, "") for drawing in list_drawings(entry))
+        elif entry.suffix.lower() in SUFFIXES:
+            yield ImageFile(entry, NO_CLASS, modality), "in_no_class_folder"
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not _is_hidden(p.name))
 
 
 def _shown(path: Path, below: Path) -> bool:
     parts = path.relative_to(below).parts
-    return not any(part.startswith(".") or of_folder(part) for part in parts)
+    hidden = any(part.startswith(".") or of_folder(part) for part in parts)
+    return not hidden and of_file(path.name) is None
 
 
 def _is_hidden(name: str) -> bool:

@@ -6,6 +6,7 @@ game understood the drawing) and `drawing`, a list of `[[x...], [y...]]`.
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,58 @@ MAX_DRAWINGS = 1000  # a file; QuickDraw's own hold 100,000 and more
 CANVAS = 256
 
 
-def list_drawings(path: Path, *, limit: int = MAX_DRAWINGS) -> Iterator[ImageFile]:
+@dataclass(frozen=True, slots=True)
+class Drawing(ImageFile):
+    """A drawing of strokes: a line of an `.ndjson` file.
+
+    `line` is its number, from 1, and `offset` where it begins, in bytes.
+    """
+
+    line: int = 1
+    offset: int = 0
+
+    @property
+    def name(self) -> str:
+        """The file's name and the drawing's offset."""
+        return f"{self.path.stem}_{self.offset}"
+
+    @property
+    def place(self) -> str:
+        """The file and the line's number."""
+        return f"{self.path}#{self.line}"
+
+    @property
+    def photo_name(self) -> str | None:
+        """None: QuickDraw's were drawn from words."""
+        return None
+
+    @property
+    def source(self) -> str:
+        """`quickdraw`, whatever the file's name."""
+        return "quickdraw"
+
+    def content(self) -> bytes:
+        """Draw the strokes, as an image file's bytes.
+
+        Raises:
+            OSError: the file cannot be read.
+            DataError: the line holds no drawing.
+
+        """
+        with self.path.open("rb") as lines:
+            lines.seek(self.offset)
+            values = _parse(lines.readline(), self.path, self.line)
+        try:
+            strokes = tuple(
+                Stroke(tuple(zip(xs, ys, strict=True))) for xs, ys, *_ in values["drawing"]
+            )
+            drawing = Strokes(CANVAS, CANVAS, strokes)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{self.path} line {self.line} is no drawing: {error!r}") from error
+        return encode(drawing)
+
+
+def list_drawings(path: Path, *, limit: int = MAX_DRAWINGS) -> Iterator[Drawing]:
     """List the first `limit` recognised drawings of a file; the class is the file's stem.
 
     Google's own names, `full_simplified_sea turtle.ndjson`, are understood.
@@ -35,36 +87,18 @@ def list_drawings(path: Path, *, limit: int = MAX_DRAWINGS) -> Iterator[ImageFil
             start, offset = offset, offset + len(line)
             if not line.strip():
                 continue
-            if _parse(line, path, f"line {number}").get("recognized", True):
-                yield ImageFile(path, class_name, Modality.SKETCH, drawing=start)
+            if _parse(line, path, number).get("recognized", True):
+                yield Drawing(path, class_name, Modality.SKETCH, line=number, offset=start)
                 found += 1
             if found >= limit:
                 return
 
 
-def drawing_image(path: Path, offset: int) -> bytes:
-    """Draw the strokes of the line that begins at `offset` bytes, as an image file's bytes.
-
-    Raises:
-        DataError: no drawing begins there.
-
-    """
-    with path.open("rb") as lines:
-        lines.seek(offset)
-        values = _parse(lines.readline(), path, f"byte {offset}")
-    try:
-        strokes = tuple(Stroke(tuple(zip(xs, ys, strict=True))) for xs, ys, *_ in values["drawing"])
-        drawing = Strokes(CANVAS, CANVAS, strokes)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} at byte {offset} is no drawing: {error!r}") from error
-    return encode(drawing)
-
-
-def _parse(line: bytes, path: Path, where: str) -> dict[str, Any]:
+def _parse(line: bytes, path: Path, number: int) -> dict[str, Any]:
     try:
         values = json.loads(line)
     except ValueError as error:
-        raise DataError(f"{path} {where} is not JSON: {error}") from error
+        raise DataError(f"{path} line {number} is not JSON: {error}") from error
     if not isinstance(values, dict):
-        raise DataError(f"{path} {where} is no JSON object")
+        raise DataError(f"{path} line {number} is no JSON object")
     return values

@@ -10,10 +10,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sketchzoo.class_names import composed
 from sketchzoo_training.data._image_file import ImageFile
 from sketchzoo_training.errors import DataError
 
 SPLITS = ("train", "val", "test")
+_CALLED = {
+    "training": "train",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "testing": "test",
+}
+
+
+def split_name(text: str) -> str:
+    """Return the name of a split that a folder or a cell names: `Validation` is `val`."""
+    name = text.strip().lower()
+    return _CALLED.get(name, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +37,20 @@ class Splits:
     path: Path
     by_path: Mapping[str, str]
 
-    def of(self, path: Path) -> str:
-        """Return a file's split, empty where the list does not name it.
+    def of(self, file: ImageFile) -> str | None:
+        """Return a file's split, None where the list does not name it.
 
         A list that was copied along with one level of its data set still names
-        `photo/<class>/<file>` or `<class>/<file>`, which is understood.
+        `photo/<class>/<file>` or `<class>/<file>`, which is understood. A drawing of many
+        in a file is `<file>#<line>`, or goes with its file.
         """
-        names = ["/".join(path.parts[-3:]), "/".join(path.parts[-2:])]
-        if path.is_relative_to(self.path.parent):
-            names.insert(0, path.relative_to(self.path.parent).as_posix())
-        return next((self.by_path[name] for name in names if name in self.by_path), "")
+        names = ["/".join(file.path.parts[-3:]), "/".join(file.path.parts[-2:])]
+        if file.path.is_relative_to(self.path.parent):
+            names.insert(0, file.path.relative_to(self.path.parent).as_posix())
+        within = file.place.removeprefix(str(file.path))
+        names = [*(name + within for name in names), *names]
+        found = (self.by_path.get(composed(name)) for name in names)
+        return next(filter(None, found), None)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -61,16 +79,21 @@ def read_splits(folder: Path, root: Path) -> Splits | None:
 
 def _read(path: Path) -> Splits:
     by_path: dict[str, str] = {}
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        rows = csv.DictReader(lines)
-        rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
-        if not {"path", "split"} <= set(rows.fieldnames):
-            raise DataError(f"{path} must have the columns path and split, not {rows.fieldnames}")
-        for row in rows:
-            if not row["path"] or not row["split"]:
-                raise DataError(f"{path} line {rows.line_num} lacks its path or its split")
-            name = row["path"].strip().replace("\\", "/").removeprefix("./")
-            by_path[name] = row["split"].strip()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8: save it so, for class names' sake") from error
+    header = lines[0] if lines else ""
+    # A spreadsheet writes semicolons where the comma is for decimals.
+    rows = csv.DictReader(lines, delimiter=max(",;\t", key=header.count))
+    rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
+    if not {"path", "split"} <= set(rows.fieldnames):
+        raise DataError(f"{path} must have the columns path and split, not {rows.fieldnames}")
+    for row in rows:
+        if not row["path"] or not row["split"]:
+            raise DataError(f"{path} line {rows.line_num} lacks its path or its split")
+        name = composed(row["path"].strip().replace("\\", "/").removeprefix("./"))
+        by_path[name] = split_name(row["split"])
     if not by_path:
         raise DataError(f"{path} names no file")
     return Splits(path, by_path)
@@ -93,24 +116,13 @@ def split_by_photo(
     return tuple(file.in_split(_draw(file, seed, fractions)) for file in files)
 
 
-def write_splits(folder: Path, files: Sequence[ImageFile], *, replace: bool = False) -> Path:
-    """Write the split of each file as `folder/splits.csv`, which every command then reads.
-
-    Raises:
-        DataError: there is one already, and `replace` is not set; or a drawing shares its
-            file with others, which a list of files cannot tell apart.
-
-    """
+def write_splits(folder: Path, files: Sequence[ImageFile]) -> Path:
+    """Write the split of each file below `folder` as its `splits.csv`, which commands read."""
     path = folder / "splits.csv"
-    shared = next((file.path for file in files if file.drawing is not None), None)
-    if shared is not None:
-        raise DataError(f"{shared} holds many drawings: splits.csv can put it in one split alone")
-    if path.exists() and not replace:
-        raise DataError(f"{path} is there already; --replace writes it anew")
-    rows = sorted({(file.path.relative_to(folder).as_posix(), str(file.split)) for file in files})
+    rows = {(Path(file.place).relative_to(folder).as_posix(), str(file.split)) for file in files}
     beside = path.with_suffix(".part")
     with beside.open("w", newline="", encoding="utf-8") as lines:
-        csv.writer(lines).writerows([("path", "split"), *rows])
+        csv.writer(lines).writerows([("path", "split"), *sorted(rows)])
     beside.replace(path)
     return path
 

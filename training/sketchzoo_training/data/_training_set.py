@@ -2,16 +2,32 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from sketchzoo.images import Modality
-from sketchzoo_training.data._folders import check_apart, list_images
-from sketchzoo_training.data._image_file import ImageFile
+from sketchzoo.images import ImageError, Modality, measure
+from sketchzoo_training.data._image_file import ImageFile, class_name_of
+from sketchzoo_training.data._left_out import LeftOut
+from sketchzoo_training.data._source import DataSource, check_apart, look
 from sketchzoo_training.data._splits import SPLITS, split_by_photo
 from sketchzoo_training.errors import DataError
-from sketchzoo_training.recipes.siamese.config import DataConfig
+
+
+class Narrowing(Protocol):
+    """Which of a data set's images a run sees; `recipes.siamese.config.DataConfig` is one.
+
+    `classes` (empty: all), at most `photos_per_class` training photos of each, and where the
+    data set states no splits, the seed that draws them.
+    """
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def photos_per_class(self) -> int | None: ...
+    @property
+    def split_seed(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +35,14 @@ class TrainingSet:
     """Photos and sketches of every split, the classes in order, and a fingerprint.
 
     The fingerprint hashes each file's content, class, modality and split, not its place.
+    `left_out` are the files and classes that dropped out, and why.
     """
 
     photos: tuple[ImageFile, ...] = field(repr=False)
     sketches: tuple[ImageFile, ...] = field(repr=False)
     classes: tuple[str, ...]
     fingerprint: str
+    left_out: LeftOut = field(default_factory=LeftOut, repr=False)
 
     def of(self, modality: Modality, split: str) -> tuple[ImageFile, ...]:
         """Return the files of one modality and split."""
@@ -40,31 +58,46 @@ class TrainingSet:
         }
 
 
-def load_training_set(folder: Path, config: DataConfig) -> TrainingSet:
+def load_training_set(source: Path | DataSource, config: Narrowing) -> TrainingSet:
     """List a data set; where it states no splits, draw them by photo.
 
+    A class without photos and sketches in `train` drops out whole: nothing can be learnt of
+    it. So do files that are no images by their headers, what has the content of a photo
+    listed before it, and what no split holds.
+
     Raises:
-        DataError: the folder cannot be used, tells no photos from sketches, or lacks a
+        DataError: the source cannot be used, tells no photos from sketches, or lacks a
             class that `config` names.
 
     """
-    photos = list_images(folder, Modality.PHOTO)
-    sketches = list_images(folder, Modality.SKETCH)
-    check_apart(photos, sketches)
-    if all(file.split is None for file in photos + sketches):
-        photos = split_by_photo(photos, seed=config.split_seed)
-        sketches = split_by_photo(sketches, seed=config.split_seed)
-    classes = {file.class_name for file in photos} & {file.class_name for file in sketches}
+    photos, sketches = (look(source, modality) for modality in Modality)
+    check_apart(photos.files, sketches.files)
+    files, left_out = photos.files + sketches.files, photos.left_out + sketches.left_out
+    if all(file.split is None for file in files):
+        files = split_by_photo(files, seed=config.split_seed)
     if config.classes:
-        missing = sorted(set(config.classes) - classes)
+        wanted = {class_name_of(name) for name in config.classes}
+        missing = sorted(wanted - _in_both(files))
         if missing:
-            raise DataError(f"{folder} lacks photos or sketches of {', '.join(missing)}")
-        classes = set(config.classes)
-    photos = tuple(file for file in photos if file.class_name in classes and file.split)
-    sketches = tuple(file for file in sketches if file.class_name in classes and file.split)
+            raise DataError(f"{source} lacks photos or sketches of {', '.join(missing)}")
+        files = tuple(file for file in files if file.class_name in wanted)
+    hashes, reasons = _looked_at(files)
+    used = [file for file in files if file not in reasons]
+    classless = untrainable(used)
+    out = {file for file, _ in classless.files}
+    kept = tuple(file for file in used if file not in out)
+    if not kept:
+        raise DataError(f"{source} has no class with photos and sketches in train")
+    left_out += LeftOut(tuple(reasons.items())) + classless
     if config.photos_per_class is not None:
-        photos = _at_most(photos, config.photos_per_class)
-    return TrainingSet(photos, sketches, tuple(sorted(classes)), _fingerprint(photos + sketches))
+        kept = _at_most(kept, config.photos_per_class)
+    return TrainingSet(
+        photos=tuple(file for file in kept if file.modality is Modality.PHOTO),
+        sketches=tuple(file for file in kept if file.modality is Modality.SKETCH),
+        classes=tuple(sorted(_in_both(kept))),
+        fingerprint=_fingerprint(kept, hashes),
+        left_out=left_out,
+    )
 
 
 def filled_up(
@@ -83,25 +116,63 @@ def filled_up(
     return (*photos, *added)
 
 
-def _at_most(photos: tuple[ImageFile, ...], count: int) -> tuple[ImageFile, ...]:
+def untrainable(files: Sequence[ImageFile]) -> LeftOut:
+    """Return the files of which nothing can be learnt: classes without photos and sketches.
+
+    Where there are splits, both must be in `train`.
+    """
+    known, trainable = _in_both(files), _in_both(f for f in files if f.split in ("train", None))
+    alone = [file for file in files if file.class_name not in known]
+    untrained = [file for file in files if file.class_name in known - trainable]
+    return LeftOut.because("class_of_one_modality", alone) + LeftOut.because(
+        "class_not_in_train", untrained
+    )
+
+
+def _in_both(files: Iterable[ImageFile]) -> set[str]:
+    """Return the classes of which there are photos and sketches."""
+    pairs = {(file.class_name, file.modality) for file in files}
+    return {name for name, _ in pairs if pairs >= {(name, each) for each in Modality}}
+
+
+def _looked_at(files: Sequence[ImageFile]) -> tuple[dict[ImageFile, str], dict[ImageFile, str]]:
+    """Read every file: the hash of its content, or the reason why it takes no part."""
+    hashes: dict[ImageFile, str] = {}
+    reasons: dict[ImageFile, str] = {}
+    photos: set[str] = set()
+    for file in files:
+        if file.split not in SPLITS:
+            reasons[file] = "not_in_splits" if file.split is None else "in_another_split"
+            continue
+        try:
+            content = file.content()
+            measure(content)
+        except ImageError as error:
+            reasons[file] = error.reason
+        except (OSError, DataError):
+            reasons[file] = "unreadable"
+        else:
+            hashes[file] = hashlib.sha256(content).hexdigest()
+            if hashes[file] in photos:
+                reasons[file] = "duplicate"
+            elif file.modality is Modality.PHOTO:
+                photos.add(hashes[file])
+    return hashes, reasons
+
+
+def _at_most(files: tuple[ImageFile, ...], count: int) -> tuple[ImageFile, ...]:
     """Keep the first `count` training photos of each class, and all others."""
     seen: Counter[str] = Counter()
     kept = []
-    for photo in photos:
-        if photo.split == "train":
-            seen[photo.class_name] += 1
-            if seen[photo.class_name] > count:
+    for file in files:
+        if file.split == "train" and file.modality is Modality.PHOTO:
+            seen[file.class_name] += 1
+            if seen[file.class_name] > count:
                 continue
-        kept.append(photo)
+        kept.append(file)
     return tuple(kept)
 
 
-def _fingerprint(files: tuple[ImageFile, ...]) -> str:
-    lines = []
-    for file in files:
-        try:
-            content = hashlib.sha256(file.content()).hexdigest()
-        except (OSError, DataError):
-            content = "unreadable"
-        lines.append(f"{content} {file.class_name} {file.modality} {file.split}")
+def _fingerprint(files: Iterable[ImageFile], hashes: Mapping[ImageFile, str]) -> str:
+    lines = [f"{hashes[file]} {file.class_name} {file.modality} {file.split}" for file in files]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]

@@ -3,24 +3,36 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, TimeRemainingColumn
 from rich.table import Table
 
+from sketchzoo.class_names import ClassNameError
 from sketchzoo.cli.tables import show
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc.channel import ChannelSettings
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.settings import SearchClientSettings
-from sketchzoo_training.data import DataError, ImageFile, check_apart, class_name_of, list_images
+from sketchzoo_training.data import (
+    DataError,
+    ImageFile,
+    LeftOut,
+    Listing,
+    check_apart,
+    class_name_of,
+    look,
+)
 from sketchzoo_training.errors import InputError
 from sketchzoo_training.evaluate.evaluation import Evaluation, evaluate
 from sketchzoo_training.evaluate.metrics import METRICS
+
+_OF_GROUPS = ("p@12", "p@12_best", "map", "recall@1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +67,14 @@ def run(request: Request, *, quiet: bool) -> dict[str, Any]:
 
     """
     started = time.monotonic()
-    gallery = _listed(request.gallery, Modality.PHOTO, request.split)
-    queries = _listed(request.queries, Modality.SKETCH, request.split)
+    photos = _listed(request.gallery, Modality.PHOTO, request.split)
+    sketches = _listed(request.queries, Modality.SKETCH, request.split)
+    gallery, queries = photos.files, sketches.files
     check_apart(gallery, queries)
+    wanted: set[str] = set()
     if request.classes:
-        gallery, queries = _of(request.classes, gallery), _of(request.classes, queries)
+        wanted = _classes(request.classes, {file.class_name for file in gallery + queries})
+        gallery, queries = _of(wanted, gallery), _of(wanted, queries)
     if request.through is None:
         artefact = ModelArtefact.load(request.model)
         with _progress("embedding", len(gallery) + len(queries)) as advance:
@@ -69,11 +84,14 @@ def run(request: Request, *, quiet: bool) -> dict[str, Any]:
         of = {"model": artefact.name, "fingerprint": artefact.fingerprint}
     else:
         evaluation, of = _through(request, request.through, gallery, queries)
+    evaluation = replace(
+        evaluation, left_out=photos.left_out + sketches.left_out + evaluation.left_out
+    )
     report = {
         **evaluation.report(),
         **of,
         "split": request.split,
-        "only_classes": list(request.classes),
+        "only_classes": sorted(wanted),
         "gallery": [str(folder) for folder in request.gallery],
         "query_folders": [str(folder) for folder in request.queries],
         "through": request.through.search_target if request.through else None,
@@ -81,6 +99,8 @@ def run(request: Request, *, quiet: bool) -> dict[str, Any]:
     }
     if not quiet:
         _show(Console(), report)
+        if evaluation.left_out:
+            show(Console(), evaluation.left_out.table())
     if request.failures is not None:
         from sketchzoo_training.evaluate.failures import write_failures  # noqa: PLC0415 - only where asked for
 
@@ -92,8 +112,8 @@ def run(request: Request, *, quiet: bool) -> dict[str, Any]:
 def _through(
     request: Request,
     service: SearchClientSettings,
-    gallery: list[ImageFile],
-    queries: list[ImageFile],
+    gallery: tuple[ImageFile, ...],
+    queries: tuple[ImageFile, ...],
 ) -> tuple[Evaluation, dict[str, Any]]:
     from sketchzoo_training.evaluate.through import Through, evaluate_through  # noqa: PLC0415 - only where asked for
 
@@ -116,25 +136,31 @@ def _through(
     return answered.evaluation, of
 
 
-def _listed(folders: tuple[Path, ...], modality: Modality, split: str | None) -> list[ImageFile]:
+def _listed(folders: tuple[Path, ...], modality: Modality, split: str | None) -> Listing:
+    listings = [look(folder, modality, split=split) for folder in folders]
     # The same file under two folders given counts once.
-    files = {
-        file.path if file.drawing is None else (file.path, file.drawing): file
-        for folder in folders
-        for file in list_images(folder, modality, split=split)
-    }
-    if not files:
-        raise DataError(f"no {modality} found")
-    return list(files.values())
+    files = {file.place: file for listing in listings for file in listing.files}
+    return Listing(tuple(files.values()), sum((each.left_out for each in listings), LeftOut()))
 
 
-def _of(names: tuple[str, ...], files: list[ImageFile]) -> list[ImageFile]:
-    """Return the files of the classes named, spelled as folders may be."""
-    wanted = {class_name_of(name) for name in names}
+def _classes(named: tuple[str, ...], known: set[str]) -> set[str]:
+    """Return the classes named, spelled as folders may be; a name may hold several and commas."""
+    try:
+        whole = {name: class_name_of(name) for name in named}
+        wanted = {each for each in whole.values() if each in known}
+        for name in named:
+            if whole[name] not in known:
+                wanted |= {class_name_of(part) for part in name.split(",")}
+    except ClassNameError as error:
+        raise DataError(f"--classes: {error}") from error
+    return wanted
+
+
+def _of(wanted: set[str], files: tuple[ImageFile, ...]) -> tuple[ImageFile, ...]:
     missing = sorted(wanted - {file.class_name for file in files})
     if missing:
         raise DataError(f"no {files[0].modality} is of class {', '.join(missing)}")
-    return [file for file in files if file.class_name in wanted]
+    return tuple(file for file in files if file.class_name in wanted)
 
 
 @contextmanager
@@ -146,30 +172,27 @@ def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
 
 
 def _show(console: Console, report: dict[str, Any]) -> None:
-    table = Table("metric", "value", "95 %", title="sketches finding photos")
-    for metric in METRICS:
-        table.add_row(metric, _share(report[metric]), _interval(report["intervals"][metric]))
+    title = f"sketches finding photos by {report['distance']}"
+    table = Table("metric", "value", "95 %", title=title)
+    for metric in (*METRICS, "p@12_best"):
+        table.add_row(metric.replace("_", ", "), *_figure(report, metric))
     show(console, table)
     for groups, title in (("per_source", "source"), ("per_class", "class")):
-        table = Table(title, "queries", *METRICS, "p@12, 95 %")
+        columns = [head for metric in _OF_GROUPS for head in (metric.replace("_", ", "), "95 %")]
+        table = Table(title, "queries", *columns)
         for name, values in report[groups].items():
-            row = [_share(values[metric]) for metric in METRICS]
-            table.add_row(name, str(values["queries"]), *row, _interval(values["p@12_interval"]))
+            figures = (text for metric in _OF_GROUPS for text in _figure(values, metric))
+            table.add_row(escape(name), str(values["queries"]), *figures)
         show(console, table)
     console.print(
         f"{report['queries']} sketches ({report['paired_queries']} with their own photo) asked "
-        f"for {report['photos']} photos of {report['classes']} classes; the best P@12 that these "
-        f"allow is {report['p@12_best']:.3f}"
+        f"for {report['photos']} photos of {report['classes']} classes. 'p@12, best' is the most "
+        "that the gallery allows: a class of fewer than 12 photos cannot fill 12 places"
     )
-    for what, reasons in report["left_out"].items():
-        if reasons:
-            named = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-            console.print(f"{what} left out: {named}")
 
 
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _interval(value: tuple[float, float] | None) -> str:
-    return "-" if value is None else f"{value[0]:.2f}-{value[1]:.2f}"
+def _figure(values: dict[str, Any], metric: str) -> tuple[str, str]:
+    value, interval = values[metric], values["intervals"][metric]
+    if value is None or interval is None:
+        return "-", "-"
+    return f"{value:.3f}", f"{interval[0]:.3f}-{interval[1]:.3f}"

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sketchzoo.images import ImageError, Modality, decode, prepare
 from sketchzoo.model import ModelArtefact, ModelError
-from sketchzoo_training.data import DataError, ImageFile
+from sketchzoo_training.data import DataError, ImageFile, LeftOut
+from sketchzoo_training.evaluate.ranking import Vectors
 
 if TYPE_CHECKING:
     import onnxruntime
-
-Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +24,13 @@ class Embedded:
     """Images that could be embedded, each with its unit vector, and those that could not.
 
     `vectors` is float32 `(files, dimension)`; `sha256` are the hexadecimal digests of the
-    files' contents; `left_out` gives for each other file the reason.
+    files' contents.
     """
 
     files: tuple[ImageFile, ...]
     vectors: Vectors = field(repr=False)
     sha256: tuple[str, ...] = field(repr=False)
-    left_out: tuple[tuple[Path, str], ...] = ()
+    left_out: LeftOut = field(default_factory=LeftOut)
 
 
 def default_workers() -> int:
@@ -61,6 +59,21 @@ def open_session(path: Path) -> "onnxruntime.InferenceSession":
         )
     except Exception as error:  # its errors share no other base
         raise ModelError(f"{path} cannot be opened by ONNX Runtime: {error}") from error
+
+
+def infer(session: "onnxruntime.InferenceSession", image: Vectors) -> Vectors:
+    """Return one image's embedding, float32 `(dimension,)`; `image` is `(channels, s, s)`.
+
+    Raises:
+        ModelError: the network cannot run: it takes other images, or has not enough memory.
+
+    """
+    try:
+        (vectors,) = session.run(["embedding"], {"images": image[None]})
+    except Exception as error:  # its errors share no other base
+        raise ModelError(f"ONNX Runtime cannot run the model: {error}") from error
+    vector: Vectors = vectors[0]
+    return vector
 
 
 def embed(
@@ -92,18 +105,17 @@ def embed(
             return "unreadable"
         finally:
             advance()
-        (vectors,) = session.run(["embedding"], {"images": image[None]})
-        return hashlib.sha256(content).hexdigest(), vectors[0]
+        return hashlib.sha256(content).hexdigest(), infer(session, image)
 
     with ThreadPoolExecutor(workers or default_workers()) as pool:
         results = list(pool.map(embed_one, files))
     kept: dict[str, tuple[ImageFile, Vectors]] = {}
-    left_out: list[tuple[Path, str]] = []
+    left_out: list[tuple[ImageFile, str]] = []
     for file, result in zip(files, results, strict=True):
         if isinstance(result, str):
-            left_out.append((file.path, result))
+            left_out.append((file, result))
         elif modality is Modality.PHOTO and result[0] in kept:
-            left_out.append((file.path, "duplicate"))
+            left_out.append((file, "duplicate"))
         else:
             # Two equal sketches are two queries; only the gallery knows each content once.
             key = result[0] if modality is Modality.PHOTO else f"{result[0]}/{len(kept)}"
@@ -114,17 +126,5 @@ def embed(
         if kept
         else np.zeros((0, artefact.dimension), np.float32),
         sha256=tuple(key.partition("/")[0] for key in kept),
-        left_out=tuple(left_out),
+        left_out=LeftOut(tuple(left_out)),
     )
-
-
-def rank(queries: Vectors, gallery: Vectors, *, chunk: int = 256) -> npt.NDArray[np.int32]:
-    """Rank the whole gallery for each query by cosine: int32 `(queries, photos)`, best first.
-
-    Both are unit vectors, one a row. Equal scores keep the gallery's order.
-    """
-    rankings = np.empty((len(queries), len(gallery)), np.int32)
-    for start in range(0, len(queries), chunk):
-        scores = queries[start : start + chunk] @ gallery.T
-        rankings[start : start + chunk] = np.argsort(-scores, axis=1, kind="stable")
-    return rankings

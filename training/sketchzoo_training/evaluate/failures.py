@@ -3,48 +3,48 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image
 
-from sketchzoo_training.data import ImageFile
 from sketchzoo_training.evaluate.evaluation import Evaluation
+from sketchzoo_training.plotting import GREEN, VERMILLION
+from sketchzoo_training.sheets import Cell, Row, draw_sheet
 
-CELL = 112
-GAP = 6
-TEXT = 16
 HITS = 12
-_RIGHT, _WRONG, _INK = "#2a9d55", "#d04545", "#222222"
 
 
 def failure_sheet(evaluation: Evaluation, *, count: int = 24) -> Image.Image:
     """Draw a row for each of the `count` worst queries: the sketch, then its first photos.
 
-    Photos of the sketch's class are framed in green, others in red, each with its class.
+    Photos of the sketch's class are framed in green and ticked, others in vermillion and
+    crossed, each with its class.
     """
-    return _sheet(evaluation, evaluation.worst(count))
+    worst = evaluation.worst(count)
+    return _sheet(
+        f"The {len(worst)} worst of {len(evaluation.queries)} sketches", evaluation, worst
+    )
 
 
 def hits_sheet(evaluation: Evaluation, *, count: int = 8) -> Image.Image:
-    """Draw the same rows for `count` queries, evenly among all, the same each time."""
-    step = max(1, len(evaluation.queries) // count)
-    return _sheet(evaluation, range(0, len(evaluation.queries), step)[:count])
+    """Draw the same rows for some queries, evenly among all and the same each time."""
+    every = max(1, len(evaluation.queries) // count)
+    some = range(0, len(evaluation.queries), every)[:count]
+    return _sheet(f"{len(some)} of {len(evaluation.queries)} sketches", evaluation, some)
 
 
-def _sheet(evaluation: Evaluation, rows: Sequence[int]) -> Image.Image:
-    width = (HITS + 1) * (CELL + GAP) + 2 * GAP
-    sheet = Image.new("RGB", (width, len(rows) * (CELL + TEXT + GAP) + GAP), "white")
-    draw = ImageDraw.Draw(sheet)
-    for line, query_index in enumerate(rows):
-        query = evaluation.queries[query_index]
-        top = GAP + line * (CELL + TEXT + GAP)
-        _put(sheet, query, (GAP, top), _INK)
-        draw.text((GAP, top + CELL + 2), f"{query.class_name} ({query.source})", fill=_INK)
-        for column, photo_index in enumerate(evaluation.rankings[query_index][:HITS]):
-            photo = evaluation.gallery[photo_index]
-            left = 3 * GAP + (column + 1) * (CELL + GAP) - GAP
-            colour = _RIGHT if photo.class_name == query.class_name else _WRONG
-            _put(sheet, photo, (left, top), colour)
-            draw.text((left, top + CELL + 2), photo.class_name, fill=colour)
-    return sheet
+def _sheet(title: str, evaluation: Evaluation, chosen: Sequence[int]) -> Image.Image:
+    rows = []
+    for index in chosen:
+        query = evaluation.queries[index]
+        photos = [evaluation.gallery[i] for i in evaluation.rankings.order[index][:HITS]]
+        cells = [
+            Cell(photo, f"✓ {photo.class_name}", GREEN)
+            if photo.class_name == query.class_name
+            else Cell(photo, f"✗ {photo.class_name}", VERMILLION)
+            for photo in photos
+        ]
+        rows.append(Row(f"{query.class_name}\n({query.source})", [Cell(query, "sketch"), *cells]))
+    told = "each with its first photos, nearest first; ✓ of its class, ✗ of another"
+    return draw_sheet(f"{title}: {told}", rows)
 
 
 def write_failures(evaluation: Evaluation, path: Path, *, count: int = 24) -> Path:
@@ -54,11 +54,3 @@ def write_failures(evaluation: Evaluation, path: Path, *, count: int = 24) -> Pa
     path.parent.mkdir(parents=True, exist_ok=True)
     failure_sheet(evaluation, count=count).save(path)
     return path
-
-
-def _put(sheet: Image.Image, file: ImageFile, place: tuple[int, int], colour: str) -> None:
-    image = ImageOps.contain(file.load(), (CELL - 4, CELL - 4))
-    framed = Image.new("RGB", (CELL, CELL), colour)
-    framed.paste("white", (2, 2, CELL - 2, CELL - 2))
-    framed.paste(image, ((CELL - image.width) // 2, (CELL - image.height) // 2))
-    sheet.paste(framed, place)

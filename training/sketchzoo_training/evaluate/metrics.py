@@ -1,23 +1,26 @@
-"""Retrieval metrics of rankings, by ir-measures (trec_eval's definitions).
+"""Retrieval metrics of rankings, by trec_eval's definitions.
 
 A photo is relevant to a sketch of its own class. P@K is the share of relevant photos
 among the first K (of K, even where the gallery holds fewer); AP is the mean of the
 precisions at every relevant photo, over the whole ranking ("mAP@all"); Recall@1 asks for
-the very photo a sketch was drawn from. Scores are handed over as positive ranks, so that
-neither ties nor negative cosines are left to a library's taste.
+the very photo a sketch was drawn from. Where photos are equally near, each value is what
+is expected when they stand in random order (McSherry and Najork, ECIR 2008), so that
+neither names nor places decide. A test compares with ir-measures.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import ir_measures
 import numpy as np
 import numpy.typing as npt
-from ir_measures import AP, P, Success
+
+from sketchzoo_training.evaluate.ranking import Rankings
 
 METRICS = ("p@12", "map", "recall@1", "p@1", "p@5")
-_BY_CLASS = {"p@1": P @ 1, "p@5": P @ 5, "p@12": P @ 12, "map": AP}
-_CHUNK = 64  # queries handed over at once; bounds the memory of the dictionaries
+_CUTS = {"p@1": 1, "p@5": 5, "p@12": 12}
+_AT_ONCE = 2_000_000  # places of rankings, or values drawn; bounds the memory
+
+Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,63 +39,69 @@ class PerQuery:
     not in the gallery none of `recall@1`.
     """
 
-    values: Mapping[str, npt.NDArray[np.float64]] = field(repr=False)
+    values: Mapping[str, Values] = field(repr=False)
 
-    def mean(self, metric: str, chosen: npt.NDArray[np.bool_] | None = None) -> float | None:
-        """Return the mean over the queries that have a value, None where none has."""
-        values = self.values[metric] if chosen is None else self.values[metric][chosen]
-        values = values[~np.isnan(values)]
-        return float(values.mean()) if values.size else None
+    def mean(self, metric: str) -> float | None:
+        """Return a metric's mean over the queries that have a value, None where none has."""
+        return mean(self.values[metric])
 
 
 def measure(
-    rankings: npt.NDArray[np.integer], queries: Sequence[QueryKey], gallery: Sequence[QueryKey]
+    rankings: Rankings, queries: Sequence[QueryKey], gallery: Sequence[QueryKey]
 ) -> PerQuery:
-    """Measure rankings: int `(queries, photos)`, each row all of the gallery, best first."""
-    if rankings.shape != (len(queries), len(gallery)):
+    """Measure rankings of all of the gallery for each query."""
+    if rankings.order.shape != (len(queries), len(gallery)):
         raise ValueError(
-            f"rankings must be {len(queries)} queries x {len(gallery)} photos, not {rankings.shape}"
+            f"rankings must be {len(queries)} queries x {len(gallery)} photos, "
+            f"not {rankings.order.shape}"
         )
-    values = {metric: np.full(len(queries), np.nan) for metric in METRICS}
-    by_class: dict[str, dict[str, int]] = {}
-    by_photo: dict[tuple[str, str], str] = {}
+    classes = np.array([photo.class_name for photo in gallery], object)
+    wanted = np.array([query.class_name for query in queries], object)
+    own: dict[QueryKey, int] = {}
     for index, photo in enumerate(gallery):
-        by_class.setdefault(photo.class_name, {})[str(index)] = 1
-        if photo.photo_name is not None:
-            by_photo.setdefault((photo.class_name, photo.photo_name), str(index))
-    for start in range(0, len(queries), _CHUNK):
-        chunk = range(start, min(start + _CHUNK, len(queries)))
-        run = {
-            str(q): {str(photo): float(len(gallery) - rank) for rank, photo in enumerate(row)}
-            for q, row in zip(chunk, rankings[chunk.start : chunk.stop].tolist(), strict=True)
-        }
-        classes = {str(q): by_class.get(queries[q].class_name) for q in chunk}
-        _fill(values, _BY_CLASS, {q: found for q, found in classes.items() if found}, run)
-        pairs = {
-            str(q): by_photo.get((queries[q].class_name, queries[q].photo_name or ""))
-            for q in chunk
-        }
-        own = {q: {photo: 1} for q, photo in pairs.items() if photo is not None}
-        _fill(values, {"recall@1": Success @ 1}, own, run)
+        own.setdefault(photo, index)
+    own_photo = np.array([-1 if q.photo_name is None else own.get(q, -1) for q in queries])
+    values = {metric: np.full(len(queries), np.nan) for metric in METRICS}
+    step = max(1, _AT_ONCE // max(1, len(gallery)))
+    for rows in (slice(start, start + step) for start in range(0, len(queries), step)):
+        order, tied = rankings.order[rows], rankings.tied[rows]
+        right = classes[order] == wanted[rows, None]
+        known = right.any(axis=1)
+        for metric, found in _by_class(right, tied).items():
+            values[metric][rows] = np.where(known, found, np.nan)
+        nearest = np.logical_and.accumulate(np.hstack([~tied[:, :1], tied[:, 1:]]), axis=1)
+        first = (nearest & (order == own_photo[rows, None])).any(axis=1) / nearest.sum(axis=1)
+        values["recall@1"][rows] = np.where(own_photo[rows] >= 0, first, np.nan)
     return PerQuery(values)
 
 
-def _fill(
-    values: Mapping[str, npt.NDArray[np.float64]],
-    measures: Mapping[str, ir_measures.Measure],
-    relevant: Mapping[str, Mapping[str, int]],
-    run: Mapping[str, Mapping[str, float]],
-) -> None:
-    if not relevant:
-        return
-    names = {measure: name for name, measure in measures.items()}
-    asked = {query: run[query] for query in relevant}
-    for found in ir_measures.iter_calc(list(names), relevant, asked):
-        values[names[found.measure]][int(found.query_id)] = found.value
+def _by_class(right: npt.NDArray[np.bool_], tied: npt.NDArray[np.bool_]) -> dict[str, Values]:
+    """Return each query's expected P@K and AP; `right` says which places are of its class."""
+    places = np.arange(right.shape[1])
+    starts = np.maximum.accumulate(np.where(tied, 0, places), axis=1)
+    last = np.hstack([~tied[:, 1:], np.ones((len(tied), 1), np.bool_)])
+    ends = np.minimum.accumulate(np.where(last, places, len(places))[:, ::-1], axis=1)[:, ::-1]
+    counted = np.hstack([np.zeros((len(right), 1), np.int64), right.cumsum(axis=1)])
+    before = np.take_along_axis(counted, starts, axis=1)
+    within = np.take_along_axis(counted, ends + 1, axis=1) - before
+    size = ends - starts + 1
+    share = within / size  # how likely a place is to hold a right photo
+    # Of a tie's other right photos, as many are expected before a place as lie evenly spread.
+    others = (places - starts) * np.maximum(within - 1, 0) / np.maximum(size - 1, 1)
+    precision = share * (before + 1 + others) / (places + 1)
+    found = {metric: share[:, :cut].sum(axis=1) / cut for metric, cut in _CUTS.items()}
+    found["map"] = precision.sum(axis=1) / np.maximum(right.sum(axis=1), 1)
+    return found
+
+
+def mean(values: Values) -> float | None:
+    """Return the mean of the values that are there, None where none is."""
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if values.size else None
 
 
 def interval(
-    values: npt.NDArray[np.float64], *, seed: int = 0, resamples: int = 1000, level: float = 0.95
+    values: Values, *, seed: int = 0, resamples: int = 1000, level: float = 0.95
 ) -> tuple[float, float] | None:
     """Return the bootstrap percentile interval of the mean over queries.
 
@@ -102,8 +111,12 @@ def interval(
     if not values.size:
         return None
     rng = np.random.default_rng(seed)
-    means = np.array(
-        [values[rng.integers(0, values.size, values.size)].mean() for _ in range(resamples)]
+    step = max(1, _AT_ONCE // values.size)
+    means = np.concatenate(
+        [
+            values[rng.integers(0, values.size, (min(step, resamples - done), values.size))].mean(1)
+            for done in range(0, resamples, step)
+        ]
     )
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

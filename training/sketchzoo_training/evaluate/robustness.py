@@ -12,7 +12,9 @@ from sketchzoo.images import Modality, decode, prepare
 from sketchzoo.ink import thin
 from sketchzoo.model import ModelArtefact
 from sketchzoo_training.data import ImageFile
-from sketchzoo_training.evaluate.embedding import Vectors, embed, open_session, rank
+from sketchzoo_training.evaluate.embedding import embed, infer, open_session
+from sketchzoo_training.evaluate.metrics import QueryKey, measure
+from sketchzoo_training.evaluate.ranking import Vectors, rank
 
 Change = Callable[[Image.Image, np.random.Generator], bytes]
 
@@ -44,8 +46,8 @@ def measure_robustness(
 ) -> Robustness:
     """Ask for the photos with every sketch in every case."""
     gallery = embed(artefact, photos, Modality.PHOTO)
-    there = np.array([file.class_name for file in gallery.files])
-    wanted = np.array([file.class_name for file in sketches])
+    there = [QueryKey(file.class_name) for file in gallery.files]
+    wanted = [QueryKey(file.class_name) for file in sketches]
     session = open_session(artefact.onnx(Modality.SKETCH))
     how = artefact.towers[Modality.SKETCH].preprocessing
     images = [sketch.load() for sketch in sketches]
@@ -54,10 +56,9 @@ def measure_robustness(
         vectors: list[Vectors] = []
         for number, image in enumerate(images):
             content = change(image, np.random.default_rng([seed, number]))
-            ready = prepare(decode(content), how)[None]
-            vectors.append(session.run(["embedding"], {"images": ready})[0][0])
-        best = rank(np.stack(vectors), gallery.vectors)[:, :12]
-        return float((there[best] == wanted[:, None]).mean())
+            vectors.append(infer(session, prepare(decode(content), how)))
+        rankings = rank(np.stack(vectors), gallery.vectors)
+        return measure(rankings, wanted, there).mean("p@12") or 0.0
 
     return Robustness(p12(_plain), {name: p12(change) for name, change in CASES.items()})
 

@@ -7,7 +7,6 @@ stands for, by its content's SHA-256.
 
 import asyncio
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,17 +16,14 @@ import grpc.aio
 import numpy as np
 import numpy.typing as npt
 
+from sketchzoo.images import ImageError
 from sketchzoo.rpc.channel import ChannelSettings, open_channel, outgoing_metadata
 from sketchzoo.rpc.reasons import plain
 from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
-from sketchzoo_training.data import ImageFile
+from sketchzoo_training.data import ImageFile, LeftOut
 from sketchzoo_training.errors import DataError, ServiceAwayError, ServiceError
-from sketchzoo_training.evaluate.evaluation import (
-    Evaluation,
-    LeftOut,
-    answerable,
-    evaluate_rankings,
-)
+from sketchzoo_training.evaluate.evaluation import Evaluation, answerable, evaluate_rankings
+from sketchzoo_training.evaluate.ranking import Rankings
 
 PAGE = 1000
 
@@ -86,42 +82,44 @@ async def _evaluate(
     async with open_channel(through.channel) as channel:
         service = _Service(channel, through)
         sketches: list[tuple[ImageFile, bytes]] = []
-        unreadable: Counter[str] = Counter()
+        refused: list[tuple[ImageFile, str]] = []
         for query in queries:
             try:
                 sketches.append((query, query.content()))
             except (OSError, DataError):
-                unreadable["unreadable"] += 1
+                refused.append((query, "unreadable"))
         known, fingerprint = await service.photos([content for _, content in sketches])
         photos, index, left_out = _match(gallery, known)
         gate = asyncio.Semaphore(through.concurrency)
 
-        async def ranked(content: bytes) -> npt.NDArray[np.int32] | str:
+        async def ranked(content: bytes) -> npt.NDArray[np.float32] | str:
             async with gate:
                 try:
-                    ids = await service.ranking(content)
+                    cosines = await service.cosines(content)
                 except _RefusedError as error:
                     return error.reason
                 finally:
                     advance()
-            return np.array([index[i] for i in ids if i in index], np.int32)
+            # A photo that is in no answer has nan, and is told below.
+            return np.array([cosines.get(photo_id, np.nan) for photo_id in index], np.float32)
 
         rows = await asyncio.gather(*(ranked(content) for _, content in sketches))
     kept: list[ImageFile] = []
-    rankings: list[npt.NDArray[np.int32]] = []
+    scores: list[npt.NDArray[np.float32]] = []
     for (query, _), row in zip(sketches, rows, strict=True):
         if isinstance(row, str):
-            unreadable[row] += 1
+            refused.append((query, row))
             continue
-        if len(row) != len(photos):
-            raise ServiceError(f"{query.path}: {len(row)} of {len(photos)} photos were ranked")
+        if np.isnan(row).any():
+            ranked_photos = int((~np.isnan(row)).sum())
+            raise ServiceError(f"{query.path}: {ranked_photos} of {len(photos)} photos were ranked")
         kept.append(query)
-        rankings.append(row)
+        scores.append(row)
     evaluation = evaluate_rankings(
         photos,
         kept,
-        np.stack(rankings) if rankings else np.zeros((0, len(photos)), np.int32),
-        LeftOut(left_out, unreadable + skipped),
+        Rankings.of_scores(np.stack(scores) if scores else np.zeros((0, len(photos)), np.float32)),
+        left_out + LeftOut(tuple(refused)) + skipped,
     )
     return Answered(evaluation, fingerprint, len(known) - len(index))
 
@@ -141,9 +139,10 @@ class _Service:
         self._stub = search_pb2_grpc.SearchServiceStub(channel)
         self._through = through
 
-    async def ranking(self, content: bytes) -> list[str]:
-        """Return the ids of all photos, best first."""
-        return [hit.photo_id for page in await self._pages(content) for hit in page.hits]
+    async def cosines(self, content: bytes) -> dict[str, float]:
+        """Return each photo's cosine by its id."""
+        pages = await self._pages(content)
+        return {hit.photo_id: 2 * hit.score - 1 for page in pages for hit in page.hits}
 
     async def photos(self, contents: Sequence[bytes]) -> tuple[Mapping[str, str], str]:
         """Return each photo's SHA-256 by its id, and the model's fingerprint."""
@@ -195,40 +194,35 @@ class _Service:
 
 def _match(
     gallery: Sequence[ImageFile], known: Mapping[str, str]
-) -> tuple[list[ImageFile], dict[str, int], Counter[str]]:
+) -> tuple[list[ImageFile], dict[str, int], LeftOut]:
     """Find each photo among the service's; returns photos, index by id, what was left out."""
     ids = {sha256: photo_id for photo_id, sha256 in known.items()}
     photos: list[ImageFile] = []
     index: dict[str, int] = {}
-    left_out: Counter[str] = Counter()
+    left_out: list[tuple[ImageFile, str]] = []
     missing: list[ImageFile] = []
     for file in gallery:
         try:
             photo_id = ids.get(hashlib.sha256(file.content()).hexdigest())
-        except OSError:
-            left_out["unreadable"] += 1
+        except (OSError, DataError):
+            left_out.append((file, "unreadable"))
             continue
         if photo_id is None:
             missing.append(file)
         elif photo_id in index:
-            left_out["duplicate"] += 1
+            left_out.append((file, "duplicate"))
         else:
             index[photo_id] = len(photos)
             photos.append(file)
-    broken = [file for file in missing if not _whole(file)]
-    left_out["not_an_image"] += len(broken)
-    if len(missing) > len(broken):
-        absent = next(file for file in missing if file not in broken)
+    for file in list(missing):
+        try:
+            file.load()
+        except ImageError as error:
+            missing.remove(file)
+            left_out.append((file, error.reason))
+    if missing:
         raise DataError(
-            f"the service lacks {len(missing) - len(broken)} of {len(gallery)} photos, "
-            f"for instance {absent.path}: ingest the same folders first"
+            f"the service lacks {len(missing)} of {len(gallery)} photos, "
+            f"for instance {missing[0].path}: ingest the same folders first"
         )
-    return photos, index, +left_out
-
-
-def _whole(file: ImageFile) -> bool:
-    try:
-        file.load()
-    except (OSError, ValueError):
-        return False
-    return True
+    return photos, index, LeftOut(tuple(left_out))

@@ -3,19 +3,21 @@
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
 from sketchzoo.cli.tables import show
+from sketchzoo_training.data import DataSource
 from sketchzoo_training.inspect.inspection import inspect
-from sketchzoo_training.inspect.report import write_report
+from sketchzoo_training.inspect.report import said, write_report
 
 
-def run(folder: Path, out: Path) -> None:
+def run(source: DataSource, out: Path) -> None:
     """Inspect a data set and write its report into `out`.
 
     Raises:
-        training.data.DataError: the folder holds neither photos nor sketches.
+        DataError: the source holds neither photos nor sketches.
 
     """
     with Progress(console=Console(stderr=True), transient=True) as progress:
@@ -27,11 +29,14 @@ def run(folder: Path, out: Path) -> None:
             else:
                 progress.advance(task)
 
-        inspection = inspect(folder, advance=advance)
+        inspection = inspect(source, advance=advance)
     page = write_report(inspection, out)
     console = Console()
-    table = Table("", "", title=str(folder), show_header=False)
+    table = Table("", "", title=escape(str(source)), show_header=False)
     for name, value in inspection.summary().items():
-        table.add_row(name.replace("_", " "), str(value))
+        if name != "left_out":
+            table.add_row(name.replace("_", " "), escape(said(value)))
     show(console, table)
-    console.print(f"report: {page}", soft_wrap=True)
+    if inspection.left_out:
+        show(console, inspection.left_out.table())
+    console.print(f"report: {escape(str(page))}", soft_wrap=True)

@@ -1,5 +1,6 @@
 """Inspection: what a data set holds, before anything is trained on it."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,21 +10,41 @@ from typing import Any
 
 import numpy as np
 
-from sketchzoo.images import ImageError, Modality
-from sketchzoo_training.data import DataError, ImageFile, list_images
+from sketchzoo.images import ImageError, Modality, decode
+from sketchzoo_training.data import (
+    DataError,
+    DataFolders,
+    DataSource,
+    ImageFile,
+    LeftOut,
+    Listing,
+    data_source,
+    look,
+    modality_called,
+    untrainable,
+)
 from sketchzoo_training.evaluate.embedding import default_workers
 from sketchzoo_training.inspect.near_duplicates import Hash, difference_hash, near_duplicates
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What one file turned out to be: its size in pixels and hash, or why it is damaged."""
+    """What one file turned out to be: its size in pixels, its bytes and its hashes."""
 
     file: ImageFile
-    size: tuple[int, int] = (0, 0)
-    bytes: int = 0
-    hash: Hash | None = None
-    damage: str = ""
+    size: tuple[int, int]
+    bytes: int
+    sha256: str = field(repr=False)
+    hash: Hash = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A file that does not decode: the reason in a few words, and all that is known of it."""
+
+    file: ImageFile
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +68,20 @@ class Twins:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A data set looked through: every file, and the pairs that look the same."""
+    """A data set looked through: every file that decodes, and the pairs that look the same.
 
-    folder: Path
+    `left_out` is what training would leave out, the damaged files among it.
+    """
+
+    source: DataSource
     looked: tuple[Looked, ...] = field(repr=False)
+    damaged: tuple[Damaged, ...] = field(repr=False)
     twins: tuple[Twins, ...] = field(repr=False)
+    left_out: LeftOut = field(default_factory=LeftOut, repr=False)
 
     def whole(self, modality: Modality) -> list[Looked]:
         """Return the files of a modality that decode."""
-        return [one for one in self.looked if one.file.modality is modality and not one.damage]
-
-    @property
-    def damaged(self) -> list[Looked]:
-        """The files that do not decode."""
-        return [one for one in self.looked if one.damage]
+        return [one for one in self.looked if one.file.modality is modality]
 
     def per_class(self, modality: Modality) -> dict[str, int]:
         """Return how many whole images each class has, every class being named."""
@@ -77,11 +98,7 @@ class Inspection:
         photos, sketches = (self.whole(modality) for modality in Modality)
         paired = {photo.file.name for photo in photos}
         sources = Counter(sketch.file.source for sketch in sketches)
-        splits = Counter(
-            f"{one.file.split or 'none'} {one.file.modality}"
-            for one in self.looked
-            if not one.damage
-        )
+        splits = Counter(f"{one.file.split or 'none'} {one.file.modality}" for one in self.looked)
         return {
             "classes": len(self.classes),
             "photos": len(photos),
@@ -95,60 +112,88 @@ class Inspection:
             "near_duplicates": len(self.twins),
             "near_duplicates_of_two_classes": self._worrying("two classes"),
             "near_duplicates_of_two_splits": self._worrying("two splits"),
+            "left_out": self.left_out.report(),
         }
 
     def _worrying(self, worry: str) -> int:
         return sum(worry in twins.worries for twins in self.twins)
 
 
-def inspect(folder: Path, *, advance: Callable[[int], Any] = lambda _: None) -> Inspection:
+def inspect(
+    source: Path | DataSource, *, advance: Callable[[int], Any] = lambda _: None
+) -> Inspection:
     """Open every photo and sketch of a data set; `advance` is told the number of files.
 
-    A data set of one modality is inspected too.
+    A data set of one modality is inspected too; a folder without levels is taken for photos.
 
     Raises:
-        DataError: the folder holds neither photos nor sketches.
+        DataError: the source holds neither photos nor sketches.
 
     """
-    files: list[ImageFile] = []
+    if isinstance(source, Path):
+        source = data_source(source)
+    listings: list[Listing] = []
     problems = []
     for modality in Modality:
         try:
-            files.extend(list_images(folder, modality))
+            listings.append(look(source, modality))
         except DataError as error:
             problems.append(error)
-    if len(problems) == len(Modality):
+    if not listings:
         raise problems[0]
-    # A folder without levels lists the same files as photos and as sketches.
-    files = list({(file.path, file.drawing): file for file in files}.values())
+    # A folder without levels lists the same files as photos and as sketches: its name may tell.
+    if isinstance(source, DataFolders) and modality_called(source.photos.name) is Modality.SKETCH:
+        listings.reverse()
+    files = list({file.place: file for each in reversed(listings) for file in each.files}.values())
     advance(len(files))
 
-    def look(file: ImageFile) -> Looked:
+    def look_at(file: ImageFile) -> Looked | Damaged:
         looked = _look(file)
         advance(0)
         return looked
 
     with ThreadPoolExecutor(default_workers()) as pool:
-        looked = tuple(pool.map(look, files))
-    return Inspection(folder, looked, tuple(_twins(looked)))
+        found = list(pool.map(look_at, files))
+    looked = tuple(one for one in found if isinstance(one, Looked))
+    damaged = tuple(one for one in found if isinstance(one, Damaged))
+    left_out = sum((each.left_out for each in listings), LeftOut())
+    left_out += LeftOut(tuple((one.file, one.reason) for one in damaged))
+    left_out += LeftOut.because("duplicate", _copies(looked))
+    if len({one.file.modality for one in looked}) == len(Modality):
+        left_out += untrainable([one.file for one in looked])
+    return Inspection(source, looked, damaged, tuple(_twins(looked)), left_out)
 
 
-def _look(file: ImageFile) -> Looked:
+def _look(file: ImageFile) -> Looked | Damaged:
     try:
-        image = file.load()
+        content = file.content()
+        image = decode(content)
     except ImageError as error:
-        return Looked(file, damage=str(error))
+        return Damaged(file, error.reason, str(error))
     except (OSError, DataError) as error:
-        return Looked(file, damage=f"cannot be read: {error}")
-    return Looked(file, image.size, file.path.stat().st_size, difference_hash(image))
+        return Damaged(file, "unreadable", str(error))
+    digest = hashlib.sha256(content).hexdigest()
+    return Looked(file, image.size, len(content), digest, difference_hash(image))
+
+
+def _copies(looked: Sequence[Looked]) -> list[ImageFile]:
+    """Return the files with the content of a photo before them; training leaves them out."""
+    photos: set[str] = set()
+    copies = []
+    for one in sorted(looked, key=lambda one: one.file.modality is Modality.SKETCH):
+        if one.sha256 in photos:
+            copies.append(one.file)
+        elif one.file.modality is Modality.PHOTO:
+            photos.add(one.sha256)
+    return copies
 
 
 def _twins(looked: Sequence[Looked]) -> list[Twins]:
     found = []
     for modality in Modality:
-        own = [one for one in looked if one.file.modality is modality and one.hash is not None]
-        hashes = [one.hash for one in own if one.hash is not None]
-        found += [Twins(own[a].file, own[b].file, bits) for a, b, bits in near_duplicates(hashes)]
+        own = [one for one in looked if one.file.modality is modality]
+        pairs = near_duplicates([one.hash for one in own])
+        found += [Twins(own[a].file, own[b].file, bits) for a, b, bits in pairs]
     return sorted(found, key=lambda twins: (not twins.worries, twins.bits))
 
 

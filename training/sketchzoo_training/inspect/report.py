@@ -2,98 +2,95 @@
 
 import base64
 import html
-import io
 import json
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image
 
 from sketchzoo.images import Modality
 from sketchzoo_training.data import ImageFile
 from sketchzoo_training.inspect.inspection import Inspection, Twins
+from sketchzoo_training.plotting import COLOURS, chart_style, legible, png
+from sketchzoo_training.sheets import Cell, Row, draw_sheet
 
-THUMB = 72
 SAMPLES = 8  # a class on a sheet
 MOST_CLASSES = 60  # on a sheet
 MOST_TWINS = 30  # on the page
-_COLOURS = {Modality.PHOTO: "#2f6f9f", Modality.SKETCH: "#c96f2f"}
-
-mpl.use("Agg")
+MOST_BARS = 120
+_PLURAL = {Modality.PHOTO: "photos", Modality.SKETCH: "sketches"}
+_MARKS = {Modality.PHOTO: "o", Modality.SKETCH: "x"}
 
 
 def write_report(inspection: Inspection, out: Path) -> Path:
     """Write every PNG, `summary.json` and `report.html` into `out`; returns the page's path."""
     out.mkdir(parents=True, exist_ok=True)
     pictures: dict[str, bytes] = {}
-    for modality in Modality:
-        if inspection.whole(modality):
-            plural = {"photo": "photos", "sketch": "sketches"}[modality]
-            pictures[f"{plural}_a_class"] = _png(_bars(inspection, modality, plural))
-            pictures[f"{plural}_samples"] = _encode(_samples(inspection, modality))
-    if all(inspection.whole(modality) for modality in Modality):
-        pictures["photos_against_sketches"] = _png(_against(inspection))
-    pictures["sizes"] = _png(_sizes(inspection))
+    there = [modality for modality in Modality if inspection.whole(modality)]
+    with chart_style(inspection.classes):
+        if there:
+            pictures["images_a_class"] = png(_bars(inspection, there))
+            pictures["sizes"] = png(_sizes(inspection, there))
+    for modality in there:
+        pictures[f"{_PLURAL[modality]}_samples"] = png(_samples(inspection, modality))
     if inspection.twins:
-        pictures["near_duplicates"] = _encode(_twin_sheet(inspection.twins[:MOST_TWINS]))
+        pictures["near_duplicates"] = png(_twin_sheet(inspection.twins))
     for name, content in pictures.items():
         (out / f"{name}.png").write_bytes(content)
     summary = inspection.summary()
-    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    (out / "summary.json").write_text(
+        json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     page = out / "report.html"
-    page.write_text(_page(inspection, summary, pictures))
+    page.write_text(_page(inspection, summary, pictures), encoding="utf-8")
     return page
 
 
-def _bars(inspection: Inspection, modality: Modality, plural: str) -> Figure:
-    counts = inspection.per_class(modality)
-    figure = Figure(figsize=(8, 1.2 + 0.17 * len(counts)), layout="constrained")
-    axes = figure.add_subplot()
-    names = list(reversed(counts))
-    axes.barh(names, [counts[name] for name in names], color=_COLOURS[modality])
-    axes.tick_params(axis="y", labelsize=7)
-    axes.margins(y=0.01)
-    axes.set_xlabel(plural)
-    axes.set_title(f"{plural} a class")
-    return figure
-
-
-def _against(inspection: Inspection) -> Figure:
-    photos, sketches = (inspection.per_class(modality) for modality in Modality)
-    figure = Figure(figsize=(7, 6), layout="constrained")
-    axes = figure.add_subplot()
-    axes.scatter(list(photos.values()), list(sketches.values()), s=18, color="#444444")
-    for name in inspection.classes:
-        axes.annotate(name, (photos[name], sketches[name]), fontsize=6, alpha=0.7)
-    axes.set_xlabel("photos of the class")
-    axes.set_ylabel("sketches of the class")
-    axes.set_title("photos against sketches")
-    return figure
-
-
-def _sizes(inspection: Inspection) -> Figure:
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    sides, weights = figure.subplots(1, 2)
-    for modality in Modality:
-        whole = inspection.whole(modality)
-        if not whole:
-            continue
-        size = np.array([one.size for one in whole])
-        sides.scatter(*size.T, s=6, alpha=0.4, label=str(modality), color=_COLOURS[modality])
-        weights.hist(
-            [one.bytes / 1024 for one in whole],
-            bins=40,
-            alpha=0.6,
-            label=str(modality),
-            color=_COLOURS[modality],
+def _bars(inspection: Inspection, there: list[Modality]) -> Figure:
+    counts = {modality: inspection.per_class(modality) for modality in there}
+    fewest = sorted(inspection.classes, key=lambda name: min(own[name] for own in counts.values()))
+    names = sorted(fewest[:MOST_BARS], reverse=True)
+    figure = Figure(figsize=(8, 1.4 + 0.2 * len(names)))
+    both = figure.subplots(1, len(there), sharey=True, squeeze=False)[0]
+    for axes, (modality, own) in zip(both, counts.items(), strict=True):
+        bars = axes.barh(
+            [legible(name) for name in names],
+            [own[name] for name in names],
+            color=COLOURS[modality],
         )
-    sides.set_xlabel("width in pixels")
-    sides.set_ylabel("height in pixels")
-    weights.set_xlabel("file size in KiB")
-    weights.set_ylabel("files")
+        axes.bar_label(bars, padding=2, fontsize=7)
+        axes.tick_params(axis="y", labelsize=8)
+        axes.margins(x=0.1, y=0.01)
+        axes.set_xlabel(f"{_PLURAL[modality]} of the class (files)")
+    both[0].set_ylabel("class")
+    chosen = f", {len(names)} of {len(fewest)} with the fewest" if len(names) < len(fewest) else ""
+    figure.suptitle(f"Images a class{chosen}")
+    return figure
+
+
+def _sizes(inspection: Inspection, there: list[Modality]) -> Figure:
+    figure = Figure(figsize=(9, 4))
+    sides, weights = figure.subplots(1, 2)
+    for modality in there:
+        whole = inspection.whole(modality)
+        sides.scatter(
+            *np.array([one.size for one in whole]).T,
+            s=12,
+            alpha=0.5,
+            marker=_MARKS[modality],
+            label=_PLURAL[modality],
+            color=COLOURS[modality],
+        )
+    weights.hist(
+        [[one.bytes / 1024 for one in inspection.whole(modality)] for modality in there],
+        bins=30,
+        label=[_PLURAL[modality] for modality in there],
+        color=[COLOURS[modality] for modality in there],
+    )
+    sides.set(title="Width and height", xlabel="width (pixels)", ylabel="height (pixels)")
+    weights.set(title="File sizes", xlabel="size (KiB)", ylabel="files")
     sides.legend()
     weights.legend()
     return figure
@@ -103,47 +100,26 @@ def _samples(inspection: Inspection, modality: Modality) -> Image.Image:
     by_class: dict[str, list[ImageFile]] = {}
     for one in inspection.whole(modality):
         by_class.setdefault(one.file.class_name, []).append(one.file)
-    names = sorted(by_class)[:MOST_CLASSES]
-    sheet = Image.new("RGB", (130 + SAMPLES * THUMB, len(names) * THUMB), "white")
-    draw = ImageDraw.Draw(sheet)
-    for row, name in enumerate(names):
-        draw.text((4, row * THUMB + THUMB // 2 - 6), name, fill="black")
+    rows = []
+    for name in sorted(by_class)[:MOST_CLASSES]:
         files = by_class[name]
         # Spread over the list, so that one source or photo does not fill the row.
         chosen = [files[i * len(files) // SAMPLES] for i in range(min(SAMPLES, len(files)))]
-        for column, file in enumerate(chosen):
-            sheet.paste(_thumb(file), (130 + column * THUMB, row * THUMB))
-    return sheet
+        rows.append(Row(name, [Cell(file, colour=COLOURS[modality]) for file in chosen]))
+    title = f"{_PLURAL[modality].capitalize()} of {len(rows)} of {len(by_class)} classes"
+    return draw_sheet(title, rows, side=76)
 
 
 def _twin_sheet(twins: tuple[Twins, ...]) -> Image.Image:
-    sheet = Image.new("RGB", (2 * THUMB + 560, len(twins) * THUMB), "white")
-    draw = ImageDraw.Draw(sheet)
-    for row, pair in enumerate(twins):
-        for column, file in enumerate((pair.one, pair.other)):
-            sheet.paste(_thumb(file), (column * THUMB, row * THUMB))
-            text = f"{file.class_name}/{file.path.name} ({file.split or 'no split'})"
-            draw.text((2 * THUMB + 8, row * THUMB + 8 + 18 * column), text, fill="black")
-        worries = f" - {', '.join(pair.worries)}" if pair.worries else ""
-        text = f"{pair.bits} of 256 bits differ{worries}"
-        draw.text((2 * THUMB + 8, row * THUMB + 46), text, fill="#b03030")
-    return sheet
-
-
-def _thumb(file: ImageFile) -> Image.Image:
-    return ImageOps.pad(file.load(), (THUMB - 2, THUMB - 2), color="white")
-
-
-def _png(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=110)
-    return file.getvalue()
-
-
-def _encode(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
+    rows = []
+    for pair in twins[:MOST_TWINS]:
+        both = (pair.one, pair.other)
+        lines = [f"{f.class_name}/{f.path.name} ({f.split or 'no split'})" for f in both]
+        worries = f": {', '.join(pair.worries)}" if pair.worries else ""
+        lines.append(f"{pair.bits} of 256 bits differ{worries}")
+        cells = [Cell(file, colour=COLOURS[file.modality]) for file in both]
+        rows.append(Row("\n".join(lines), cells))
+    return draw_sheet(f"{len(rows)} of {len(twins)} pairs of near-duplicates", rows, side=76)
 
 
 _STYLE = (
@@ -155,8 +131,9 @@ _STYLE = (
 def _page(inspection: Inspection, summary: dict[str, Any], pictures: dict[str, bytes]) -> str:
     rows = "".join(
         f"<tr><th>{html.escape(name.replace('_', ' '))}</th>"
-        f"<td>{html.escape(_said(value))}</td></tr>"
+        f"<td>{html.escape(said(value))}</td></tr>"
         for name, value in summary.items()
+        if name != "left_out"
     )
     figures = "".join(
         f"<h2>{html.escape(name.replace('_', ' '))}</h2>"
@@ -164,19 +141,22 @@ def _page(inspection: Inspection, summary: dict[str, Any], pictures: dict[str, b
         f'src="data:image/png;base64,{base64.b64encode(content).decode()}">'
         for name, content in pictures.items()
     )
-    damaged = "".join(
-        f"<tr><td>{html.escape(str(one.file.path))}</td><td>{html.escape(one.damage)}</td></tr>"
-        for one in inspection.damaged
+    messages = {one.file: one.message for one in inspection.damaged}
+    rows_out = "".join(
+        f"<tr><td>{html.escape(file.place)}</td>"
+        f"<td>{html.escape(messages.get(file, reason.replace('_', ' ')))}</td></tr>"
+        for file, reason in inspection.left_out.files
     )
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Data</title>'
-        f"<style>{_STYLE}</style><h1>{html.escape(str(inspection.folder))}</h1>"
-        f"<table>{rows}</table>{figures}<h2>damaged files</h2>"
-        f"{f'<table>{damaged}</table>' if damaged else '<p>none</p>'}</html>\n"
+        f"<style>{_STYLE}</style><h1>{html.escape(str(inspection.source))}</h1>"
+        f"<table>{rows}</table>{figures}<h2>left out</h2>"
+        f"{f'<table>{rows_out}</table>' if rows_out else '<p>nothing</p>'}</html>\n"
     )
 
 
-def _said(value: Any) -> str:
+def said(value: Any) -> str:
+    """Return a figure of the summary in words."""
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {count}" for name, count in value.items()) or "none"
+        return ", ".join(f"{name}: {said(count)}" for name, count in value.items()) or "none"
     return str(value)

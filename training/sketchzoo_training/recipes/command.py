@@ -9,6 +9,7 @@ from rich.progress import Progress, TextColumn
 from rich.table import Table
 
 from sketchzoo.cli.tables import show
+from sketchzoo_training.data import DataSource, LeftOut
 from sketchzoo_training.engine.report import Report
 from sketchzoo_training.errors import ConfigError
 from sketchzoo_training.recipes.settings import (
@@ -25,7 +26,7 @@ RECIPES = ("siamese", "towers")
 class Order:
     """What to train: a preset's name or a TOML file, with changes, on which data, where."""
 
-    data_dir: Path
+    data: DataSource
     preset: str | None
     config: Path | None
     run_dir: Path | None
@@ -80,7 +81,11 @@ def run(order: Order) -> None:
             figures = " ".join(f"{name} {value:.4f}" for name, value in report.figures.items())
             console.print(f"step {report.step}: {figures}", soft_wrap=True, highlight=False)
 
-        ended = train(values, order.name, order.data_dir, order.folder, listen)
+        def told(left_out: LeftOut) -> None:
+            if left_out:
+                show(console, left_out.table())
+
+        ended = train(values, order.name, order.data, order.folder, listen=listen, told=told)
     if ended:
         console.print(ended, soft_wrap=True, highlight=False)
 

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
@@ -19,15 +18,16 @@ from sketchzoo_training.data import ImageFile, filled_up, list_images, load_trai
 from sketchzoo_training.engine.report import Report
 from sketchzoo_training.engine.run_folder import write_json
 from sketchzoo_training.errors import ConfigError
-from sketchzoo_training.evaluate.embedding import embed, open_session, rank
-from sketchzoo_training.evaluate.evaluation import Evaluation, LeftOut, evaluate_rankings
+from sketchzoo_training.evaluate.embedding import embed, open_session
+from sketchzoo_training.evaluate.evaluation import Evaluation, evaluate_rankings
 from sketchzoo_training.evaluate.metrics import interval
+from sketchzoo_training.evaluate.ranking import Vectors, rank
 from sketchzoo_training.models.export import write_onnx
 from sketchzoo_training.models.network_config import NetworkConfig
 from sketchzoo_training.models.siamese import describe, preprocessing
 from sketchzoo_training.recipes.settings import preset_names, read_preset
 from sketchzoo_training.recipes.siamese.config import TrainingConfig, parse_config
-from sketchzoo_training.recipes.siamese.inference import Vectors, retrieve
+from sketchzoo_training.recipes.siamese.inference import retrieve
 from sketchzoo_training.recipes.siamese.trainer import load_best, store_of, train
 from sketchzoo_training.study.figures import MINI_CLASSES
 
@@ -167,7 +167,6 @@ class Study:
                     [f for f, own in zip(photos.files, of_photos, strict=True) if own],
                     [f for f, own in zip(sketches.files, of_sketches, strict=True) if own],
                     rank(sketches.vectors[of_sketches], photos.vectors[of_photos]),
-                    LeftOut(Counter(), Counter()),
                 )
             self.add(
                 _result(

@@ -7,6 +7,7 @@ from typing import Any
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact, Tower
 from sketchzoo.towers import build_tower
+from sketchzoo_training.data import DataSource, LeftOut
 from sketchzoo_training.engine.processes import Share
 from sketchzoo_training.engine.report import Report
 from sketchzoo_training.engine.run_folder import RunFolder
@@ -40,9 +41,11 @@ def export_run(config: TrainingConfig, run_dir: Path) -> ModelArtefact:
 def train_and_export(
     values: dict[str, Any],
     name: str,
-    data_dir: Path,
+    source: DataSource,
     run_dir: Path,
+    *,
     listen: Callable[[Report], Any],
+    told: Callable[[LeftOut], Any],
 ) -> str | None:
     """Train by a configuration and export; returns what came of it, in a line.
 
@@ -51,7 +54,7 @@ def train_and_export(
 
     """
     config = parse_config(values, name)
-    result = train(config, data_dir, run_dir, listen=listen)
+    result = train(config, source, run_dir, listen=listen, told=told)
     if Share.current().rank:
         return None  # one of several GPUs; the first exports
     artefact = export_run(config, run_dir)

@@ -11,8 +11,8 @@ from pytorch_metric_learning import losses, miners
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sketchzoo_training import plugins
 from sketchzoo_training.errors import ConfigError
+from sketchzoo_training.plugins import load_plugin
 from sketchzoo_training.recipes.siamese.config import LOSSES, LossConfig
 
 STUDY_MARGIN = 2.0
@@ -102,7 +102,7 @@ def _of_ones_own(config: LossConfig, classes: int, dimension: int) -> nn.Module:
     It makes a `RetrievalLoss`, or a loss of pytorch-metric-learning's kind, which takes all
     embeddings and labels.
     """
-    make = plugins.load("sketchzoo.losses", config.name)
+    make = load_plugin("sketchzoo.losses", config.name)
     try:
         made = make(classes=classes, dimension=dimension, **config.options)
     except (TypeError, ValueError) as error:

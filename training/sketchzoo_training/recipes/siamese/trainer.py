@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from sketchzoo.images import Modality
-from sketchzoo_training.data import DataError, ImageFile, TrainingSet, filled_up, load_training_set
+from sketchzoo_training.data import (
+    DataError,
+    DataSource,
+    ImageFile,
+    LeftOut,
+    TrainingSet,
+    filled_up,
+    load_training_set,
+)
 from sketchzoo_training.engine import loop
 from sketchzoo_training.engine.checkpoint import load_weights
 from sketchzoo_training.engine.processes import cpu_processes
@@ -21,12 +29,15 @@ from sketchzoo_training.recipes.siamese.recipe import SiameseRecipe, Stores
 
 def train(
     config: TrainingConfig,
-    data_dir: Path,
+    source: Path | DataSource,
     run_dir: Path,
     *,
     listen: Callable[[Report], Any] = lambda _: None,
+    told: Callable[[LeftOut], Any] = lambda _: None,
 ) -> dict[str, Any]:
     """Train, or go on where a killed run stopped; return what `result.json` holds.
+
+    `told` hears what the data set holds and the run does not learn from, before it begins.
 
     Raises:
         training.errors.InputError: the data, the configuration or the folder's older run
@@ -34,26 +45,28 @@ def train(
         training.errors.DivergedError: the loss is no number any more.
 
     """
-    others = partial(_train, config, data_dir, run_dir)
+    others = partial(_train, config, source, run_dir)
     with cpu_processes(config.device.started, others):
-        return _train(config, data_dir, run_dir, listen)
+        return _train(config, source, run_dir, listen, told)
 
 
 def _train(
     config: TrainingConfig,
-    data_dir: Path,
+    source: Path | DataSource,
     run_dir: Path,
     listen: Callable[[Report], Any] = lambda _: None,
+    told: Callable[[LeftOut], Any] = lambda _: None,
 ) -> dict[str, Any]:
-    data = load_training_set(data_dir, config.data)
+    data = load_training_set(source, config.data)
     stores, damaged = _stores(data, config)
+    told(data.left_out + damaged)
     budget = config.budget
     options = config.device.options(budget.validate_every, budget.checkpoint_every, budget.patience)
     recipe = SiameseRecipe(config, data, stores)
     return loop.run(recipe, record_of(config, data, damaged), run_dir, options, listen)
 
 
-def record_of(config: TrainingConfig, data: TrainingSet, damaged: int) -> RunRecord:
+def record_of(config: TrainingConfig, data: TrainingSet, damaged: LeftOut) -> RunRecord:
     """Return what a run is made of."""
     return RunRecord(
         recipe=config.recipe,
@@ -65,7 +78,7 @@ def record_of(config: TrainingConfig, data: TrainingSet, damaged: int) -> RunRec
             "fingerprint": data.fingerprint,
             "classes": list(data.classes),
             "images": data.counts(),
-            "damaged": damaged,
+            "left_out": (data.left_out + damaged).report(),
         },
     )
 
@@ -96,7 +109,7 @@ def store_of(
     return ImageStore.of_whole(files, prepared, config.data.cache_bytes)
 
 
-def _stores(data: TrainingSet, config: TrainingConfig) -> tuple[Stores, int]:
+def _stores(data: TrainingSet, config: TrainingConfig) -> tuple[Stores, LeftOut]:
     stores = {}
     damaged: set[ImageFile] = set()
     for modality in Modality:
@@ -109,4 +122,4 @@ def _stores(data: TrainingSet, config: TrainingConfig) -> tuple[Stores, int]:
             if not store.files:
                 raise DataError(f"the {split} split holds no {modality} that decodes")
             stores[modality, split] = store
-    return stores, len(damaged)
+    return stores, LeftOut.because("damaged", sorted(damaged, key=lambda file: file.place))

@@ -176,7 +176,8 @@ def _rows(figures: Mapping[str, Any]) -> list[str]:
         row("`test`, 55 classes", {**figures, "interval": figures["intervals"]["p@12"]}, "interval")
     ]
     for source, part in figures["per_source"].items():
-        rows.append(row(f"of them {source}", part, "p@12_interval"))
+        whole = {**part, "interval": part["intervals"]["p@12"]}
+        rows.append(row(f"of them {source}", whole, "interval"))
     titles = {
         "doodles": "QuickDraw doodles held out by drawing",
         "five_classes": "five classes (bear, crocodilian, jellyfish, parrot, spider)",

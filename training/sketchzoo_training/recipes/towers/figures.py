@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,4 +130,4 @@ def _files(drawings: Drawings, data: Path, split: str, *sources: str) -> list[Im
 
 
 def _renamed(file: ImageFile, name: str) -> ImageFile:
-    return ImageFile(file.path, name, file.modality, file.split, file.drawing)
+    return replace(file, class_name=name)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from sketchzoo.model import ModelArtefact
+from sketchzoo_training.data import DataFolders, DataSource, LeftOut
 from sketchzoo_training.engine import loop
 from sketchzoo_training.engine.checkpoint import load_weights, save_weights
 from sketchzoo_training.engine.memory import keep_freed
@@ -16,7 +17,7 @@ from sketchzoo_training.engine.processes import Share, cpu_processes
 from sketchzoo_training.engine.recipe import RunRecord
 from sketchzoo_training.engine.report import Report
 from sketchzoo_training.engine.run_folder import RunFolder
-from sketchzoo_training.errors import ConfigError
+from sketchzoo_training.errors import ConfigError, DataError
 from sketchzoo_training.models.sketch_net import SketchNet
 from sketchzoo_training.recipes.settings import checked, read_preset
 from sketchzoo_training.recipes.towers.assembly import NAME, assemble
@@ -30,7 +31,13 @@ Listener = Callable[[Report], Any]
 
 
 def train_and_export(
-    values: Mapping[str, Any], name: str, data: Path, run_dir: Path, listen: Listener
+    values: Mapping[str, Any],
+    name: str,
+    source: DataSource,
+    run_dir: Path,
+    *,
+    listen: Listener,
+    told: Callable[[LeftOut], Any],
 ) -> str | None:
     """Train by a configuration, export to `run_dir/zoo-1`; returns what came of it, in a line.
 
@@ -38,8 +45,11 @@ def train_and_export(
         training.errors.InputError: configuration, data or folder do not fit.
 
     """
+    del told  # a drawing or photo that cannot be used ends the run
     config = checked(TowersConfig, values, name)
-    artefact = train_towers(config, data, run_dir, listen=listen)
+    if not isinstance(source, DataFolders) or source.photos != source.sketches:
+        raise DataError(f"{name} learns from a folder with zoo/ and extra/, not from {source}")
+    artefact = train_towers(config, source.photos, run_dir, listen=listen)
     if artefact is None:
         return f"trained in {run_dir}; the same command with the images as --data exports it"
     return f"model: {artefact.folder}"
