@@ -160,7 +160,7 @@ def _images(root: Path, modality: Modality, *, nested: bool) -> Iterator[tuple[I
                     reason = "" if path.suffix.lower() in SUFFIXES else "ending_not_read"
                     yield ImageFile(path, class_name, modality), wrong or reason
         elif entry.suffix == ".ndjson" and modality is Modality.SKETCH:
-            yield from ((drawing, "") for drawing in list_drawings(entry))
+            yield from list_drawings(entry)
         elif entry.suffix.lower() in SUFFIXES:
             yield ImageFile(entry, NO_CLASS, modality), "in_no_class_folder"
 

@@ -70,28 +70,29 @@ class Drawing(ImageFile):
         return encode(drawing)
 
 
-def list_drawings(path: Path, *, limit: int = MAX_DRAWINGS) -> Iterator[Drawing]:
+def list_drawings(path: Path, *, limit: int = MAX_DRAWINGS) -> Iterator[tuple[Drawing, str]]:
     """List the first `limit` recognised drawings of a file; the class is the file's stem.
 
-    Google's own names, `full_simplified_sea turtle.ndjson`, are understood.
-
-    Raises:
-        DataError: a line is not a drawing; the message tells which.
-
+    Google's own names, `full_simplified_sea turtle.ndjson`, are understood. Each comes with the
+    reason why it takes no part, empty where it does: its line is damaged, or the first of those
+    beyond the limit.
     """
     class_name = class_name_of(path.stem.removeprefix("full_simplified_"))
     found = 0
     offset = 0
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            start, offset = offset, offset + len(line)
-            if not line.strip():
-                continue
-            if _parse(line, path, number).get("recognized", True):
-                yield Drawing(path, class_name, Modality.SKETCH, line=number, offset=start)
-                found += 1
-            if found >= limit:
+            drawing = Drawing(path, class_name, Modality.SKETCH, line=number, offset=offset)
+            offset += len(line)
+            if found == limit:
+                yield drawing, f"beyond_{limit}_drawings"
                 return
+            try:
+                if line.strip() and _parse(line, path, number).get("recognized", True):
+                    yield drawing, ""
+                    found += 1
+            except DataError:
+                yield drawing, "not_a_drawing"
 
 
 def _parse(line: bytes, path: Path, number: int) -> dict[str, Any]:
