@@ -172,6 +172,20 @@ def test_what_the_machine_lacks_is_one_line(
     assert (code, err.strip()) == (said[0], f"sketchzoo evaluate: {said[1]}")
 
 
+def test_a_reader_that_has_gone_is_no_error(
+    colour_zoo: Path, colour_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`| head` closes the pipe: that is left to the command line, which ends without a word."""
+
+    def gone(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("sketchzoo_training.evaluate.command.evaluate", gone)
+    command = ["--model", str(colour_model), "--gallery", str(colour_zoo), "--queries"]
+    with pytest.raises(BrokenPipeError):
+        CliRunner().invoke(app, [*command, str(colour_zoo)], catch_exceptions=False)
+
+
 def test_a_network_that_cannot_run_is_one_line(colour_zoo: Path, colour_model: Path) -> None:
     """A model whose network takes other images than its config.json says is no traceback."""
     config = json.loads((colour_model / "config.json").read_text())

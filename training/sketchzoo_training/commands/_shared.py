@@ -37,6 +37,8 @@ def user_errors(command: str) -> Iterator[None]:
 
     try:
         yield
+    except BrokenPipeError:
+        raise  # who read the output has gone: `sketchzoo.cli.session` ends quietly
     except DivergedError as error:
         end(command, error, FAILED)
     except ServiceAwayError as error:
