@@ -79,11 +79,13 @@ def column(path: Path, name: str) -> list[float]:
 
 def by_processes(code: str, values: dict[str, Any], data: Path, folder: Path) -> list[list[float]]:
     """Train by one process and by two, each at once; returns the losses of both."""
+    script = folder / "train.py"  # a file, so that the process started by it changes the same
+    script.write_text(code)
     running = []
     for count in (1, 2):
         device = {**values["device"], "processes": count}
         text = json.dumps({**values, "device": device})
-        command = [sys.executable, "-c", code, text, str(data), str(folder / str(count))]
+        command = [sys.executable, str(script), text, str(data), str(folder / str(count))]
         running.append(subprocess.Popen(command))
     assert [process.wait(timeout=250) for process in running] == [0, 0]
     return [losses(folder / str(count)) for count in (1, 2)]
