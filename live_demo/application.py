@@ -85,7 +85,7 @@ class Gateway:
         if gallery_map is None:
             return PlainTextResponse("no map was made: see `sketchzoo live map --help`\n", 404)
         if self._map_sent is None or self._map_sent[0] is not gallery_map:
-            file = File.of(gallery_map.file, "application/octet-stream")
+            file = File.of(gallery_map.packed, "application/octet-stream")
             self._map_sent = (gallery_map, file)
         return self._map_sent[1].answer(request)
 

@@ -116,10 +116,12 @@ class MapSettings(QdrantSettings, TelemetrySettings):
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_LIVE_MAP_")
 
     photos: Count = Field(
-        10_000, description="Photos on the map; of a larger gallery every n-th is taken."
+        10_000, description="Photos on the map; of a larger gallery so many are taken."
     )
     neighbours: Annotated[int, Field(ge=2, le=200)] = Field(
         15, description="Photos that each photo is kept close to."
     )
     epochs: Count = Field(300, description="Rounds of the layout.")
-    seed: int = Field(0, description="Seed of the layout; the same gives the same map.")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        0, description="Seed of the layout; the same gives the same map."
+    )

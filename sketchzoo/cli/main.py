@@ -95,6 +95,7 @@ EXTRAS = {
     "starlette": "live",
     "uvicorn": "live",
     "websockets": "live",
+    "umap": "map",
     "safetensors": "gpu",
     "timm": "gpu",
     "torch": "gpu",

@@ -5,6 +5,7 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,7 @@ from sketchzoo.cli.program import near, program
 from sketchzoo.cli.running import HeldFolder
 from sketchzoo.cli.settings import UpSettings
 from sketchzoo.cli.stack import Server, Stack, StackError
+from sketchzoo.cli.stopping import Stopped
 from sketchzoo.cli.tables import show
 from sketchzoo.client import Client, SearchError, SearchResult
 from sketchzoo.contact_sheet import Row, Tile, contact_sheet
@@ -83,11 +85,10 @@ class Walkthrough:
             examples = self._examples(sketches)
             sheet = self._search(parts, examples)
             if not once:
-                arguments = ("map", "--out", str(map_file(settings)))
-                self._run(stack, "live", *arguments, environment=parts.environment)
                 self._invite(parts, page, examples)
             self._line(f"contact sheet: {sheet}")
             if not once:
+                self._map(stack, parts)
                 stack.run_until_stopped()
 
     def _draw(self, stack: Stack, gallery: Path) -> Path:
@@ -145,6 +146,13 @@ class Walkthrough:
         contact_sheet(rows).save(path)
         return path
 
+    def _map(self, stack: Stack, parts: Parts) -> None:
+        """Make the page's map while the first visitor draws; the page takes it up by itself."""
+        arguments = ("map", "--out", str(map_file(self._settings)))
+        with suppress(Stopped):  # which ends what follows, too
+            if self._status(stack, "live", *arguments, environment=parts.environment) != 0:
+                self._line("the page goes without its map")
+
     def _run(
         self,
         stack: Stack,
@@ -152,10 +160,19 @@ class Walkthrough:
         *arguments: str,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        quiet = {key: value for key, value in _QUIET.items() if not os.environ.get(key)}
-        status = stack.run(name, arguments, {**quiet, **(environment or {})})
+        status = self._status(stack, name, *arguments, environment=environment)
         if status != 0:
             raise StackError(f"sketchzoo {name} {' '.join(arguments)} ended with status {status}")
+
+    def _status(
+        self,
+        stack: Stack,
+        name: str,
+        *arguments: str,
+        environment: Mapping[str, str] | None,
+    ) -> int:
+        quiet = {key: value for key, value in _QUIET.items() if not os.environ.get(key)}
+        return stack.run(name, arguments, {**quiet, **(environment or {})})
 
     def _invite(self, parts: Parts, page: Server, examples: list[Example]) -> None:
         self._say("up")

@@ -8,8 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
-from live_demo.mapping import place
-from live_demo.settings import MapSettings
+from live_demo.gallery_map import GalleryMap
 from sketchzoo.rpc import CallError, exhausted, not_found, precondition, unavailable
 from tests.integration.live_demo.fake_search import FINGERPRINT, FakeSearch, server
 from tests.integration.live_demo.live_here import Live, live_here
@@ -17,15 +16,23 @@ from tests.integration.live_demo.page import Page
 
 
 def drawn_map(fake: FakeSearch, path: Path) -> None:
+    """Write a map of the first two principal axes, which no library is needed for."""
     photos = list(fake.photos.values())
-    placed = place(
-        FINGERPRINT,
-        [photo.id for photo in photos],
-        [photo.class_name for photo in photos],
-        [photo.vector for photo in photos],
-        MapSettings(epochs=3),
-    )
-    placed.save(path)
+    vectors = np.stack([photo.vector for photo in photos])
+    mean = vectors.mean(axis=0)
+    axes = np.linalg.svd(vectors - mean, full_matrices=False)[2][:8]
+    reduced = (vectors - mean) @ axes.T
+    classes = sorted({photo.class_name for photo in photos})
+    GalleryMap(
+        fingerprint=FINGERPRINT,
+        mean=mean,
+        axes=axes,
+        reduced=reduced / np.linalg.norm(reduced, axis=1, keepdims=True),
+        plane=(reduced[:, :2] - reduced[:, :2].min(axis=0)) / np.ptp(reduced[:, :2], axis=0),
+        classes=tuple(classes),
+        class_of=np.array([classes.index(photo.class_name) for photo in photos], np.uint16),
+        ids=tuple(photo.id for photo in photos),
+    ).save(path)
 
 
 async def test_a_photo_is_served_once_and_kept(fake: FakeSearch, live: Live) -> None:

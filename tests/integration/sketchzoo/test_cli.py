@@ -98,6 +98,7 @@ def test_an_unknown_command_is_refused() -> None:
         ("torch", "gpu", ("encoder", "--runtime", "torch", "--device", "cpu")),
         ("onnxruntime", "encoder", ("encoder",)),
         ("uvicorn", "live", ("live",)),
+        ("umap", "map", ("live", "map", "--out", "map.npz", "--qdrant-url", "http://127.0.0.1:9")),
         ("qdrant_edge", "embedded", ("embedded-qdrant", "--path", "x")),
     ],
 )
