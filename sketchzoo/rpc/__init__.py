@@ -3,7 +3,7 @@
 from sketchzoo.rpc.channel import (
     BETWEEN_PARTS,
     ChannelSettings,
-    Vigilance,
+    Keepalive,
     open_channel,
     outgoing_metadata,
 )
@@ -25,9 +25,9 @@ __all__ = [
     "BETWEEN_PARTS",
     "CallError",
     "ChannelSettings",
+    "Keepalive",
     "RpcServer",
     "Service",
-    "Vigilance",
     "deadline_exceeded",
     "exhausted",
     "from_rpc_error",
