@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
-from google.rpc import error_details_pb2
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sketchzoo.rpc import CallError
@@ -145,11 +144,10 @@ def failure(sequence: int | None, error: CallError) -> dict[str, Any]:
         "code": error.code.name,
         "message": error.message,
     }
-    for detail in error.details:
-        if isinstance(detail, error_details_pb2.RetryInfo):
-            message["retry_milliseconds"] = _milliseconds(detail.retry_delay)
-        elif isinstance(detail, error_details_pb2.ErrorInfo):
-            message["part"] = detail.metadata.get("part", "")
+    if error.retry_after is not None:
+        message["retry_milliseconds"] = round(error.retry_after * 1e3, 2)
+    if error.reason:
+        message["part"] = error.part
     return message
 
 
@@ -182,4 +180,4 @@ def _hit(hit: search_pb2.Hit, shown_fields: Collection[str]) -> dict[str, Any]:
 
 
 def _milliseconds(duration: Duration) -> float:
-    return round(duration.seconds * 1e3 + duration.nanos / 1e6, 2)
+    return round(duration.ToNanoseconds() / 1e6, 2)

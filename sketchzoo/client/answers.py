@@ -22,11 +22,11 @@ def result(response: search_pb2.SearchResponse) -> SearchResult:
         model_fingerprint=response.model_fingerprint,
         next_page_token=response.next_page_token,
         timings=Timings(
-            decode=seconds(timings.decode),
-            queue=seconds(timings.queue),
-            encode=seconds(timings.encode),
-            query=seconds(timings.query),
-            total=seconds(timings.total),
+            decode=timings.decode.ToNanoseconds() / 1e9,
+            queue=timings.queue.ToNanoseconds() / 1e9,
+            encode=timings.encode.ToNanoseconds() / 1e9,
+            query=timings.query.ToNanoseconds() / 1e9,
+            total=timings.total.ToNanoseconds() / 1e9,
             cached=timings.cached,
         ),
         confident_score=response.confident_score,
@@ -67,8 +67,3 @@ def _plain(value: Any) -> Any:
             return int(value)
         case _:
             return value
-
-
-def seconds(duration: Any) -> float:
-    """Read a `google.protobuf.Duration`."""
-    return float(duration.seconds + duration.nanos / 1e9)
