@@ -8,11 +8,11 @@ from collections.abc import Collection
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sketchzoo.rpc import CallError
+from sketchzoo.rpc.durations import seconds
 from sketchzoo.search.v1 import search_pb2
 from sketchzoo.strokes import MAX_CANVAS, MAX_POINTS, MAX_STROKES
 
@@ -130,7 +130,9 @@ def answer(
         "sequence": sequence,
         "hits": [_hit(hit, shown_fields) for hit in response.hits],
         "next_page_token": response.next_page_token,
-        "milliseconds": {stage: _milliseconds(getattr(timings, stage)) for stage in stages},
+        "milliseconds": {
+            stage: round(seconds(getattr(timings, stage)) * 1e3, 2) for stage in stages
+        },
         "cached": timings.cached,
         "confident_score": round(response.confident_score, 4),
     }
@@ -177,7 +179,3 @@ def _hit(hit: search_pb2.Hit, shown_fields: Collection[str]) -> dict[str, Any]:
             if payload.get(name) not in (None, "")
         },
     }
-
-
-def _milliseconds(duration: Duration) -> float:
-    return round(duration.ToNanoseconds() / 1e6, 2)

@@ -13,7 +13,6 @@ from search_service.admission import Admission
 from search_service.batch import BatchSearcher
 from search_service.classes import Classes
 from search_service.embedding import Embedder
-from search_service.encoder import EncoderClient
 from search_service.files import GalleryFiles
 from search_service.metrics import SearchMetrics
 from search_service.readiness import CheckTimes, Readiness
@@ -27,6 +26,7 @@ from search_service.servicer import (
 )
 from search_service.settings import SearchSettings
 from search_service.thumbnails import Photos
+from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import PhotoReader, connect
 from sketchzoo.qdrant.roots import RootsFile

@@ -6,6 +6,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 
 from sketchzoo.client.results import Embedding, Hit, PhotoFile, SearchResult, Timings
+from sketchzoo.rpc.durations import seconds
 from sketchzoo.search.v1 import search_pb2
 
 
@@ -22,11 +23,11 @@ def result(response: search_pb2.SearchResponse) -> SearchResult:
         model_fingerprint=response.model_fingerprint,
         next_page_token=response.next_page_token,
         timings=Timings(
-            decode=timings.decode.ToNanoseconds() / 1e9,
-            queue=timings.queue.ToNanoseconds() / 1e9,
-            encode=timings.encode.ToNanoseconds() / 1e9,
-            query=timings.query.ToNanoseconds() / 1e9,
-            total=timings.total.ToNanoseconds() / 1e9,
+            decode=seconds(timings.decode),
+            queue=seconds(timings.queue),
+            encode=seconds(timings.encode),
+            query=seconds(timings.query),
+            total=seconds(timings.total),
             cached=timings.cached,
         ),
         confident_score=response.confident_score,

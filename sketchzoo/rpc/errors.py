@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+from sketchzoo.rpc.durations import duration, seconds
 from sketchzoo.rpc.reasons import plain
 
 DOMAIN = "sketchzoo"
@@ -46,6 +46,12 @@ class CallError(Exception):
         return str(bad.field_violations[0].field) if bad and bad.field_violations else ""
 
     @property
+    def problem(self) -> str:
+        """What is wrong with that field; "" where none is named."""
+        bad = self._detail(error_details_pb2.BadRequest)
+        return str(bad.field_violations[0].description) if bad and bad.field_violations else ""
+
+    @property
     def reason(self) -> str:
         """The stable reason, for programs; "" where none is given."""
         info = self._detail(error_details_pb2.ErrorInfo)
@@ -61,7 +67,7 @@ class CallError(Exception):
     def retry_after(self) -> float | None:
         """In how many seconds to come back; None where nothing says so."""
         retry = self._detail(error_details_pb2.RetryInfo)
-        return retry.retry_delay.ToNanoseconds() / 1e9 if retry else None
+        return seconds(retry.retry_delay) if retry else None
 
     def status(self) -> status_pb2.Status:
         """Return the error as a `google.rpc.Status`, the same at every call."""
@@ -133,14 +139,18 @@ def unavailable(part: str, message: str) -> CallError:
     )
 
 
+def part_failed(part: str, message: str) -> PartFailedError:
+    """UNAVAILABLE: `part` answered that it failed, or what is no answer."""
+    away = unavailable(part, message)
+    return PartFailedError(away.code, away.message, *away.details)
+
+
 def exhausted(what: str, retry_seconds: float) -> CallError:
     """RESOURCE_EXHAUSTED: `what` is full; come back after `retry_seconds`."""
-    delay = Duration()
-    delay.FromNanoseconds(round(retry_seconds * 1e9))
     return CallError(
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         f"{what}; try again in {retry_seconds:.3g} s",
-        error_details_pb2.RetryInfo(retry_delay=delay),
+        error_details_pb2.RetryInfo(retry_delay=duration(retry_seconds)),
     )
 
 
@@ -202,13 +212,11 @@ def from_rpc_error(error: grpc.RpcError, part: str) -> CallError:
             return precondition("DENIED", f"{part} refuses this service's token: {message}")
         case grpc.StatusCode.UNIMPLEMENTED:
             return precondition("UNIMPLEMENTED", f"{part} does not serve this call: {message}")
+        case grpc.StatusCode.INTERNAL:
+            return part_failed(part, plain(message))
         case _:
             away = unavailable(part, plain(message))
-            kind = CallError
-            if isinstance(told, StreamEndedError):
-                kind = StreamEndedError
-            elif told.code is grpc.StatusCode.INTERNAL:
-                kind = PartFailedError
+            kind = StreamEndedError if isinstance(told, StreamEndedError) else CallError
             return kind(away.code, away.message, *away.details)
 
 
