@@ -6,7 +6,6 @@ from contextlib import suppress
 
 import grpc
 from cachetools import LRUCache
-from google.rpc import error_details_pb2
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -74,15 +73,9 @@ class PhotoEndpoint:
 
 def _refused(error: CallError) -> Response:
     """Answer why a photo does not come, and when to ask again; never where it lies."""
-    reason, wait = "unreadable", 0.0
-    for detail in error.details:
-        if isinstance(detail, error_details_pb2.ErrorInfo):
-            reason = _LOST.get(detail.reason, reason)
-        elif isinstance(detail, error_details_pb2.RetryInfo):
-            wait = detail.retry_delay.ToTimedelta().total_seconds()
-    response = _failed(_STATUS.get(error.code, 503), reason)
-    if wait:
-        response.headers["retry-after"] = str(math.ceil(wait))
+    response = _failed(_STATUS.get(error.code, 503), _LOST.get(error.reason, "unreadable"))
+    if error.retry_after:
+        response.headers["retry-after"] = str(math.ceil(error.retry_after))
     return response
 
 

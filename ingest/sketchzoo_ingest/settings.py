@@ -41,7 +41,7 @@ class EncoderCallSettings(Settings):
         description="Bearer token sent to the encoder.",
     )
     encode_timeout_seconds: Seconds = Field(60.0, description="Deadline of a call to the encoder.")
-    patience_seconds: Annotated[float, Field(ge=0)] = Field(
+    retry_seconds: Annotated[float, Field(ge=0)] = Field(
         60.0,
         description="How long a failing call to the encoder or Qdrant is tried again before the "
         "run ends with status 4.",

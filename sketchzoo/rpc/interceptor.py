@@ -16,7 +16,7 @@ from grpc_status import rpc_status
 from sketchzoo.rpc.call import Call, Context
 from sketchzoo.rpc.channel import REQUEST_ID
 from sketchzoo.rpc.door import Authorize, Door, Rules, Visit
-from sketchzoo.rpc.errors import CallError
+from sketchzoo.rpc.errors import CODES, CallError
 from sketchzoo.rpc.metrics import CallMetrics, MethodMetrics
 from sketchzoo.rpc.reading import Parse, Requests, read_one
 from sketchzoo.rpc.streams import Stream
@@ -28,8 +28,6 @@ from sketchzoo.telemetry import (
 )
 
 log = structlog.get_logger()
-
-_CODES: dict[int | None, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in the stubs only
@@ -302,7 +300,7 @@ def _outcome(
         return refusal.code
     if error is None or isinstance(error, grpc.aio.AbortError):
         code: Any = context.code()  # a number, a StatusCode, or None where none was set
-        return code if isinstance(code, grpc.StatusCode) else _CODES.get(code, grpc.StatusCode.OK)
+        return code if isinstance(code, grpc.StatusCode) else CODES.get(code, grpc.StatusCode.OK)
     if not isinstance(error, asyncio.CancelledError) and not _has_left(error):
         return grpc.StatusCode.INTERNAL
     remaining: float | None = context.time_remaining()
