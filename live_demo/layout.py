@@ -10,7 +10,7 @@ from umap import UMAP
 Floats = npt.NDArray[np.float32]
 
 # Dots that can be told apart.
-_SMALLEST_DISTANCE = 0.5
+_SMALLEST_DISTANCE = 0.8
 # This share of the photos at each edge is drawn onto the border, so that one outlier
 # does not shrink the rest.
 _TRIM = 0.002

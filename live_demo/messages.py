@@ -1,6 +1,6 @@
 """Messages between the page and the gateway: JSON, checked before anything is done with it.
 
-The page sends `Ask`s, and images as binary messages, each of which replaces the one
+The page sends `SearchMessage`s, and images as binary messages, each of which replaces the one
 before. The gateway sends answers and failures, both with the sequence they belong to.
 """
 
@@ -56,7 +56,7 @@ class Drawing(_Message):
     strokes: list[Stroke] = Field(min_length=1, max_length=MAX_STROKES)
 
 
-class Ask(_Message):
+class SearchMessage(_Message):
     """One state of the page: what to look for and among which photos.
 
     `source` says where the query comes from: the `drawing`, the image sent last taken as
@@ -74,7 +74,7 @@ class Ask(_Message):
     page_token: str = Field(default="", max_length=4096)
 
     @model_validator(mode="after")
-    def _complete(self) -> "Ask":
+    def _complete(self) -> "SearchMessage":
         if (self.drawing is not None) != (self.source == "drawing"):
             raise ValueError("drawing goes with the source `drawing`")
         if (self.photo_id is not None) != (self.source == "photo_id"):
@@ -83,7 +83,7 @@ class Ask(_Message):
 
 
 def to_request(
-    ask: Ask, image: bytes | None, *, query_embedding: bool
+    ask: SearchMessage, image: bytes | None, *, query_embedding: bool
 ) -> search_pb2.LiveSearchRequest:
     """Return the search that a page asks for; ValueError where it has sent no image yet."""
     query = search_pb2.Query(liked_photo_ids=ask.liked, disliked_photo_ids=ask.disliked)

@@ -1,4 +1,4 @@
-"""A conversation: a page's live search, from a drawing until it rests.
+"""A page's live search, from a drawing until it rests.
 
 It holds a stream of the search service no longer than it is of use. Streams end of
 themselves, too: their connection has an age, and an idle one makes room for others. The question
@@ -28,7 +28,7 @@ Tell = Callable[[search_pb2.LiveSearchResponse, float | None], Awaitable[None]]
 
 
 @dataclass(slots=True)
-class Newest:
+class LatestRequest:
     """Holds a page's newest request; an older one that nobody took is forgotten."""
 
     _request: search_pb2.LiveSearchRequest | None = None
@@ -55,13 +55,15 @@ class Newest:
             self.put(request)
 
 
-class Conversation:
+class LiveSearch:
     """Asks what a page wants newest and tells it what the service answers.
 
     `tell` gets each answer, with the seconds it took where it is the newest's.
     """
 
-    def __init__(self, searcher: Searcher, newest: Newest, tell: Tell, seconds: float) -> None:
+    def __init__(
+        self, searcher: Searcher, newest: LatestRequest, tell: Tell, seconds: float
+    ) -> None:
         self._searcher = searcher
         self._newest = newest
         self._tell = tell
@@ -78,7 +80,7 @@ class Conversation:
         return None if self._asked is None else self._asked.sequence
 
     async def run(self) -> None:
-        """Go on until the page rests, or the conversation breaks, which a `CallError` says."""
+        """Go on until the page rests, or the search breaks, which a `CallError` says."""
         while True:
             self._was_answered = False
             try:
@@ -163,7 +165,7 @@ async def _ended(call: Any) -> CallError:
     """Return the error that a call ended with; ending well is one, too."""
     code = await call.code()
     if code is grpc.StatusCode.OK:
-        return CallError(grpc.StatusCode.UNAVAILABLE, f"{PART} ended the conversation")
+        return CallError(grpc.StatusCode.UNAVAILABLE, f"{PART} ended the stream")
     error = grpc.aio.AioRpcError(
         code,
         await call.initial_metadata(),
