@@ -16,7 +16,7 @@ import grpc
 import grpc.aio
 
 from live_demo.searcher import PART, Searcher
-from sketchzoo.rpc import CallError, deadline_exceeded, from_rpc_error
+from sketchzoo.rpc import CallError, deadline_exceeded, from_rpc_error, unavailable
 from sketchzoo.rpc.errors import StreamEndedError
 from sketchzoo.search.v1 import search_pb2
 from sketchzoo.telemetry import span, traceparent
@@ -100,7 +100,8 @@ class LiveSearch:
     async def _stream(self) -> None:
         """Go on until one stream breaks or is of no use any more."""
         call = self._searcher.live()
-        reading = asyncio.ensure_future(call.read())
+        responses = aiter(call)
+        reading = asyncio.ensure_future(anext(responses, None))
         waiting = asyncio.ensure_future(self._newest.wait())
         try:
             while True:
@@ -116,15 +117,12 @@ class LiveSearch:
                     waiting = asyncio.ensure_future(self._newest.wait())
                 if reading in done:
                     response = reading.result()
-                    if not isinstance(response, search_pb2.LiveSearchResponse):
-                        raise await _ended(call)
-                    reading = asyncio.ensure_future(call.read())
+                    if response is None:
+                        raise unavailable(PART, "it ended the stream")
+                    reading = asyncio.ensure_future(anext(responses, None))
                     await self._answered(response)
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, PART) from error
-        except asyncio.InvalidStateError as error:
-            # Written to after it broke.
-            raise await _ended(call) from error
         finally:
             self._span.close()
             call.cancel()
@@ -143,6 +141,8 @@ class LiveSearch:
             try:
                 async with asyncio.timeout(self._seconds):
                     await call.write(request)
+            except asyncio.InvalidStateError:
+                return  # it has ended, and reading tells why
             except TimeoutError as error:
                 raise deadline_exceeded(f"asking {PART}") from error
 
@@ -159,18 +159,3 @@ class LiveSearch:
         if self._asked is None:
             return _REST_SECONDS
         return max(0.0, self._asked_at + self._seconds - time.monotonic())
-
-
-async def _ended(call: Any) -> CallError:
-    """Return the error that a call ended with; ending well is one, too."""
-    code = await call.code()
-    if code is grpc.StatusCode.OK:
-        return CallError(grpc.StatusCode.UNAVAILABLE, f"{PART} ended the stream")
-    error = grpc.aio.AioRpcError(
-        code,
-        await call.initial_metadata(),
-        await call.trailing_metadata(),
-        await call.details(),
-        None,
-    )
-    return from_rpc_error(error, PART)
