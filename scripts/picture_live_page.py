@@ -92,7 +92,7 @@ async def movie(browser: Browser, url: str, out: Path, font: str) -> None:
     page = await browser.new_page(viewport=MOVIE)  # type: ignore[arg-type] # a ViewportSize
     await ready(page, url, font)
     strokes: list[dict[str, Any]] = await page.evaluate(EXAMPLE, "elephant")
-    box = await page.locator("#easel").bounding_box()
+    box = await page.locator("#canvas").bounding_box()
     if box is None:
         raise SystemExit("the page has no canvas")
     scale = box["width"] / SIDE

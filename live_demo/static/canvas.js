@@ -1,18 +1,18 @@
-// The easel: the canvas that is drawn on, by pointers and by keys.
+// The canvas that is drawn on, by pointers and by keys.
 
 import { SIDE } from "./drawing.js";
-import { Hands } from "./hands.js";
+import { PalmRejection } from "./palm.js";
 import { paint } from "./paint.js";
 
 const STEP = 12;
 const LEAP = 60;
 
-export class Easel extends EventTarget {
+export class Canvas extends EventTarget {
   #canvas;
   #drawing;
   #pen;
   #layer = document.createElement("canvas");
-  #hands = new Hands();
+  #palm = new PalmRejection();
   #erasing = null;
   #cursor = null;
   #hover = null;
@@ -109,8 +109,8 @@ export class Easel extends EventTarget {
 
   #down(event) {
     this.#lift();
-    this.#hands.see(event);
-    const does = this.#hands.down(event);
+    this.#palm.see(event);
+    const does = this.#palm.down(event);
     if (does === "resting") this.dispatchEvent(new Event("resting"));
     if (does !== "draw" && does !== "take over") return;
     // The palm that came before its pen leaves no mark.
@@ -123,7 +123,7 @@ export class Easel extends EventTarget {
     if (this.tool === "eraser" || event.button === 5) {
       this.#beginErasing(spot);
     } else if (!this.#drawing.begin(spot.x, spot.y, this.width, pressureOf(event))) {
-      this.#hands.up();
+      this.#palm.up();
       this.#full("stroke");
       return;
     }
@@ -139,11 +139,11 @@ export class Easel extends EventTarget {
   }
 
   #move(event) {
-    this.#hands.see(event);
-    if (!this.#hands.busy) this.#box = this.#canvas.getBoundingClientRect();
+    this.#palm.see(event);
+    if (!this.#palm.busy) this.#box = this.#canvas.getBoundingClientRect();
     const last = this.#place(event);
     this.#point(last);
-    if (!this.#hands.draws(event)) return;
+    if (!this.#palm.draws(event)) return;
     // Between two frames a pen tells of many places: take them all.
     const events = event.getCoalescedEvents?.() ?? [];
     for (const each of events.length ? events : [event]) {
@@ -154,16 +154,16 @@ export class Easel extends EventTarget {
   }
 
   #up(event) {
-    this.#hands.see(event);
-    if (!this.#hands.draws(event)) return;
-    this.#hands.up();
+    this.#palm.see(event);
+    if (!this.#palm.draws(event)) return;
+    this.#palm.up();
     this.#finish(event.timeStamp);
   }
 
   // The system took the touch for something else: it is undone.
   #cancel(event) {
-    if (!this.#hands.draws(event)) return;
-    this.#hands.up();
+    if (!this.#palm.draws(event)) return;
+    this.#palm.up();
     this.#takeBack();
     this.dispatchEvent(new Event("cancel"));
   }
@@ -224,7 +224,7 @@ export class Easel extends EventTarget {
 
   // Ends what keys began.
   #lift(when = performance.now()) {
-    if (!this.#hands.busy && (this.#drawing.active || this.#erasing)) this.#finish(when);
+    if (!this.#palm.busy && (this.#drawing.active || this.#erasing)) this.#finish(when);
   }
 }
 

@@ -1,10 +1,10 @@
-// Findings: the photos found, best first, and how many of them are like what is searched for.
+// Hits: photos found, best first, and how many of them are like what is searched for.
 
 import { summary } from "./words.js";
 
 export const MOST = 60;
 
-export class Findings {
+export class Hits {
   // `at` is where on the map the query lies; null for nowhere, undefined without a map.
   constructor(hits, token, confident, at) {
     this.hits = hits;
@@ -14,13 +14,13 @@ export class Findings {
   }
 
   static of({ hits, next_page_token: token, confident_score: confident, at }) {
-    return new Findings(hits, token, confident, at);
+    return new Hits(hits, token, confident, at);
   }
 
   // With the photos of the next page, each once.
   and({ hits, next_page_token: token, confident_score: confident }) {
     const known = new Set(this.hits.map((hit) => hit.id));
-    return new Findings([...this.hits, ...hits.filter((hit) => !known.has(hit.id))], token, confident, this.at);
+    return new Hits([...this.hits, ...hits.filter((hit) => !known.has(hit.id))], token, confident, this.at);
   }
 
   get isEmpty() {

@@ -1,4 +1,4 @@
-// The atlas: the map with what stands around it, the switch to it and the tip beside a dot.
+// The map's card: the map with what stands around it, the switch to it and the tip beside a dot.
 
 import { colour } from "./colours.js";
 import { GalleryMap } from "./map.js";
@@ -7,7 +7,7 @@ import { label } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 
-export class Atlas extends EventTarget {
+export class MapCard extends EventTarget {
   #map = new GalleryMap($("map"));
   #place = null;
 
@@ -29,7 +29,7 @@ export class Atlas extends EventTarget {
     this.#map.walk(...(this.#place ?? [null, []]));
   }
 
-  // Says where the query lies and what was found; findings that know no place change nothing.
+  // Says where the query lies and what was found; hits that know no place change nothing.
   show({ at, hits }) {
     if (at === undefined) return;
     this.#place = [at, hits];

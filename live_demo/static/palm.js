@@ -1,4 +1,4 @@
-// Hands: which of the pointers on the glass draws.
+// Palm rejection: which of the pointers on the glass draws.
 //
 // Whoever holds a pen rests the hand on the glass, often before the pen comes down. So a pen
 // takes over from a touch, and touches count for nothing while a pen is near and just after.
@@ -6,7 +6,7 @@
 
 export const PEN_MILLISECONDS = 2000;
 
-export class Hands {
+export class PalmRejection {
   #pointer = null;
   #isTouch = false;
   #penAt = -Infinity;

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)
 
 # Strokes as pointer events: kind, id, type, x, y in canvas units.
 POINT = """async (events) => {
-    const canvas = document.getElementById("easel");
+    const canvas = document.getElementById("canvas");
     const { left, top, width } = canvas.getBoundingClientRect();
     for (const [kind, pointerId, pointerType, x, y] of events) {
         if (kind === "wait") {
