@@ -79,6 +79,8 @@ lock: $(VENV)/uv.stamp
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 		--extra demo --extra trace --extra train --group dev -c requirements/demo.txt \
 		pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
+		-c requirements/dev.txt --group build -o requirements/build.txt
 	for image in search:trace encoder:encoder encoder-gpu:gpu ingest:ingest live:live; do \
 		$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 			-c requirements/dev.txt --extra trace --extra $${image#*:} \

@@ -10,10 +10,10 @@ import structlog
 from live_demo.gallery_map import Placed
 from live_demo.layout import Axes, kept, lay_out
 from live_demo.settings import MapSettings
-from sketchzoo.cli.running import described
 from sketchzoo.cli.status import AWAY, REFUSED
 from sketchzoo.qdrant import PhotoReader, connect
 from sketchzoo.rpc import CallError
+from sketchzoo.running import described
 
 log = structlog.get_logger()
 
