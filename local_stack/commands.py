@@ -70,7 +70,7 @@ def show(
     photos: Annotated[
         Path | None,
         typer.Option(
-            help="A folder of photos with a folder for each class; without it a gallery is drawn.",
+            help="A folder of photos with a folder for each class; without it a sample is drawn.",
             exists=True,
             file_okay=False,
         ),

@@ -93,7 +93,7 @@ class Walkthrough:
     def _draw(self, stack: Stack, gallery: Path) -> Path:
         """Draw what is missing; return the folder of example sketches, a folder each class."""
         if self._photos is None:
-            self._say(f"drawing a gallery in {gallery}")
+            self._say(f"drawing a sample in {gallery}")
             self._run(stack, "sample", "draw", str(gallery), "--replace")
             return gallery / "sketch"
         own = self._photos / "sketch"

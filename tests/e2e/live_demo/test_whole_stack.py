@@ -1,4 +1,4 @@
-"""The page on top of everything: the drawn gallery, the shipped model, Qdrant's engine."""
+"""The page on top of everything: the drawn sample, the shipped model, Qdrant's engine."""
 
 import asyncio
 from collections import Counter
