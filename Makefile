@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# One gallery's folder-per-class photos; without it `make demo` draws its own.
+# A folder of photos, a folder a class; without it `make demo` draws a sample.
 PHOTOS ?=
 # Set to stop `make demo` after the contact sheet.
 ONCE ?=
@@ -55,7 +55,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/buf lint
 	$(BIN)/buf breaking protos --against $(RELEASED)
 	$(BIN)/python scripts/generate_stubs.py --check
-	$(MKDOCS) build --strict --quiet
+	$(MKDOCS) build --strict
 
 docs: $(VENV)/dev.stamp
 	$(MKDOCS) serve --strict
