@@ -9,6 +9,7 @@ import typer
 from sample_gallery.settings import DrawSettings, FetchSettings
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import with_settings
+from sketchzoo.cli.status import FAILED, REFUSED, end
 
 if TYPE_CHECKING:
     from sample_gallery.fetch import Limits, Report, Row
@@ -18,12 +19,6 @@ app = App(
     help="Draw or fetch photos to try things with: a folder with one folder a class.",
     no_args_is_help=True,
 )
-
-INCOMPLETE = 1
-"""Exit status: some photos could not be had."""
-
-REFUSED = 3
-"""Exit status: the directory holds something else."""
 
 
 @app.command()
@@ -62,8 +57,7 @@ def draw(
                 progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
         except FolderError as error:
-            typer.echo(f"sketchzoo sample draw: {error}", err=True)
-            raise typer.Exit(REFUSED) from error
+            end("sample draw", error, REFUSED)
     state = "drawn" if made.fresh else "already complete"
     typer.echo(
         f"{state}: {len(names)} classes, {plan.pictures} pictures and {plan.sketches} sketches "
@@ -96,11 +90,10 @@ def fetch(
     try:
         report = _fetched(rows, directory, limits)
     except FolderError as error:
-        typer.echo(f"sketchzoo sample fetch: {error}", err=True)
-        raise typer.Exit(REFUSED) from error
+        end("sample fetch", error, REFUSED)
     _show(report, directory, as_json=json)
     if not report.complete:
-        raise typer.Exit(INCOMPLETE)
+        raise typer.Exit(FAILED)
 
 
 def _fetched(rows: "list[Row]", directory: Path, limits: "Limits") -> "Report":

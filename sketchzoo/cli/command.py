@@ -8,7 +8,6 @@ in a module that imports nothing slow: `sketchzoo --help` loads those of all.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -85,26 +84,22 @@ class Registered:
 
     def missing(self, command: Command, error: ModuleNotFoundError) -> str | None:
         """Return what to install for a module that is not there, None where nothing is known."""
-        module = (error.name or "").partition(".")[0].lower().replace("_", "-")
         extras: dict[str, list[str]] = {}
-        for extra, package in self._optional():
-            extras.setdefault(extra, []).append(package)
+        for requirement in (self.entry.dist and self.entry.dist.requires) or ():
+            plain = re.sub(r"[-_.]+", "-", requirement).lower()
+            if found := re.match(r"([\w-]+).*;.*\bextra == [\"']([\w-]+)", plain):
+                extras.setdefault(found[2], []).append(f"{found[1]}-")
+        module = (error.name or "").partition(".")[0].lower().replace("_", "-")
         bringing = [
             extra
-            for extra, packages in sorted(extras.items(), key=lambda each: len(each[1]))
-            if any(f"{package}-".startswith(f"{module}-") for package in packages)
+            for extra, packages in extras.items()
+            if any(package.startswith(f"{module}-") for package in packages)
         ]
         if not bringing:
             return None
-        extra = command.extra if command.extra in bringing else bringing[0]
+        smallest = min(bringing, key=lambda extra: len(extras[extra]))
+        extra = command.extra if command.extra in bringing else smallest
         return f"needs {error.name}: pip install '{self._distribution}[{extra}]'"
-
-    def _optional(self) -> Iterator[tuple[str, str]]:
-        """Yield each extra of its distribution with a package that it brings."""
-        for requirement in (self.entry.dist and self.entry.dist.requires) or ():
-            found = re.match(r"([\w.-]+).*;.*\bextra == [\"']([\w.-]+)", requirement)
-            if found:
-                yield found[2], re.sub(r"[-_.]+", "-", found[1]).lower()
 
     @property
     def _package(self) -> str:

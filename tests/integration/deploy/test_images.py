@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from sketchzoo.client import Client
 from tests.artefacts import drawing, picture
 from tests.deployment import IMAGES, ROOT, SECRETS, read_compose
 from tests.integration.deploy.images import Image, composed, lay_out, running, unpack_wheel, until
+from tests.integration.deploy.ports import free_port
 from tests.integration.faults.test_tls import make_certificates
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.slow]
@@ -62,12 +62,6 @@ def folder() -> Iterator[Path]:
 def images(folder: Path) -> dict[str, Image]:
     wheel = unpack_wheel(folder / "unpacked")
     return {target: lay_out(folder / target, target, wheel) for target in IMAGES}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize("target", IMAGES)
