@@ -25,7 +25,7 @@ SERVICES = ("SKETCHZOO_SEARCH_TARGET", "SKETCHZOO_ENCODER_TARGET", "SKETCHZOO_QD
 DATA = Path("out")
 # A stack that was just killed holds its lock until its guardian has ended the parts, and who
 # looks for one holds it for a moment.
-_PATIENCE_SECONDS = 3.0
+_WAIT_SECONDS = 3.0
 _FILE = "stack.json"
 
 
@@ -92,7 +92,7 @@ def held(data: Path) -> Iterator[HeldFolder]:
     """
     data.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(data / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    end = time.monotonic() + _PATIENCE_SECONDS
+    end = time.monotonic() + _WAIT_SECONDS
     while not _lock(descriptor, shared=False):
         if time.monotonic() > end:
             process = _read(descriptor).get("pid", "unknown")

@@ -22,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setattr("sketchzoo.running._PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("sketchzoo.running._WAIT_SECONDS", 0.2)
     return tmp_path
 
 
