@@ -12,10 +12,10 @@ import structlog
 from live_demo.gallery_map import GalleryMap
 from live_demo.layout import judge, lay_out, principal_axes, reduce
 from live_demo.settings import MapSettings
-from sketchzoo.cli.running import described
 from sketchzoo.cli.status import AWAY, REFUSED
 from sketchzoo.qdrant import PhotoReader, connect
 from sketchzoo.rpc import CallError
+from sketchzoo.running import described
 
 log = structlog.get_logger()
 

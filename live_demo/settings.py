@@ -10,6 +10,7 @@ from sketchzoo.address import Host
 from sketchzoo.limits import Peers, is_network
 from sketchzoo.settings import (
     Count,
+    LogSettings,
     Port,
     QdrantSettings,
     SearchClientSettings,
@@ -110,7 +111,7 @@ class LiveSettings(LiveLimitSettings, SearchClientSettings, TelemetrySettings):
         return Peers([*everyone, *(name for name in named if is_network(name))])
 
 
-class MapSettings(QdrantSettings, TelemetrySettings):
+class MapSettings(QdrantSettings, LogSettings):
     """What `sketchzoo live map` lets its operator choose."""
 
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_LIVE_MAP_")

@@ -2,7 +2,7 @@
 
     python scripts/picture_live_page.py --url http://127.0.0.1:8080 --out docs/images
 
-The page must serve the drawn gallery: docs show no photos of anybody else's.
+The page must serve the drawn sample: docs show no photos of anybody else's.
 """
 
 import argparse

@@ -42,6 +42,21 @@ class Settings(BaseSettings):
     )
 
 
+class LogSettings(Settings):
+    """Logs, which every part writes."""
+
+    subject = "Logs and traces"
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", validation_alias="SKETCHZOO_LOG_LEVEL", description="Lowest level that is logged."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto",
+        validation_alias="SKETCHZOO_LOG_FORMAT",
+        description="`auto` is console on a terminal and json elsewhere.",
+    )
+
+
 class TraceSettings(Settings):
     """Where traces go."""
 
@@ -55,19 +70,8 @@ class TraceSettings(Settings):
     )
 
 
-class TelemetrySettings(TraceSettings):
-    """Logs, metrics and traces."""
-
-    subject = "Logs and traces"
-
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", validation_alias="SKETCHZOO_LOG_LEVEL", description="Lowest level that is logged."
-    )
-    log_format: Literal["auto", "json", "console"] = Field(
-        "auto",
-        validation_alias="SKETCHZOO_LOG_FORMAT",
-        description="`auto` is console on a terminal and json elsewhere.",
-    )
+class TelemetrySettings(LogSettings, TraceSettings):
+    """Logs and traces."""
 
 
 class ListenSettings(Settings):

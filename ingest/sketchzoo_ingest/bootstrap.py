@@ -12,13 +12,13 @@ import structlog
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from sketchzoo.cli.running import described
 from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import CollectionOptions, PhotoWriter, connect
 from sketchzoo.qdrant.roots import RootsFile
 from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, run_main
 from sketchzoo.rpc.tls import ClientTls
+from sketchzoo.running import described
 from sketchzoo.telemetry import MetricsPage, configure_logs, request_context, tracing
 from sketchzoo_ingest.job import Job, JobOptions
 from sketchzoo_ingest.limits import PipelineLimits

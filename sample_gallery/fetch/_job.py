@@ -16,6 +16,7 @@ from sample_gallery.fetch._manifest import Row
 from sample_gallery.fetch._part import Budget, Part, digest
 from sample_gallery.fetch._photo import finish
 from sample_gallery.fetch._report import Outcome, PhotoError, Report
+from sample_gallery.folder import FolderError
 from sample_gallery.limits import Limits
 from sketchzoo.fetch import Failure, FetchError
 from sketchzoo.fetch.fetcher import Fetcher, Sleep
@@ -30,10 +31,6 @@ _OUTCOMES = {
     Failure.FAILED: Outcome.FAILED,
 }
 _COLUMNS = ("path", "class", "author", "licence", "licence_url", "source", "origin", "changes")
-
-
-class FolderError(Exception):
-    """The folder can't be used."""
 
 
 async def fetch(
@@ -87,7 +84,7 @@ def _opened(folder: Path) -> Iterator[Lock]:
         raise FolderError(f"{folder} is a file: name a folder")
     fresh = not folder.exists() or not any(folder.iterdir())
     if not fresh and not (folder / NAME).exists():
-        raise FolderError(f"{folder} is not empty and no fetched gallery: choose another")
+        raise FolderError(f"{folder} is not empty and no fetched sample: choose another")
     (folder / _PARTS).mkdir(parents=True, exist_ok=True)
     (folder / NAME).touch()
     descriptor = os.open(folder / NAME, os.O_RDONLY)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sketchzoo.cli.program import program
+from local_stack.program import program
 
 
 @pytest.fixture

@@ -19,11 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sketchzoo.cli.settings import UpSettings
-
+# The settings that name a stack's services.
+SERVICES = ("SKETCHZOO_SEARCH_TARGET", "SKETCHZOO_ENCODER_TARGET", "SKETCHZOO_QDRANT_URL")
+# A stack's data folder where no other was said.
+DATA = Path("out")
 # A stack that was just killed holds its lock until its guardian has ended the parts, and who
 # looks for one holds it for a moment.
-_PATIENCE_SECONDS = 3.0
+_WAIT_SECONDS = 3.0
 _FILE = "stack.json"
 
 
@@ -90,7 +92,7 @@ def held(data: Path) -> Iterator[HeldFolder]:
     """
     data.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(data / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    end = time.monotonic() + _PATIENCE_SECONDS
+    end = time.monotonic() + _WAIT_SECONDS
     while not _lock(descriptor, shared=False):
         if time.monotonic() > end:
             process = _read(descriptor).get("pid", "unknown")
@@ -142,7 +144,7 @@ def described(address: str) -> str:
 
 
 def _default_data() -> Path:
-    return Path(os.environ.get("SKETCHZOO_UP_DATA") or UpSettings.model_fields["data"].default)
+    return Path(os.environ.get("SKETCHZOO_UP_DATA") or DATA)
 
 
 def _running(data: Path) -> RunningStack | None:

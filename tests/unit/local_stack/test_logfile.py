@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sketchzoo.cli.logfile import last_problem
+from local_stack.logfile import last_problem
 
 
 def event(name: str, level: str = "info", **values: object) -> str:

@@ -1,4 +1,4 @@
-"""Draw docs/images/drawn-gallery.png: five pictures and two sketches of each drawn class."""
+"""Draw docs/images/drawn-sample.png: five pictures and two sketches of each drawn class."""
 
 import io
 from pathlib import Path
@@ -32,7 +32,7 @@ def main() -> None:
         tiles += [draw_sketch(name, i) for i in range(SKETCHES)]
         for i, content in enumerate(tiles):
             sheet.paste(_tile(content), (left + i * CELL, top + LABEL))
-    path = Path(__file__).parents[1] / "docs" / "images" / "drawn-gallery.png"
+    path = Path(__file__).parents[1] / "docs" / "images" / "drawn-sample.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     palette = sheet.quantize(256, kmeans=3)
     sheet.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)

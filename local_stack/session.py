@@ -4,10 +4,10 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from sketchzoo.cli.running import HeldFolder, InUseError, held
-from sketchzoo.cli.stack import StackError
+from local_stack.stack import StackError
+from local_stack.stopping import stop_on_signals
 from sketchzoo.cli.status import FAILED, REFUSED, UNUSABLE, end
-from sketchzoo.cli.stopping import stop_on_signals
+from sketchzoo.running import HeldFolder, InUseError, held
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from sketchzoo.running import DATA
 from sketchzoo.settings import Port, Settings
 
 
@@ -15,7 +16,7 @@ class UpSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_UP_")
 
     data: Path = Field(
-        Path("out"), description="Folder of what is kept: Qdrant's storage, galleries and logs."
+        DATA, description="Folder of what is kept: Qdrant's storage, samples and logs."
     )
     model: str = Field("zoo-1", description="A shipped model's name, or a model's folder.")
     encoder_port: Port = Field(50051, description="The encoder's port; a free one if taken.")

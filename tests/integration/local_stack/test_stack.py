@@ -8,8 +8,8 @@ import pytest
 from qdrant_client import QdrantClient, models
 
 from tests.artefacts import tiny_model
+from tests.integration.local_stack.stack_process import stack_process
 from tests.integration.search_service.stack import write_photos
-from tests.integration.sketchzoo.stack_process import stack_process
 
 pytestmark = pytest.mark.slow
 

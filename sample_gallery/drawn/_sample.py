@@ -1,4 +1,4 @@
-"""A drawn gallery on disk: which files there are, and how they come there in one piece."""
+"""A drawn sample on disk: which files there are, and how they come there in one piece."""
 
 import json
 import multiprocessing
@@ -16,6 +16,7 @@ import numpy as np
 from sample_gallery.drawn.animals import ANIMALS
 from sample_gallery.drawn.pictures import picture
 from sample_gallery.drawn.sketches import sketch
+from sample_gallery.folder import FolderError
 from sketchzoo.child import end_with_parent
 
 CLASSES = tuple(sorted(ANIMALS))
@@ -29,17 +30,13 @@ _MOST = 10_000
 _CHUNK = 8
 
 _README = """\
-This gallery is drawn. None of its pictures is a photograph.
+This sample is drawn. None of its pictures is a photograph.
 
 SketchZoo drew it from parametric shapes ({classes} classes, {pictures} pictures and {sketches}
 sketches each, seed {seed}, revision {revision}); the same command draws the same files again.
 photo/<class>/ holds the pictures that are searched, sketch/<class>/ the sketches to search with.
 The files may be used, changed and passed on under the project's own licence.
 """
-
-
-class GalleryExistsError(Exception):
-    """The directory already holds something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +65,8 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnGallery:
-    """A finished gallery."""
+class DrawnSample:
+    """A finished sample."""
 
     directory: Path
     plan: Plan
@@ -112,23 +109,23 @@ def draw(
     workers: int = 1,
     replace: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> DrawnGallery:
-    """Draw a gallery into a directory, which appears only once it is whole.
+) -> DrawnSample:
+    """Draw a sample into a directory, which appears only once it is whole.
 
-    A directory that already holds the same gallery is left alone. With `workers` above 1 the
+    A directory that already holds the same sample is left alone. With `workers` above 1 the
     calling script must be importable, as `multiprocessing`'s spawn asks. `progress` is called
     with files done and files in all.
 
-    Raises `GalleryExistsError` if the directory holds anything else; `replace` allows an older
-    or different drawn gallery, never a folder of other things, to be replaced.
+    Raises `FolderError` if the directory holds anything else; `replace` allows an older
+    or different drawn sample, never a folder of other things, to be replaced.
     """
     plan = plan or Plan()
     found = _found(directory)
     if found == _spec(plan):
-        return DrawnGallery(directory, plan, fresh=False)
+        return DrawnSample(directory, plan, fresh=False)
     if found is not None and not replace:
-        raise GalleryExistsError(
-            f"{directory} holds another drawn gallery: replace it, or choose another directory"
+        raise FolderError(
+            f"{directory} holds another drawn sample: replace it, or choose another directory"
         )
     directory.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
@@ -141,7 +138,7 @@ def draw(
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    return DrawnGallery(directory, plan, fresh=True)
+    return DrawnSample(directory, plan, fresh=True)
 
 
 def _generator(name: str, kind: int, index: int, seed: int) -> np.random.Generator:
@@ -157,7 +154,7 @@ def _found(directory: Path) -> dict[str, object] | None:
     if not directory.exists():
         return None
     if not directory.is_dir():
-        raise GalleryExistsError(f"{directory} is a file: name a directory that is to be made")
+        raise FolderError(f"{directory} is a file: name a directory that is to be made")
     if not any(directory.iterdir()):
         return None
     try:
@@ -165,7 +162,7 @@ def _found(directory: Path) -> dict[str, object] | None:
     except (OSError, ValueError):
         spec = None
     if not isinstance(spec, dict) or "revision" not in spec:
-        raise GalleryExistsError(f"{directory} is not empty and no drawn gallery: choose another")
+        raise FolderError(f"{directory} is not empty and no drawn sample: choose another")
     return spec
 
 

@@ -1,20 +1,20 @@
-"""`sketchzoo up`: every part on this machine, until Ctrl-C."""
+"""`sketchzoo up` and `sketchzoo demo`: the whole system on this machine."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from local_stack.settings import UpSettings
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import with_settings
-from sketchzoo.cli.settings import UpSettings
 
-app = App()
+up = App()
 
 
-@app.command()
+@up.command()
 @with_settings(UpSettings)
-def up(
+def up_all(
     settings: UpSettings,
     roots: Annotated[
         list[Path] | None,
@@ -35,10 +35,10 @@ def up(
     """
     from rich.console import Console  # noqa: PLC0415 - loaded when the command runs
 
-    from sketchzoo.cli.parts import start, start_page  # noqa: PLC0415
-    from sketchzoo.cli.program import program  # noqa: PLC0415
-    from sketchzoo.cli.session import session  # noqa: PLC0415
-    from sketchzoo.cli.stack import Stack  # noqa: PLC0415
+    from local_stack.parts import start, start_page  # noqa: PLC0415
+    from local_stack.program import program  # noqa: PLC0415
+    from local_stack.session import session  # noqa: PLC0415
+    from local_stack.stack import Stack  # noqa: PLC0415
 
     console = Console(stderr=True, highlight=False, markup=False)
     with (
@@ -58,3 +58,40 @@ def up(
         console.print(f"To fill it: {program()} ingest DIR")
         console.print("Ctrl-C stops all.")
         stack.run_until_stopped()
+
+
+demo = App()
+
+
+@demo.command()
+@with_settings(UpSettings)
+def show(
+    settings: UpSettings,
+    photos: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of photos with a folder for each class; without it a sample is drawn.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    once: Annotated[  # noqa: FBT002 - typer's form
+        bool, typer.Option("--once", help="Stop after the contact sheet.")
+    ] = False,
+    sketches: Annotated[int, typer.Option(min=1, max=100, help="How many example sketches.")] = 8,
+) -> None:
+    """Start every part, ingest a gallery, search with example sketches, show what they find.
+
+    Writes a contact sheet (sketch left, twelve photos right) and leaves the services and
+    the live page up until Ctrl-C, or stops after the sheet with --once.
+
+    Exit status: 0 done, 1 a part failed (the message names it and its log), 2 the data folder
+    can't be written, 3 another stack runs on it.
+    """
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from local_stack.session import session  # noqa: PLC0415
+    from local_stack.walkthrough import Walkthrough  # noqa: PLC0415
+
+    with session("demo", settings.data) as folder:
+        Walkthrough(settings, Console(), photos, sketches).run(folder, once=once)

@@ -11,17 +11,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sketchzoo.cli import stack as stack_module
-from sketchzoo.cli.stack import Part, Stack, StackError
+from local_stack import stack as stack_module
+from local_stack.stack import Part, Stack, StackError
 from tests.artefacts import tiny_model
-from tests.integration.search_service.stack import write_photos
-from tests.integration.sketchzoo.stack_process import (
+from tests.integration.local_stack.stack_process import (
     DEAD_PROXY,
     FREE_PORTS,
     StackProcess,
     command,
     stack_process,
 )
+from tests.integration.search_service.stack import write_photos
 
 pytestmark = pytest.mark.slow
 

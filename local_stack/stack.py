@@ -15,9 +15,9 @@ from typing import Self
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from sketchzoo.cli import guardian
-from sketchzoo.cli.logfile import last_problem
-from sketchzoo.cli.stopping import Stopped, check_stopped
+from local_stack import guardian
+from local_stack.logfile import last_problem
+from local_stack.stopping import Stopped, check_stopped
 from sketchzoo.proxy import proxy_options
 
 _HOST = "127.0.0.1"

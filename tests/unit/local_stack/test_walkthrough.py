@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from local_stack.settings import UpSettings
+from local_stack.stack import StackError
+from local_stack.walkthrough import Walkthrough
 from sketchzoo.cli import hits
-from sketchzoo.cli.settings import UpSettings
-from sketchzoo.cli.stack import StackError
-from sketchzoo.cli.walkthrough import Walkthrough
 from sketchzoo.client import NotReady
 from sketchzoo.contact_sheet import Tile, contact_sheet
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sketchzoo.cli.settings import UpSettings
-from sketchzoo.cli.stack import Part, Server, Stack
+from local_stack.settings import UpSettings
+from local_stack.stack import Part, Server, Stack
 
 # Where ingest lists the folders that this stack's search may show photos from.
 ROOTS_FILE = "SKETCHZOO_GALLERY_ROOTS_FILE"

@@ -14,17 +14,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from local_stack.parts import Parts, map_file, start, start_page
+from local_stack.program import near, program
+from local_stack.settings import UpSettings
+from local_stack.stack import Server, Stack, StackError
+from local_stack.stopping import Stopped
 from sketchzoo.cli import hits
-from sketchzoo.cli.parts import Parts, map_file, start, start_page
-from sketchzoo.cli.program import near, program
-from sketchzoo.cli.running import HeldFolder
-from sketchzoo.cli.settings import UpSettings
-from sketchzoo.cli.stack import Server, Stack, StackError
-from sketchzoo.cli.stopping import Stopped
 from sketchzoo.cli.tables import show
 from sketchzoo.client import Client, SearchError, SearchResult
 from sketchzoo.contact_sheet import Row, Tile, contact_sheet
 from sketchzoo.images import ImageError, decode
+from sketchzoo.running import HeldFolder
 
 _K = 12
 # The stages that tell sketches apart; the first one's table has all.
@@ -94,7 +94,7 @@ class Walkthrough:
     def _draw(self, stack: Stack, gallery: Path) -> Path:
         """Draw what is missing; return the folder of example sketches, a folder each class."""
         if self._photos is None:
-            self._say(f"drawing a gallery in {gallery}")
+            self._say(f"drawing a sample in {gallery}")
             self._run(stack, "sample", "draw", str(gallery), "--replace")
             return gallery / "sketch"
         own = self._photos / "sketch"
