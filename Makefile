@@ -81,7 +81,7 @@ lock: $(VENV)/uv.stamp
 		pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 		-c requirements/dev.txt --group build -o requirements/build.txt
-	for image in search:trace encoder:encoder encoder-gpu:gpu ingest:ingest live:live; do \
+	for image in search:trace encoder:encoder encoder-gpu:gpu ingest:ingest live:live map:map; do \
 		$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 			-c requirements/dev.txt --extra trace --extra $${image#*:} \
 			pyproject.toml -o requirements/$${image%%:*}.txt || exit 1; done

@@ -28,6 +28,7 @@ BOOTSTRAPS = {
     "search": "search_service.bootstrap",
     "ingest": "sketchzoo_ingest.bootstrap",
     "live-demo": "live_demo.bootstrap",
+    "map": "live_demo.mapping",
 }
 # Hides what belongs to no distribution among the arguments.
 PROBE = """
@@ -93,6 +94,7 @@ def test_an_image_imports_only_what_its_lock_has(images: dict[str, Image], targe
         ("search", ["search"]),
         ("ingest", ["ingest"]),
         ("live-demo", ["live"]),
+        ("map", ["live"]),
     ],
 )
 def test_an_image_has_the_commands_of_one_room(
