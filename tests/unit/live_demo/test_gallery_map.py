@@ -1,7 +1,9 @@
 """The map and the layout."""
 
+import itertools
 import struct
 import uuid
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +13,9 @@ import pytest
 
 from live_demo.gallery_map import GalleryMap, MapFile
 from live_demo.layout import judge, lay_out, principal_axes, reduce
-from live_demo.mapping import map_of
+from live_demo.mapping import make, map_of
 from live_demo.settings import MapSettings
+from sketchzoo.qdrant import Gallery, Photo
 
 RNG = np.random.default_rng(7)
 CENTRES = RNG.normal(size=(4, 16)).astype(np.float32)
@@ -172,3 +175,29 @@ async def test_a_new_map_takes_the_place_of_the_old(
     second = await file.current()
     assert second is not None
     assert second.fingerprint == "def"
+
+
+async def test_no_more_of_a_gallery_is_read_than_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gallery of any size takes no more time and memory than the photos on its map."""
+    read: list[str] = []
+
+    class EndlessGallery:
+        def __init__(self, connection: object, alias: str) -> None:
+            assert alias == "photos"
+
+        async def current(self) -> Gallery:
+            return Gallery("photos-abc", "abc", 16)
+
+        async def embeddings(self, collection: str) -> AsyncIterator[tuple[Photo, list[float]]]:
+            for number in itertools.count():
+                photo = Photo("ape", "file:///a.jpg", f"{number:064x}", 1, 1)
+                read.append(photo.id)
+                yield photo, VECTORS[number % 60].tolist()
+
+    monkeypatch.setattr("live_demo.mapping.PhotoReader", EndlessGallery)
+    path = tmp_path / "map.npz"
+    assert await make(MapSettings(photos=40, epochs=3), path) == 0
+    assert GalleryMap.load(path).ids == tuple(read)
+    assert len(read) == 40
