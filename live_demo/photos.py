@@ -2,10 +2,9 @@
 
 import math
 import re
-from contextlib import suppress
+from collections import OrderedDict
 
 import grpc
-from cachetools import LRUCache
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -33,15 +32,38 @@ _STATUS = {
 }
 
 
+class PhotoCache:
+    """Keeps the photos asked for last, up to a number of bytes."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._photos: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
+
+    def get(self, key: str) -> tuple[bytes, str] | None:
+        """Return a photo and its media type, if it is here."""
+        found = self._photos.get(key)
+        if found is not None:
+            self._photos.move_to_end(key)
+        return found
+
+    def put(self, key: str, photo: tuple[bytes, str]) -> None:
+        """Keep a photo; those not asked for the longest make room."""
+        old = self._photos.pop(key, None)
+        self._bytes += len(photo[0]) - (len(old[0]) if old else 0)
+        self._photos[key] = photo
+        while self._bytes > self._max_bytes:
+            _, (content, _) = self._photos.popitem(last=False)
+            self._bytes -= len(content)
+
+
 class Photos:
     """Answers requests for photos."""
 
     def __init__(self, searcher: Searcher, metrics: LiveMetrics, cache_bytes: int) -> None:
         self._searcher = searcher
         self._metrics = metrics
-        self._cache: LRUCache[str, tuple[bytes, str]] = LRUCache(
-            cache_bytes, getsizeof=lambda photo: len(photo[0])
-        )
+        self._cache = PhotoCache(cache_bytes)
 
     async def answer(self, request: Request) -> Response:
         """Answer `/photos/{photo_id}/{side}`."""
@@ -65,8 +87,7 @@ class Photos:
             if photo[1] not in _MEDIA_TYPES:
                 self._count("failed")
                 return _failed(404, "unreadable")
-            with suppress(ValueError):  # larger than the whole cache
-                self._cache[tag] = photo
+            self._cache.put(tag, photo)
         return Response(photo[0], media_type=photo[1], headers=headers)
 
     def _count(self, outcome: str) -> None:
