@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from time import perf_counter
 
 import grpc
-from google.rpc import error_details_pb2
 
 from search_service.cache import LruCache, SingleFlight
 from search_service.metrics import SearchMetrics
@@ -133,10 +132,6 @@ async def _image(picture: Picture) -> ImageToEmbed:
 
 def _named(error: CallError, picture: Picture) -> CallError:
     """Name the search's field where the encoder named its own, `images[0].content`."""
-    problem = reason = ""
-    for detail in error.details:
-        if isinstance(detail, error_details_pb2.BadRequest) and detail.field_violations:
-            problem = detail.field_violations[0].description
-        elif isinstance(detail, error_details_pb2.ErrorInfo):
-            reason = detail.reason
-    return invalid(f"query.{picture.kind}", problem, reason=reason) if problem else error
+    if not error.problem:
+        return error
+    return invalid(f"query.{picture.kind}", error.problem, reason=error.reason)

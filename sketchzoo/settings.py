@@ -260,6 +260,25 @@ class QdrantSettings(Settings):
     )
 
 
+class EncoderCallSettings(Settings):
+    """Which encoder is called."""
+
+    subject = "Encoder"
+
+    encoder_target: str = Field(
+        "127.0.0.1:50051",
+        min_length=1,
+        validation_alias="SKETCHZOO_ENCODER_TARGET",
+        description="The encoder: host:port, or dns:///name:port for every address behind a "
+        "name, called in turn.",
+    )
+    encoder_token: Token | None = Field(
+        None,
+        validation_alias="SKETCHZOO_ENCODER_CALL_TOKEN",
+        description="Bearer token sent to the encoder.",
+    )
+
+
 class SearchClientSettings(ClientTlsSettings):
     """Which search service is called, and how its caller proves itself."""
 

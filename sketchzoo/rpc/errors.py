@@ -4,10 +4,9 @@ Details follow google/rpc/error_details.proto (AIP-193): BadRequest names the fi
 RetryInfo says when to come back, ErrorInfo gives a stable reason.
 """
 
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
-from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
@@ -17,16 +16,10 @@ from sketchzoo.rpc.reasons import plain
 
 DOMAIN = "sketchzoo"
 CODES: dict[int | None, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
-_DETAILS = (
-    error_details_pb2.BadRequest,
-    error_details_pb2.RetryInfo,
-    error_details_pb2.ErrorInfo,
-)
+_DETAILS = (error_details_pb2.BadRequest, error_details_pb2.RetryInfo, error_details_pb2.ErrorInfo)
 # Reasons that have a type of their own.
 IDLE = "IDLE"
 _TOO_LARGE = "MESSAGE_TOO_LARGE"
-
-Detail = TypeVar("Detail", bound=Message)
 
 
 class CallError(Exception):
@@ -42,32 +35,28 @@ class CallError(Exception):
     @property
     def field(self) -> str:
         """The path of the request's field that is wrong; "" where none is named."""
-        bad = self._detail(error_details_pb2.BadRequest)
-        return str(bad.field_violations[0].field) if bad and bad.field_violations else ""
+        return str(self._violation().field)
 
     @property
     def problem(self) -> str:
         """What is wrong with that field; "" where none is named."""
-        bad = self._detail(error_details_pb2.BadRequest)
-        return str(bad.field_violations[0].description) if bad and bad.field_violations else ""
+        return str(self._violation().description)
 
     @property
     def reason(self) -> str:
         """The stable reason, for programs; "" where none is given."""
-        info = self._detail(error_details_pb2.ErrorInfo)
-        return str(info.reason) if info else ""
+        return str(self._detail(error_details_pb2.ErrorInfo).reason)
 
     @property
     def part(self) -> str:
         """The part that is away; "" where none is named."""
-        info = self._detail(error_details_pb2.ErrorInfo)
-        return str(info.metadata.get("part", "")) if info else ""
+        return str(self._detail(error_details_pb2.ErrorInfo).metadata.get("part", ""))
 
     @property
     def retry_after(self) -> float | None:
         """In how many seconds to come back; None where nothing says so."""
         retry = self._detail(error_details_pb2.RetryInfo)
-        return seconds(retry.retry_delay) if retry else None
+        return seconds(retry.retry_delay) if retry.HasField("retry_delay") else None
 
     def status(self) -> status_pb2.Status:
         """Return the error as a `google.rpc.Status`, the same at every call."""
@@ -75,9 +64,7 @@ class CallError(Exception):
             number: int = self.code.value[0]
             self._status = status_pb2.Status(code=number, message=self.message)
             for detail in self.details:
-                packed = AnyMessage()
-                packed.Pack(detail)
-                self._status.details.append(packed)
+                self._status.details.add().Pack(detail)
         return self._status
 
     def again(self) -> "CallError":
@@ -92,8 +79,13 @@ class CallError(Exception):
     def __str__(self) -> str:
         return f"{self.code.name}: {self.message}"
 
-    def _detail(self, kind: type[Detail]) -> Detail | None:
-        return next((detail for detail in self.details if isinstance(detail, kind)), None)
+    def _detail(self, kind: Any) -> Any:
+        """Return the detail of a kind, an empty one where there is none."""
+        return next((detail for detail in self.details if isinstance(detail, kind)), kind())
+
+    def _violation(self) -> Any:
+        violations = self._detail(error_details_pb2.BadRequest).field_violations
+        return violations[0] if violations else error_details_pb2.BadRequest.FieldViolation()
 
 
 class MessageTooLargeError(CallError):
@@ -237,11 +229,5 @@ def _info(reason: str, **metadata: str) -> error_details_pb2.ErrorInfo:
 
 
 def _unpacked(status: status_pb2.Status) -> list[Message]:
-    found: list[Message] = []
-    for packed in status.details:
-        for kind in _DETAILS:
-            if packed.Is(kind.DESCRIPTOR):
-                detail = kind()
-                packed.Unpack(detail)
-                found.append(detail)
-    return found
+    each = ((packed, kind()) for packed in status.details for kind in _DETAILS)
+    return [detail for packed, detail in each if packed.Unpack(detail)]
