@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# One gallery's folder-per-class photos; without it `make demo` draws its own.
+# A folder of photos, a folder a class; without it `make demo` draws a sample.
 PHOTOS ?=
 # Set to stop `make demo` after the contact sheet.
 ONCE ?=
@@ -55,7 +55,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/buf lint
 	$(BIN)/buf breaking protos --against $(RELEASED)
 	$(BIN)/python scripts/generate_stubs.py --check
-	$(MKDOCS) build --strict --quiet
+	$(MKDOCS) build --strict
 
 docs: $(VENV)/dev.stamp
 	$(MKDOCS) serve --strict
@@ -79,7 +79,9 @@ lock: $(VENV)/uv.stamp
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 		--extra demo --extra trace --extra train --group dev -c requirements/demo.txt \
 		pyproject.toml -o requirements/dev.txt
-	for image in search:trace encoder:encoder encoder-gpu:gpu ingest:ingest live:live; do \
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
+		-c requirements/dev.txt --group build -o requirements/build.txt
+	for image in search:trace encoder:encoder encoder-gpu:gpu ingest:ingest live:live map:map; do \
 		$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 			-c requirements/dev.txt --extra trace --extra $${image#*:} \
 			pyproject.toml -o requirements/$${image%%:*}.txt || exit 1; done

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from benchmarks.bar import Bar
 from benchmarks.section import Section
-from sketchzoo.cli.parts import Parts, encoder
-from sketchzoo.cli.settings import UpSettings
-from sketchzoo.cli.stack import Server, Stack
+from local_stack.parts import Parts, encoder
+from local_stack.settings import UpSettings
+from local_stack.stack import Server, Stack
 
 _MIB = 2**20
 

@@ -13,9 +13,9 @@ from benchmarks.bare import BareLoop
 from benchmarks.section import Section
 from benchmarks.services import ingest
 from benchmarks.workload import Workload
-from sketchzoo.cli.parts import Parts, start
-from sketchzoo.cli.settings import UpSettings
-from sketchzoo.cli.stack import Stack
+from local_stack.parts import Parts, start
+from local_stack.settings import UpSettings
+from local_stack.stack import Stack
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from tests.artefacts import tiny_model

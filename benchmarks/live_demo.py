@@ -53,7 +53,7 @@ TAKE_MEASURES = """() => {
 
 async def draw(page: Page, strokes: list[dict[str, Any]], chance: random.Random) -> list[float]:
     """Draw strokes at a hand's pace; return the milliseconds between frames meanwhile."""
-    box = await page.locator("#easel").bounding_box()
+    box = await page.locator("#canvas").bounding_box()
     if box is None:
         raise SystemExit("the page has no canvas")
     scale = box["width"] / SIDE * chance.uniform(0.8, 0.98)

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sketchzoo.cli.parts import Parts, start
-from sketchzoo.cli.settings import UpSettings
-from sketchzoo.cli.stack import Stack
+from local_stack.parts import Parts, start
+from local_stack.settings import UpSettings
+from local_stack.stack import Stack
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from benchmarks.light_client import Post, grpc_post
 from benchmarks.section import Section
 from benchmarks.services import load
 from benchmarks.workload import Workload
-from sketchzoo.cli.parts import Parts
+from local_stack.parts import Parts
 from sketchzoo.encoder.v1 import encoder_pb2
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact

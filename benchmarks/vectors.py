@@ -22,9 +22,9 @@ from benchmarks.footprint import resident
 from benchmarks.report import draw_growth
 from benchmarks.section import Section
 from benchmarks.services import load
+from local_stack.parts import Parts
+from local_stack.stack import Part, Stack
 from search_service.settings import SearchSettings
-from sketchzoo.cli.parts import Parts
-from sketchzoo.cli.stack import Part, Stack
 from sketchzoo.qdrant import CollectionOptions, connect
 from sketchzoo.settings import QdrantSettings
 

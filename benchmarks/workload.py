@@ -1,4 +1,4 @@
-"""The workload: sketches and photos of the drawn gallery, as files' bytes."""
+"""The workload: sketches and photos of the drawn sample, as files' bytes."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ class Workload:
 
 
 def prepare(out: Path) -> Workload:
-    """Draw the gallery below `out` unless it is there."""
+    """Draw the sample below `out` unless it is there."""
     folder = (out / "gallery").resolve()
     subprocess.run(
         [sys.executable, "-m", "sketchzoo", "sample", "draw", str(folder)],

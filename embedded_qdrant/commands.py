@@ -1,17 +1,13 @@
 """The command `sketchzoo embedded-qdrant`."""
 
-import sys
-
-import typer
-
 from embedded_qdrant.settings import EmbeddedQdrantSettings
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import with_settings
+from sketchzoo.cli.status import UNUSABLE, end
 
 app = App()
 
-# Exit status, next to 0 (asked to stop).
-UNUSABLE = 2
+# Exit statuses of its own.
 STORAGE_IN_USE = 3
 STORAGE_DAMAGED = 4
 NOT_CLOSED = 5
@@ -36,14 +32,10 @@ def serve(settings: EmbeddedQdrantSettings) -> None:
     try:
         run(settings)
     except StorageInUseError as error:
-        typer.echo(f"embedded-qdrant: {error}", err=True)
-        sys.exit(STORAGE_IN_USE)
+        end("embedded-qdrant", error, STORAGE_IN_USE)
     except DamagedCollectionError as error:
-        typer.echo(f"embedded-qdrant: {error}", err=True)
-        sys.exit(STORAGE_DAMAGED)
+        end("embedded-qdrant", error, STORAGE_DAMAGED)
     except StorageError as error:
-        typer.echo(f"embedded-qdrant: {error}", err=True)
-        sys.exit(NOT_CLOSED)
+        end("embedded-qdrant", error, NOT_CLOSED)
     except OSError as error:
-        typer.echo(f"embedded-qdrant: {error}", err=True)
-        sys.exit(UNUSABLE)
+        end("embedded-qdrant", error, UNUSABLE)

@@ -8,7 +8,7 @@ import typer
 
 from live_demo.settings import LiveSettings, MapSettings
 from sketchzoo.cli.app import App
-from sketchzoo.cli.options import check_place, output_file, with_settings
+from sketchzoo.cli.options import check_place, of_running_stack, output_file, with_settings
 from sketchzoo.cli.status import UNUSABLE, end
 from sketchzoo.telemetry import configure_logs, tracing
 
@@ -51,5 +51,6 @@ def make_map(
     """
     from live_demo.mapping import make  # noqa: PLC0415 - see above
 
+    settings = of_running_stack(settings)
     configure_logs("live-map", level=settings.log_level, form=settings.log_format)
     raise typer.Exit(asyncio.run(make(settings, out)))

@@ -6,16 +6,22 @@ embedding, each weighing the more the nearer it is.
 """
 
 import asyncio
+import hashlib
 import struct
 import time
 import uuid
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 import structlog
+
+from sketchzoo.files import write_atomically
 
 log = structlog.get_logger()
 
@@ -29,13 +35,13 @@ _LOOK_SECONDS = 2.0
 _MAGIC = b"SZMAP1\0\0"
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """The map's content: n photos, `dimension` values each reduced to r.
+@dataclass(frozen=True, eq=False)
+class GalleryMap:
+    """Where n photos lie; positions are `(x, y)` in 0..1.
 
     `mean` (dimension) and `axes` (r, dimension) are the embeddings' mean and first
     principal axes; `reduced` (n, r) are the photos in them, of length 1; `plane` (n, 2)
-    lies in 0..1; `classes` are names, `class_of` (n) says which; `ids` are the photos'.
+    are their positions; `classes` are names, `class_of` (n) says which; `ids` are the photos'.
     """
 
     fingerprint: str
@@ -64,25 +70,16 @@ class Placed:
             raise ValueError("class_of must point into classes")
 
     def save(self, path: Path) -> None:
-        """Write the map to a file."""
-        with path.open("wb") as file:
-            np.savez_compressed(
-                file,
-                fingerprint=np.array(self.fingerprint),
-                mean=self.mean,
-                axes=self.axes,
-                reduced=self.reduced,
-                plane=self.plane,
-                classes=np.array(self.classes),
-                class_of=self.class_of,
-                ids=np.array(self.ids),
-            )
+        """Write the map to a file; a gateway may be reading the old one."""
+        arrays: Any = {each.name: np.asarray(getattr(self, each.name)) for each in fields(self)}
+        write_atomically(path, lambda file: np.savez_compressed(file, **arrays))
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a map; OSError or ValueError where it is none."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as opened:
+                file = np.load(opened, allow_pickle=False)
                 return cls(
                     fingerprint=str(file["fingerprint"]),
                     mean=file["mean"].astype(np.float32),
@@ -93,8 +90,51 @@ class Placed:
                     class_of=file["class_of"].astype(np.uint16),
                     ids=tuple(str(each) for each in file["ids"]),
                 )
-        except (KeyError, ValueError) as error:
+        except (LookupError, ValueError, EOFError, BadZipFile, zlib.error) as error:
             raise ValueError(f"{path} is no map made by `sketchzoo live map`: {error}") from error
+
+    def where(self, photo_id: str) -> list[float] | None:
+        """Return where a photo lies; None for one that came after the map was made."""
+        index = self._index.get(photo_id)
+        return None if index is None else _rounded(self.plane[index])
+
+    def place(self, vector: bytes) -> list[float] | None:
+        """Return where an embedding (little-endian float32) lies; None for another size's."""
+        if len(vector) != self.mean.size * 4:
+            return None
+        reduced = self.axes @ (np.frombuffer(vector, dtype="<f4") - self.mean)
+        length = float(np.linalg.norm(reduced))
+        if not np.isfinite(length) or length == 0:
+            return None
+        near = self.reduced @ (reduced / length)
+        count = min(_NEIGHBOURS, near.size)
+        nearest = np.argpartition(near, -count)[-count:]
+        weights = np.exp(_SHARPNESS * (near[nearest] - near[nearest].max()))
+        return _rounded(weights @ self.plane[nearest] / weights.sum())
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The map as the page reads it, little-endian.
+
+        8 bytes magic, uint32 count, uint32 bytes of the class names (UTF-8, one a line),
+        then per photo uint16 x, y and class, then 16 bytes of id, then the names.
+        """
+        names = "\n".join(self.classes).encode()
+        grid = np.clip(np.round(self.plane * _GRID), 0, _GRID)
+        points = np.column_stack([grid, self.class_of]).astype("<u2")
+        ids = b"".join(uuid.UUID(each).bytes for each in self.ids)
+        return (
+            _MAGIC + struct.pack("<II", len(self.ids), len(names)) + points.tobytes() + ids + names
+        )
+
+    @cached_property
+    def tag(self) -> str:
+        """The entity tag of `packed`."""
+        return f'"{hashlib.sha256(self.packed).hexdigest()[:24]}"'
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {photo_id: index for index, photo_id in enumerate(self.ids)}
 
 
 class MapFile:
@@ -106,7 +146,7 @@ class MapFile:
         self._changed = 0
         self._map: GalleryMap | None = None
 
-    async def current(self) -> "GalleryMap | None":
+    async def current(self) -> GalleryMap | None:
         """Return the map as the file has it, a few seconds late; None without one."""
         now = time.monotonic()
         if self._path is not None and now - self._looked >= _LOOK_SECONDS:
@@ -119,9 +159,13 @@ class MapFile:
         try:
             changed = path.stat().st_mtime_ns
             if changed != self._changed:
-                self._map = GalleryMap(Placed.load(path))
+                loaded = GalleryMap.load(path)
+                # Packed here, in a thread, before anybody asks for it.
+                log.info(
+                    "map read", path=str(path), photos=len(loaded.ids), size=len(loaded.packed)
+                )
+                self._map = loaded
                 self._changed = changed
-                log.info("map read", path=str(path), photos=self._map.size)
         except FileNotFoundError:
             self._map = None
         except (OSError, ValueError) as error:
@@ -131,50 +175,5 @@ class MapFile:
             log.warning("map refused", error=str(error))
 
 
-class GalleryMap:
-    """Answers where photos and queries lie; positions are `(x, y)` in 0..1."""
-
-    def __init__(self, placed: Placed) -> None:
-        self._placed = placed
-        self._index = {photo_id: index for index, photo_id in enumerate(placed.ids)}
-        self.fingerprint = placed.fingerprint
-        self.size = len(placed.ids)
-        self.file = _packed(placed)
-
-    def where(self, photo_id: str) -> list[float] | None:
-        """Return where a photo lies; None for one that came after the map was made."""
-        index = self._index.get(photo_id)
-        return None if index is None else _rounded(self._placed.plane[index])
-
-    def place(self, vector: bytes) -> list[float] | None:
-        """Return where an embedding (little-endian float32) lies; None for another size's."""
-        placed = self._placed
-        if len(vector) != placed.mean.size * 4:
-            return None
-        reduced = placed.axes @ (np.frombuffer(vector, dtype="<f4") - placed.mean)
-        length = float(np.linalg.norm(reduced))
-        if not np.isfinite(length) or length == 0:
-            return None
-        near = placed.reduced @ (reduced / length)
-        count = min(_NEIGHBOURS, near.size)
-        nearest = np.argpartition(near, -count)[-count:]
-        weights = np.exp(_SHARPNESS * (near[nearest] - near[nearest].max()))
-        return _rounded(weights @ placed.plane[nearest] / weights.sum())
-
-
 def _rounded(position: Floats) -> list[float]:
     return [round(float(value), 4) for value in position]
-
-
-def _packed(placed: Placed) -> bytes:
-    """Return the map as the page reads it, little-endian.
-
-    8 bytes magic, uint32 count, uint32 bytes of the class names (UTF-8, one a line),
-    then per photo uint16 x, y and class, then 16 bytes of id, then the names.
-    """
-    names = "\n".join(placed.classes).encode()
-    grid = np.clip(np.round(placed.plane * _GRID), 0, _GRID).astype("<u2")
-    points = np.column_stack([grid, placed.class_of.astype("<u2")])
-    ids = b"".join(uuid.UUID(each).bytes for each in placed.ids)
-    header = _MAGIC + struct.pack("<II", len(placed.ids), len(names))
-    return header + points.astype("<u2").tobytes() + ids + names

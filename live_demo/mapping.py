@@ -1,19 +1,21 @@
 """Mapping: reads a gallery's embeddings from Qdrant and writes its map."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
 import numpy as np
+import numpy.typing as npt
 import structlog
 
-from live_demo.gallery_map import Placed
-from live_demo.layout import Axes, kept, lay_out
+from live_demo.gallery_map import GalleryMap
+from live_demo.layout import judge, lay_out, principal_axes, reduce
 from live_demo.settings import MapSettings
-from sketchzoo.cli.running import described
 from sketchzoo.cli.status import AWAY, REFUSED
 from sketchzoo.qdrant import PhotoReader, connect
 from sketchzoo.rpc import CallError
+from sketchzoo.running import described
 
 log = structlog.get_logger()
 
@@ -24,14 +26,20 @@ _AXES = 32
 async def make(settings: MapSettings, out: Path) -> int:
     """Write the map of the gallery that the alias names; return the exit status."""
     connection = connect(settings)
+    ids: list[str] = []
+    names: list[str] = []
+    vectors: list[npt.NDArray[np.float32]] = []
     try:
         reader = PhotoReader(connection, settings.alias)
         gallery = await reader.current()
-        ids, names, vectors = [], [], []
+        # They come in the order of their ids, which are hashes: the first are a fair sample,
+        # and no more of a large gallery is read.
         async for photo, vector in reader.embeddings(gallery.collection):
             ids.append(photo.id)
             names.append(photo.class_name)
             vectors.append(np.asarray(vector, dtype=np.float32))
+            if len(ids) == settings.photos:
+                break
     except CallError as error:
         log.error("no map made", error=str(error))  # noqa: TRY400 - Qdrant's, not ours
         return AWAY if error.code is grpc.StatusCode.UNAVAILABLE else REFUSED
@@ -40,48 +48,36 @@ async def make(settings: MapSettings, out: Path) -> int:
     if not ids:
         log.error("no map made", error=f"{gallery.collection} holds no photo: ingest some first")
         return REFUSED
-    every = -(-len(ids) // settings.photos)
-    placed = place(gallery.fingerprint, ids[::every], names[::every], vectors[::every], settings)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    # The gateway may be reading it: the new file takes the old one's place in one step.
-    partial = out.with_suffix(".partial")
-    placed.save(partial)
-    partial.replace(out)
+    made = map_of(gallery.fingerprint, ids, names, np.stack(vectors), settings)
+    made.save(out)
     of = described(settings.qdrant_url)
-    log.info(
-        "map written", path=str(out), qdrant=of, photos=len(placed.ids), classes=len(placed.classes)
-    )
+    log.info("map written", path=str(out), qdrant=of, photos=len(ids), classes=len(made.classes))
     return 0
 
 
-def place(
+def map_of(
     fingerprint: str,
-    ids: list[str],
-    names: list[str],
-    vectors: list[np.ndarray[tuple[int], np.dtype[np.float32]]],
+    ids: Sequence[str],
+    names: Sequence[str],
+    embeddings: npt.NDArray[np.float32],
     settings: MapSettings,
-) -> Placed:
-    """Lay photos out by their embeddings."""
+) -> GalleryMap:
+    """Lay photos out by their embeddings (n, d)."""
     start = time.perf_counter()
-    embeddings = np.stack(vectors)
-    classes = sorted(set(names))
-    axes = Axes.of(embeddings, min(_AXES, embeddings.shape[1]))
-    reduced = axes.reduce(embeddings)
+    mean, axes = principal_axes(embeddings, _AXES)
+    reduced = reduce(embeddings, mean, axes)
     plane = lay_out(reduced, settings.neighbours, settings.epochs, settings.seed)
-    log.info(
-        "laid out",
-        photos=len(ids),
-        seconds=round(time.perf_counter() - start, 2),
-        neighbours_kept=round(kept(reduced, plane), 3),
-    )
-    index = {name: number for number, name in enumerate(classes)}
-    return Placed(
+    seconds = round(time.perf_counter() - start, 2)
+    trusted = round(judge(reduced, plane), 3)
+    log.info("laid out", photos=len(ids), seconds=seconds, trustworthiness=trusted)
+    classes, class_of = np.unique(names, return_inverse=True)
+    return GalleryMap(
         fingerprint=fingerprint,
-        mean=axes.mean,
-        axes=axes.axes,
+        mean=mean,
+        axes=axes,
         reduced=reduced,
         plane=plane,
-        classes=tuple(classes),
-        class_of=np.asarray([index[name] for name in names], dtype=np.uint16),
+        classes=tuple(classes.tolist()),
+        class_of=class_of.astype(np.uint16),
         ids=tuple(ids),
     )

@@ -6,9 +6,10 @@ pass for our own, so names other than localhost must be allowed; an address cann
 made to point elsewhere.
 """
 
-import ipaddress
 from collections.abc import Sequence
 from urllib.parse import urlsplit
+
+from sketchzoo.limits import is_network
 
 
 class Origins:
@@ -23,10 +24,7 @@ class Origins:
         """Tell whether a request with this Host header is meant for us."""
         name = _name(host)
         return name is not None and (
-            self._any_host
-            or name in self._hosts
-            or name.endswith(".localhost")
-            or _is_address(name)
+            self._any_host or name in self._hosts or name.endswith(".localhost") or is_network(name)
         )
 
     def trusts(self, origin: str | None, host: str | None) -> bool:
@@ -50,11 +48,3 @@ def _name(host: str | None) -> str | None:
         return urlsplit(f"//{host}").hostname
     except ValueError:
         return None
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

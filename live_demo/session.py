@@ -7,9 +7,9 @@ import structlog
 from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from live_demo.conversation import Conversation, Newest
 from live_demo.gallery_map import MapFile
-from live_demo.messages import Ask, answer, failure, to_request
+from live_demo.live_search import LatestRequest, LiveSearch
+from live_demo.messages import SearchMessage, answer, failure, to_request
 from live_demo.metrics import LiveMetrics
 from live_demo.searcher import Searcher
 from live_demo.settings import LiveSettings
@@ -43,7 +43,7 @@ class Session:
         self._settings = settings
         self._metrics = metrics
         self._map_file = map_file
-        self._newest = Newest()
+        self._newest = LatestRequest()
         self._image: bytes | None = None
         rate = settings.searches_per_second
         self._bucket = TokenBucket(rate, rate * _BURST_SECONDS)
@@ -52,7 +52,7 @@ class Session:
     async def run(self) -> None:
         """Serve until the page leaves, is idle for too long or misbehaves."""
         # Either one's end is the page's: it left, or could not be told something.
-        tasks = [asyncio.create_task(self._converse()), asyncio.create_task(self._listen())]
+        tasks = [asyncio.create_task(self._search()), asyncio.create_task(self._listen())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -93,7 +93,7 @@ class Session:
 
     async def _take(self, text: str) -> None:
         try:
-            ask = Ask.model_validate_json(text)
+            ask = SearchMessage.model_validate_json(text)
         except ValidationError as error:
             problem = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in problem["loc"]) or "message"
@@ -112,18 +112,18 @@ class Session:
         self._refusals += 1
         await self._websocket.send_json(failure(sequence, error))
 
-    async def _converse(self) -> None:
-        """Hold conversations with the service; each begins with a request."""
+    async def _search(self) -> None:
+        """Search, and search again after a rest; each live search begins with a request."""
         while True:
             await self._newest.wait()
-            conversation = Conversation(
+            search = LiveSearch(
                 self._searcher, self._newest, self._tell, self._settings.search_seconds
             )
             try:
-                await conversation.run()
+                await search.run()
             except CallError as error:
                 # The page asks again when it sees fit.
-                await self._fail(conversation.pending, error)
+                await self._fail(search.pending, error)
 
     async def _fail(self, sequence: int | None, error: CallError) -> None:
         self._metrics.searches.labels(error.code.name).inc()

@@ -10,6 +10,7 @@ from sketchzoo.address import Host
 from sketchzoo.limits import Peers, is_network
 from sketchzoo.settings import (
     Count,
+    LogSettings,
     Port,
     QdrantSettings,
     SearchClientSettings,
@@ -110,16 +111,18 @@ class LiveSettings(LiveLimitSettings, SearchClientSettings, TelemetrySettings):
         return Peers([*everyone, *(name for name in named if is_network(name))])
 
 
-class MapSettings(QdrantSettings, TelemetrySettings):
+class MapSettings(QdrantSettings, LogSettings):
     """What `sketchzoo live map` lets its operator choose."""
 
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_LIVE_MAP_")
 
     photos: Count = Field(
-        10_000, description="Photos on the map; of a larger gallery every n-th is taken."
+        10_000, description="Photos on the map; of a larger gallery so many are taken."
     )
     neighbours: Annotated[int, Field(ge=2, le=200)] = Field(
         15, description="Photos that each photo is kept close to."
     )
     epochs: Count = Field(300, description="Rounds of the layout.")
-    seed: int = Field(0, description="Seed of the layout; the same gives the same map.")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        0, description="Seed of the layout; the same gives the same map."
+    )

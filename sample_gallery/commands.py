@@ -1,4 +1,4 @@
-"""The gallery's part of the command line: draw one, fetch one, list what there is."""
+"""`sketchzoo sample`: draw one, fetch one, list what there is."""
 
 import os
 from pathlib import Path
@@ -9,21 +9,16 @@ import typer
 from sample_gallery.settings import DrawSettings, FetchSettings
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import with_settings
+from sketchzoo.cli.status import FAILED, REFUSED, end
 
 if TYPE_CHECKING:
     from sample_gallery.fetch import Limits, Report, Row
 
 app = App(
     name="sample",
-    help="Draw or fetch a gallery: a folder of photos, one folder a class.",
+    help="Draw or fetch photos to try things with: a folder with one folder a class.",
     no_args_is_help=True,
 )
-
-INCOMPLETE = 1
-"""Exit status: some photos could not be had."""
-
-REFUSED = 3
-"""Exit status: the directory holds something else."""
 
 
 @app.command()
@@ -33,7 +28,7 @@ def draw(
     *,
     settings: DrawSettings,
 ) -> None:
-    """Draw a gallery: pictures and sketches of animals, from nothing but a seed.
+    """Draw a sample: pictures and sketches of animals, from nothing but a seed.
 
     None of the pictures is a photograph. The same options write the same files; a second run
     finds them complete and does nothing. Exit status: 0 drawn or already there, 2 bad options,
@@ -42,8 +37,8 @@ def draw(
     from rich.console import Console  # noqa: PLC0415 - loaded when the command runs
     from rich.progress import Progress  # noqa: PLC0415
 
-    from sample_gallery.drawn import CLASSES, GalleryExistsError, Plan  # noqa: PLC0415
-    from sample_gallery.drawn import draw as draw_gallery  # noqa: PLC0415
+    from sample_gallery.drawn import CLASSES, FolderError, Plan  # noqa: PLC0415
+    from sample_gallery.drawn import draw as draw_sample  # noqa: PLC0415
 
     names = tuple(name.strip() for name in settings.classes.split(",") if name.strip()) or CLASSES
     try:
@@ -54,16 +49,15 @@ def draw(
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("drawing", total=None)
         try:
-            made = draw_gallery(
+            made = draw_sample(
                 directory,
                 plan,
                 workers=settings.workers or min(4, os.cpu_count() or 1),
                 replace=settings.replace,
                 progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
-        except GalleryExistsError as error:
-            typer.echo(f"sketchzoo sample draw: {error}", err=True)
-            raise typer.Exit(REFUSED) from error
+        except FolderError as error:
+            end("sample draw", error, REFUSED)
     state = "drawn" if made.fresh else "already complete"
     typer.echo(
         f"{state}: {len(names)} classes, {plan.pictures} pictures and {plan.sketches} sketches "
@@ -80,7 +74,7 @@ def fetch(
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     settings: FetchSettings,
 ) -> None:
-    """Fetch a gallery of openly licensed photos, as a manifest names them.
+    """Fetch a sample of openly licensed photos, as a manifest names them.
 
     Writes photo/<class>/ and ATTRIBUTION.csv, which `sketchzoo ingest` reads too, so that author
     and licence reach the hits. Exit status: 0 all photos are there, 1 some could not be had (the
@@ -96,11 +90,10 @@ def fetch(
     try:
         report = _fetched(rows, directory, limits)
     except FolderError as error:
-        typer.echo(f"sketchzoo sample fetch: {error}", err=True)
-        raise typer.Exit(REFUSED) from error
+        end("sample fetch", error, REFUSED)
     _show(report, directory, as_json=json)
     if not report.complete:
-        raise typer.Exit(INCOMPLETE)
+        raise typer.Exit(FAILED)
 
 
 def _fetched(rows: "list[Row]", directory: Path, limits: "Limits") -> "Report":
@@ -109,13 +102,13 @@ def _fetched(rows: "list[Row]", directory: Path, limits: "Limits") -> "Report":
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress  # noqa: PLC0415
 
-    from sample_gallery.fetch import fetch as fetch_gallery  # noqa: PLC0415
+    from sample_gallery.fetch import fetch as fetch_sample  # noqa: PLC0415
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("fetching", total=len(rows))
         return asyncio.run(
-            fetch_gallery(
+            fetch_sample(
                 rows,
                 directory,
                 limits,
@@ -145,7 +138,7 @@ def _show(report: "Report", directory: Path, *, as_json: bool) -> None:
 
 
 @app.command("list")
-def list_galleries() -> None:
+def list_samples() -> None:
     """List what can be drawn and which manifests come along."""
     from sample_gallery.drawn import CLASSES  # noqa: PLC0415
     from sample_gallery.fetch import MANIFESTS  # noqa: PLC0415

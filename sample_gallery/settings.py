@@ -1,4 +1,4 @@
-"""Settings of the gallery's commands (`SKETCHZOO_SAMPLE_*`)."""
+"""Settings of `sketchzoo sample` (`SKETCHZOO_SAMPLE_*`)."""
 
 from typing import Annotated
 
@@ -88,5 +88,5 @@ class DrawSettings(Settings):
         0, description="Processes that draw; 0 takes one a core, four at most."
     )
     replace: bool = Field(
-        default=False, description="Replace another drawn gallery that is in the directory."
+        default=False, description="Replace another drawn sample that is in the directory."
     )

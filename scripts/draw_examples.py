@@ -1,6 +1,6 @@
 """Draw the examples that the live page offers to start from: live_demo/static/examples.json.
 
-They are figures of the drawn gallery in a careful hand, encoded as the page's links are
+They are figures of the drawn sample in a careful hand, encoded as the page's links are
 (see live_demo/static/link.js).
 """
 

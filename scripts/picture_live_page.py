@@ -2,7 +2,7 @@
 
     python scripts/picture_live_page.py --url http://127.0.0.1:8080 --out docs/images
 
-The page must serve the drawn gallery: docs show no photos of anybody else's.
+The page must serve the drawn sample: docs show no photos of anybody else's.
 """
 
 import argparse
@@ -92,7 +92,7 @@ async def movie(browser: Browser, url: str, out: Path, font: str) -> None:
     page = await browser.new_page(viewport=MOVIE)  # type: ignore[arg-type] # a ViewportSize
     await ready(page, url, font)
     strokes: list[dict[str, Any]] = await page.evaluate(EXAMPLE, "elephant")
-    box = await page.locator("#easel").bounding_box()
+    box = await page.locator("#canvas").bounding_box()
     if box is None:
         raise SystemExit("the page has no canvas")
     scale = box["width"] / SIDE

@@ -149,7 +149,7 @@ def describe(root: Path, out: Path, version: str, *, validate: bool) -> None:
     Validating one by CycloneDX's schema takes six times as long as making it.
     """
     for lock in sorted((root / "requirements").glob("*.txt")):
-        if lock.stem in {"dev", "uv"}:
+        if lock.stem in {"build", "dev", "uv"}:
             continue
         target = out / "sbom" / f"{lock.stem}.cdx.json"
         options = ["--pyproject", "pyproject.toml", "--output-reproducible", "-o", str(target)]

@@ -7,7 +7,6 @@ import grpc
 
 from search_service.deadline import Deadline
 from search_service.embedding import Embedder
-from search_service.encoder import Embedding
 from search_service.readiness import Readiness, Standing
 from search_service.request import ImageSource, Search, StrokesSource
 from search_service.searching import (
@@ -20,6 +19,7 @@ from search_service.searching import (
     is_missing_collection,
 )
 from search_service.timings import Timings
+from sketchzoo.encoder_client import Embedding
 from sketchzoo.qdrant import PhotoReader, ScoredPhoto
 from sketchzoo.rpc import CallError
 

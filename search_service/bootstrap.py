@@ -13,7 +13,6 @@ from search_service.admission import Admission
 from search_service.batch import BatchSearcher
 from search_service.classes import Classes
 from search_service.embedding import Embedder
-from search_service.encoder import EncoderClient
 from search_service.files import GalleryFiles
 from search_service.metrics import SearchMetrics
 from search_service.readiness import CheckTimes, Readiness
@@ -27,6 +26,7 @@ from search_service.servicer import (
 )
 from search_service.settings import SearchSettings
 from search_service.thumbnails import Photos
+from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import PhotoReader, connect
 from sketchzoo.qdrant.roots import RootsFile
@@ -93,10 +93,10 @@ async def serving(
     channel = open_channel(
         ChannelSettings(
             settings.encoder_target,
-            tls=client_tls(settings),
+            tls=ClientTls.of(settings),
             token=settings.encoder_token,
             max_message_bytes=settings.max_message_bytes,
-            vigilance=BETWEEN_PARTS,
+            keepalive=BETWEEN_PARTS,
         )
     )
     encoder = EncoderClient(channel, settings.encoder_token)
@@ -187,10 +187,3 @@ def build(
         metrics=metrics,
         seconds=Seconds(settings.default_deadline_seconds, settings.live_deadline_seconds),
     )
-
-
-def client_tls(settings: SearchSettings) -> ClientTls | None:
-    """Return what the service trusts and shows when it calls the encoder."""
-    if settings.ca is None:
-        return None
-    return ClientTls(settings.ca, settings.client_certificate, settings.client_key)

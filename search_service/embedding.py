@@ -2,17 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from time import perf_counter
 
 import grpc
-from google.rpc import error_details_pb2
 
 from search_service.cache import LruCache, SingleFlight
-from search_service.encoder import Embedding, EncoderClient, ImageToEmbed
 from search_service.metrics import SearchMetrics
 from search_service.request import ImageSource, StrokesSource
 from search_service.timings import Timings
+from sketchzoo.encoder_client import Embedded, Embedding, EncoderClient, ImageToEmbed
 from sketchzoo.images import Modality
 from sketchzoo.rpc import CallError, invalid
 from sketchzoo.strokes import encode as draw
@@ -84,12 +82,7 @@ class Embedder:
             images = [await _image(picture) for picture in missing.values()]
             drawn = perf_counter() - started
             embedded = await self._encoder.embed(images, timeout_seconds - drawn)
-            spent = embedded.timings
-            each = Timings(
-                decode=(spent.decode + drawn) / len(missing),
-                queue=spent.queue / len(missing),
-                encode=spent.encode / len(missing),
-            )
+            each = _timings(embedded, drawn, len(missing))
             for (key, picture), outcome in zip(missing.items(), embedded.outcomes, strict=True):
                 if isinstance(outcome, CallError):
                     found[key] = _named(outcome, picture)
@@ -110,7 +103,7 @@ class Embedder:
         if isinstance(outcome, CallError):
             raise _named(outcome, picture)
         self._keep(_key(picture, outcome.fingerprint), outcome)
-        return outcome, replace(embedded.timings, decode=embedded.timings.decode + drawn)
+        return outcome, _timings(embedded, drawn, 1)
 
     def _keep(self, key: Key, embedding: Embedding) -> None:
         kind, digest, _ = key
@@ -119,6 +112,15 @@ class Embedder:
 
 def _key(picture: Picture, fingerprint: str) -> Key:
     return picture.kind.value, picture.digest, fingerprint
+
+
+def _timings(embedded: Embedded, drawn: float, pictures: int) -> Timings:
+    """Share out a call's timings, and the seconds that drawing took, among its pictures."""
+    return Timings(
+        decode=(embedded.decode_seconds + drawn) / pictures,
+        queue=embedded.queue_seconds / pictures,
+        encode=embedded.encode_seconds / pictures,
+    )
 
 
 async def _image(picture: Picture) -> ImageToEmbed:
@@ -130,10 +132,6 @@ async def _image(picture: Picture) -> ImageToEmbed:
 
 def _named(error: CallError, picture: Picture) -> CallError:
     """Name the search's field where the encoder named its own, `images[0].content`."""
-    problem = reason = ""
-    for detail in error.details:
-        if isinstance(detail, error_details_pb2.BadRequest) and detail.field_violations:
-            problem = detail.field_violations[0].description
-        elif isinstance(detail, error_details_pb2.ErrorInfo):
-            reason = detail.reason
-    return invalid(f"query.{picture.kind}", problem, reason=reason) if problem else error
+    if not error.problem:
+        return error
+    return invalid(f"query.{picture.kind}", error.problem, reason=error.reason)

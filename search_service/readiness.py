@@ -14,8 +14,8 @@ import grpc
 import structlog
 
 from search_service.cache import SingleFlight
-from search_service.encoder import PART, EncoderClient, EncoderModel
 from search_service.metrics import SearchMetrics
+from sketchzoo.encoder_client import PART, EncoderClient, EncoderModel
 from sketchzoo.qdrant import Gallery, PhotoReader
 from sketchzoo.rpc import CallError, precondition, unavailable
 

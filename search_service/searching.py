@@ -8,7 +8,6 @@ import grpc
 
 from search_service.deadline import Deadline
 from search_service.embedding import Embedder
-from search_service.encoder import Embedding
 from search_service.paging import read_token, write_token
 from search_service.readiness import Readiness, Standing
 from search_service.request import (
@@ -19,6 +18,7 @@ from search_service.request import (
     StrokesSource,
 )
 from search_service.timings import Timings
+from sketchzoo.encoder_client import Embedding
 from sketchzoo.qdrant import Nearest, PhotoReader, ScoredPhoto
 from sketchzoo.rpc import CallError, invalid, precondition
 

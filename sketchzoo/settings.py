@@ -42,6 +42,21 @@ class Settings(BaseSettings):
     )
 
 
+class LogSettings(Settings):
+    """Logs, which every part writes."""
+
+    subject = "Logs and traces"
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", validation_alias="SKETCHZOO_LOG_LEVEL", description="Lowest level that is logged."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto",
+        validation_alias="SKETCHZOO_LOG_FORMAT",
+        description="`auto` is console on a terminal and json elsewhere.",
+    )
+
+
 class TraceSettings(Settings):
     """Where traces go."""
 
@@ -55,19 +70,8 @@ class TraceSettings(Settings):
     )
 
 
-class TelemetrySettings(TraceSettings):
-    """Logs, metrics and traces."""
-
-    subject = "Logs and traces"
-
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", validation_alias="SKETCHZOO_LOG_LEVEL", description="Lowest level that is logged."
-    )
-    log_format: Literal["auto", "json", "console"] = Field(
-        "auto",
-        validation_alias="SKETCHZOO_LOG_FORMAT",
-        description="`auto` is console on a terminal and json elsewhere.",
-    )
+class TelemetrySettings(LogSettings, TraceSettings):
+    """Logs and traces."""
 
 
 class ListenSettings(Settings):
@@ -253,6 +257,25 @@ class QdrantSettings(Settings):
         validation_alias="SKETCHZOO_ALIAS",
         pattern=r"^[A-Za-z0-9_.-]{1,200}$",
         description="The alias that names the gallery's current collection.",
+    )
+
+
+class EncoderCallSettings(Settings):
+    """Which encoder is called."""
+
+    subject = "Encoder"
+
+    encoder_target: str = Field(
+        "127.0.0.1:50051",
+        min_length=1,
+        validation_alias="SKETCHZOO_ENCODER_TARGET",
+        description="The encoder: host:port, or dns:///name:port for every address behind a "
+        "name, called in turn.",
+    )
+    encoder_token: Token | None = Field(
+        None,
+        validation_alias="SKETCHZOO_ENCODER_CALL_TOKEN",
+        description="Bearer token sent to the encoder.",
     )
 
 

@@ -17,7 +17,7 @@ SECRETS = {
     "QDRANT_READ_ONLY_API_KEY": "a-key-that-reads",
     "GRAFANA_PASSWORD": "a-password",
 }
-IMAGES = ("encoder", "encoder-gpu", "search", "ingest", "live-demo")
+IMAGES = ("encoder", "encoder-gpu", "search", "ingest", "live-demo", "map")
 
 
 @dataclass(frozen=True)

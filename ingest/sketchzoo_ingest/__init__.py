@@ -4,8 +4,3 @@
 has, has the encoder embed the others, writes them, and lets the alias name the
 collection when all is there. Run again, it writes only what is missing.
 """
-
-from sketchzoo_ingest.outcome import Outcome, Reason, Refusal, RefusedError
-from sketchzoo_ingest.sources import Candidate, Source
-
-__all__ = ["Candidate", "Outcome", "Reason", "Refusal", "RefusedError", "Source"]

@@ -12,20 +12,20 @@ import structlog
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
-from sketchzoo.cli.running import described
+from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import CollectionOptions, PhotoWriter, connect
 from sketchzoo.qdrant.roots import RootsFile
 from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, run_main
 from sketchzoo.rpc.tls import ClientTls
+from sketchzoo.running import described
 from sketchzoo.telemetry import MetricsPage, configure_logs, request_context, tracing
-from sketchzoo_ingest.encoder import Encoder
 from sketchzoo_ingest.job import Job, JobOptions
 from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
-from sketchzoo_ingest.patience import Patience
 from sketchzoo_ingest.progress import Bar, Display, Lines, progress
 from sketchzoo_ingest.report import Report
+from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.settings import IngestSettings
 from sketchzoo_ingest.sources import Source, Web, open_source
 from sketchzoo_ingest.tally import Tally
@@ -76,23 +76,26 @@ async def ingest(
     registry = CollectorRegistry()
     metrics = IngestMetrics(registry)
     tally = Tally(metrics, errors)
-    patience = Patience(settings.patience_seconds, stop, metrics.retried)
+    retry = RetryPolicy(settings.retry_seconds, stop, metrics.retried)
     with _usage():
         connection = connect(settings, registry)
         channel = open_channel(
-            ChannelSettings(settings.encoder_target, _tls(settings), vigilance=BETWEEN_PARTS)
+            ChannelSettings(
+                settings.encoder_target, ClientTls.of(settings), keepalive=BETWEEN_PARTS
+            )
         )
         page = MetricsPage(registry, settings.metrics_host, settings.metrics_port)
     job = Job(
         sources=sources,
-        encoder=Encoder(channel, settings.encode_timeout_seconds, settings.encoder_token),
+        encoder=EncoderClient(channel, settings.encoder_token),
         writer=PhotoWriter(connection, settings.alias, _collection_options(settings)),
-        patience=patience,
+        retry=retry,
         tally=tally,
         metrics=metrics,
         limits=_limits(settings),
         options=JobOptions(
             settings.alias,
+            encode_timeout_seconds=settings.encode_timeout_seconds,
             max_bad=settings.max_bad,
             prune=settings.prune,
             prune_empty=settings.prune_empty,
@@ -175,9 +178,3 @@ def _collection_options(settings: IngestSettings) -> CollectionOptions:
     return CollectionOptions(
         settings.hnsw_m, settings.hnsw_ef_construct, quantize_int8=settings.quantize_int8
     )
-
-
-def _tls(settings: IngestSettings) -> ClientTls | None:
-    if settings.ca is None:
-        return None
-    return ClientTls(settings.ca, settings.client_certificate, settings.client_key)

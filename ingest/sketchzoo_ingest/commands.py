@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sketchzoo.cli.app import App
-from sketchzoo.cli.options import output_file, output_file_or_stdout, with_settings
+from sketchzoo.cli.options import (
+    of_running_stack,
+    output_file,
+    output_file_or_stdout,
+    with_settings,
+)
 from sketchzoo.cli.status import UNUSABLE, end
+from sketchzoo.files import write_atomically
 from sketchzoo_ingest.settings import IngestSettings
 
 if TYPE_CHECKING:
@@ -61,6 +67,7 @@ def ingest(
     # Here, so that --help stays quick.
     from sketchzoo_ingest.bootstrap import UsageError, run  # noqa: PLC0415
 
+    settings = of_running_stack(settings)
     try:
         with ExitStack() as files:
             errors = None
@@ -75,7 +82,7 @@ def ingest(
     if json == "-":
         typer.echo(report.to_json())
     elif json is not None:
-        Path(json).write_text(report.to_json() + "\n", encoding="utf-8")
+        write_atomically(Path(json), report.to_json() + "\n")
     raise typer.Exit(report.status)
 
 
@@ -84,8 +91,8 @@ def _print(report: "Report", qdrant: str, *, to_stderr: bool) -> None:
     from rich.table import Table  # noqa: PLC0415 - see above
     from rich.text import Text  # noqa: PLC0415 - see above
 
-    from sketchzoo.cli.running import described  # noqa: PLC0415 - see above
     from sketchzoo.cli.tables import show  # noqa: PLC0415 - see above
+    from sketchzoo.running import described  # noqa: PLC0415 - see above
 
     table = Table(title="ingest (dry run)" if report.dry_run else "ingest", show_header=False)
     table.add_column(style="bold")

@@ -11,37 +11,25 @@ from sketchzoo.fetch import FetchLimits
 from sketchzoo.settings import (
     ClientTlsSettings,
     Count,
+    EncoderCallSettings,
     Port,
     QdrantSettings,
     Seconds,
     Settings,
     TelemetrySettings,
 )
-from sketchzoo.token import Token
 from sketchzoo_ingest.sources import UriPrefix
 
 _MIB = 1024 * 1024
 
 
-class EncoderCallSettings(Settings):
+class PersistentCallSettings(EncoderCallSettings):
     """Which encoder is called, and how long it is waited for."""
 
     subject = "Encoder"
 
-    encoder_target: str = Field(
-        "127.0.0.1:50051",
-        min_length=1,
-        validation_alias="SKETCHZOO_ENCODER_TARGET",
-        description="The encoder: host:port, or dns:///name:port for every address behind a "
-        "name, called in turn.",
-    )
-    encoder_token: Token | None = Field(
-        None,
-        validation_alias="SKETCHZOO_ENCODER_CALL_TOKEN",
-        description="Bearer token sent to the encoder.",
-    )
     encode_timeout_seconds: Seconds = Field(60.0, description="Deadline of a call to the encoder.")
-    patience_seconds: Annotated[float, Field(ge=0)] = Field(
+    retry_seconds: Annotated[float, Field(ge=0)] = Field(
         60.0,
         description="How long a failing call to the encoder or Qdrant is tried again before the "
         "run ends with status 4.",
@@ -119,7 +107,7 @@ class CollectionSettings(Settings):
 
 
 class IngestSettings(
-    EncoderCallSettings,
+    PersistentCallSettings,
     BatchSettings,
     FetchSettings,
     CollectionSettings,

@@ -1,8 +1,8 @@
 """Stages: workers that take from one queue until it ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -14,11 +14,11 @@ async def drain(queue: "asyncio.Queue[T | None]") -> AsyncIterator[T]:
     queue.put_nowait(None)
 
 
-async def in_parallel(workers: int, work: Callable[[], Awaitable[None]]) -> None:
+async def in_parallel(workers: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run `work` as several tasks; return when all have ended, fail when one fails."""
     async with asyncio.TaskGroup() as group:
         for _ in range(workers):
-            group.create_task(_run(work))
+            group.create_task(work())
 
 
 def first_failure(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -27,7 +27,3 @@ def first_failure(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(failure, BaseExceptionGroup):
         failure = failure.exceptions[0]
     return failure
-
-
-async def _run(work: Callable[[], Awaitable[None]]) -> None:
-    await work()

@@ -1,15 +1,15 @@
-// The page: wires the easel, the line to the gateway, the photos and the map together.
+// The page: wires the canvas, the line to the gateway, the photos and the map together.
 
 import { Address } from "./address.js";
-import { Atlas } from "./atlas.js";
+import { MapCard } from "./map_card.js";
 import { learn, turn } from "./colours.js";
 import { bind } from "./controls.js";
 import { Details } from "./details.js";
 import { Drawing, toMessage } from "./drawing.js";
-import { Easel } from "./easel.js";
+import { Canvas } from "./canvas.js";
 import { Examples } from "./examples.js";
 import { Filters } from "./filters.js";
-import { Findings, MOST } from "./findings.js";
+import { Hits, MOST } from "./hits.js";
 import { Live } from "./live.js";
 import { Pictures } from "./pictures.js";
 import { Refinement } from "./refinement.js";
@@ -27,8 +27,8 @@ import * as words from "./words.js";
 const $ = (id) => document.getElementById(id);
 
 const drawing = new Drawing();
-const easel = new Easel($("easel"), drawing);
-const tools = new Tools(easel);
+const canvas = new Canvas($("canvas"), drawing);
+const tools = new Tools(canvas);
 const live = new Live();
 const views = new Views();
 const pictures = new Pictures();
@@ -37,7 +37,7 @@ const results = new Results($("grid"));
 const filters = new Filters($("chips"), $("chips-all"), $("chips-only"));
 const refinement = new Refinement($("refine"));
 const details = new Details();
-const atlas = new Atlas();
+const mapCard = new MapCard();
 const timing = new Timing($("clock"), $("stages"), $("stage-list"));
 const examples = new Examples($("examples"));
 const scrolling = new Scrolling($("more"));
@@ -47,7 +47,7 @@ const toast = new Toast($("toast"));
 const address = new Address(drawing, views, toast);
 
 // The photos shown, and whose view's they are.
-const NOTHING = new Findings([], "", 0, null);
+const NOTHING = new Hits([], "", 0, null);
 let shown = NOTHING;
 let shownIn = views.current;
 let trouble = { state: "connecting", message: "", part: "" };
@@ -104,11 +104,11 @@ function enter() {
 }
 
 // Shows what asks for no search.
-function rest(findings) {
+function rest(found) {
   live.ask(null);
   searching = false;
-  atlas.show(findings);
-  show(findings);
+  mapCard.show(found);
+  show(found);
 }
 
 views.addEventListener("travel", ({ detail: { before } }) => {
@@ -123,8 +123,8 @@ views.addEventListener("travel", ({ detail: { before } }) => {
 
 // The answer.
 
-function show(findings) {
-  [shown, shownIn] = [findings, views.current];
+function show(found) {
+  [shown, shownIn] = [found, views.current];
   results.show(shown.hits, drawing.active ? shown.hits.length : shown.alike);
   results.mark(refinement.liked, refinement.disliked);
   filters.highlight(shown.hits);
@@ -163,10 +163,10 @@ live.addEventListener("answer", async ({ detail: { answer, ask, way } }) => {
   searching = false;
   const { view, page, penUp } = ask.context;
   if (view !== views.current || !source()) return;
-  show(page ? shown.and(answer) : Findings.of(answer));
+  show(page ? shown.and(answer) : Hits.of(answer));
   view.answer = shown;
   if (page) return announce();
-  atlas.show(shown);
+  mapCard.show(shown);
   if (penUp === null) return timing.step(answer, way);
   announce();
   const answered = performance.now();
@@ -193,7 +193,7 @@ live.addEventListener("classes", async ({ detail }) => {
   learn(detail.classes.map((each) => each.class));
   filters.learn(detail.classes);
   galleryIsEmpty = detail.classes.length === 0;
-  if (detail.map) await atlas.open();
+  if (detail.map) await mapCard.open();
   tell();
 });
 
@@ -201,13 +201,13 @@ live.addEventListener("classes", async ({ detail }) => {
 
 drawing.addEventListener("change", ({ detail }) => {
   if (detail === "finished" && views.current.isDrawing) views.current.strokes = drawing.finished;
-  if (easel.tool === "pen" && drawing.active) search({ urgent: false });
+  if (canvas.tool === "pen" && drawing.active) search({ urgent: false });
   tell();
 });
 
 // A line drawn over something else begins a query; taken back, so is that.
 let began = false;
-easel.addEventListener("start", () => {
+canvas.addEventListener("start", () => {
   pictures.cancel();
   if (!views.current.isDrawing) {
     began = true;
@@ -216,17 +216,17 @@ easel.addEventListener("start", () => {
     refinement.reset();
   }
 });
-easel.addEventListener("penup", ({ detail }) => {
+canvas.addEventListener("penup", ({ detail }) => {
   began = false;
   search({ penUp: detail });
 });
-easel.addEventListener("cancel", () => {
+canvas.addEventListener("cancel", () => {
   if (began) views.retract();
   else searchNow();
   began = false;
 });
-easel.addEventListener("full", ({ detail }) => toast.say(words.FULL[detail]));
-easel.addEventListener("resting", () => toast.say(words.RESTING), { once: true });
+canvas.addEventListener("full", ({ detail }) => toast.say(words.FULL[detail]));
+canvas.addEventListener("resting", () => toast.say(words.RESTING), { once: true });
 
 // Steps through the drawing's history go on with its query; over something else they begin one.
 function redraw(change) {
@@ -280,7 +280,7 @@ function inspect(hit) {
 const loadMore = () => shown.hasMore && !searching && search({ page: shown.token });
 $("more").addEventListener("click", loadMore);
 scrolling.addEventListener("near", loadMore);
-atlas.addEventListener("choose", ({ detail }) => follow(detail));
+mapCard.addEventListener("choose", ({ detail }) => follow(detail));
 
 // Buttons and keys.
 
@@ -299,8 +299,8 @@ bind({
 });
 
 function repaintAll() {
-  easel.recolour();
-  atlas.recolour();
+  canvas.recolour();
+  mapCard.recolour();
   examples.recolour();
   filters.recolour();
   results.show(shown.hits, shown.alike);

@@ -8,17 +8,17 @@ const STEP = 2;
 const $ = (id) => document.getElementById(id);
 
 export class Tools {
-  #easel;
+  #canvas;
 
-  constructor(easel) {
-    this.#easel = easel;
-    $("width").addEventListener("input", () => (easel.width = Number($("width").value)));
+  constructor(canvas) {
+    this.#canvas = canvas;
+    $("width").addEventListener("input", () => (canvas.width = Number($("width").value)));
   }
 
   choose(tool) {
-    this.#easel.tool = tool;
+    this.#canvas.tool = tool;
     for (const name of ["pen", "eraser"]) $(name).setAttribute("aria-pressed", name === tool);
-    this.#easel.repaint();
+    this.#canvas.repaint();
   }
 
   // Makes the strokes to come wider by so many steps.

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import fcntl
 import hashlib
+import io
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +16,11 @@ from sample_gallery.fetch._manifest import Row
 from sample_gallery.fetch._part import Budget, Part, digest
 from sample_gallery.fetch._photo import finish
 from sample_gallery.fetch._report import Outcome, PhotoError, Report
+from sample_gallery.folder import FolderError
 from sample_gallery.limits import Limits
 from sketchzoo.fetch import Failure, FetchError
 from sketchzoo.fetch.fetcher import Fetcher, Sleep
+from sketchzoo.files import write_atomically
 
 _PARTS = ".parts"
 _OUTCOMES = {
@@ -28,10 +31,6 @@ _OUTCOMES = {
     Failure.FAILED: Outcome.FAILED,
 }
 _COLUMNS = ("path", "class", "author", "licence", "licence_url", "source", "origin", "changes")
-
-
-class FolderError(Exception):
-    """The folder can't be used."""
 
 
 async def fetch(
@@ -85,7 +84,7 @@ def _opened(folder: Path) -> Iterator[Lock]:
         raise FolderError(f"{folder} is a file: name a folder")
     fresh = not folder.exists() or not any(folder.iterdir())
     if not fresh and not (folder / NAME).exists():
-        raise FolderError(f"{folder} is not empty and no fetched gallery: choose another")
+        raise FolderError(f"{folder} is not empty and no fetched sample: choose another")
     (folder / _PARTS).mkdir(parents=True, exist_ok=True)
     (folder / NAME).touch()
     descriptor = os.open(folder / NAME, os.O_RDONLY)
@@ -164,11 +163,9 @@ def _copy(path: Path, part: Path, limits: Limits) -> None:
 
 
 def _place(path: Path, content: bytes) -> None:
-    """Write a file so that nobody sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    # The lock file knows its hash: one that is lost with the power is fetched again.
+    write_atomically(path, content, sync=False)
 
 
 def _attribute(rows: Sequence[Row], folder: Path, lock: Lock) -> None:
@@ -176,13 +173,12 @@ def _attribute(rows: Sequence[Row], folder: Path, lock: Lock) -> None:
 
     The file is a manifest that ingest reads, so that the same facts reach the payload.
     """
-    temporary = folder / ".ATTRIBUTION.csv.new"
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        for row in rows:
-            entry = lock.get(row)
-            if entry is not None and (folder / entry.file).is_file():
-                whose = (row.author, row.licence, row.licence_url, row.source, row.where)
-                writer.writerow((entry.file, row.label, *whose, entry.changed))
-    temporary.replace(folder / "ATTRIBUTION.csv")
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for row in rows:
+        entry = lock.get(row)
+        if entry is not None and (folder / entry.file).is_file():
+            whose = (row.author, row.licence, row.licence_url, row.source, row.where)
+            writer.writerow((entry.file, row.label, *whose, entry.changed))
+    write_atomically(folder / "ATTRIBUTION.csv", table.getvalue())

@@ -1,4 +1,4 @@
-"""A manifest: which photos a gallery has, where they are and whose they are."""
+"""A manifest: which photos a sample has, where they are and whose they are."""
 
 import hashlib
 import re

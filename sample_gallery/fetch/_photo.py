@@ -1,4 +1,4 @@
-"""A fetched file made into a gallery's photo: checked, cropped, and not larger than wanted."""
+"""A fetched file made into a sample's photo: checked, cropped, and not larger than wanted."""
 
 import io
 from pathlib import Path

@@ -17,6 +17,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from sketchzoo.running import SERVICES, UnclearError, find
 from sketchzoo.settings import Settings
 
 S = TypeVar("S", bound=Settings)
@@ -53,6 +54,32 @@ def environment_name(kind: type[Settings], name: str) -> str:
     alias = kind.model_fields[name].validation_alias
     prefix = kind.model_config.get("env_prefix", "")
     return alias if isinstance(alias, str) else f"{prefix}{name}".upper()
+
+
+def of_running_stack(settings: S) -> S:
+    """Return settings that act on the stack that runs, if one does, where nothing else was said.
+
+    Where none of the services was said, the stack's further settings are these as well.
+    """
+    kind, given = type(settings), settings.model_fields_set
+    named = {environment_name(kind, name): name for name in kind.model_fields}
+    services = [named[variable] for variable in SERVICES if variable in named]
+    missing = [name for name in services if name not in given]
+    if not missing:
+        return settings
+    try:
+        stack = find()
+    except UnclearError as error:
+        raise typer.BadParameter(f"{error}, or give {_option(missing[0])}") from error
+    if stack is None:
+        return settings
+    found = {
+        named[variable]: value
+        for variable, value in stack.environment.items()
+        if variable in named
+        and (named[variable] in missing or (missing == services and variable not in SERVICES))
+    }
+    return kind(**{**found, **{name: getattr(settings, name) for name in given}})
 
 
 def check_place(option: str, path: Path | None) -> None:

@@ -8,7 +8,7 @@ import typer
 from pydantic_settings import SettingsConfigDict
 
 from sketchzoo.cli.app import App
-from sketchzoo.cli.options import output_file, with_settings
+from sketchzoo.cli.options import of_running_stack, output_file, with_settings
 from sketchzoo.cli.status import AWAY, REFUSED, UNUSABLE, end
 from sketchzoo.settings import SearchClientSettings, TraceSettings
 
@@ -69,7 +69,6 @@ def query(
     from rich.console import Console  # noqa: PLC0415
 
     from sketchzoo.cli import hits  # noqa: PLC0415
-    from sketchzoo.cli.running import described  # noqa: PLC0415
     from sketchzoo.cli.tables import show  # noqa: PLC0415
     from sketchzoo.client import (  # noqa: PLC0415
         Client,
@@ -78,12 +77,14 @@ def query(
         SearchError,
         Unavailable,
     )
+    from sketchzoo.running import described  # noqa: PLC0415
     from sketchzoo.telemetry import span, tracing  # noqa: PLC0415
 
     if (image is None) == (photo_id is None):
         raise typer.BadParameter("give an image file or --photo-id, one of the two")
     if image is not None and not image.is_file():
         raise typer.BadParameter(f"{image} is no file", param_hint="image")
+    settings = of_running_stack(settings)
     try:
         search = Query(
             sketch=None if photo else image,
@@ -100,9 +101,7 @@ def query(
             Client(
                 settings.search_target,
                 token=settings.search_token.get_secret_value() if settings.search_token else None,
-                tls=ClientTls(settings.ca, settings.client_certificate, settings.client_key)
-                if settings.ca
-                else None,
+                tls=ClientTls.of(settings),
                 timeout=timeout,
             ) as client,
         ):

@@ -28,18 +28,24 @@ PROJECT = f"sketchzoo-test-{os.getpid()}"
 FILES = (
     ".dockerignore",
     ".env.example",
+    "LICENSE",
+    "README.md",
     "deploy",
     "docker-compose.yml",
     "embedded_qdrant",
     "encoder_service",
     "ingest",
     "live_demo",
+    "local_stack",
     "models",
+    "pyproject.toml",
     "requirements",
+    "sample_gallery",
     "scripts",
     "search_service",
     "sketchzoo",
     "tests/system",
+    "training",
 )
 PORTS = ("LIVE_PORT", "SEARCH_PORT", "GRAFANA_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")
 # What stands in where the engine has no image of a service; the others' must be there.

@@ -23,13 +23,12 @@ def check_names(names: Iterable[str]) -> None:
     """Refuse names that cannot be payload fields.
 
     Raises:
-        ValueError: a name is reserved, given twice, or not a name; the message says so.
+        ValueError: a name is reserved, or not a name; the message says so.
 
     """
     # Here, because it brings Qdrant's client along: `--help` needs none.
     from sketchzoo.qdrant import RESERVED  # noqa: PLC0415
 
-    seen: set[str] = set()
     for name in names:
         if name in RESERVED:
             raise ValueError(
@@ -40,9 +39,6 @@ def check_names(names: Iterable[str]) -> None:
             raise ValueError(
                 f"the column {name!r} must be named with letters, digits, _ and -, at most 64"
             )
-        if name in seen:
-            raise ValueError(f"the column {name!r} is there twice")
-        seen.add(name)
 
 
 @dataclass(frozen=True, slots=True)

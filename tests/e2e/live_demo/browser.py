@@ -82,7 +82,7 @@ class Visitor:
 
     async def draw(self, curves: Curves, *, lift: bool = True) -> None:
         """Draw curves in canvas units with the mouse; the last is left open without `lift`."""
-        box = await self.page.locator("#easel").bounding_box()
+        box = await self.page.locator("#canvas").bounding_box()
         assert box is not None
         scale = box["width"] / SIDE
         mouse = self.page.mouse

@@ -78,7 +78,7 @@ async def test_strokes_are_undone_redone_erased_and_cleared(visitor: Visitor) ->
 async def test_it_is_drawn_with_keys_alone(visitor: Visitor) -> None:
     """Arrows move the pen, Space puts it down and lifts it."""
     page = visitor.page
-    await page.locator("#easel").focus()
+    await page.locator("#canvas").focus()
     await page.keyboard.press("Space")
     for key in ("Shift+ArrowRight", "Shift+ArrowDown", "ArrowLeft", "Shift+ArrowLeft"):
         for _ in range(3):
@@ -92,7 +92,7 @@ async def test_it_is_drawn_with_keys_alone(visitor: Visitor) -> None:
 
 async def test_a_pens_pressure_makes_the_line_wider(zoo: Zoo, visitor: Visitor) -> None:
     """A hard stroke is sent wider than a soft one."""
-    box = await visitor.page.locator("#easel").bounding_box()
+    box = await visitor.page.locator("#canvas").bounding_box()
     assert box is not None
     devtools = await visitor.page.context.new_cdp_session(visitor.page)
 

@@ -83,7 +83,7 @@ async def test_it_fits_a_phone_and_is_drawn_on_by_touch(
     )
     try:
         visitor = await Visitor.arrive(context, live.url, pictures)
-        box = await visitor.page.locator("#easel").bounding_box()
+        box = await visitor.page.locator("#canvas").bounding_box()
         assert box is not None
         devtools = await context.new_cdp_session(visitor.page)
         for step in range(12):

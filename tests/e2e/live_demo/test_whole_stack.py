@@ -1,4 +1,4 @@
-"""The page on top of everything: the drawn gallery, the shipped model, Qdrant's engine."""
+"""The page on top of everything: the drawn sample, the shipped model, Qdrant's engine."""
 
 import asyncio
 from collections import Counter
@@ -11,11 +11,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, expect
 
+from local_stack.parts import map_file, start, start_page
+from local_stack.settings import UpSettings
+from local_stack.stack import Server, Stack
 from sample_gallery.drawn.animals import ANIMALS
 from sample_gallery.drawn.sketches import Hand, strokes
-from sketchzoo.cli.parts import map_file, start, start_page
-from sketchzoo.cli.settings import UpSettings
-from sketchzoo.cli.stack import Server, Stack
 from tests.e2e.live_demo.browser import Visitor
 
 pytestmark = [

@@ -6,12 +6,14 @@ ports are 127.0.0.1 and free ones, and the kernel enforces nothing but the user.
 
 import functools
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,18 +97,30 @@ def _can_run(python: str, user: int) -> bool:
     return done.returncode == 0
 
 
-def lay_out(root: Path, target: str) -> Image:
-    """Copy a target's files below `root`, as the Dockerfile does."""
+def unpack_wheel(root: Path) -> Path:
+    """Build the wheel and lay its files out below `root`, as the Dockerfile's stage does."""
+    build, _, *moves = read_dockerfile()["wheel"].runs[-1].split("&&")
+    command = [sys.executable, "-m", *build.split()[:-1], str(root / "wheel")]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = (root / "wheel").iterdir()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(root / "rooms")
+    below = re.sub(r"(?<= )/", f"{root}/", " &&".join(moves))
+    subprocess.run(["sh", "-ec", below], check=True)
+    return root
+
+
+def lay_out(root: Path, target: str, wheel: Path) -> Image:
+    """Copy a target's files below `root`, as the Dockerfile does; `wheel` is unpacked."""
     stage = read_dockerfile()[target]
     for origin, source, destination in stage.copies:
         where = Path(f"{root}{destination}")
         if origin == "empty":
             where.mkdir(parents=True)
-        elif origin:
-            _packages(where)
+        elif origin == "wheel":
+            shutil.copytree(f"{wheel}{source}", where, dirs_exist_ok=True)
         else:
-            ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
-            shutil.copytree(ROOT / source, where, ignore=ignored)
+            _packages(where)
     return Image(root, stage)
 
 

@@ -1,6 +1,5 @@
 """A real Prometheus over running parts, its windows shortened to seconds."""
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -19,18 +18,24 @@ import yaml
 from tests.deployment import ROOT
 
 RULES = ROOT / "deploy" / "prometheus" / "rules"
-RATE_INTERVAL = "10s"
 # Each duration of the rules, so that hours pass in seconds; order among them is kept.
 SHORTER = {
     "2m": "1s", "5m": "8s", "10m": "9s", "15m": "2s", "30m": "10s", "1h": "12s",
     "2h": "14s", "3h": "3s", "6h": "16s", "1d": "18s", "3d": "20s", "7d": "5s",
 }  # fmt: skip
-_script = importlib.util.spec_from_file_location("drawing", ROOT / "scripts/draw_dashboards.py")
-assert _script
-assert _script.loader
-# The script reads dashboards and draws them; it belongs to no package.
-drawing = importlib.util.module_from_spec(_script)
-_script.loader.exec_module(drawing)
+
+
+def panels() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the dashboards' panels, each with its dashboard's name."""
+    for path in sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json")):
+        for panel in json.loads(path.read_text())["panels"]:
+            yield path.stem, panel
+
+
+def filled(expression: str) -> str:
+    """Return an expression with Grafana's variables filled in: every instance and class."""
+    expression = expression.replace("$__rate_interval", "10s")
+    return expression.replace("$instance", ".*").replace("$class", ".*")
 
 
 def shortened(rules: str) -> str:

@@ -13,7 +13,7 @@ from sketchzoo.client import Client
 from tests.artefacts import encoder_process, picture, tiny_model
 from tests.integration.collector import Collector, collecting
 from tests.integration.deploy.ports import free_port
-from tests.integration.deploy.prometheus import RATE_INTERVAL, Prometheus, drawing, prometheus
+from tests.integration.deploy.prometheus import Prometheus, filled, panels, prometheus
 from tests.integration.deploy.test_operations import ingest, qdrant_process
 from tests.integration.search_service.stack import search_process, write_photos
 
@@ -24,9 +24,8 @@ pytestmark = [
 ]
 
 TARGETS = [
-    (path.stem, panel["title"], drawing.filled(target["expr"], RATE_INTERVAL))
-    for path in sorted(drawing.DASHBOARDS.glob("*.json"))
-    for panel in drawing.panels(path)
+    (dashboard, panel["title"], filled(target["expr"]))
+    for dashboard, panel in panels()
     for target in panel["targets"]
     if target.get("exemplar")
 ]

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,8 @@ import pytest
 from sketchzoo.client import Client
 from tests.artefacts import drawing, picture
 from tests.deployment import IMAGES, ROOT, SECRETS, read_compose
-from tests.integration.deploy.images import Image, composed, lay_out, running, until
+from tests.integration.deploy.images import Image, composed, lay_out, running, unpack_wheel, until
+from tests.integration.deploy.ports import free_port
 from tests.integration.faults.test_tls import make_certificates
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.slow]
@@ -28,6 +28,7 @@ BOOTSTRAPS = {
     "search": "search_service.bootstrap",
     "ingest": "sketchzoo_ingest.bootstrap",
     "live-demo": "live_demo.bootstrap",
+    "map": "live_demo.mapping",
 }
 # Hides what belongs to no distribution among the arguments.
 PROBE = """
@@ -60,13 +61,8 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def images(folder: Path) -> dict[str, Image]:
-    return {target: lay_out(folder / target, target) for target in IMAGES}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    wheel = unpack_wheel(folder / "unpacked")
+    return {target: lay_out(folder / target, target, wheel) for target in IMAGES}
 
 
 @pytest.mark.parametrize("target", IMAGES)
@@ -88,6 +84,31 @@ def test_an_image_imports_only_what_its_lock_has(images: dict[str, Image], targe
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{image.root}/app/")
+
+
+@pytest.mark.parametrize(
+    ("target", "own"),
+    [
+        ("encoder", ["encoder"]),
+        ("encoder-gpu", ["encoder"]),
+        ("search", ["search"]),
+        ("ingest", ["ingest"]),
+        ("live-demo", ["live"]),
+        ("map", ["live"]),
+    ],
+)
+def test_an_image_has_the_commands_of_one_room(
+    images: dict[str, Image], folder: Path, target: str, own: list[str]
+) -> None:
+    """Help lists its own beside `query` and `health`; another room's says that it is missing."""
+    image, log = images[target], folder / f"{target}-help.log"
+    assert image.run(("--help",), {}, log).wait(60) == 0
+    listed = log.read_text().partition("\nCommands:\n")[2].splitlines()
+    assert sorted(line.split()[0] for line in listed) == sorted([*own, "health", "query"])
+    log.unlink()
+    assert image.run(("train", "--list"), {}, log).wait(60) == 2
+    assert log.read_text() == "sketchzoo train: sketchzoo_training is not installed here\n"
+    assert not (image.root / "app/sketchzoo/models").exists() or own == ["encoder"]
 
 
 def plain(name: str) -> str:

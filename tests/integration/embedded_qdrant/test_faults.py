@@ -170,7 +170,9 @@ def test_damage_is_told_in_one_line_and_the_rest_is_served(tmp_path: Path) -> No
     assert ended.returncode == 4
     assert "Traceback" not in ended.stderr
     last = ended.stderr.strip().splitlines()[-1]
-    assert any(last.startswith(f"embedded-qdrant: {folder}") for folder in folders.values())
+    assert any(
+        last.startswith(f"sketchzoo embedded-qdrant: {folder}") for folder in folders.values()
+    )
     assert last.endswith("docs/operations/backup.md says how to restore it")
 
 

@@ -33,7 +33,7 @@ async def test_a_page_that_rests_gives_its_stream_back(
     live: Live, fake: FakeSearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next drawing opens another, and the page is told nothing of it."""
-    monkeypatch.setattr("live_demo.conversation._REST_SECONDS", 0.2)
+    monkeypatch.setattr("live_demo.live_search._REST_SECONDS", 0.2)
     async with Page(live.port) as page:
         assert (await page.search())["type"] == "answer"
         async with asyncio.timeout(5):

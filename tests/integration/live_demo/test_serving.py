@@ -8,8 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
-from live_demo.mapping import place
-from live_demo.settings import MapSettings
+from live_demo.gallery_map import GalleryMap
 from sketchzoo.rpc import CallError, exhausted, not_found, precondition, unavailable
 from tests.integration.live_demo.fake_search import FINGERPRINT, FakeSearch, server
 from tests.integration.live_demo.live_here import Live, live_here
@@ -17,15 +16,23 @@ from tests.integration.live_demo.page import Page
 
 
 def drawn_map(fake: FakeSearch, path: Path) -> None:
+    """Write a map of the first two principal axes, which no library is needed for."""
     photos = list(fake.photos.values())
-    placed = place(
-        FINGERPRINT,
-        [photo.id for photo in photos],
-        [photo.class_name for photo in photos],
-        [photo.vector for photo in photos],
-        MapSettings(epochs=3),
-    )
-    placed.save(path)
+    vectors = np.stack([photo.vector for photo in photos])
+    mean = vectors.mean(axis=0)
+    axes = np.linalg.svd(vectors - mean, full_matrices=False)[2][:8]
+    reduced = (vectors - mean) @ axes.T
+    classes = sorted({photo.class_name for photo in photos})
+    GalleryMap(
+        fingerprint=FINGERPRINT,
+        mean=mean,
+        axes=axes,
+        reduced=reduced / np.linalg.norm(reduced, axis=1, keepdims=True),
+        plane=(reduced[:, :2] - reduced[:, :2].min(axis=0)) / np.ptp(reduced[:, :2], axis=0),
+        classes=tuple(classes),
+        class_of=np.array([classes.index(photo.class_name) for photo in photos], np.uint16),
+        ids=tuple(photo.id for photo in photos),
+    ).save(path)
 
 
 async def test_a_photo_is_served_once_and_kept(fake: FakeSearch, live: Live) -> None:
@@ -43,6 +50,20 @@ async def test_a_photo_is_served_once_and_kept(fake: FakeSearch, live: Live) -> 
         )
         assert (unchanged.status_code, unchanged.content) == (304, b"")
     assert fake.photos_asked == 1
+
+
+async def test_a_photo_larger_than_the_cache_is_served_all_the_same(
+    fake: FakeSearch, target: str
+) -> None:
+    """It is fetched each time."""
+    photo = next(iter(fake.photos.values()))
+    async with (
+        live_here(target, photo_cache_bytes=1) as live,
+        httpx.AsyncClient(base_url=live.url) as http,
+    ):
+        for _ in range(2):
+            assert (await http.get(f"/photos/{photo.id}/320")).content == photo.content
+    assert fake.photos_asked == 2
 
 
 async def test_photos_that_are_not_there_are_not_found(fake: FakeSearch, live: Live) -> None:
@@ -82,15 +103,41 @@ async def test_why_a_photo_does_not_come_is_told_but_not_where_it_lies(
     assert refused.headers["cache-control"] == "no-store"
 
 
-async def test_the_page_is_revalidated_and_compressed(live: Live) -> None:
-    """A new version is seen at once, an old one costs a 304."""
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/static/page.js", "text/javascript; charset=utf-8"),
+        ("/static/page.css", "text/css; charset=utf-8"),
+        ("/static/examples.json", "application/json"),
+    ],
+)
+async def test_the_page_is_revalidated_and_compressed(
+    live: Live, path: str, media_type: str
+) -> None:
+    """A new version is seen at once, an old one costs a 304; its type needs no guessing."""
     async with httpx.AsyncClient(base_url=live.url) as http:
-        page = await http.get("/static/page.js", headers={"accept-encoding": "gzip"})
+        page = await http.get(path, headers={"accept-encoding": "gzip"})
         assert page.headers["content-encoding"] == "gzip"
-        assert page.headers["content-type"].startswith("text/javascript")
-        tag = page.headers["etag"]
-        again = await http.get("/static/page.js", headers={"if-none-match": tag})
-        assert again.status_code == 304
+        assert "accept-encoding" in page.headers["vary"].lower()
+        assert page.headers["content-type"] == media_type
+        assert page.headers["cache-control"] == "no-cache"
+        again = await http.get(path, headers={"if-none-match": page.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["cache-control"] == "no-cache"
+        plain = await http.get(path, headers={"accept-encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        head = await http.head(path, headers={"accept-encoding": "identity"})
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == str(len(plain.content))
+
+
+@pytest.mark.parametrize("path", ["/static/", "/static/nothing.js", "/nowhere"])
+async def test_what_is_no_file_is_not_found(live: Live, path: str) -> None:
+    """Nor is a folder listed."""
+    async with httpx.AsyncClient(base_url=live.url) as http:
+        assert (await http.get(path)).status_code == 404
+        assert (await http.post("/static/page.js")).status_code == 405
 
 
 async def test_it_is_ready_when_the_search_is(live: Live) -> None:
@@ -137,6 +184,8 @@ async def test_a_map_tells_where_the_drawing_and_its_photos_lie(
                 break
             await asyncio.sleep(0.1)
         assert found.content.startswith(b"SZMAP1")
+        kept = await http.get("/map", headers={"if-none-match": found.headers["etag"]})
+        assert (kept.status_code, kept.content) == (304, b"")
         assert (await http.get("/classes")).json()["map"] is True
         photo = next(photo for photo in fake.photos.values() if photo.class_name == "owl")
         answer = await page.search(source="photo_id", photo_id=photo.id)

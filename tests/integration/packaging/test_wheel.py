@@ -4,7 +4,6 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
-import tomllib
 import zipfile
 from pathlib import Path
 
@@ -16,9 +15,18 @@ from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from tests.artefacts import encoder_process, picture
 
 ROOT = Path(__file__).parents[3]
-PACKAGES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"][
-    "packages"
-]
+# What lies in site-packages, each a name that nobody else is likely to have taken.
+PACKAGES = (
+    "embedded_qdrant",
+    "encoder_service",
+    "live_demo",
+    "local_stack",
+    "sample_gallery",
+    "search_service",
+    "sketchzoo",
+    "sketchzoo_ingest",
+    "sketchzoo_training",
+)
 
 
 def build(target: str, source: Path, folder: Path) -> Path:
@@ -66,6 +74,15 @@ def test_the_command_runs_anywhere(installed: Path, tmp_path: Path) -> None:
     assert told[1] == sketchzoo.__version__
 
 
+def test_the_wheel_takes_these_names_and_no_others(installed: Path) -> None:
+    """What is installed beside other projects' packages does not grow by accident."""
+    (packages,) = installed.parent.glob("lib/python*/site-packages")
+    (record,) = packages.glob("sketchzoo-*.dist-info/RECORD")
+    paths = [line.split(",")[0] for line in record.read_text().splitlines()]
+    names = {path.partition("/")[0] for path in paths if not path.startswith("../")}
+    assert names - {record.parent.name} == set(PACKAGES)
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_package_tells_its_types(installed: Path, package: str) -> None:
     """Type checkers read what is installed."""
@@ -77,11 +94,20 @@ def test_every_package_tells_its_types(installed: Path, package: str) -> None:
 def test_every_file_that_the_checkout_knows_is_installed(installed: Path) -> None:
     """No page, preset or manifest stays behind."""
     (packages,) = installed.parent.glob("lib/python*/site-packages")
-    known = subprocess.run(
-        ["git", "ls-files", "-z", *PACKAGES], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.split("\0")
-    missing = [name for name in known if not (packages / name).exists() and (ROOT / name).exists()]
-    assert missing == []
+    for package in PACKAGES:
+        (source,) = (
+            path for path in (ROOT, *ROOT.glob("*/")) if (path / package / "__init__.py").is_file()
+        )
+        known = subprocess.run(
+            ["git", "ls-files", "-z", package],
+            cwd=source,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.split("\0")[:-1]
+        there = [name for name in known if (source / name).exists()]
+        assert there
+        assert [name for name in there if not (packages / name).exists()] == []
 
 
 def test_the_shipped_model_serves_from_any_folder(installed: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A site and a manifest to fetch a gallery by."""
+"""A site and a manifest to fetch a sample by."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Runs of `gallery fetch` in this process, and what is there after them."""
+"""Runs of `sample fetch` in this process, and what is there after them."""
 
 import asyncio
 import csv

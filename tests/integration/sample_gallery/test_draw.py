@@ -1,4 +1,4 @@
-"""The drawn gallery on disk."""
+"""The drawn sample on disk."""
 
 import contextlib
 import hashlib
@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sample_gallery.drawn import CLASSES, GalleryExistsError, Plan, draw
+from sample_gallery.drawn import CLASSES, FolderError, Plan, draw
 
 SMALL = Plan(pictures=3, sketches=2, classes=("owl", "crab", "snail"))
 
@@ -58,7 +58,7 @@ def test_same_seed_same_bytes_in_other_processes(tmp_path: Path) -> None:
 
 
 def test_more_pictures_keep_the_first(tmp_path: Path) -> None:
-    """A larger gallery begins with the smaller one's pictures."""
+    """A larger sample begins with the smaller one's pictures."""
     draw(tmp_path / "two", Plan(2, 1, classes=("owl",)))
     draw(tmp_path / "four", Plan(4, 1, classes=("owl", "crab")))
     two, four = contents(tmp_path / "two"), contents(tmp_path / "four")
@@ -92,18 +92,18 @@ def test_other_things_are_never_touched(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     for replace in (False, True):
-        with pytest.raises(GalleryExistsError, match="not empty"):
+        with pytest.raises(FolderError, match="not empty"):
             draw(tmp_path / "mine", SMALL, replace=replace)
-    with pytest.raises(GalleryExistsError, match="is a file"):
+    with pytest.raises(FolderError, match="is a file"):
         draw(tmp_path / "mine" / "letter.txt", SMALL)
     assert contents(tmp_path / "mine").keys() == {"letter.txt"}
 
 
 def test_replace(tmp_path: Path) -> None:
-    """Another drawn gallery is replaced only when asked for."""
+    """Another drawn sample is replaced only when asked for."""
     draw(tmp_path / "g", SMALL)
     plan = Plan(1, 1, classes=("zebra",))
-    with pytest.raises(GalleryExistsError, match="another drawn gallery"):
+    with pytest.raises(FolderError, match="another drawn sample"):
         draw(tmp_path / "g", plan)
     assert draw(tmp_path / "g", plan, replace=True).fresh
     assert [p.name for p in (tmp_path / "g" / "photo").iterdir()] == ["zebra"]

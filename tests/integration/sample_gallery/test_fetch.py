@@ -1,4 +1,4 @@
-"""Fetching a gallery from a server that has every fault."""
+"""Fetching a sample from a server that has every fault."""
 
 import asyncio
 import json
@@ -206,7 +206,7 @@ def test_exit_codes(site: Site, manifest: Manifest, tmp_path: Path) -> None:
     good = manifest((site.photo("/a.jpg", jpeg()), "crab"))
     assert code(good, tmp_path / "out")[0] == 0
     assert code(good, tmp_path)[0] == 3
-    assert code("no-such-gallery", tmp_path / "out")[0] == 2
+    assert code("no-such-sample", tmp_path / "out")[0] == 2
     some = manifest((f"{site.url}/gone.jpg", "crab"))
     number, text = code(some, tmp_path / "out2")
     assert number == 1

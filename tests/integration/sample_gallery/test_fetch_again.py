@@ -1,4 +1,4 @@
-"""Fetching a gallery that is there already, whole or in part."""
+"""Fetching a sample that is there already, whole or in part."""
 
 import json
 import os

@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from sketchzoo.cli.stack import Part, Server, Stack
+from local_stack.stack import Part, Server, Stack
 from tests.artefacts import tiny_model
 from tests.integration.search_service.stack import write_photos
 

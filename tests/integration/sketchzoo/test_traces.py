@@ -18,6 +18,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from sketchzoo.client import Client
 from tests.artefacts import encoder_process, picture, tiny_model
 from tests.integration.collector import Collector, collecting
+from tests.integration.deploy.ports import free_port
 from tests.integration.live_demo.live_process import LiveProcess
 from tests.integration.live_demo.page import Page
 from tests.integration.search_service.stack import fill, search_process, write_photos
@@ -173,14 +174,6 @@ def test_without_an_endpoint_nothing_is_imported() -> None:
         "assert not [m for m in sys.modules if m.startswith('opentelemetry.sdk')]\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def free_port() -> int:
-    import socket  # noqa: PLC0415 - used here alone
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def filled(encoder: str, url: str, paths: list[Path]) -> None:

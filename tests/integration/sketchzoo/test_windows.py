@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from sketchzoo.cli.main import COMMANDS, app
+from sketchzoo.cli.command import registered
+from sketchzoo.cli.main import app
 from tests.artefacts import picture
 from tests.unit.search_service.fakes import bench
 
@@ -41,7 +42,7 @@ def on_windows(code: str, *arguments: str) -> list[str]:
 COMMAND = "from sketchzoo.cli import main; main()"
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
+@pytest.mark.parametrize("name", sorted(registered()))
 def test_what_cannot_run_says_where_it_does(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line, no traceback; what only calls services, or trains, runs."""
     # The package has a function of the module's name.
@@ -53,7 +54,7 @@ def test_what_cannot_run_says_where_it_does(name: str, monkeypatch: pytest.Monke
         return
     assert finished.exit_code == 2
     assert finished.stderr.splitlines() == [
-        f"sketchzoo {name} does not run on Windows itself: run it in WSL 2 or in Docker"
+        f"sketchzoo {name}: does not run on Windows itself: run it in WSL 2 or in Docker"
     ]
 
 

@@ -18,8 +18,8 @@ COMMANDS = {
     "up": [],
     "demo": ["--once"],
     "query": ["SKETCH"],
-    "gallery draw": ["NEW/drawn", "--pictures", "1", "--sketches", "1"],
-    "gallery fetch": ["MANIFEST", "NEW/fetched"],
+    "sample draw": ["NEW/drawn", "--pictures", "1", "--sketches", "1"],
+    "sample fetch": ["MANIFEST", "NEW/fetched"],
     "ingest": ["FOLDER"],
     "encoder": [],
     "search": [],
@@ -37,12 +37,12 @@ COMMANDS = {
 # Runs each case in a child of its own that has the libraries already.
 RUNNER = """
 import json, os, signal, sys
-from importlib import import_module
 import grpc, numpy, PIL.Image, rich.console, rich.progress, rich.table
 from sketchzoo.cli import main
-from sketchzoo.cli.main import COMMANDS
+from sketchzoo.cli.command import registered
 
-import_module(COMMANDS[sys.argv[2]].target.partition(":")[0])
+command = registered()[sys.argv[2]]
+command.load(command.describe())
 results = []
 for number, arguments in enumerate(json.loads(sys.argv[1])):
     child = os.fork()

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 MODEL = "zoo-1"
 PLAN = Plan(pictures=12, sketches=4, seed=7)
-# Measured with the shipped model on revision 3 of the drawn gallery: .912 and .974. Drawn pictures
+# Measured with the shipped model on revision 3 of the drawn sample: .912 and .974. Drawn pictures
 # are no photographs, so this guards the model's files, not its merit.
 FLOOR_P_AT_12 = 0.90
 FLOOR_P_AT_1 = 0.94

@@ -1,6 +1,7 @@
 """The docs' site: links hold in the repository and in the site, and broken ones are told."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
+# As `make check` builds it: `--quiet` for one would hide warnings from `--strict`.
+(CHECK,) = re.findall(r"\$\(MKDOCS\) (build .*)", (ROOT / "Makefile").read_text())
 CONFIGURATION = f"""
 site_name: A project
 site_dir: build/site
@@ -41,7 +44,7 @@ def build(project: Path, more: Mapping[str, str]) -> tuple[int, str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + more.get(name, ""))
     run = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict"],
+        [sys.executable, "-m", "mkdocs", *CHECK.split()],
         cwd=project,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,

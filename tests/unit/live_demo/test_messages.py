@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from live_demo.messages import Ask, answer, failure, to_request
+from live_demo.messages import SearchMessage, answer, failure, to_request
 from sketchzoo.rpc import deadline_exceeded, exhausted, unavailable
 from sketchzoo.search.v1 import search_pb2
 
@@ -16,8 +16,10 @@ DRAWING = {"width": 100, "height": 200, "strokes": [STROKE]}
 ID = "0f8fad5b-d9cb-569f-a165-70867728950e"
 
 
-def ask(**changes: object) -> Ask:
-    return Ask.model_validate({"sequence": 1, "source": "drawing", "drawing": DRAWING} | changes)
+def ask(**changes: object) -> SearchMessage:
+    return SearchMessage.model_validate(
+        {"sequence": 1, "source": "drawing", "drawing": DRAWING} | changes
+    )
 
 
 def test_a_drawing_becomes_the_contracts_strokes() -> None:
@@ -73,7 +75,7 @@ def test_what_contradicts_itself_or_the_limits_is_refused(changes: dict[str, obj
 def test_any_text_is_an_ask_or_refused(text: str | bytes) -> None:
     """No other error than the one that is handled."""
     with pytest.raises(ValidationError):
-        Ask.model_validate_json(text)
+        SearchMessage.model_validate_json(text)
 
 
 def test_an_answer_has_milliseconds_and_only_listed_fields() -> None:

@@ -5,8 +5,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import typer
+from pydantic import Field
 
-from sketchzoo.cli.running import InUseError, RunningStack, UnclearError, described, find, held
+from sketchzoo.cli.options import of_running_stack
+from sketchzoo.running import InUseError, RunningStack, UnclearError, described, find, held
+from sketchzoo.settings import Settings
 
 HERE = {"SKETCHZOO_SEARCH_TARGET": "127.0.0.1:1"}
 THERE = {"SKETCHZOO_SEARCH_TARGET": "127.0.0.1:2"}
@@ -18,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setattr("sketchzoo.cli.running._PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("sketchzoo.running._WAIT_SECONDS", 0.2)
     return tmp_path
 
 
@@ -115,3 +119,37 @@ def test_an_address_is_told_with_its_stack() -> None:
         out.publish(HERE)
         assert described("127.0.0.1:1") == "127.0.0.1:1 (the stack of out)"
         assert described("127.0.0.1:9") == "127.0.0.1:9"
+
+
+class Asks(Settings):
+    """Settings of a command that calls services."""
+
+    encoder_target: str = Field("here:1", validation_alias="SKETCHZOO_ENCODER_TARGET")
+    qdrant_url: str = Field("http://here:2", validation_alias="SKETCHZOO_QDRANT_URL")
+    roots: Path | None = Field(None, validation_alias="SKETCHZOO_GALLERY_ROOTS_FILE")
+
+
+STACK = {
+    "SKETCHZOO_SEARCH_TARGET": "there:0",
+    "SKETCHZOO_ENCODER_TARGET": "there:1",
+    "SKETCHZOO_QDRANT_URL": "http://there:2",
+    "SKETCHZOO_GALLERY_ROOTS_FILE": "/there/roots",
+}
+
+
+def test_settings_that_were_not_said_are_the_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was said stays; the stack's files are meant where its services all are."""
+    assert of_running_stack(Asks()) == Asks()
+    with held(Path("out")) as out:
+        out.publish(STACK)
+        found = Asks(encoder_target="there:1", qdrant_url="http://there:2", roots="/there/roots")
+        assert of_running_stack(Asks()) == found
+        assert of_running_stack(Asks(roots="/mine")).roots == Path("/mine")
+        monkeypatch.setenv("SKETCHZOO_ENCODER_TARGET", "said:1")
+        assert of_running_stack(Asks()) == Asks(qdrant_url="http://there:2")
+
+
+def test_an_unclear_stack_names_the_option() -> None:
+    """What to say instead of the folder."""
+    with held(Path("out")), pytest.raises(typer.BadParameter, match="or give --encoder-target"):
+        of_running_stack(Asks())

@@ -46,9 +46,10 @@ if __name__ == "__main__":
     train(parse_config(json.loads(values), "test"), Path(data), Path(run))
 """
 TOWERS = """
-import json, sys
+import copy, json, sys
 from pathlib import Path
 from sketchzoo_training.engine.recipe import Validation
+from sketchzoo_training.models.frozen import FrozenLayers
 from sketchzoo_training.models.sketch_net import SketchNet
 from sketchzoo_training.recipes.settings import checked
 from sketchzoo_training.recipes.towers import run
@@ -57,6 +58,7 @@ from sketchzoo_training.recipes.towers.recipe import TowersRecipe
 build, forward = TowersRecipe.network, SketchNet.forward
 def network(self):
     net = build(self)
+    self._frozen = FrozenLayers(copy.deepcopy(net.still()))  # in float32, as ONNX has them
     self._targets = self._targets.double()
     return net.double()
 TowersRecipe.network = network

@@ -11,7 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from sketchzoo.cli.app import App
-from sketchzoo.cli.options import output_file, output_file_or_stdout, with_settings
+from sketchzoo.cli.options import (
+    of_running_stack,
+    output_file,
+    output_file_or_stdout,
+    with_settings,
+)
 from sketchzoo.settings import SearchClientSettings
 from sketchzoo_training.commands._shared import user_errors
 
@@ -119,7 +124,7 @@ def evaluate_model(
             queries=tuple(queries),
             split=split,
             classes=tuple(classes or ()),
-            through=settings if through_service else None,
+            through=of_running_stack(settings) if through_service else None,
             workers=workers,
             deadline_seconds=deadline_seconds,
             failures=failures,

@@ -1,0 +1,8 @@
+"""What the command line shows of the shared package's own commands before they are loaded."""
+
+from sketchzoo.cli.command import Command
+
+QUERY = Command(
+    "sketchzoo.cli.query:app", "Search with a sketch or a photo from a terminal.", place=30
+)
+HEALTH = Command("sketchzoo.cli.health:app", "Ask a server whether it serves.", place=100)

@@ -1,0 +1,144 @@
+"""The encoder as its callers see it: images in, embeddings or errors out."""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import grpc.aio
+from pydantic import SecretStr
+
+from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
+from sketchzoo.images import Modality
+from sketchzoo.rpc import CallError, from_rpc_error, outgoing_metadata
+from sketchzoo.rpc.durations import seconds
+from sketchzoo.rpc.errors import from_status, part_failed
+from sketchzoo.telemetry import span
+
+PART = "the encoder"
+
+_MODALITIES = {
+    Modality.SKETCH: encoder_pb2.MODALITY_SKETCH,
+    Modality.PHOTO: encoder_pb2.MODALITY_PHOTO,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """A point in a model's space: packed little-endian float32 values of L2 norm 1."""
+
+    packed: bytes
+    fingerprint: str
+
+    def __post_init__(self) -> None:
+        if not self.packed or len(self.packed) % 4:
+            raise ValueError(f"packed must hold float32 values, not {len(self.packed)} bytes")
+
+    @classmethod
+    def of(cls, values: Sequence[float], fingerprint: str) -> Self:
+        """Pack values."""
+        return cls(struct.pack(f"<{len(values)}f", *values), fingerprint)
+
+    @property
+    def dimension(self) -> int:
+        """How many values it holds."""
+        return len(self.packed) // 4
+
+    def values(self) -> tuple[float, ...]:
+        """Return the values."""
+        return struct.unpack(f"<{self.dimension}f", self.packed)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageToEmbed:
+    """An image file and what it shows."""
+
+    content: bytes
+    modality: Modality
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What became of the images of one call, in order, and where the time went, in seconds."""
+
+    outcomes: tuple[Embedding | CallError, ...]
+    decode_seconds: float
+    queue_seconds: float
+    encode_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderModel:
+    """The model that the encoder serves; `min_score` is 0 where none was calibrated."""
+
+    name: str
+    fingerprint: str
+    dimension: int
+    min_score: float = 0.0
+
+
+class EncoderClient:
+    """Calls the encoder once; failures raise `CallError`, and the caller decides what then."""
+
+    def __init__(self, channel: grpc.aio.Channel, token: SecretStr | None = None) -> None:
+        stub = encoder_pb2_grpc.EncoderServiceStub(channel)
+        # The generated stub's type says "sync or asyncio"; the channel is asyncio.
+        self._embed: grpc.aio.UnaryUnaryMultiCallable[
+            encoder_pb2.EmbedRequest, encoder_pb2.EmbedResponse
+        ] = stub.Embed
+        self._get_model: grpc.aio.UnaryUnaryMultiCallable[
+            encoder_pb2.GetModelRequest, encoder_pb2.GetModelResponse
+        ] = stub.GetModel
+        self._token = token
+
+    async def embed(self, images: Sequence[ImageToEmbed], timeout_seconds: float) -> Embedded:
+        """Embed images; a bad one has an error of its own in its place.
+
+        Cancelling this cancels the call, and the encoder drops what it has not begun.
+        """
+        request = encoder_pb2.EmbedRequest()
+        for image in images:
+            request.images.add(content=image.content, modality=_MODALITIES[image.modality])
+        try:
+            with span("EncoderService/Embed", "client", attributes={"images": len(images)}):
+                response = await self._embed(
+                    request, timeout=timeout_seconds, metadata=outgoing_metadata(self._token)
+                )
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, PART) from error
+        if len(response.results) != len(images):
+            raise part_failed(
+                PART, f"it answered {len(response.results)} results for {len(images)} images"
+            )
+        spent = response.timings
+        return Embedded(
+            tuple(_outcome(result, response.model_fingerprint) for result in response.results),
+            *(seconds(part) for part in (spent.decode, spent.queue, spent.encode)),
+        )
+
+    async def model(self, timeout_seconds: float) -> EncoderModel:
+        """Ask which model is served."""
+        try:
+            response = await self._get_model(
+                encoder_pb2.GetModelRequest(),
+                timeout=timeout_seconds,
+                metadata=outgoing_metadata(self._token),
+            )
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, PART) from error
+        return EncoderModel(
+            response.name, response.fingerprint, response.dimension, response.min_score
+        )
+
+
+def _outcome(result: encoder_pb2.EmbedResult, fingerprint: str) -> Embedding | CallError:
+    match result.WhichOneof("outcome"):
+        case "embedding":
+            try:
+                return Embedding(result.embedding.vector, fingerprint)
+            except ValueError as error:
+                return part_failed(PART, f"it answered no embedding: {error}")
+        case "status":
+            return from_status(result.status)
+        case _:
+            return part_failed(PART, "it answered neither an embedding nor a status")

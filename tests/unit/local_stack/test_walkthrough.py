@@ -1,0 +1,71 @@
+"""What the demo searches with, and what it shows."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from local_stack.settings import UpSettings
+from local_stack.stack import StackError
+from local_stack.walkthrough import Walkthrough
+from sketchzoo.cli import hits
+from sketchzoo.client import NotReady
+from sketchzoo.contact_sheet import Tile, contact_sheet
+
+
+def sketches(folder: Path, **classes: tuple[str, ...]) -> Path:
+    for name, files in classes.items():
+        (folder / name).mkdir(parents=True)
+        for file in files:
+            (folder / name / file).touch()
+    return folder
+
+
+def walkthrough(folder: Path, photos: Path | None = None, count: int = 8) -> Walkthrough:
+    return Walkthrough(UpSettings(data=folder), Console(), photos, count)
+
+
+def test_each_class_gives_its_first_picture(tmp_path: Path) -> None:
+    """What a system leaves in folders is no sketch, and an empty class has none."""
+    folder = sketches(
+        tmp_path / "sketch", cat=(".DS_Store", "b.png", "a.png"), dog=(), owl=("Thumbs.db", "o.PNG")
+    )
+    found = walkthrough(tmp_path)._examples(folder)
+    assert [(example.class_name, example.path.name) for example in found] == [
+        ("cat", "a.png"),
+        ("owl", "o.PNG"),
+    ]
+
+
+def test_sketches_of_the_users_own_classes_come_first(tmp_path: Path) -> None:
+    """Where the photos have none of the drawn classes, all are shown."""
+    folder = sketches(tmp_path / "sketch", cat=("a.png",), owl=("o.png",))
+    for name, classes in (("owl", ["owl"]), ("yak", ["cat", "owl"])):
+        photos = tmp_path / f"photos-{name}"
+        (photos / name).mkdir(parents=True)
+        found = walkthrough(tmp_path, photos)._examples(folder)
+        assert [example.class_name for example in found] == classes
+
+
+def test_a_folder_without_sketches_is_told(tmp_path: Path) -> None:
+    """In words, and not as an empty picture's error."""
+    with pytest.raises(StackError, match="holds no sketches"):
+        walkthrough(tmp_path)._examples(sketches(tmp_path / "sketch", cat=()))
+
+
+def test_a_photo_that_cannot_be_shown_is_left_blank() -> None:
+    """A gallery of an earlier run may lie where nothing is served from any more."""
+
+    class Away:
+        def photo(self, photo_id: str, *, max_side: int) -> Any:
+            raise NotReady("the photo lies outside of the gallery's roots")
+
+    class Result:
+        hits = (type("Hit", (), {"photo_id": "1", "class_name": "owl", "score": 0.5})(),)
+
+    query = Tile(Image.new("RGB", (8, 8)), "owl (sketch)")
+    row = hits.row(query, Result(), Away(), "owl")  # type: ignore[arg-type] # fakes
+    assert row.hits[0].right
+    assert contact_sheet([row]).size[0] > 0
