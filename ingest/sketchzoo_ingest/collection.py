@@ -4,10 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-import grpc
-
-from sketchzoo.qdrant import Photo, PhotoWriter
-from sketchzoo.rpc import CallError
+from sketchzoo.qdrant import CollectionNotFoundError, Photo, PhotoWriter
 from sketchzoo_ingest.encoder import Vector
 from sketchzoo_ingest.patience import Patience
 
@@ -67,9 +64,7 @@ class ReadOnlyCollection:
             return {}
         try:
             return await self._inner.known(ids)
-        except CallError as error:
-            if error.code is not grpc.StatusCode.NOT_FOUND:
-                raise
+        except CollectionNotFoundError:
             self.is_missing = True
             return {}
 

@@ -20,7 +20,8 @@ from qdrant_client.grpc import PointsStub
 
 from sketchzoo.address import authority
 from sketchzoo.proxy import is_near
-from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, from_rpc_error, not_found
+from sketchzoo.qdrant.errors import PART, from_qdrant
+from sketchzoo.rpc import CallError, deadline_exceeded, exhausted
 from sketchzoo.rpc.channel import BETWEEN_PARTS, REQUEST_ID, channel_options
 from sketchzoo.settings import QdrantSettings
 from sketchzoo.telemetry import (
@@ -33,8 +34,6 @@ from sketchzoo.telemetry import (
 )
 
 log = structlog.get_logger()
-
-PART = "Qdrant"
 
 Answer = TypeVar("Answer", bound=Message)
 
@@ -118,7 +117,7 @@ class QdrantConnection:
                 answer = await call(request, timeout=self._limit(timeout_seconds), metadata=sent)
             code = grpc.StatusCode.OK
         except grpc.aio.AioRpcError as error:
-            problem = _problem(error)
+            problem = from_qdrant(error)
             code = problem.code
             raise problem from error
         except asyncio.CancelledError:
@@ -146,7 +145,7 @@ class QdrantConnection:
         except ResourceExhaustedResponse as error:
             raise exhausted(f"{PART} is busy", error.retry_after_s) from error
         except grpc.aio.AioRpcError as error:
-            raise _problem(error) from error
+            raise from_qdrant(error) from error
 
     def _limit(self, timeout_seconds: float | None) -> float:
         if timeout_seconds is None:
@@ -163,19 +162,6 @@ class QdrantConnection:
 
 
 _SYSTEM: dict[str, str | int] = {"db.system.name": "qdrant"}
-
-
-def _problem(error: grpc.aio.AioRpcError) -> CallError:
-    """Tell a failed call in our words."""
-    if error.code() is grpc.StatusCode.NOT_FOUND:
-        return not_found(error.details() or f"{PART} does not have it")
-    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        # A server says with a header when to come back, embedded Qdrant with RetryInfo.
-        trailing: Any = error.trailing_metadata() or ()  # pairs, whatever the stubs say
-        for key, value in trailing:
-            if key == "retry-after" and str(value).isdecimal():
-                return exhausted(f"{PART} is busy", float(value))
-    return from_rpc_error(error, PART)
 
 
 def _headers() -> dict[str, str]:

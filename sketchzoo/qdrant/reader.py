@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
 from qdrant_client import grpc as qdrant
 from qdrant_client import models
 
@@ -12,7 +11,7 @@ from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.filter import Filter
 from sketchzoo.qdrant.photo import Photo
 from sketchzoo.qdrant.query import Nearest, ScoredPhoto, photo_of, scored
-from sketchzoo.rpc import CallError, not_found, precondition
+from sketchzoo.rpc import precondition
 
 _SCROLL_PAGE = 500
 # More classes than any animal gallery has; a facet needs a limit.
@@ -56,15 +55,12 @@ class PhotoReader:
         self, collection: str, query: Nearest, timeout_seconds: float | None = None
     ) -> list[ScoredPhoto]:
         """Return the photos nearest to the query, best first."""
-        try:
-            answer: qdrant.QueryResponse = await self._connection.ask(
-                "query_points",
-                self._connection.points.Query,
-                query.to_message(collection),
-                timeout_seconds,
-            )
-        except CallError as error:
-            raise _explained(error, query) from error
+        answer: qdrant.QueryResponse = await self._connection.ask(
+            "query_points",
+            self._connection.points.Query,
+            query.to_message(collection),
+            timeout_seconds,
+        )
         return [scored(point) for point in answer.result]
 
     async def nearest_batch(
@@ -135,10 +131,3 @@ class PhotoReader:
 
 def _photo(record: models.Record) -> Photo:
     return photo_of(str(record.id), record.payload or {})
-
-
-def _explained(error: CallError, query: Nearest) -> CallError:
-    """Qdrant answers NOT_FOUND both for points and for collections: say which photo it was."""
-    if error.code is grpc.StatusCode.NOT_FOUND and query.named and "point" in error.message.lower():
-        return not_found(f"no such photo among {', '.join(query.named)}: {error.message}")
-    return error

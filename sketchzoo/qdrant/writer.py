@@ -1,15 +1,15 @@
 """Writing photos: collections by fingerprint, upserts, and the alias that moves at the end."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
 from qdrant_client import models
 
 from sketchzoo.qdrant.connection import QdrantConnection
+from sketchzoo.qdrant.errors import CollectionExistsError, CollectionNotFoundError
 from sketchzoo.qdrant.photo import Photo
-from sketchzoo.rpc import CallError
 
 INDEXED = ("class", "sha256")
 _SCROLL_PAGE = 1000
@@ -61,7 +61,8 @@ class PhotoWriter:
         async with self._connection.call("collection_exists"):
             exists = await self._client.collection_exists(name)
         if not exists:
-            try:
+            # Made by another job in between, it is what was wanted.
+            with suppress(CollectionExistsError):
                 async with self._connection.call("create_collection"):
                     await self._client.create_collection(
                         name,
@@ -73,10 +74,6 @@ class PhotoWriter:
                         ),
                         quantization_config=self._quantization(),
                     )
-            except CallError as error:
-                # Another job made it in between: that is what was wanted.
-                if "already exists" not in error.message:
-                    raise
         # Also after a kill between the two: making an index twice changes nothing.
         for field in INDEXED:
             async with self._connection.call("create_payload_index"):
@@ -166,12 +163,9 @@ class PhotoWriter:
         """Delete a collection that the alias does not name; an unknown one is no error."""
         if await self.published() == collection:
             raise ValueError(f"{collection} is the gallery that search uses: publish another first")
-        try:
+        with suppress(CollectionNotFoundError):
             async with self._connection.call("delete_collection"):
                 await self._client.delete_collection(collection)
-        except CallError as error:
-            if error.code is not grpc.StatusCode.NOT_FOUND:
-                raise
 
     def _quantization(self) -> models.ScalarQuantization | None:
         if not self._options.quantize_int8:

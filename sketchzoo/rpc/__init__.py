@@ -9,6 +9,7 @@ from sketchzoo.rpc.channel import (
 )
 from sketchzoo.rpc.errors import (
     CallError,
+    NotFoundError,
     deadline_exceeded,
     exhausted,
     from_rpc_error,
@@ -25,6 +26,7 @@ __all__ = [
     "BETWEEN_PARTS",
     "CallError",
     "ChannelSettings",
+    "NotFoundError",
     "RpcServer",
     "Service",
     "Vigilance",

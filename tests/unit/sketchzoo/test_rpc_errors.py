@@ -5,6 +5,7 @@ import grpc.aio
 import pytest
 from google.rpc import error_details_pb2
 
+from sketchzoo.qdrant import CollectionNotFoundError
 from sketchzoo.rpc import from_rpc_error
 
 
@@ -40,3 +41,13 @@ def test_what_may_pass_is_an_absence(code: grpc.StatusCode) -> None:
     error = from_rpc_error(failed(code), "Qdrant")
     assert error.code is grpc.StatusCode.UNAVAILABLE
     assert error.message == "Qdrant is away: said so"
+
+
+def test_an_error_raised_again_keeps_its_type() -> None:
+    """Whoever waits for another's call tells failures apart as that one does."""
+    error = CollectionNotFoundError("photos-a")
+    again = error.again()
+    assert type(again) is CollectionNotFoundError
+    assert (again.collection, str(again)) == ("photos-a", str(error))
+    assert again.status() is error.status()
+    assert again.__traceback__ is None
