@@ -144,9 +144,7 @@ class BatchSearcher:
         collection = standing.gallery.collection
         queries = [plan.nearest(embedding) for plan, embedding, _ in ready]
         try:
-            return list(
-                await self._reader.nearest_batch(collection, queries, self._timeout(deadline))
-            )
+            return list(await self._reader.nearest(collection, queries, self._timeout(deadline)))
         except CallError as error:
             if is_missing_collection(error) and not any(query.named for query in queries):
                 raise GalleryChanged from error
@@ -156,9 +154,7 @@ class BatchSearcher:
         answers: list[list[ScoredPhoto] | CallError] = []
         for query in queries:
             try:
-                answers.append(
-                    await self._reader.nearest(collection, query, self._timeout(deadline))
-                )
+                answers += await self._reader.nearest(collection, [query], self._timeout(deadline))
             except CallError as error:
                 if is_missing_collection(error):
                     raise GalleryChanged from error

@@ -95,7 +95,8 @@ class Searcher:
             self._limits.query_timeout_seconds, deadline.remaining("waiting for the encoder")
         )
         try:
-            photos = await self._reader.nearest(collection, plan.nearest(embedding), timeout)
+            queries = [plan.nearest(embedding)]
+            (photos,) = await self._reader.nearest(collection, queries, timeout)
         except CallError as error:
             if is_missing_collection(error):
                 raise GalleryChanged from error

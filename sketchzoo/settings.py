@@ -243,6 +243,22 @@ class QdrantSettings(Settings):
     qdrant_api_key: Token | None = Field(
         None, validation_alias="SKETCHZOO_QDRANT_API_KEY", description="Qdrant's API key."
     )
+    qdrant_ca: Path | None = Field(
+        None,
+        validation_alias="SKETCHZOO_QDRANT_CA",
+        description="PEM file of the CA that signs Qdrant's certificate; unset trusts the CAs "
+        "that gRPC knows.",
+    )
+    qdrant_client_certificate: Path | None = Field(
+        None,
+        validation_alias="SKETCHZOO_QDRANT_CLIENT_CERTIFICATE",
+        description="PEM file of the certificate shown to Qdrant (mTLS).",
+    )
+    qdrant_client_key: Path | None = Field(
+        None,
+        validation_alias="SKETCHZOO_QDRANT_CLIENT_KEY",
+        description="PEM file of that certificate's private key.",
+    )
     qdrant_timeout_seconds: Seconds = Field(
         5.0,
         validation_alias="SKETCHZOO_QDRANT_TIMEOUT_SECONDS",
@@ -254,6 +270,19 @@ class QdrantSettings(Settings):
         pattern=r"^[A-Za-z0-9_.-]{1,200}$",
         description="The alias that names the gallery's current collection.",
     )
+
+    @model_validator(mode="after")
+    def _check_qdrant_tls(self) -> Self:
+        _both(
+            "qdrant_client_certificate",
+            self.qdrant_client_certificate,
+            "qdrant_client_key",
+            self.qdrant_client_key,
+        )
+        for name in ("qdrant_ca", "qdrant_client_certificate"):
+            if getattr(self, name) is not None and not self.qdrant_url.startswith("https://"):
+                raise ValueError(f"{name} needs a qdrant_url that begins with https://")
+        return self
 
 
 class SearchClientSettings(ClientTlsSettings):

@@ -40,7 +40,7 @@ class QdrantCollection:
 
     async def known(self, ids: Sequence[str]) -> Mapping[str, Photo]:
         """Return those of the photos that are there, by id."""
-        return await self._patience.persist(PART, partial(self._writer.known, self._name, ids))
+        return await self._patience.persist(PART, partial(self._writer.get, self._name, ids))
 
     async def upsert(self, photos: Sequence[tuple[Photo, Vector]]) -> None:
         """Write photos with their embeddings; they are on disk when this returns."""

@@ -10,7 +10,14 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from sketchzoo.rpc import CallError, NotFoundError, exhausted, from_rpc_error, not_found
+from sketchzoo.rpc import (
+    CallError,
+    NotFoundError,
+    exhausted,
+    from_rpc_error,
+    not_found,
+    precondition,
+)
 
 PART = "Qdrant"
 
@@ -36,6 +43,15 @@ class PhotoNotFoundError(NotFoundError):
 
 class CollectionExistsError(CallError):
     """ALREADY_EXISTS: the collection was made meanwhile."""
+
+
+def foreign_point(collection: str, point_id: str, problem: object) -> CallError:
+    """FAILED_PRECONDITION: the collection holds a point that ingest did not write."""
+    return precondition(
+        "FOREIGN_POINT",
+        f"the collection {collection} holds the point {point_id}, which ingest did not write "
+        f"({problem}): delete it, and let other tools write into collections of their own",
+    )
 
 
 def from_qdrant(error: grpc.aio.AioRpcError) -> CallError:

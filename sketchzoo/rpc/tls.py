@@ -36,9 +36,12 @@ class ServerTls:
 
 @dataclass(frozen=True, slots=True)
 class ClientTls:
-    """What a caller trusts, and, for mTLS, the certificate it shows; paths of PEM files."""
+    """What a caller trusts, and, for mTLS, the certificate it shows; paths of PEM files.
 
-    ca: str | os.PathLike[str]
+    Without `ca` it trusts the CAs that gRPC brings along.
+    """
+
+    ca: str | os.PathLike[str] | None = None
     certificate: str | os.PathLike[str] | None = None
     key: str | os.PathLike[str] | None = None
 
@@ -47,7 +50,7 @@ class ClientTls:
             raise ValueError("certificate and key go together: give both or neither")
         for name in ("ca", "certificate", "key"):
             path = getattr(self, name)
-            if not (isinstance(path, str | os.PathLike) or (path is None and name != "ca")):
+            if not (path is None or isinstance(path, str | os.PathLike)):
                 raise TypeError(f"{name} must be the path of a PEM file, not {type(path).__name__}")
 
     def credentials(self) -> grpc.ChannelCredentials:
@@ -58,15 +61,15 @@ class ClientTls:
             ValueError: a file holds no certificate or key, or the two do not belong together.
 
         """
-        ca = Path(self.ca)
-        _check_ca(ca)
+        roots = None
+        if self.ca is not None:
+            _check_ca(Path(self.ca))
+            roots = Path(self.ca).read_bytes()
         if self.certificate is None or self.key is None:
-            return grpc.ssl_channel_credentials(ca.read_bytes())
+            return grpc.ssl_channel_credentials(roots)
         certificate, key = Path(self.certificate), Path(self.key)
         _check_pair(certificate, key)
-        return grpc.ssl_channel_credentials(
-            ca.read_bytes(), key.read_bytes(), certificate.read_bytes()
-        )
+        return grpc.ssl_channel_credentials(roots, key.read_bytes(), certificate.read_bytes())
 
 
 # gRPC takes any bytes, and says of wrong ones no more than that a handshake failed.

@@ -26,7 +26,7 @@ async def test_embeds_all_images_in_one_call_and_asks_the_gallery_once() -> None
         single = await server.stub.Search(sketch(b"two"), timeout=5)
         assert server.encoder.calls == 1
         assert server.encoder.embedded == [b"one", b"two", b"three"]
-        assert server.reader.batches == 1
+        assert server.reader.calls == 2  # the batch's, and the single search's
         first, second, third, fourth = (result.response for result in answer.results)
         assert list(first.hits) == list(third.hits) != list(second.hits)
         assert list(second.hits) == list(single.hits)

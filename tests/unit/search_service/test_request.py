@@ -13,6 +13,7 @@ from search_service.request import (
     parse_search,
 )
 from sketchzoo.images import Modality
+from sketchzoo.qdrant import Filter
 from sketchzoo.rpc import CallError
 from sketchzoo.search.v1 import search_pb2 as pb
 
@@ -141,7 +142,7 @@ def test_twelve_hits_of_anything_are_the_default() -> None:
         "",
         False,
     )
-    assert search.filter.to_qdrant() is None
+    assert search.filter == Filter()
 
 
 def test_a_photo_is_a_photo() -> None:
