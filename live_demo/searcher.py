@@ -28,14 +28,14 @@ class Searcher:
     """Calls the search service; failures raise `CallError`."""
 
     def __init__(self, settings: LiveSettings) -> None:
-        tls = None
-        if settings.ca is not None:
-            tls = ClientTls(settings.ca, settings.client_certificate, settings.client_key)
         self._token = settings.search_token
         self._seconds = settings.search_seconds
         self._channel = open_channel(
             ChannelSettings(
-                settings.search_target, tls=tls, token=self._token, vigilance=BETWEEN_PARTS
+                settings.search_target,
+                tls=ClientTls.of(settings),
+                token=self._token,
+                keepalive=BETWEEN_PARTS,
             )
         )
         self._stub = search_pb2_grpc.SearchServiceStub(self._channel)

@@ -93,10 +93,10 @@ async def serving(
     channel = open_channel(
         ChannelSettings(
             settings.encoder_target,
-            tls=client_tls(settings),
+            tls=ClientTls.of(settings),
             token=settings.encoder_token,
             max_message_bytes=settings.max_message_bytes,
-            vigilance=BETWEEN_PARTS,
+            keepalive=BETWEEN_PARTS,
         )
     )
     encoder = EncoderClient(channel, settings.encoder_token)
@@ -187,10 +187,3 @@ def build(
         metrics=metrics,
         seconds=Seconds(settings.default_deadline_seconds, settings.live_deadline_seconds),
     )
-
-
-def client_tls(settings: SearchSettings) -> ClientTls | None:
-    """Return what the service trusts and shows when it calls the encoder."""
-    if settings.ca is None:
-        return None
-    return ClientTls(settings.ca, settings.client_certificate, settings.client_key)

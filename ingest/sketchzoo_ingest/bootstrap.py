@@ -80,7 +80,9 @@ async def ingest(
     with _usage():
         connection = connect(settings, registry)
         channel = open_channel(
-            ChannelSettings(settings.encoder_target, _tls(settings), vigilance=BETWEEN_PARTS)
+            ChannelSettings(
+                settings.encoder_target, ClientTls.of(settings), keepalive=BETWEEN_PARTS
+            )
         )
         page = MetricsPage(registry, settings.metrics_host, settings.metrics_port)
     job = Job(
@@ -175,9 +177,3 @@ def _collection_options(settings: IngestSettings) -> CollectionOptions:
     return CollectionOptions(
         settings.hnsw_m, settings.hnsw_ef_construct, quantize_int8=settings.quantize_int8
     )
-
-
-def _tls(settings: IngestSettings) -> ClientTls | None:
-    if settings.ca is None:
-        return None
-    return ClientTls(settings.ca, settings.client_certificate, settings.client_key)

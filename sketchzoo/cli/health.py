@@ -46,8 +46,7 @@ def health(
         check_target(target)
         options = proxy_options(target)
         channel = grpc.insecure_channel(target, options)
-        if settings.ca is not None:
-            tls = ClientTls(settings.ca, settings.client_certificate, settings.client_key)
+        if (tls := ClientTls.of(settings)) is not None:
             channel = grpc.secure_channel(target, tls.credentials(), options)
     except ValueError as error:
         end("health", error, UNUSABLE)

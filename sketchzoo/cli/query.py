@@ -100,9 +100,7 @@ def query(
             Client(
                 settings.search_target,
                 token=settings.search_token.get_secret_value() if settings.search_token else None,
-                tls=ClientTls(settings.ca, settings.client_certificate, settings.client_key)
-                if settings.ca
-                else None,
+                tls=ClientTls.of(settings),
                 timeout=timeout,
             ) as client,
         ):

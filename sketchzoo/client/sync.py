@@ -15,7 +15,7 @@ from sketchzoo.client.options import Options, as_query, several
 from sketchzoo.client.picture import Picture
 from sketchzoo.client.query import MAX_MESSAGE_BYTES, Query
 from sketchzoo.client.results import LiveAnswer, PhotoFile, SearchResult
-from sketchzoo.rpc.channel import channel_options
+from sketchzoo.rpc.channel import ChannelSettings, open_blocking_channel
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.search.v1 import search_pb2_grpc
 from sketchzoo.strokes import Strokes
@@ -47,13 +47,9 @@ class Client:
         self._retries = Retries(retries)
         self._most = connection.max_message_bytes
         self._closed = False
-        options = channel_options(connection.target, self._most)
-        if tls is None:
-            self._channel = grpc.insecure_channel(connection.target, options=options)
-        else:
-            self._channel = grpc.secure_channel(
-                connection.target, tls.credentials(), options=options
-            )
+        self._channel = open_blocking_channel(
+            ChannelSettings(connection.target, tls, max_message_bytes=self._most)
+        )
         self._stub = search_pb2_grpc.SearchServiceStub(self._channel)
 
     def search(

@@ -137,7 +137,7 @@ def connect(
             authority(host, port),
             tls=tls if secure else None,
             max_message_bytes=_MAX_MESSAGE_BYTES,
-            vigilance=BETWEEN_PARTS,
+            keepalive=BETWEEN_PARTS,
         )
     )
     return QdrantConnection(

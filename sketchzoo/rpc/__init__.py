@@ -3,7 +3,7 @@
 from sketchzoo.rpc.channel import (
     BETWEEN_PARTS,
     ChannelSettings,
-    Vigilance,
+    Keepalive,
     open_channel,
     outgoing_metadata,
 )
@@ -26,10 +26,10 @@ __all__ = [
     "BETWEEN_PARTS",
     "CallError",
     "ChannelSettings",
+    "Keepalive",
     "NotFoundError",
     "RpcServer",
     "Service",
-    "Vigilance",
     "deadline_exceeded",
     "exhausted",
     "from_rpc_error",

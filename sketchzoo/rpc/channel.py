@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -36,24 +37,24 @@ _SERVICE_CONFIG = {
 
 
 @dataclass(frozen=True, slots=True)
-class Vigilance:
+class Keepalive:
     """How soon a connection whose other end has gone without a word is found and replaced.
 
-    A connection silent for `silence_ms` is asked for a sign of life, and given up after
-    `answer_ms` without one. An attempt to connect may take `connect_ms`, and the next begins
-    at most `pause_ms` after it.
+    After `time_ms` of silence a ping is sent; without an answer within `timeout_ms` the
+    connection is given up. An attempt to connect may take `connect_ms`, and the next begins
+    at most `max_backoff_ms` after it.
     """
 
-    silence_ms: int
-    answer_ms: int
+    time_ms: int
+    timeout_ms: int
     connect_ms: int
-    pause_ms: int
+    max_backoff_ms: int
 
 
-# Over the internet: a phone's network may be away for seconds, and pings cost battery.
-PATIENT = Vigilance(silence_ms=20_000, answer_ms=5_000, connect_ms=2_000, pause_ms=1_000)
-# Between parts, which ask each other every second whether they are there.
-BETWEEN_PARTS = Vigilance(silence_ms=1_000, answer_ms=1_000, connect_ms=1_000, pause_ms=300)
+# A phone's network may be away for seconds, and pings cost battery.
+OVER_INTERNET = Keepalive(time_ms=20_000, timeout_ms=5_000, connect_ms=2_000, max_backoff_ms=1_000)
+# Parts ask each other every second whether they are there.
+BETWEEN_PARTS = Keepalive(time_ms=1_000, timeout_ms=1_000, connect_ms=1_000, max_backoff_ms=300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,41 +69,52 @@ class ChannelSettings:
     tls: ClientTls | None = None
     token: SecretStr | None = None
     max_message_bytes: int = 16 * 1024 * 1024
-    vigilance: Vigilance = PATIENT
+    keepalive: Keepalive = OVER_INTERNET
 
     def __post_init__(self) -> None:
         check_target(self.target)
 
 
 def channel_options(
-    target: str, max_message_bytes: int, vigilance: Vigilance = PATIENT
+    target: str, max_message_bytes: int, keepalive: Keepalive = OVER_INTERNET
 ) -> list[tuple[str, int | str]]:
     """Return the options of every channel: keepalive, retries, round robin, sizes, proxies."""
     return [
         *proxy_options(target),
         ("grpc.max_send_message_length", max_message_bytes),
         ("grpc.max_receive_message_length", max_message_bytes),
-        ("grpc.keepalive_time_ms", vigilance.silence_ms),
-        ("grpc.keepalive_timeout_ms", vigilance.answer_ms),
+        ("grpc.keepalive_time_ms", keepalive.time_ms),
+        ("grpc.keepalive_timeout_ms", keepalive.timeout_ms),
         # What gRPC goes by in fact: without it a ping is waited for 60 seconds, whatever
         # the keepalive's own timeout says.
-        ("grpc.http2.ping_timeout_ms", vigilance.answer_ms),
+        ("grpc.http2.ping_timeout_ms", keepalive.timeout_ms),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 100),
         # Despite its name, how long one attempt to connect may take.
-        ("grpc.min_reconnect_backoff_ms", vigilance.connect_ms),
-        ("grpc.max_reconnect_backoff_ms", vigilance.pause_ms),
+        ("grpc.min_reconnect_backoff_ms", keepalive.connect_ms),
+        ("grpc.max_reconnect_backoff_ms", keepalive.max_backoff_ms),
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ]
 
 
 def open_channel(settings: ChannelSettings) -> grpc.aio.Channel:
     """Open an asyncio channel; it connects when it is first called."""
-    options = channel_options(settings.target, settings.max_message_bytes, settings.vigilance)
+    channel: grpc.aio.Channel = _open(grpc.aio, settings)
+    return channel
+
+
+def open_blocking_channel(settings: ChannelSettings) -> grpc.Channel:
+    """Open a channel for threads; it connects when it is first called."""
+    channel: grpc.Channel = _open(grpc, settings)
+    return channel
+
+
+def _open(module: Any, settings: ChannelSettings) -> Any:
+    options = channel_options(settings.target, settings.max_message_bytes, settings.keepalive)
     if settings.tls is None:
-        return grpc.aio.insecure_channel(settings.target, options=options)
-    return grpc.aio.secure_channel(settings.target, settings.tls.credentials(), options=options)
+        return module.insecure_channel(settings.target, options=options)
+    return module.secure_channel(settings.target, settings.tls.credentials(), options=options)
 
 
 def outgoing_metadata(token: SecretStr | None = None) -> tuple[tuple[str, str], ...]:

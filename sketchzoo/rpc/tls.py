@@ -4,8 +4,12 @@ import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import grpc
+
+if TYPE_CHECKING:  # the SDK's users need none
+    from sketchzoo.settings import ClientTlsSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,8 @@ class ServerTls:
 class ClientTls:
     """What a caller trusts, and, for mTLS, the certificate it shows; paths of PEM files.
 
-    Without `ca` it trusts the CAs that gRPC brings along.
+    Without a `ca` it trusts whom everybody does: gRPC's own list, or the file that
+    GRPC_DEFAULT_SSL_ROOTS_FILE_PATH names.
     """
 
     ca: str | os.PathLike[str] | None = None
@@ -50,8 +55,15 @@ class ClientTls:
             raise ValueError("certificate and key go together: give both or neither")
         for name in ("ca", "certificate", "key"):
             path = getattr(self, name)
-            if not (path is None or isinstance(path, str | os.PathLike)):
+            if not isinstance(path, str | os.PathLike | None):
                 raise TypeError(f"{name} must be the path of a PEM file, not {type(path).__name__}")
+
+    @classmethod
+    def of(cls, settings: "ClientTlsSettings") -> Self | None:
+        """Return how a part calls others by its settings; None in plain text."""
+        if settings.ca is None:
+            return None
+        return cls(settings.ca, settings.client_certificate, settings.client_key)
 
     def credentials(self) -> grpc.ChannelCredentials:
         """Read the files into credentials.
@@ -61,15 +73,16 @@ class ClientTls:
             ValueError: a file holds no certificate or key, or the two do not belong together.
 
         """
-        roots = None
-        if self.ca is not None:
-            _check_ca(Path(self.ca))
-            roots = Path(self.ca).read_bytes()
-        if self.certificate is None or self.key is None:
-            return grpc.ssl_channel_credentials(roots)
-        certificate, key = Path(self.certificate), Path(self.key)
-        _check_pair(certificate, key)
-        return grpc.ssl_channel_credentials(roots, key.read_bytes(), certificate.read_bytes())
+        ca, certificate, key = (
+            None if path is None else Path(path) for path in (self.ca, self.certificate, self.key)
+        )
+        if ca is not None:
+            _check_ca(ca)
+        if certificate is not None and key is not None:
+            _check_pair(certificate, key)
+        return grpc.ssl_channel_credentials(
+            *(None if path is None else path.read_bytes() for path in (ca, key, certificate))
+        )
 
 
 # gRPC takes any bytes, and says of wrong ones no more than that a handshake failed.

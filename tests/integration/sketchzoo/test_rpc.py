@@ -150,9 +150,9 @@ async def test_a_call_without_the_token_is_refused_and_health_is_not() -> None:
 async def test_a_quiet_connection_between_parts_is_kept() -> None:
     """Its pings, more often than gRPC's servers allow of themselves, are no abuse here."""
     service = Service(NAME, FakeEncoder(), encoder_pb2_grpc.add_EncoderServiceServicer_to_server)
-    eager = replace(BETWEEN_PARTS, silence_ms=600)
+    eager = replace(BETWEEN_PARTS, time_ms=600)
     async with RpcServer(ServerSettings(), [service], CollectorRegistry()) as server:
-        settings = ChannelSettings(f"127.0.0.1:{server.port}", vigilance=eager)
+        settings = ChannelSettings(f"127.0.0.1:{server.port}", keepalive=eager)
         async with open_channel(settings) as channel:
             await call(channel)
             assert channel.get_state() is grpc.ChannelConnectivity.READY

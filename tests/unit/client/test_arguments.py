@@ -192,6 +192,12 @@ def test_tls_takes_paths_of_either_kind(pem: tuple[Path, Path]) -> None:
     ClientTls(certificate, str(certificate), str(key)).credentials()
 
 
+def test_tls_without_a_ca_trusts_whom_everybody_does(pem: tuple[Path, Path]) -> None:
+    """For services behind public certificates; a certificate can be shown there, too."""
+    ClientTls().credentials()
+    ClientTls(certificate=pem[0], key=pem[1]).credentials()
+
+
 @pytest.mark.parametrize("name", ["ca", "certificate", "key"])
 @pytest.mark.parametrize("value", [7, True, b"ca.pem", ["ca.pem"]])
 def test_tls_takes_nothing_but_paths(pem: tuple[Path, Path], name: str, value: Any) -> None:

@@ -98,10 +98,9 @@ def _through(
     from sketchzoo_training.evaluate.through import Through, evaluate_through  # noqa: PLC0415 - only where asked for
 
     try:
-        tls = None
-        if service.ca is not None:
-            tls = ClientTls(service.ca, service.client_certificate, service.client_key)
-        channel = ChannelSettings(service.search_target, tls, service.search_token)
+        channel = ChannelSettings(
+            service.search_target, ClientTls.of(service), service.search_token
+        )
     except ValueError as error:
         raise InputError(f"--search-target: {error}") from error
     through = Through(channel, request.deadline_seconds, request.workers or 2)
