@@ -52,4 +52,8 @@ def make_map(
     from live_demo.mapping import make  # noqa: PLC0415 - see above
 
     configure_logs("live-map", level=settings.log_level, form=settings.log_format)
-    raise typer.Exit(asyncio.run(make(settings, out)))
+    try:
+        status = asyncio.run(make(settings, out))
+    except (OSError, ValueError) as error:
+        end("live map", error, UNUSABLE)
+    raise typer.Exit(status)

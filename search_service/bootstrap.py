@@ -93,7 +93,7 @@ async def serving(
     channel = open_channel(
         ChannelSettings(
             settings.encoder_target,
-            tls=ClientTls.of(settings),
+            tls=ClientTls.of(settings, "encoder_"),
             token=settings.encoder_token,
             max_message_bytes=settings.max_message_bytes,
             keepalive=BETWEEN_PARTS,

@@ -8,36 +8,16 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from sketchzoo.settings import (
-    ClientTlsSettings,
     Count,
+    EncoderCallSettings,
     Port,
     QdrantSettings,
     Seconds,
     ServerSettings,
     Settings,
 )
-from sketchzoo.token import Token
 
 _MIB = 1024 * 1024
-
-
-class EncoderCallSettings(Settings):
-    """Which encoder is called."""
-
-    subject = "Encoder"
-
-    encoder_target: str = Field(
-        "127.0.0.1:50051",
-        min_length=1,
-        validation_alias="SKETCHZOO_ENCODER_TARGET",
-        description="The encoder: host:port, or dns:///name:port for every address behind a "
-        "name, called in turn.",
-    )
-    encoder_token: Token | None = Field(
-        None,
-        validation_alias="SKETCHZOO_ENCODER_CALL_TOKEN",
-        description="Bearer token sent to the encoder.",
-    )
 
 
 class SearchLimitSettings(Settings):
@@ -139,7 +119,6 @@ class SearchSettings(
     CacheSettings,
     CheckSettings,
     QdrantSettings,
-    ClientTlsSettings,
     ServerSettings,
 ):
     """The search service's settings, `SKETCHZOO_SEARCH_*` in the environment."""

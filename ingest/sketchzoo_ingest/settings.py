@@ -9,37 +9,24 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from sketchzoo.address import Host
 from sketchzoo.fetch import FetchLimits
 from sketchzoo.settings import (
-    ClientTlsSettings,
     Count,
+    EncoderCallSettings,
     Port,
     QdrantSettings,
     Seconds,
     Settings,
     TelemetrySettings,
 )
-from sketchzoo.token import Token
 from sketchzoo_ingest.sources import UriPrefix
 
 _MIB = 1024 * 1024
 
 
-class EncoderCallSettings(Settings):
-    """Which encoder is called, and how long it is waited for."""
+class EncoderWaitSettings(EncoderCallSettings):
+    """Which encoder is called, and how long it and Qdrant are waited for."""
 
     subject = "Encoder"
 
-    encoder_target: str = Field(
-        "127.0.0.1:50051",
-        min_length=1,
-        validation_alias="SKETCHZOO_ENCODER_TARGET",
-        description="The encoder: host:port, or dns:///name:port for every address behind a "
-        "name, called in turn.",
-    )
-    encoder_token: Token | None = Field(
-        None,
-        validation_alias="SKETCHZOO_ENCODER_CALL_TOKEN",
-        description="Bearer token sent to the encoder.",
-    )
     encode_timeout_seconds: Seconds = Field(60.0, description="Deadline of a call to the encoder.")
     patience_seconds: Annotated[float, Field(ge=0)] = Field(
         60.0,
@@ -119,12 +106,11 @@ class CollectionSettings(Settings):
 
 
 class IngestSettings(
-    EncoderCallSettings,
+    EncoderWaitSettings,
     BatchSettings,
     FetchSettings,
     CollectionSettings,
     QdrantSettings,
-    ClientTlsSettings,
     TelemetrySettings,
 ):
     """Ingest's settings, `SKETCHZOO_INGEST_*` in the environment."""
