@@ -61,8 +61,7 @@ class IndexSettings(Settings):
     index_threshold_points: int = Field(
         10_000,
         ge=0,
-        description="Points without an index that start an index build; 0 never builds. "
-        "A collection's own `indexing_threshold` (KB) goes before it.",
+        description="Points without an index that start an index build; 0 never builds.",
     )
     index_quiet_seconds: Seconds = Field(
         2.0, description="Time without writes after which a due index is built."

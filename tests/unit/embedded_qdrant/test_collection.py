@@ -13,7 +13,7 @@ from qdrant_client import grpc
 from embedded_qdrant.catalogue import Catalogue
 from embedded_qdrant.collection import Collection, Statistics
 from embedded_qdrant.conversion import configs
-from embedded_qdrant.indexing import IndexBuild, IndexBuildError, due, littered, threshold_points
+from embedded_qdrant.indexing import IndexBuild, IndexBuildError, due, littered
 from embedded_qdrant.settings import EmbeddedQdrantSettings
 from embedded_qdrant.space import Space
 from sketchzoo.rpc import CallError
@@ -218,20 +218,6 @@ async def test_many_deleted_points_make_a_vacuum_due(
         collection.last_write -= 2000
     collection.last_copy = collection.last_write - 1
     assert littered(collection, settings) is expected
-
-
-@pytest.mark.parametrize(
-    ("kilobytes", "points"), [(None, 77), (0, 0), (1, 128), (10_000, 1_280_000)]
-)
-async def test_a_collections_own_threshold_goes_first(
-    make: Make, kilobytes: int | None, points: int
-) -> None:
-    """indexing_threshold is KB of vectors, 0 builds never, and unset is the setting."""
-    collection = make()
-    if kilobytes is not None:
-        collection.config.optimizer_config.indexing_threshold = kilobytes
-    settings = EmbeddedQdrantSettings(index_threshold_points=77)
-    assert threshold_points(collection, settings) == points
 
 
 async def test_a_build_whose_journal_overflows_leaves_everything_as_it_was(make: Make) -> None:
