@@ -113,6 +113,15 @@ class EmbeddedQdrantSettings(QueryLimitSettings, WriteSettings, IndexSettings, S
     )
 
     @model_validator(mode="after")
+    def _check_sizes(self) -> Self:
+        if self.max_waiting_write_bytes < self.max_message_bytes:
+            raise ValueError(
+                "max_waiting_write_bytes must be at least max_message_bytes, or a write of that "
+                "size is never taken"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_keys(self) -> Self:
         if self.read_only_api_key is not None and self.api_key is None:
             raise ValueError("read_only_api_key needs api_key: without it anyone may write")

@@ -81,7 +81,10 @@ async def ingest(
         connection = connect(settings, registry)
         channel = open_channel(
             ChannelSettings(
-                settings.encoder_target, ClientTls.of(settings, "encoder_"), keepalive=BETWEEN_PARTS
+                settings.encoder_target,
+                ClientTls.of(settings, "encoder_"),
+                max_message_bytes=settings.encoder_max_message_bytes,
+                keepalive=BETWEEN_PARTS,
             )
         )
         page = MetricsPage(registry, settings.metrics_host, settings.metrics_port)

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc as rpc
 import pytest
+from pydantic import ValidationError
 from qdrant_client import grpc
 
 from embedded_qdrant.catalogue import Catalogue
@@ -77,12 +78,18 @@ async def test_a_write_past_the_queue_is_refused(make: Make) -> None:
 
 async def test_waiting_bytes_are_limited_too(make: Make) -> None:
     """A write larger than the bytes that may wait is refused; a small one is made."""
-    collection = make(max_waiting_write_bytes=1000)
+    collection = make(max_waiting_write_bytes=1000, max_message_bytes=1000)
     with pytest.raises(CallError) as caught:
         await collection.write(_upsert(*range(1000)), _soon())
     assert caught.value.code.name == "RESOURCE_EXHAUSTED"
     await collection.write(_upsert(1), _soon())
     assert _count(collection) == 1
+
+
+def test_a_write_that_is_taken_may_wait() -> None:
+    """A message's limit above that of what waits is refused, by both names."""
+    with pytest.raises(ValidationError, match=r"max_waiting_write_bytes .* max_message_bytes"):
+        EmbeddedQdrantSettings(max_message_bytes=2**30, max_held_bytes=2**31)
 
 
 async def test_a_write_that_would_take_the_last_of_the_disk_is_refused(make: Make) -> None:
