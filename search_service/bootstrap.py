@@ -27,9 +27,9 @@ from search_service.servicer import (
 )
 from search_service.settings import SearchSettings
 from search_service.thumbnails import Photos
+from sketchzoo.gallery_roots import RootsFile
 from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import PhotoReader, connect
-from sketchzoo.qdrant.roots import RootsFile
 from sketchzoo.rpc import (
     BETWEEN_PARTS,
     ChannelSettings,

@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from sketchzoo.cli.running import described
+from sketchzoo.gallery_roots import RootsFile
 from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import CollectionOptions, PhotoWriter, connect
-from sketchzoo.qdrant.roots import RootsFile
 from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, run_main
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.telemetry import MetricsPage, configure_logs, request_context, tracing
