@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from time import perf_counter
 
 import grpc
+from cachetools import LRUCache
 from google.rpc import error_details_pb2
 
-from search_service.cache import LruCache, SingleFlight
 from search_service.encoder import Embedding, EncoderClient, ImageToEmbed
+from search_service.flights import SingleFlight
 from search_service.metrics import SearchMetrics
 from search_service.request import ImageSource, StrokesSource
 from search_service.timings import Timings
@@ -32,8 +34,9 @@ class Embedder:
     ) -> None:
         self._encoder = encoder
         self._metrics = metrics
-        self._kept: LruCache[Key, Embedding] = LruCache(
-            max_entries, max_bytes, lambda value: len(value.packed) + _ENTRY_BYTES
+        self._max_entries = max_entries
+        self._kept: LRUCache[Key, Embedding] = LRUCache(
+            max_bytes, lambda value: len(value.packed) + _ENTRY_BYTES
         )
         self._flights: SingleFlight[Key, tuple[Embedding, Timings]] = SingleFlight()
 
@@ -114,7 +117,10 @@ class Embedder:
 
     def _keep(self, key: Key, embedding: Embedding) -> None:
         kind, digest, _ = key
-        self._kept.put((kind, digest, embedding.fingerprint), embedding)
+        with suppress(ValueError):  # it alone is too large
+            self._kept[kind, digest, embedding.fingerprint] = embedding
+        while len(self._kept) > self._max_entries:
+            self._kept.popitem()
 
 
 def _key(picture: Picture, fingerprint: str) -> Key:

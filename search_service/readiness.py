@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import grpc
 import structlog
 
-from search_service.cache import SingleFlight
 from search_service.encoder import PART, EncoderClient, EncoderModel
+from search_service.flights import SingleFlight
 from search_service.metrics import SearchMetrics
 from sketchzoo.qdrant import Gallery, PhotoReader
 from sketchzoo.rpc import CallError, precondition, unavailable

@@ -5,21 +5,22 @@ import io
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from cachetools import LRUCache
 from PIL import Image
 
-from search_service.cache import LruCache, SingleFlight
 from search_service.files import GalleryFiles
+from search_service.flights import SingleFlight
 from sketchzoo.images import GivenUpError, ImageError, ImageLimits, decode
 from sketchzoo.qdrant import Photo
 from sketchzoo.rpc import precondition, unavailable
 
 _QUALITY = 85
 _ENTRY_BYTES = 500
-_MAX_ENTRIES = 100_000
 
 # Of what may be ingested; what a browser cannot show is a download all the same.
 _TYPES = (
@@ -52,8 +53,8 @@ class Photos:
         self._limits = limits
         self._closing = threading.Event()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="photos")
-        self._kept: LruCache[tuple[str, int], Rendition] = LruCache(
-            _MAX_ENTRIES, cache_bytes, lambda made: len(made.content) + _ENTRY_BYTES
+        self._kept: LRUCache[tuple[str, int], Rendition] = LRUCache(
+            cache_bytes, lambda made: len(made.content) + _ENTRY_BYTES
         )
         self._flights: SingleFlight[tuple[str, int], Rendition] = SingleFlight()
 
@@ -80,7 +81,8 @@ class Photos:
 
     async def _make(self, photo: Photo, max_side: int) -> Rendition:
         made = Rendition(await self._in_thread(photo, max_side), "image/jpeg")
-        self._kept.put((photo.sha256, max_side), made)
+        with suppress(ValueError):  # it alone is too large
+            self._kept[photo.sha256, max_side] = made
         return made
 
     async def _in_thread(self, photo: Photo, max_side: int | None) -> bytes:
