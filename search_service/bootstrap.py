@@ -10,7 +10,6 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from search_service.admission import Admission
-from search_service.batch import BatchSearcher
 from search_service.classes import Classes
 from search_service.embedding import Embedder
 from search_service.encoder import EncoderClient
@@ -178,7 +177,6 @@ def build(
         )
     return SearchServicer(
         searcher=searcher,
-        batches=BatchSearcher(searcher, embedder, reader, readiness, limits),
         classes=Classes(reader, readiness, settings.classes_cache_seconds),
         photos=photos,
         reader=reader,

@@ -6,9 +6,7 @@ from cachetools import TTLCache
 
 from search_service.flights import SingleFlight
 from search_service.readiness import Readiness
-from search_service.searching import is_missing_collection
-from sketchzoo.qdrant import Filter, PhotoReader
-from sketchzoo.rpc import CallError
+from sketchzoo.qdrant import CollectionNotFoundError, Filter, PhotoReader
 
 _MAX_FILTERS = 64
 _MAX_BYTES = 4 * 1024 * 1024
@@ -42,10 +40,8 @@ class Classes:
         collection = self._readiness.collection()
         try:
             return await self._count(collection, condition, timeout_seconds)
-        except CallError as error:
-            if not is_missing_collection(error):
-                raise
-        collection = (await self._readiness.refresh()).gallery.collection
+        except CollectionNotFoundError:
+            collection = (await self._readiness.refresh()).gallery.collection
         return await self._count(collection, condition, timeout_seconds)
 
     async def _count(

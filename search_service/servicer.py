@@ -8,18 +8,19 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
 import grpc.aio
 
 from search_service.admission import Admission
-from search_service.batch import BatchSearcher
 from search_service.classes import Classes
 from search_service.deadline import Deadline
 from search_service.filters import parse_filter
 from search_service.live import answer_drawings
 from search_service.metrics import SearchMetrics
+from search_service.outcomes import attempt, single, through
 from search_service.readiness import Readiness
 from search_service.request import (
     MAX_BATCH,
@@ -69,7 +70,6 @@ class SearchServicer:
         self,
         *,
         searcher: Searcher,
-        batches: BatchSearcher,
         classes: Classes,
         photos: Photos,
         reader: PhotoReader,
@@ -79,7 +79,6 @@ class SearchServicer:
         seconds: Seconds,
     ) -> None:
         self._searcher = searcher
-        self._batches = batches
         self._classes = classes
         self._photos = photos
         self._reader = reader
@@ -104,9 +103,11 @@ class SearchServicer:
             request = parsed(content, search_pb2.BatchSearchRequest.FromString)
             if not 1 <= len(request.requests) <= MAX_BATCH:
                 raise invalid("requests", f"must be 1 to {MAX_BATCH} searches")
-            searches = [_parsed(each) for each in request.requests]
+            searches = [attempt(parse_search, each) for each in request.requests]
             try:
-                outcomes = await self._batches.search(searches, deadline)
+                outcomes = await through(
+                    searches, partial(self._searcher.search, deadline=deadline)
+                )
             except CallError as error:
                 for _ in searches:
                     self._metrics.searched(_BATCH, error.code.name)
@@ -173,8 +174,8 @@ class SearchServicer:
         try:
             with self._admissions.searches as place:
                 search = parse_search(read())
-                kind = search.source.kind
-                found = await self._searcher.search(search, deadline)
+                kind = search.kind
+                found = single(await self._searcher.search([search], deadline))
                 place.answered(found.timings.total)
         except CallError as error:
             self._metrics.searched(kind, error.code.name)
@@ -191,8 +192,8 @@ class SearchServicer:
         return self._answered(search, found)
 
     def _answered(self, search: Search, found: Found) -> search_pb2.SearchResponse:
-        self._metrics.searched(search.source.kind, "OK")
-        self._metrics.answered(found.photos, found.timings, first=found.first_page)
+        self._metrics.searched(search.kind, "OK")
+        self._metrics.answered(found.photos, found.timings, first=not search.page_token)
         return search_response(found, with_payload=search.with_payload)
 
     def _result(
@@ -202,7 +203,7 @@ class SearchServicer:
             self._metrics.searched(_UNREAD, search.code.name)
             return search_pb2.BatchSearchResult(status=search.status())
         if isinstance(outcome, CallError):
-            self._metrics.searched(search.source.kind, outcome.code.name)
+            self._metrics.searched(search.kind, outcome.code.name)
             return search_pb2.BatchSearchResult(status=outcome.status())
         return search_pb2.BatchSearchResult(response=self._answered(search, outcome))
 
@@ -238,10 +239,3 @@ def add_to_server(servicer: SearchServicer, server: grpc.aio.Server) -> None:
         ),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
-
-
-def _parsed(request: search_pb2.SearchRequest) -> Search | CallError:
-    try:
-        return parse_search(request)
-    except CallError as error:
-        return error

@@ -266,6 +266,11 @@ class Bench:
         while bool(self.metric("sketchzoo_search_ready")) is not state:  # noqa: ASYNC110 - a gauge has no event
             await asyncio.sleep(0.01)
 
+    async def joined(self, count: int) -> None:
+        """Wait until so many embeddings are shared with a search before."""
+        while self.metric("sketchzoo_search_cache_total", outcome="joined") < count:  # noqa: ASYNC110 - a counter has no event
+            await asyncio.sleep(0.005)
+
 
 @asynccontextmanager
 async def bench(*, ready: bool = True, **settings: Any) -> AsyncIterator[Bench]:
