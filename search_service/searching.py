@@ -15,7 +15,7 @@ from search_service.embedding import Embedder
 from search_service.encoder import Embedding
 from search_service.outcomes import attempt, through
 from search_service.paging import read_token, write_token
-from search_service.readiness import Readiness, Standing
+from search_service.readiness import Readiness, Serving
 from search_service.request import Picture, Search
 from search_service.timings import Timings
 from sketchzoo.qdrant import CollectionNotFoundError, Gallery, Nearest, PhotoReader, ScoredPhoto
@@ -84,21 +84,21 @@ class Searcher:
         try:
             return await self._attempt(searches, self._readiness.require(), deadline, started)
         except _CHANGED:
-            standing = await self._readiness.refresh()
+            serving = await self._readiness.refresh()
         try:
-            return await self._attempt(searches, standing, deadline, started)
+            return await self._attempt(searches, serving, deadline, started)
         except _CHANGED as error:
             raise precondition(
                 "MODEL_MISMATCH", "the gallery is changing to another model right now: try again"
             ) from error
 
     async def _attempt(
-        self, searches: Sequence[Search], standing: Standing, deadline: Deadline, started: float
+        self, searches: Sequence[Search], serving: Serving, deadline: Deadline, started: float
     ) -> list[Found | CallError]:
-        gallery = standing.gallery
+        gallery = serving.gallery
         placed = [attempt(self._placed, search, gallery) for search in searches]
         ready = await through(placed, partial(self._embed, gallery, deadline))
-        return await through(ready, partial(self._find, standing, deadline, started))
+        return await through(ready, partial(self._find, serving, deadline, started))
 
     def _placed(self, search: Search, gallery: Gallery) -> Search:
         """Return the search at its page's place; check what depends on the gallery."""
@@ -145,12 +145,12 @@ class Searcher:
 
     async def _find(
         self,
-        standing: Standing,
+        serving: Serving,
         deadline: Deadline,
         started: float,
         ready: Sequence[Ready],
     ) -> list[Found | CallError]:
-        collection, fingerprint = standing.gallery.collection, standing.gallery.fingerprint
+        collection, fingerprint = serving.gallery.collection, serving.gallery.fingerprint
         asked = perf_counter()
         queries = [self._nearest(search, embedding) for search, embedding, _ in ready]
         answers = await self._ask(collection, deadline, queries)
@@ -173,7 +173,7 @@ class Searcher:
                     fingerprint,
                     write_token(end, search.identity, fingerprint) if more else "",
                     timings.ended(query=(ended - asked) / len(queries), total=ended - started),
-                    standing.model.min_score,
+                    serving.model.min_score,
                     embedding,
                 )
             )
