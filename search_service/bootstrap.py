@@ -16,6 +16,7 @@ from search_service.encoder import EncoderClient
 from search_service.files import GalleryFiles
 from search_service.metrics import SearchMetrics
 from search_service.readiness import CheckTimes, Readiness
+from search_service.renditions import Renditions
 from search_service.searching import Limits, Searcher
 from search_service.servicer import (
     SERVICE,
@@ -25,7 +26,6 @@ from search_service.servicer import (
     add_to_server,
 )
 from search_service.settings import SearchSettings
-from search_service.thumbnails import Photos
 from sketchzoo.gallery_roots import RootsFile
 from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import PhotoReader, connect
@@ -103,7 +103,7 @@ async def serving(
         settings.check_seconds, settings.recheck_seconds, settings.check_timeout_seconds
     )
     readiness = Readiness(encoder, reader, metrics, times)
-    photos = Photos(
+    renditions = Renditions(
         GalleryFiles(
             settings.gallery_roots,
             settings.max_message_bytes - _ENVELOPE_BYTES,
@@ -118,11 +118,11 @@ async def serving(
         encoder=encoder,
         reader=reader,
         readiness=readiness,
-        photos=photos,
+        renditions=renditions,
         metrics=metrics,
     )
     try:
-        with photos:
+        with renditions:
             service = Service(SERVICE, servicer, add_to_server)
             async with RpcServer(settings, [service], registry) as server:
                 readiness.on_change = server.set_serving
@@ -143,7 +143,7 @@ def build(
     encoder: EncoderClient,
     reader: PhotoReader,
     readiness: Readiness,
-    photos: Photos,
+    renditions: Renditions,
     metrics: SearchMetrics,
 ) -> SearchServicer:
     """Wire the servicer to what it stands on."""
@@ -178,7 +178,7 @@ def build(
     return SearchServicer(
         searcher=searcher,
         classes=Classes(reader, readiness, settings.classes_cache_seconds),
-        photos=photos,
+        renditions=renditions,
         reader=reader,
         readiness=readiness,
         admissions=admissions,

@@ -22,6 +22,7 @@ from search_service.live import answer_drawings
 from search_service.metrics import SearchMetrics
 from search_service.outcomes import attempt, single, through
 from search_service.readiness import Readiness
+from search_service.renditions import Renditions
 from search_service.request import (
     MAX_BATCH,
     Search,
@@ -30,7 +31,6 @@ from search_service.request import (
 )
 from search_service.response import classes_response, fill_hit, search_response
 from search_service.searching import Found, Searcher
-from search_service.thumbnails import Photos
 from sketchzoo.qdrant import PhotoReader
 from sketchzoo.rpc import CallError, invalid, not_found, parsed
 from sketchzoo.search.v1 import search_pb2
@@ -71,7 +71,7 @@ class SearchServicer:
         *,
         searcher: Searcher,
         classes: Classes,
-        photos: Photos,
+        renditions: Renditions,
         reader: PhotoReader,
         readiness: Readiness,
         admissions: Admissions,
@@ -80,7 +80,7 @@ class SearchServicer:
     ) -> None:
         self._searcher = searcher
         self._classes = classes
-        self._photos = photos
+        self._renditions = renditions
         self._reader = reader
         self._readiness = readiness
         self._admissions = admissions
@@ -159,10 +159,7 @@ class SearchServicer:
             photo = found.get(wanted.photo_id)
             if photo is None:
                 raise not_found(f"the gallery has no photo {wanted.photo_id}")
-            if wanted.max_side is None:
-                made = await self._photos.original(photo)
-            else:
-                made = await self._photos.thumbnail(photo, wanted.max_side)
+            made = await self._renditions.of(photo, wanted.max_side)
         response = search_pb2.GetPhotoResponse(content=made.content, content_type=made.content_type)
         fill_hit(response.photo, wanted.photo_id, photo, 0.0, with_payload=True)
         return response

@@ -1,4 +1,4 @@
-"""Photos to look at: originals and thumbnails, made in threads and remembered."""
+"""Renditions: photos to look at, originals and thumbnails, made in threads and kept."""
 
 import asyncio
 import io
@@ -40,7 +40,7 @@ class Rendition:
     content_type: str
 
 
-class Photos:
+class Renditions:
     """Makes renditions of photos; its threads live while the context is open.
 
     A thumbnail that nobody waits for any more is given up while it is decoded.
@@ -58,51 +58,39 @@ class Photos:
         )
         self._flights: SingleFlight[tuple[str, int], Rendition] = SingleFlight()
 
-    async def original(self, photo: Photo) -> Rendition:
-        """Return the file as it was ingested.
+    async def of(self, photo: Photo, max_side: int | None) -> Rendition:
+        """Return a JPEG of at most `max_side` pixels a side, without it the file as ingested.
 
         Raises:
-            CallError: as `GalleryFiles.read`.
+            CallError: as `GalleryFiles.read`; FAILED_PRECONDITION, it cannot be decoded.
 
         """
-        content = await self._in_thread(photo, None)
-        return Rendition(content, _content_type(content))
-
-    async def thumbnail(self, photo: Photo, max_side: int) -> Rendition:
-        """Return a JPEG of at most `max_side` pixels a side.
-
-        Raises:
-            CallError: as `GalleryFiles.read`.
-
-        """
+        if max_side is None:
+            loop = asyncio.get_running_loop()
+            content = await loop.run_in_executor(self._threads, self._files.read, photo)
+            return Rendition(content, _content_type(content))
         key = (photo.sha256, max_side)
         kept = self._kept.get(key)
-        return kept or await self._flights.run(key, lambda: self._make(photo, max_side))
+        return kept or await self._flights.run(key, lambda: self._thumbnail(photo, max_side))
 
-    async def _make(self, photo: Photo, max_side: int) -> Rendition:
-        made = Rendition(await self._in_thread(photo, max_side), "image/jpeg")
+    async def _thumbnail(self, photo: Photo, max_side: int) -> Rendition:
+        gone = threading.Event()
+        try:
+            content = await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._shrink, photo, max_side, gone
+            )
+        finally:
+            gone.set()
+        made = Rendition(content, "image/jpeg")
         with suppress(ValueError):  # it alone is too large
             self._kept[photo.sha256, max_side] = made
         return made
 
-    async def _in_thread(self, photo: Photo, max_side: int | None) -> bytes:
-        loop = asyncio.get_running_loop()
-        gone = threading.Event()
-        try:
-            return await loop.run_in_executor(self._threads, self._read, photo, max_side, gone)
-        finally:
-            gone.set()
-
-    def _read(self, photo: Photo, max_side: int | None, gone: threading.Event) -> bytes:
+    def _shrink(self, photo: Photo, max_side: int, gone: threading.Event) -> bytes:
         content = self._files.read(photo)
-        if max_side is None:
-            return content
         try:
             return shrink(
-                content,
-                max_side,
-                self._limits,
-                lambda: gone.is_set() or self._closing.is_set(),
+                content, max_side, self._limits, lambda: gone.is_set() or self._closing.is_set()
             )
         except ImageError as error:
             raise precondition("NOT_AN_IMAGE", f"the photo's file {error}: {photo.uri}") from error
