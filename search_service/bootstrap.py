@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
+from dataclasses import fields
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -21,8 +21,8 @@ from search_service.searching import Limits, Searcher
 from search_service.servicer import (
     SERVICE,
     Admissions,
+    DefaultDeadlines,
     SearchServicer,
-    Seconds,
     add_to_server,
 )
 from search_service.settings import SearchSettings
@@ -170,11 +170,8 @@ def build(
         streams=Admission("live searches", settings.max_live_streams, retry),
         photos=Admission("calls for photos", settings.max_concurrent_photos, retry),
     )
-    for kind in ("searches", "batches", "streams", "photos"):
-        admission: Admission = getattr(admissions, kind)
-        metrics.watch(
-            kind, partial(getattr, admission, "places"), partial(getattr, admission, "held")
-        )
+    for each in fields(admissions):
+        metrics.watch(each.name, getattr(admissions, each.name))
     return SearchServicer(
         searcher=searcher,
         classes=Classes(reader, readiness, settings.classes_cache_seconds),
@@ -183,5 +180,7 @@ def build(
         readiness=readiness,
         admissions=admissions,
         metrics=metrics,
-        seconds=Seconds(settings.default_deadline_seconds, settings.live_deadline_seconds),
+        default_deadlines=DefaultDeadlines(
+            settings.default_deadline_seconds, settings.live_deadline_seconds
+        ),
     )

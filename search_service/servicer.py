@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf.message import Message
 
 from search_service.admission import Admission
 from search_service.classes import Classes
@@ -56,8 +57,8 @@ class Admissions:
 
 
 @dataclass(frozen=True, slots=True)
-class Seconds:
-    """Deadlines of what comes without one: a call, a search of a stream."""
+class DefaultDeadlines:
+    """Seconds that what comes without a deadline may take: a call, a search of a stream."""
 
     call: float
     live: float
@@ -76,7 +77,7 @@ class SearchServicer:
         readiness: Readiness,
         admissions: Admissions,
         metrics: SearchMetrics,
-        seconds: Seconds,
+        default_deadlines: DefaultDeadlines,
     ) -> None:
         self._searcher = searcher
         self._classes = classes
@@ -85,7 +86,7 @@ class SearchServicer:
         self._readiness = readiness
         self._admissions = admissions
         self._metrics = metrics
-        self._seconds = seconds
+        self._default_deadlines = default_deadlines
 
     async def search(self, content: bytes, context: Context) -> search_pb2.SearchResponse:
         """Answer Search."""
@@ -125,7 +126,7 @@ class SearchServicer:
         """Answer LiveSearch."""
 
         async def answer(drawing: search_pb2.LiveSearchRequest) -> search_pb2.SearchResponse:
-            deadline = self._deadline(context, self._seconds.live)
+            deadline = self._deadline(context, self._default_deadlines.live)
             parent = drawing.traceparent or None
             name = f"{SERVICE}/LiveSearch drawing"
             # A stream holds a place while it works; one that waits holds up nobody.
@@ -208,31 +209,21 @@ class SearchServicer:
         """Return the call's own deadline; that of one of its searches where it is nearer."""
         remaining: float | None = context.time_remaining()
         limits = [limit for limit in (remaining, otherwise) if limit is not None]
-        return Deadline.after(min(limits, default=self._seconds.call))
+        return Deadline.after(min(limits, default=self._default_deadlines.call))
 
 
 def add_to_server(servicer: SearchServicer, server: grpc.aio.Server) -> None:
     """Register the servicer's methods, each for the request's bytes."""
-    unary = grpc.unary_unary_rpc_method_handler
+    unary, stream = grpc.unary_unary_rpc_method_handler, grpc.stream_stream_rpc_method_handler
+    methods: tuple[tuple[str, Any, Any, type[Message]], ...] = (
+        ("Search", unary, servicer.search, search_pb2.SearchResponse),
+        ("BatchSearch", unary, servicer.batch_search, search_pb2.BatchSearchResponse),
+        ("LiveSearch", stream, servicer.live_search, search_pb2.LiveSearchResponse),
+        ("ListClasses", unary, servicer.list_classes, search_pb2.ListClassesResponse),
+        ("GetPhoto", unary, servicer.get_photo, search_pb2.GetPhotoResponse),
+    )
     handlers = {
-        "Search": unary(
-            servicer.search, response_serializer=search_pb2.SearchResponse.SerializeToString
-        ),
-        "BatchSearch": unary(
-            servicer.batch_search,
-            response_serializer=search_pb2.BatchSearchResponse.SerializeToString,
-        ),
-        "LiveSearch": grpc.stream_stream_rpc_method_handler(
-            servicer.live_search,
-            response_serializer=search_pb2.LiveSearchResponse.SerializeToString,
-        ),
-        "ListClasses": unary(
-            servicer.list_classes,
-            response_serializer=search_pb2.ListClassesResponse.SerializeToString,
-        ),
-        "GetPhoto": unary(
-            servicer.get_photo,
-            response_serializer=search_pb2.GetPhotoResponse.SerializeToString,
-        ),
+        name: kind(method, response_serializer=answer.SerializeToString)
+        for name, kind, method, answer in methods
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
