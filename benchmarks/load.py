@@ -29,6 +29,7 @@ from hdrh.histogram import HdrHistogram
 from benchmarks.drawings import drawing
 from sketchzoo.encoder.v1 import encoder_pb2
 from sketchzoo.rpc import run_main
+from sketchzoo.rpc.durations import seconds
 from sketchzoo.search.v1 import search_pb2
 
 _MICROSECOND = 1e-6
@@ -160,9 +161,7 @@ def _pause(details: bytes) -> float | None:
     for detail in status_pb2.Status.FromString(details).details:
         found: Any = error_details_pb2.RetryInfo()
         if detail.Unpack(found):
-            delay = found.retry_delay
-            seconds: float = delay.seconds + delay.nanos / 1e9
-            return seconds
+            return seconds(found.retry_delay)
     return None
 
 

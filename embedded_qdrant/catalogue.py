@@ -27,10 +27,11 @@ from embedded_qdrant.errors import (
     unserved,
     wrong_input,
 )
-from embedded_qdrant.files import StorageLock, remove_tree, write_atomically
+from embedded_qdrant.files import StorageLock, remove_tree
 from embedded_qdrant.folder import CollectionFolder
 from embedded_qdrant.settings import EmbeddedQdrantSettings
 from embedded_qdrant.space import Space
+from sketchzoo.files import write_atomically
 from sketchzoo.rpc import exhausted
 
 log = structlog.get_logger()

@@ -1,46 +1,16 @@
-"""Files that are either the old or the new one, whatever happens in between."""
+"""The storage folder's files: synced, copied with their holes, and locked."""
 
 import errno
 import fcntl
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from io import FileIO
 from pathlib import Path
 from typing import Self
 
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace `path`: write aside, sync, rename, sync the folder; an OSError leaves the old one."""
-    aside = path.with_name(path.name + ".new")
-    try:
-        aside.write_bytes(content)
-        sync_file(aside)
-        aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def sync_file(path: Path) -> None:
-    """Make what a file holds, mapped memory included, outlast a loss of power."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        if sys.platform == "darwin":
-            # There fsync leaves it in the disk's own memory.
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-        else:
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a folder's own entries durable: files made, renamed or removed in it."""
-    sync_file(folder)
+from sketchzoo.files import sync_file, sync_folder
 
 
 def sync_tree(folder: Path) -> None:

@@ -28,10 +28,9 @@ from embedded_qdrant.damage import DamagedCollectionError
 from embedded_qdrant.errors import engine_panics, first_line
 from embedded_qdrant.files import (
     remove_tree,
-    sync_folder,
     sync_tree,
-    write_atomically,
 )
+from sketchzoo.files import sync_folder, write_atomically
 from sketchzoo.rpc import CallError
 
 _DESCRIPTION = "collection.json"

@@ -12,7 +12,8 @@ from pathlib import Path
 import structlog
 
 from embedded_qdrant.damage import DamagedCollectionError
-from embedded_qdrant.files import blocks, data_ranges, sync_folder, write_atomically
+from embedded_qdrant.files import blocks, data_ranges
+from sketchzoo.files import sync_folder, write_atomically
 
 log = structlog.get_logger()
 

@@ -15,7 +15,8 @@ import os
 import struct
 from pathlib import Path
 
-from embedded_qdrant.files import blocks, data_ranges, remove_tree, sync_file, sync_folder
+from embedded_qdrant.files import blocks, data_ranges, remove_tree
+from sketchzoo.files import sync_file, sync_folder
 
 _HEADER = b"wal\0"
 _HEADER_BYTES = 8

@@ -3,8 +3,6 @@
 import time
 from typing import Any
 
-from google.protobuf.duration_pb2 import Duration
-
 from encoder_service.encoder import Encoder, RefusedError
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.work import (
@@ -17,6 +15,7 @@ from encoder_service.work import (
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.images import ImageError, Modality
 from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, invalid, unavailable
+from sketchzoo.rpc.durations import duration
 
 MAX_IMAGES = 64
 _MODALITIES = {
@@ -78,9 +77,9 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
             results=results,
             model_fingerprint=self._model.fingerprint,
             timings=encoder_pb2.EmbedTimings(
-                decode=_duration(seconds.decode),
-                queue=_duration(seconds.queue),
-                encode=_duration(seconds.encode),
+                decode=duration(seconds.decode),
+                queue=duration(seconds.queue),
+                encode=duration(seconds.encode),
             ),
         )
 
@@ -105,7 +104,3 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
 
 def _status(error: CallError) -> encoder_pb2.EmbedResult:
     return encoder_pb2.EmbedResult(status=error.status())
-
-
-def _duration(seconds: float) -> Duration:
-    return Duration(seconds=int(seconds), nanos=int(seconds % 1 * 1e9))

@@ -17,14 +17,12 @@ import grpc.aio
 
 from live_demo.searcher import PART, Searcher
 from sketchzoo.rpc import CallError, deadline_exceeded, from_rpc_error
-from sketchzoo.rpc.errors import reason_of
+from sketchzoo.rpc.errors import StreamEndedError
 from sketchzoo.search.v1 import search_pb2
 from sketchzoo.telemetry import span, traceparent
 
 # A page that has not drawn for so long gives its stream back.
 _REST_SECONDS = 5.0
-# gRPC's only word for a call that its connection's age has ended.
-_AGED = "max connection age"
 
 Tell = Callable[[search_pb2.LiveSearchResponse, float | None], Awaitable[None]]
 
@@ -86,7 +84,7 @@ class Conversation:
             try:
                 await self._stream()
             except CallError as error:
-                if self._asked is None and isinstance(error, _InOrderError):
+                if self._asked is None and isinstance(error, StreamEndedError):
                     return
                 # A service that is away breaks the next one before it has answered.
                 away = error.code is grpc.StatusCode.UNAVAILABLE
@@ -121,7 +119,7 @@ class Conversation:
                     reading = asyncio.ensure_future(call.read())
                     await self._answered(response)
         except grpc.aio.AioRpcError as error:
-            raise _translated(error) from error
+            raise from_rpc_error(error, PART) from error
         except asyncio.InvalidStateError as error:
             # Written to after it broke.
             raise await _ended(call) from error
@@ -166,23 +164,11 @@ async def _ended(call: Any) -> CallError:
     code = await call.code()
     if code is grpc.StatusCode.OK:
         return CallError(grpc.StatusCode.UNAVAILABLE, f"{PART} ended the conversation")
-    return _translated(
-        grpc.aio.AioRpcError(
-            code,
-            await call.initial_metadata(),
-            await call.trailing_metadata(),
-            await call.details(),
-            None,
-        )
+    error = grpc.aio.AioRpcError(
+        code,
+        await call.initial_metadata(),
+        await call.trailing_metadata(),
+        await call.details(),
+        None,
     )
-
-
-class _InOrderError(CallError):
-    """The service ended a stream in good order: to be opened again when there is a question."""
-
-
-def _translated(error: grpc.aio.AioRpcError) -> CallError:
-    told = from_rpc_error(error, PART)
-    if reason_of(error) == "IDLE" or error.details() == _AGED:
-        return _InOrderError(told.code, told.message, *told.details)
-    return told
+    return from_rpc_error(error, PART)

@@ -9,13 +9,15 @@ import asyncio
 import struct
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import structlog
+
+from sketchzoo.files import write_atomically
 
 log = structlog.get_logger()
 
@@ -64,19 +66,11 @@ class Placed:
             raise ValueError("class_of must point into classes")
 
     def save(self, path: Path) -> None:
-        """Write the map to a file."""
-        with path.open("wb") as file:
-            np.savez_compressed(
-                file,
-                fingerprint=np.array(self.fingerprint),
-                mean=self.mean,
-                axes=self.axes,
-                reduced=self.reduced,
-                plane=self.plane,
-                classes=np.array(self.classes),
-                class_of=self.class_of,
-                ids=np.array(self.ids),
-            )
+        """Write the map to a file, which a gateway may be reading."""
+        arrays: dict[str, Any] = {
+            field.name: np.asarray(getattr(self, field.name)) for field in fields(self)
+        }
+        write_atomically(path, lambda file: np.savez_compressed(file, **arrays))
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -43,10 +43,7 @@ async def make(settings: MapSettings, out: Path) -> int:
     every = -(-len(ids) // settings.photos)
     placed = place(gallery.fingerprint, ids[::every], names[::every], vectors[::every], settings)
     out.parent.mkdir(parents=True, exist_ok=True)
-    # The gateway may be reading it: the new file takes the old one's place in one step.
-    partial = out.with_suffix(".partial")
-    placed.save(partial)
-    partial.replace(out)
+    placed.save(out)
     of = described(settings.qdrant_url)
     log.info(
         "map written", path=str(out), qdrant=of, photos=len(placed.ids), classes=len(placed.classes)

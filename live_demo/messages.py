@@ -8,12 +8,11 @@ from collections.abc import Collection
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
-from google.rpc import error_details_pb2
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sketchzoo.rpc import CallError
+from sketchzoo.rpc.durations import seconds
 from sketchzoo.search.v1 import search_pb2
 from sketchzoo.strokes import MAX_CANVAS, MAX_POINTS, MAX_STROKES
 
@@ -131,7 +130,9 @@ def answer(
         "sequence": sequence,
         "hits": [_hit(hit, shown_fields) for hit in response.hits],
         "next_page_token": response.next_page_token,
-        "milliseconds": {stage: _milliseconds(getattr(timings, stage)) for stage in stages},
+        "milliseconds": {
+            stage: round(seconds(getattr(timings, stage)) * 1e3, 2) for stage in stages
+        },
         "cached": timings.cached,
         "confident_score": round(response.confident_score, 4),
     }
@@ -145,11 +146,10 @@ def failure(sequence: int | None, error: CallError) -> dict[str, Any]:
         "code": error.code.name,
         "message": error.message,
     }
-    for detail in error.details:
-        if isinstance(detail, error_details_pb2.RetryInfo):
-            message["retry_milliseconds"] = _milliseconds(detail.retry_delay)
-        elif isinstance(detail, error_details_pb2.ErrorInfo):
-            message["part"] = detail.metadata.get("part", "")
+    if error.retry_after is not None:
+        message["retry_milliseconds"] = round(error.retry_after * 1e3, 2)
+    if error.reason:
+        message["part"] = error.part
     return message
 
 
@@ -179,7 +179,3 @@ def _hit(hit: search_pb2.Hit, shown_fields: Collection[str]) -> dict[str, Any]:
             if payload.get(name) not in (None, "")
         },
     }
-
-
-def _milliseconds(duration: Duration) -> float:
-    return round(duration.seconds * 1e3 + duration.nanos / 1e6, 2)

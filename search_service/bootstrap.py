@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry
 from search_service.admission import Admission
 from search_service.classes import Classes
 from search_service.embedding import Embedder
-from search_service.encoder import EncoderClient
 from search_service.files import GalleryFiles
 from search_service.metrics import SearchMetrics
 from search_service.readiness import CheckTimes, Readiness
@@ -26,6 +25,7 @@ from search_service.servicer import (
     add_to_server,
 )
 from search_service.settings import SearchSettings
+from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.gallery_roots import RootsFile
 from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import PhotoReader, connect

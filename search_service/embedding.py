@@ -12,13 +12,12 @@ from time import perf_counter
 
 import grpc
 from cachetools import LRUCache
-from google.rpc import error_details_pb2
 
-from search_service.encoder import Embedding, EncoderClient, ImageToEmbed
 from search_service.flights import SingleFlight
 from search_service.metrics import SearchMetrics
 from search_service.request import Picture
 from search_service.timings import Timings
+from sketchzoo.encoder_client import Embedding, EncoderClient, ImageToEmbed
 from sketchzoo.rpc import CallError, invalid
 from sketchzoo.strokes import encode as draw
 
@@ -90,8 +89,12 @@ class Embedder:
         images = [await _image(picture) for picture in pictures.values()]
         drawn = perf_counter() - started
         embedded = await self._encoder.embed(images, max(0.0, timeout_seconds - drawn))
-        spent, count = embedded.timings, len(images)
-        each = Timings((spent.decode + drawn) / count, spent.queue / count, spent.encode / count)
+        count = len(images)
+        each = Timings(
+            (embedded.decode_seconds + drawn) / count,
+            embedded.queue_seconds / count,
+            embedded.encode_seconds / count,
+        )
         made: dict[Key, Outcome] = {}
         for (key, picture), outcome in zip(pictures.items(), embedded.outcomes, strict=True):
             if isinstance(outcome, CallError):
@@ -123,10 +126,6 @@ async def _image(picture: Picture) -> ImageToEmbed:
 
 def _named(error: CallError, picture: Picture) -> CallError:
     """Name the search's field where the encoder named its own, `images[0].content`."""
-    problem = reason = ""
-    for detail in error.details:
-        if isinstance(detail, error_details_pb2.BadRequest) and detail.field_violations:
-            problem = detail.field_violations[0].description
-        elif isinstance(detail, error_details_pb2.ErrorInfo):
-            reason = detail.reason
-    return invalid(f"query.{picture.kind}", problem, reason=reason) if problem else error
+    if not error.problem:
+        return error
+    return invalid(f"query.{picture.kind}", error.problem, reason=error.reason)

@@ -21,9 +21,6 @@ class SingleFlight(Generic[K, V]):
     def __init__(self) -> None:
         self._flights: dict[K, _Flight[V]] = {}
 
-    def __len__(self) -> int:
-        return len(self._flights)
-
     def under_way(self, key: K) -> bool:
         """Tell whether the work is being done for somebody already."""
         return key in self._flights

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import grpc
-from google.rpc import error_details_pb2
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from search_service.admission import Admission
@@ -145,9 +144,5 @@ def _reason(problem: CallError) -> str:
     """Return the reason's label: what the error says of itself, within the listed ones."""
     if problem.code is grpc.StatusCode.UNAVAILABLE:
         return "away"
-    for detail in problem.details:
-        if isinstance(detail, error_details_pb2.ErrorInfo):
-            reason = str(detail.reason).lower()
-            if reason in _NOT_READY:
-                return reason
-    return "other"
+    reason = problem.reason.lower()
+    return reason if reason in _NOT_READY else "other"

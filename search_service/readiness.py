@@ -14,9 +14,9 @@ from typing import TypeVar
 import grpc
 import structlog
 
-from search_service.encoder import PART, EncoderClient, EncoderModel
 from search_service.flights import SingleFlight
 from search_service.metrics import SearchMetrics
+from sketchzoo.encoder_client import PART, EncoderClient, EncoderModel
 from sketchzoo.qdrant import Gallery, PhotoReader
 from sketchzoo.rpc import CallError, precondition, unavailable
 

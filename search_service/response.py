@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
-from google.protobuf.duration_pb2 import Duration
-
 from search_service.searching import Found
 from search_service.timings import Timings
 from sketchzoo.qdrant import Photo
+from sketchzoo.rpc.durations import duration
 from sketchzoo.search.v1 import search_pb2
 
 
@@ -61,13 +60,8 @@ def classes_response(counts: Mapping[str, int]) -> search_pb2.ListClassesRespons
 
 def _fill_timings(message: search_pb2.SearchTimings, timings: Timings) -> None:
     message.cached = timings.cached
-    _fill(message.decode, timings.decode)
-    _fill(message.queue, timings.queue)
-    _fill(message.encode, timings.encode)
-    _fill(message.query, timings.query)
-    _fill(message.total, timings.total)
-
-
-def _fill(message: Duration, seconds: float) -> None:
-    message.seconds, message.nanos = divmod(round(seconds * 1e9), 1_000_000_000)
-    message.SetInParent()  # also where it is 0
+    message.decode.CopyFrom(duration(timings.decode))
+    message.queue.CopyFrom(duration(timings.queue))
+    message.encode.CopyFrom(duration(timings.encode))
+    message.query.CopyFrom(duration(timings.query))
+    message.total.CopyFrom(duration(timings.total))

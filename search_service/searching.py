@@ -12,12 +12,12 @@ import grpc
 
 from search_service.deadline import Deadline
 from search_service.embedding import Embedder
-from search_service.encoder import Embedding
 from search_service.outcomes import attempt, through
 from search_service.paging import read_token, write_token
 from search_service.readiness import Readiness, Serving
 from search_service.request import Picture, Search
 from search_service.timings import Timings
+from sketchzoo.encoder_client import Embedding
 from sketchzoo.qdrant import CollectionNotFoundError, Gallery, Nearest, PhotoReader, ScoredPhoto
 from sketchzoo.rpc import CallError, invalid, precondition
 

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
+from sketchzoo.files import write_atomically
+
 _REASONS = {
     errno.EADDRINUSE: "the port is taken",
     errno.EACCES: "this user may not listen on that port; take one above 1023",
@@ -145,6 +147,5 @@ def tell_port(path: Path | None, port: int) -> None:
 
     """
     if path is not None:
-        aside = path.with_name(f"{path.name}.new")
-        aside.write_text(f"{port}\n")
-        aside.replace(path)
+        # Of no use after a loss of power.
+        write_atomically(path, f"{port}\n", sync=False)

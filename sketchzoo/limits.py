@@ -4,10 +4,12 @@ import asyncio
 import ipaddress
 import re
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
+
+from cachetools import LRUCache
 
 # Callers remembered at once; the one heard of longest ago is forgotten first.
 _MOST_CALLERS = 10_000
@@ -53,14 +55,13 @@ class Rates:
     ) -> None:
         self._make = partial(TokenBucket, rate, burst, clock)
         self._make()  # refuses nonsense now, not at the first call
-        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._buckets: LRUCache[str, TokenBucket] = LRUCache(_MOST_CALLERS)
 
     def take(self, caller: str) -> float:
         """Take one token of the caller's and return 0, or return the seconds to wait."""
-        bucket = self._buckets.pop(caller, None) or self._make()
-        self._buckets[caller] = bucket
-        if len(self._buckets) > _MOST_CALLERS:
-            self._buckets.popitem(last=False)
+        bucket = self._buckets.get(caller)
+        if bucket is None:
+            bucket = self._buckets[caller] = self._make()
         return bucket.take()
 
 

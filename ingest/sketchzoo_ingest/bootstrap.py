@@ -13,19 +13,19 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from sketchzoo.cli.running import described
+from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.gallery_roots import RootsFile
 from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import CollectionOptions, PhotoWriter, connect
 from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, run_main
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.telemetry import MetricsPage, configure_logs, request_context, tracing
-from sketchzoo_ingest.encoder import Encoder
 from sketchzoo_ingest.job import Job, JobOptions
 from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
-from sketchzoo_ingest.patience import Patience
 from sketchzoo_ingest.progress import Bar, Display, Lines, progress
 from sketchzoo_ingest.report import Report
+from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.settings import IngestSettings
 from sketchzoo_ingest.sources import Source, Web, open_source
 from sketchzoo_ingest.tally import Tally
@@ -76,7 +76,7 @@ async def ingest(
     registry = CollectorRegistry()
     metrics = IngestMetrics(registry)
     tally = Tally(metrics, errors)
-    patience = Patience(settings.patience_seconds, stop, metrics.retried)
+    retry = RetryPolicy(settings.retry_seconds, stop, metrics.retried)
     with _usage():
         connection = connect(settings, registry)
         channel = open_channel(
@@ -90,14 +90,15 @@ async def ingest(
         page = MetricsPage(registry, settings.metrics_host, settings.metrics_port)
     job = Job(
         sources=sources,
-        encoder=Encoder(channel, settings.encode_timeout_seconds, settings.encoder_token),
+        encoder=EncoderClient(channel, settings.encoder_token),
         writer=PhotoWriter(connection, settings.alias, _collection_options(settings)),
-        patience=patience,
+        retry=retry,
         tally=tally,
         metrics=metrics,
         limits=_limits(settings),
         options=JobOptions(
             settings.alias,
+            encode_timeout_seconds=settings.encode_timeout_seconds,
             max_bad=settings.max_bad,
             prune=settings.prune,
             prune_empty=settings.prune_empty,

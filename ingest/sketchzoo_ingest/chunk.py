@@ -91,12 +91,6 @@ def read_photo(source: Source, candidate: Candidate, limits: ImageLimits) -> Rea
     except RefusedError as error:
         return candidate.refusal(error.reason, error.message)
     except ImageError as error:
-        return candidate.refusal(_reason(error), str(error))
+        return candidate.refusal(Reason.of(error.reason), str(error))
     sha256 = hashlib.sha256(content).hexdigest()
     return ReadPhoto(candidate, content, sha256, photo_id(sha256), width, height)
-
-
-def _reason(error: ImageError) -> Reason:
-    """Return the reason that an image was refused for; one of no name here is the encoder's."""
-    known = error.reason in Reason.__members__.values()
-    return Reason(error.reason) if known else Reason.ENCODER_REFUSED

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Protocol
 
 from sketchzoo.qdrant import CollectionNotFoundError, Photo, PhotoWriter
-from sketchzoo_ingest.encoder import Vector
-from sketchzoo_ingest.patience import Patience
+from sketchzoo_ingest.embedder import Vector
+from sketchzoo_ingest.retry import RetryPolicy
 
 PART = "Qdrant"
 
@@ -33,22 +33,22 @@ class QdrantCollection:
 
     is_missing = False
 
-    def __init__(self, writer: PhotoWriter, name: str, patience: Patience) -> None:
+    def __init__(self, writer: PhotoWriter, name: str, retry: RetryPolicy) -> None:
         self._writer = writer
         self._name = name
-        self._patience = patience
+        self._retry = retry
 
     async def known(self, ids: Sequence[str]) -> Mapping[str, Photo]:
         """Return those of the photos that are there, by id."""
-        return await self._patience.persist(PART, partial(self._writer.get, self._name, ids))
+        return await self._retry.call(PART, partial(self._writer.get, self._name, ids))
 
     async def upsert(self, photos: Sequence[tuple[Photo, Vector]]) -> None:
         """Write photos with their embeddings; they are on disk when this returns."""
-        await self._patience.persist(PART, partial(self._writer.upsert, self._name, photos))
+        await self._retry.call(PART, partial(self._writer.upsert, self._name, photos))
 
     async def set_payload(self, photo: Photo) -> None:
         """Replace what is kept of a photo beside its embedding."""
-        await self._patience.persist(PART, partial(self._writer.set_payload, self._name, photo))
+        await self._retry.call(PART, partial(self._writer.set_payload, self._name, photo))
 
 
 class ReadOnlyCollection:

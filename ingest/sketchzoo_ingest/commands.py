@@ -9,6 +9,7 @@ import typer
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import output_file, output_file_or_stdout, with_settings
 from sketchzoo.cli.status import UNUSABLE, end
+from sketchzoo.files import write_atomically
 from sketchzoo_ingest.settings import IngestSettings
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def ingest(
     if json == "-":
         typer.echo(report.to_json())
     elif json is not None:
-        Path(json).write_text(report.to_json() + "\n", encoding="utf-8")
+        write_atomically(Path(json), report.to_json() + "\n")
     raise typer.Exit(report.status)
 
 

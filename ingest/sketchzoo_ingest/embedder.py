@@ -1,28 +1,35 @@
 """The embedder: photos to the encoder, and one by one where a batch fails as a whole."""
 
 import io
-from collections.abc import Awaitable, Callable, Sequence
-from functools import cache, partial
+import math
+from collections.abc import Sequence
+from functools import cache
 from typing import Protocol
 
 import grpc
 import structlog
 from PIL import Image
 
-from sketchzoo.rpc import CallError
-from sketchzoo_ingest.encoder import PART, Model, Vector
+from sketchzoo.encoder_client import PART, Embedded, Embedding, EncoderModel, ImageToEmbed
+from sketchzoo.images import Modality
+from sketchzoo.rpc import CallError, precondition
+from sketchzoo.rpc.errors import MessageTooLargeError, PartFailedError
 from sketchzoo_ingest.outcome import Reason, RefusedError
-from sketchzoo_ingest.patience import Patience, is_too_large
+from sketchzoo_ingest.retry import RetryPolicy
 
 log = structlog.get_logger()
+Vector = Sequence[float]
 Results = list[Vector | RefusedError]
 
 
-class Embeds(Protocol):
-    """What can embed photos: an encoder."""
+class Encoder(Protocol):
+    """What embeds images, once: `sketchzoo.encoder_client.EncoderClient`."""
 
-    async def embed(self, model: Model, contents: Sequence[bytes]) -> Results:
-        """Return each photo's embedding, or why it has none, in order."""
+    async def model(self, timeout_seconds: float) -> EncoderModel:
+        """Return which model is served."""
+
+    async def embed(self, images: Sequence[ImageToEmbed], timeout_seconds: float) -> Embedded:
+        """Return each image's embedding, or why it has none, in order."""
 
 
 class Embedder:
@@ -34,16 +41,20 @@ class Embedder:
     colour, which must be embedded before a photo is blamed.
     """
 
-    def __init__(self, encoder: Embeds, model: Model, patience: Patience) -> None:
+    def __init__(
+        self, encoder: Encoder, model: EncoderModel, retry: RetryPolicy, timeout_seconds: float
+    ) -> None:
         self._encoder = encoder
         self._model = model
-        self._patience = patience
+        self._retry = retry
+        self._timeout_seconds = timeout_seconds
 
     async def embed(self, contents: Sequence[bytes]) -> Results:
         """Return each photo's embedding, or why it has none, in order.
 
         Raises:
-            CallError: the encoder stayed away or refused.
+            CallError: the encoder stayed away or refused; FAILED_PRECONDITION where it serves
+                another model by now.
 
         """
         try:
@@ -62,7 +73,7 @@ class Embedder:
             if not _may_be_a_photos(error):
                 raise
             await self._probe()
-            if is_too_large(error):
+            if isinstance(error, MessageTooLargeError):
                 return RefusedError(
                     Reason.TOO_LARGE, f"has {len(content)} bytes, more than the encoder takes"
                 )
@@ -71,21 +82,54 @@ class Embedder:
             )
         return result
 
-    async def _call(self, contents: Sequence[bytes]) -> Results:
-        return await self._patience.persist(
-            PART, self._embedding(contents), final=(grpc.StatusCode.DEADLINE_EXCEEDED,)
-        )
-
     async def _probe(self) -> None:
         """Return when the encoder embeds a picture that is no work at all."""
-        await self._patience.persist(PART, self._embedding([_plain_picture()]))
+        await self._call([_plain_picture()], late_is_final=False)
 
-    def _embedding(self, contents: Sequence[bytes]) -> Callable[[], Awaitable[Results]]:
-        return partial(self._encoder.embed, self._model, contents)
+    async def _call(self, contents: Sequence[bytes], *, late_is_final: bool = True) -> Results:
+        images = [ImageToEmbed(content, Modality.PHOTO) for content in contents]
+
+        async def embed() -> Results:
+            embedded = await self._encoder.embed(images, self._timeout_seconds)
+            return [self._result(outcome) for outcome in embedded.outcomes]
+
+        def is_final(error: CallError) -> bool:
+            late = error.code is grpc.StatusCode.DEADLINE_EXCEEDED
+            return has_failed(error) or (late and late_is_final)
+
+        return await self._retry.call(PART, embed, is_final)
+
+    def _result(self, outcome: Embedding | CallError) -> Vector | RefusedError:
+        model = self._model
+        if isinstance(outcome, CallError):
+            if outcome.code is not grpc.StatusCode.INVALID_ARGUMENT:
+                raise outcome
+            return RefusedError(Reason.of(outcome.reason), outcome.problem or outcome.message)
+        if outcome.fingerprint != model.fingerprint:
+            raise precondition(
+                "MODEL_CHANGED",
+                f"the encoder's model changed from {model.fingerprint} to "
+                f"{outcome.fingerprint} during the run: run ingest again",
+            )
+        if outcome.dimension != model.dimension:
+            raise precondition(
+                "BAD_ANSWER",
+                f"the encoder gave {outcome.dimension} values; its model has {model.dimension}",
+            )
+        vector = outcome.values()
+        if not math.isfinite(sum(vector)):
+            return RefusedError(Reason.ENCODER_REFUSED, "has an embedding with infinite values")
+        return vector
+
+
+def has_failed(error: CallError) -> bool:
+    """Tell whether the encoder, or a proxy, answered that it failed: again is no use."""
+    return isinstance(error, PartFailedError)
 
 
 def _may_be_a_photos(error: CallError) -> bool:
-    return error.code is grpc.StatusCode.DEADLINE_EXCEEDED or is_too_large(error)
+    late = error.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    return late or isinstance(error, MessageTooLargeError)
 
 
 @cache

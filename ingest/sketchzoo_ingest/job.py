@@ -8,19 +8,20 @@ from functools import partial
 
 import structlog
 
+from sketchzoo.encoder_client import PART as ENCODER
+from sketchzoo.encoder_client import EncoderModel
 from sketchzoo.qdrant import PhotoWriter
 from sketchzoo.rpc import CallError
 from sketchzoo_ingest.collection import PART as QDRANT
 from sketchzoo_ingest.collection import Collection, QdrantCollection, ReadOnlyCollection
-from sketchzoo_ingest.encoder import PART as ENCODER
-from sketchzoo_ingest.encoder import Encoder, Model
+from sketchzoo_ingest.embedder import Embedder, Encoder, has_failed
 from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome
-from sketchzoo_ingest.patience import Patience
 from sketchzoo_ingest.pipeline import Pipeline
 from sketchzoo_ingest.prune import Pruned, prune, skipped
 from sketchzoo_ingest.report import ExitStatus, Report
+from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.sources import Source
 from sketchzoo_ingest.tally import Tally
 
@@ -32,6 +33,7 @@ class JobOptions:
     """What a run is to do beside writing photos."""
 
     alias: str
+    encode_timeout_seconds: float = 60.0
     max_bad: float = 0.5
     prune: bool = False
     prune_empty: bool = False
@@ -52,7 +54,7 @@ class Job:
         sources: Sequence[Source],
         encoder: Encoder,
         writer: PhotoWriter,
-        patience: Patience,
+        retry: RetryPolicy,
         tally: Tally,
         metrics: IngestMetrics,
         limits: PipelineLimits,
@@ -62,13 +64,13 @@ class Job:
         self._sources = sources
         self._encoder = encoder
         self._writer = writer
-        self._patience = patience
+        self._retry = retry
         self._tally = tally
         self._metrics = metrics
         self._limits = limits
         self._options = options
         self._stop = stop
-        self._model: Model | None = None
+        self._model: EncoderModel | None = None
         self._collection = ""
         self._published = False
         self._replaced = ""
@@ -108,15 +110,14 @@ class Job:
         )
 
     async def _run(self) -> tuple[ExitStatus, str]:
-        model = await self._patience.persist(ENCODER, self._encoder.model)
-        self._model = model
+        seconds = self._options.encode_timeout_seconds
+        asking = partial(self._encoder.model, seconds)
+        model = self._model = await self._retry.call(ENCODER, asking, has_failed)
         collection = await self._open(model)
         dry_run = self._options.dry_run
         pipeline = Pipeline(
-            encoder=None if dry_run else self._encoder,
-            model=model,
+            embedder=None if dry_run else Embedder(self._encoder, model, self._retry, seconds),
             collection=collection,
-            patience=self._patience,
             tally=self._tally,
             metrics=self._metrics,
             limits=self._limits,
@@ -147,14 +148,14 @@ class Job:
             )
         return ""
 
-    async def _open(self, model: Model) -> Collection:
+    async def _open(self, model: EncoderModel) -> Collection:
         if self._options.dry_run:
             self._collection = self._writer.name(model.fingerprint)
-            inner = QdrantCollection(self._writer, self._collection, self._patience)
+            inner = QdrantCollection(self._writer, self._collection, self._retry)
             return ReadOnlyCollection(inner)
         opening = partial(self._writer.open, model.fingerprint, model.dimension)
-        self._collection = await self._patience.persist(QDRANT, opening)
-        return QdrantCollection(self._writer, self._collection, self._patience)
+        self._collection = await self._retry.call(QDRANT, opening)
+        return QdrantCollection(self._writer, self._collection, self._retry)
 
     async def _prune(self, pipeline: Pipeline, collection: Collection, withheld: str) -> None:
         survey = self._tally.survey
@@ -169,21 +170,21 @@ class Job:
                 survey=survey,
                 emptied=self._options.prune_empty,
                 withheld=withheld,
-                patience=self._patience,
+                retry=self._retry,
                 dry_run=self._options.dry_run,
             )
 
     async def _publish(self) -> None:
-        persist = self._patience.persist
-        before = await persist(QDRANT, self._writer.published)
+        call = self._retry.call
+        before = await call(QDRANT, self._writer.published)
         if before == self._collection:
             return
-        count = await persist(QDRANT, partial(self._writer.count, self._collection))
+        count = await call(QDRANT, partial(self._writer.count, self._collection))
         if before is not None:
-            had = await persist(QDRANT, partial(self._writer.count, before))
+            had = await call(QDRANT, partial(self._writer.count, before))
             if count < had:
                 # It may be meant; whoever ingested only one of several folders will want to know.
                 log.warning("fewer photos than before", photos=count, before=had, replaced=before)
-        await persist(QDRANT, partial(self._writer.publish, self._collection))
+        await call(QDRANT, partial(self._writer.publish, self._collection))
         self._published, self._replaced = True, before or ""
         log.info("published", alias=self._options.alias, collection=self._collection, photos=count)

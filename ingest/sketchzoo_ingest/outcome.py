@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class Outcome(StrEnum):
@@ -39,6 +40,14 @@ class Reason(StrEnum):
     ENCODER_REFUSED = "encoder_refused"
     DUPLICATE = "duplicate"
     DUPLICATE_IN_OTHER_CLASS = "duplicate_in_other_class"
+
+    @classmethod
+    def of(cls, stated: str) -> Self:
+        """Return the reason that an image was refused for; one of no name here is the encoder's."""
+        try:
+            return cls(stated.lower())
+        except ValueError:
+            return cls(cls.ENCODER_REFUSED)
 
     @property
     def outcome(self) -> Outcome:

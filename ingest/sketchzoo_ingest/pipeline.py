@@ -17,13 +17,11 @@ from sketchzoo.telemetry import span
 from sketchzoo_ingest.budget import ByteBudget
 from sketchzoo_ingest.chunk import ReadPhoto
 from sketchzoo_ingest.collection import Collection
-from sketchzoo_ingest.embedder import Embedder
-from sketchzoo_ingest.encoder import Encoder, Model, Vector
+from sketchzoo_ingest.embedder import Embedder, Vector
 from sketchzoo_ingest.intake import Intake
 from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome, Reason, RefusedError
-from sketchzoo_ingest.patience import Patience
 from sketchzoo_ingest.sources import Source
 from sketchzoo_ingest.stage import drain, first_failure, in_parallel
 from sketchzoo_ingest.tally import Tally
@@ -44,17 +42,15 @@ class Pipeline:
     def __init__(
         self,
         *,
-        encoder: Encoder | None,
-        model: Model,
+        embedder: Embedder | None,
         collection: Collection,
-        patience: Patience,
         tally: Tally,
         metrics: IngestMetrics,
         limits: PipelineLimits,
         stop: asyncio.Event,
     ) -> None:
-        """Without an `encoder` nothing is embedded: what would be written is counted only."""
-        self._embedder = Embedder(encoder, model, patience) if encoder else None
+        """Without an `embedder` nothing is embedded: what would be written is counted only."""
+        self._embedder = embedder
         self._collection = collection
         self._tally = tally
         self._metrics = metrics

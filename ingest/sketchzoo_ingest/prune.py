@@ -9,7 +9,7 @@ import structlog
 
 from sketchzoo.qdrant import PhotoWriter
 from sketchzoo_ingest.collection import PART
-from sketchzoo_ingest.patience import Patience
+from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.sources import Source
 from sketchzoo_ingest.survey import Spared, Survey
 
@@ -50,7 +50,7 @@ async def prune(
     survey: Survey,
     emptied: bool,
     withheld: str,
-    patience: Patience,
+    retry: RetryPolicy,
     dry_run: bool,
 ) -> Pruned:
     """Delete the photos below `roots` that this run did not see and whose places it read.
@@ -81,7 +81,7 @@ async def prune(
     if not dry_run:
         for start in range(0, len(gone), _BATCH):
             ids = gone[start : start + _BATCH]
-            await patience.persist(PART, partial(writer.delete, collection, ids))
+            await retry.call(PART, partial(writer.delete, collection, ids))
     return Pruned(len(gone), spared)
 
 

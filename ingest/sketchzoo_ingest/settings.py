@@ -35,7 +35,7 @@ class EncoderWaitSettings(EncoderCallSettings):
         description="Largest message that the encoder takes: its own `max_message_bytes`.",
     )
     encode_timeout_seconds: Seconds = Field(60.0, description="Deadline of a call to the encoder.")
-    patience_seconds: Annotated[float, Field(ge=0)] = Field(
+    retry_seconds: Annotated[float, Field(ge=0)] = Field(
         60.0,
         description="How long a failing call to the encoder or Qdrant is tried again before the "
         "run ends with status 4.",

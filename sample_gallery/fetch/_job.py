@@ -4,6 +4,7 @@ import asyncio
 import csv
 import fcntl
 import hashlib
+import io
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from sample_gallery.fetch._report import Outcome, PhotoError, Report
 from sample_gallery.limits import Limits
 from sketchzoo.fetch import Failure, FetchError
 from sketchzoo.fetch.fetcher import Fetcher, Sleep
+from sketchzoo.files import write_atomically
 
 _PARTS = ".parts"
 _OUTCOMES = {
@@ -164,11 +166,9 @@ def _copy(path: Path, part: Path, limits: Limits) -> None:
 
 
 def _place(path: Path, content: bytes) -> None:
-    """Write a file so that nobody sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    # The lock file knows its hash: one that is lost with the power is fetched again.
+    write_atomically(path, content, sync=False)
 
 
 def _attribute(rows: Sequence[Row], folder: Path, lock: Lock) -> None:
@@ -176,13 +176,12 @@ def _attribute(rows: Sequence[Row], folder: Path, lock: Lock) -> None:
 
     The file is a manifest that ingest reads, so that the same facts reach the payload.
     """
-    temporary = folder / ".ATTRIBUTION.csv.new"
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        for row in rows:
-            entry = lock.get(row)
-            if entry is not None and (folder / entry.file).is_file():
-                whose = (row.author, row.licence, row.licence_url, row.source, row.where)
-                writer.writerow((entry.file, row.label, *whose, entry.changed))
-    temporary.replace(folder / "ATTRIBUTION.csv")
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for row in rows:
+        entry = lock.get(row)
+        if entry is not None and (folder / entry.file).is_file():
+            whose = (row.author, row.licence, row.licence_url, row.source, row.where)
+            writer.writerow((entry.file, row.label, *whose, entry.changed))
+    write_atomically(folder / "ATTRIBUTION.csv", table.getvalue())

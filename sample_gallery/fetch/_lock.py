@@ -5,6 +5,7 @@ loses nothing. A later line about the same photo replaces an earlier one.
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,16 +46,15 @@ class Lock:
         self._entries: dict[tuple[str, str], Entry] = {}
         if not self._path.exists():
             return
-        lines = self._path.read_text(encoding="utf-8").split("\n")
-        for number, line in enumerate(lines, 1):
-            if not line:
-                continue
+        content = self._path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            # In place: whoever works in the folder holds a lock on this very file.
+            os.truncate(self._path, whole)
+        for number, line in enumerate(content[:whole].splitlines(), 1):
             try:
                 entry = Entry(**json.loads(line))
             except (ValueError, TypeError) as error:
-                if number == len(lines):
-                    self._rewrite()
-                    break
                 raise ValueError(f"{self._path} line {number} is damaged: {error}") from error
             self._entries[entry.where, entry.crop] = entry
 
@@ -67,7 +67,3 @@ class Lock:
         self._entries[entry.where, entry.crop] = entry
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
-
-    def _rewrite(self) -> None:
-        lines = [json.dumps(asdict(e), ensure_ascii=False) + "\n" for e in self._entries.values()]
-        self._path.write_text("".join(lines), encoding="utf-8")

@@ -88,7 +88,7 @@ PAGE = Page(
             "ops",
             (rate("sketchzoo_ingest_retries_total", "part, code"),),
             "RESOURCE_EXHAUSTED without end: fewer calls_in_flight. UNAVAILABLE: that part is "
-            "away; after patience_seconds the job ends with status 4.",
+            "away; after retry_seconds the job ends with status 4.",
         ),
         MEMORY,
     ),

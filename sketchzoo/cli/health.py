@@ -32,13 +32,18 @@ def health(
 
     Exit status: 0 it is SERVING, 1 it is not, 2 wrong usage, 4 it cannot be reached.
     """
-    import time  # noqa: PLC0415 - loaded when the command runs, so that --help is quick
-
-    import grpc  # noqa: PLC0415
+    import grpc  # noqa: PLC0415 - loaded when the command runs, so that --help is quick
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
+    from tenacity import (  # noqa: PLC0415
+        Retrying,
+        retry_if_exception_type,
+        retry_if_result,
+        stop_after_delay,
+        wait_fixed,
+    )
 
     from sketchzoo.proxy import proxy_options  # noqa: PLC0415
-    from sketchzoo.rpc.reasons import plain  # noqa: PLC0415
+    from sketchzoo.rpc.errors import from_call  # noqa: PLC0415
     from sketchzoo.rpc.target import check_target  # noqa: PLC0415
     from sketchzoo.rpc.tls import ClientTls  # noqa: PLC0415
 
@@ -52,26 +57,23 @@ def health(
         end("health", error, UNUSABLE)
     request = health_pb2.HealthCheckRequest(service=service)
     serving = health_pb2.HealthCheckResponse.SERVING
-    stop = time.monotonic() + wait
-    with channel:
-        check = health_pb2_grpc.HealthStub(channel).Check
-        while True:
-            failure = None
-            try:
-                state = check(request, timeout=timeout).status
-            except grpc.RpcError as error:
-                failure = error
-            if (failure is None and state == serving) or time.monotonic() >= stop:
-                break
-            time.sleep(0.5)
-    if failure is None:
-        typer.echo(health_pb2.HealthCheckResponse.ServingStatus.Name(state))
-        if state != serving:
-            raise typer.Exit(FAILED)
-        return
-    code = failure.code()
-    away = code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-    reason = f"no answer within {timeout:g} s"
-    if code is not grpc.StatusCode.DEADLINE_EXCEEDED:
-        reason = f"{code.name}: {plain(failure.details() or '')}"
-    end("health", f"{target}: {reason}", AWAY if away else FAILED)
+    asking = Retrying(
+        retry=retry_if_exception_type(grpc.RpcError)
+        | retry_if_result(lambda answer: answer.status != serving),
+        wait=wait_fixed(0.5),
+        stop=stop_after_delay(wait),
+        retry_error_callback=lambda asked: asked.outcome and asked.outcome.result(),
+    )
+    try:
+        with channel:
+            check = health_pb2_grpc.HealthStub(channel).Check
+            state = asking(check, request, timeout=timeout).status
+    except grpc.RpcError as error:
+        told = from_call(error)
+        late = told.code is grpc.StatusCode.DEADLINE_EXCEEDED
+        away = late or told.code is grpc.StatusCode.UNAVAILABLE
+        reason = f"no answer within {timeout:g} s" if late else told
+        end("health", f"{target}: {reason}", AWAY if away else FAILED)
+    typer.echo(health_pb2.HealthCheckResponse.ServingStatus.Name(state))
+    if state != serving:
+        raise typer.Exit(FAILED)

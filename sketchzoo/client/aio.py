@@ -1,15 +1,15 @@
 """The asyncio client: the blocking one's twin, method by method."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 import grpc.aio
+from tenacity import AsyncRetrying
 
 from sketchzoo.client import arguments, calls
-from sketchzoo.client.calls import Answer, Call, Retries
+from sketchzoo.client.calls import Answer, Call
 from sketchzoo.client.connection import Connection
 from sketchzoo.client.live import AsyncDrawings, Progress
 from sketchzoo.client.options import Options, as_query, several
@@ -44,7 +44,6 @@ class AsyncClient:
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
         self._connection = Connection(target, token, tls, timeout, retries, max_message_bytes)
-        self._retries = Retries(retries)
         self._most = self._connection.max_message_bytes
         self._closed = False
         # gRPC's asyncio channels take the event loop that runs when they are made.
@@ -203,22 +202,20 @@ class AsyncClient:
     async def _call(self, call: Call[R], timeout: float | None) -> R:  # noqa: ASYNC109 - as above
         until = self._connection.until(timeout)
         method = getattr(self._stub(), call.method)
-        attempt = 0
-        while True:
+
+        async def attempt() -> R:
             remaining = max(0.0, until - time.monotonic())
             try:
                 with span(f"SearchService/{call.method}", "client"):
                     answer = await method(
                         call.request, timeout=remaining, metadata=self._connection.metadata()
                     )
-                return call.read(answer)
             except grpc.aio.AioRpcError as error:
-                failure = calls.from_rpc_error(error)
-                pause = self._retries.pause(failure, attempt, until - time.monotonic())
-                if pause is None:
-                    raise failure from error
-            await asyncio.sleep(pause)
-            attempt += 1
+                raise calls.from_rpc_error(error) from error
+            return call.read(answer)
+
+        answer: R = await AsyncRetrying(**self._connection.retrying(until))(attempt)
+        return answer
 
     def _stub(self) -> Any:
         if self._closed:

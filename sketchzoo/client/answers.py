@@ -6,6 +6,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 
 from sketchzoo.client.results import Embedding, Hit, PhotoFile, SearchResult, Timings
+from sketchzoo.rpc.durations import seconds
 from sketchzoo.search.v1 import search_pb2
 
 
@@ -67,8 +68,3 @@ def _plain(value: Any) -> Any:
             return int(value)
         case _:
             return value
-
-
-def seconds(duration: Any) -> float:
-    """Read a `google.protobuf.Duration`."""
-    return float(duration.seconds + duration.nanos / 1e9)

@@ -1,39 +1,30 @@
 """Calls: what both clients share, free of any transport.
 
-A `Call` is a method's name, its request and how its response is read. Retries are
-decided here and slept by the clients: gRPC itself repeats what failed with UNAVAILABLE
-before it reached a server; a refusal that says when to come back is obeyed here. Every
-method only reads, so repeating one is safe; streams are never repeated.
+A `Call` is a method's name, its request and how its response is read.
 """
 
-import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
-from grpc_status import rpc_status
+from google.rpc import status_pb2
 
 from sketchzoo.client import answers, arguments, errors
 from sketchzoo.client.condition import filter_message
 from sketchzoo.client.options import as_query
 from sketchzoo.client.query import Query
 from sketchzoo.client.results import LiveAnswer, PhotoFile, SearchResult
-from sketchzoo.rpc.reasons import plain
+from sketchzoo.rpc import errors as rpc_errors
+from sketchzoo.rpc.channel import REQUEST_ID
+from sketchzoo.rpc.errors import CallError, MessageTooLargeError, from_call
 from sketchzoo.search.v1 import search_pb2
 from sketchzoo.telemetry import traceparent
 
 R = TypeVar("R")
 
-REQUEST_ID = "x-request-id"
-_JITTER = 0.25
-_MAX_RETRIES = 100
 _MAX_BATCH = 64
 _UINT32 = 2**32 - 1
-# What gRPC itself says of a message over a limit, ours or the server's; its code is
-# overload's, but nothing says when to come back.
-_OVER_LIMIT = "larger than max"
 
 Answer = SearchResult | errors.SearchError
 
@@ -60,29 +51,6 @@ class Call(Generic[R]):
     method: str
     request: Any
     read: Callable[[Any], R]
-
-
-@dataclass(frozen=True, slots=True)
-class Retries:
-    """How often a refused call is repeated."""
-
-    most: int = 2
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "most", arguments.whole("retries", self.most, 0, _MAX_RETRIES))
-
-    def pause(self, error: errors.SearchError, attempt: int, remaining: float) -> float | None:
-        """Return the seconds to wait before the next attempt, None to give up.
-
-        `attempt` counts from 0, `remaining` are the seconds until the deadline.
-        """
-        if attempt >= self.most or not isinstance(error, errors.Overloaded):
-            return None
-        if error.retry_after is None:
-            return None
-        # Later each time and never all at once, or the same crowd comes back together.
-        pause = error.retry_after * 2**attempt * random.uniform(1, 1 + _JITTER)  # noqa: S311 - no secret
-        return pause if pause < remaining else None
 
 
 def search(query: Query, most: int) -> Call[SearchResult]:
@@ -163,33 +131,25 @@ def live_answer(response: search_pb2.LiveSearchResponse) -> LiveAnswer:
 
 def from_rpc_error(error: Any) -> errors.SearchError:
     """Turn a failed call, sync or asyncio, into the error that the user sees."""
-    status = _rich_status(error)
-    details = status.details if status is not None else ()
-    message = _message(error.code(), error.details() or "", rich=status is not None)
     trailing = dict(error.trailing_metadata() or ())
-    request_id = trailing.get(REQUEST_ID, "")
-    return _error(error.code(), message, details, str(request_id))
-
-
-def _message(code: grpc.StatusCode, details: str, *, rich: bool) -> str:
-    """Return what a call failed with; what no server of ours said is put in plain words."""
-    if rich:
-        return details
-    if code is grpc.StatusCode.UNIMPLEMENTED:
-        return "what answers there is no search service, or one that lacks this call"
-    return plain(details) or code.name
-
-
-def reason(error: Any) -> str:
-    """Return the stable reason that a failed call's ErrorInfo gives, "" without one."""
-    status = _rich_status(error)
-    return "" if status is None else str(_details(status.details).get("reason", ""))
+    return _told(from_call(error), str(trailing.get(REQUEST_ID, "")))
 
 
 def from_status(status: status_pb2.Status) -> errors.SearchError:
     """Turn a status that came inside of a response into an error."""
-    code = _code(status.code)
-    return _error(code, status.message or code.name, status.details)
+    return _told(rpc_errors.from_status(status))
+
+
+def _told(error: CallError, request_id: str = "") -> errors.SearchError:
+    kind, detail = _KINDS.get(error.code, (errors.SearchError, None))
+    message = error.message
+    if isinstance(error, MessageTooLargeError):
+        kind, detail = errors.TooLarge, None
+        message = f"a message is over a limit of size: {message}"
+    elif error.code is grpc.StatusCode.UNIMPLEMENTED:
+        message = "what answers there is no search service, or one that lacks this call"
+    known: dict[str, Any] = {} if detail is None else {detail: getattr(error, detail)}
+    return kind(message, code=error.code.name, request_id=request_id, **known)
 
 
 def _fitting(request: Any, most: int) -> Any:
@@ -198,49 +158,6 @@ def _fitting(request: Any, most: int) -> Any:
     if size > most:
         raise errors.TooLarge(f"the request has {size} bytes; at most {most} are sent")
     return request
-
-
-def _rich_status(error: Any) -> status_pb2.Status | None:
-    try:
-        found: status_pb2.Status | None = rpc_status.from_call(error)
-    except ValueError:
-        # The status inside of the trailer tells otherwise than the call: trust the call.
-        return None
-    return found
-
-
-def _error(
-    code: grpc.StatusCode, message: str, details: Iterable[Any], request_id: str = ""
-) -> errors.SearchError:
-    kind, detail = _KINDS.get(code, (errors.SearchError, None))
-    known: dict[str, Any] = {"code": code.name, "request_id": request_id}
-    found = _details(details)
-    if kind is errors.Overloaded and "retry_after" not in found and _OVER_LIMIT in message:
-        kind, message = errors.TooLarge, f"a message is over a limit of size: {message}"
-    if detail in found:
-        known[detail] = found[detail]
-    return kind(message, **known)
-
-
-def _details(details: Iterable[Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for packed in details:
-        bad = error_details_pb2.BadRequest()
-        retry = error_details_pb2.RetryInfo()
-        info = error_details_pb2.ErrorInfo()
-        if packed.Unpack(bad) and bad.field_violations:
-            found["field"] = bad.field_violations[0].field
-        elif packed.Unpack(retry):
-            found["retry_after"] = answers.seconds(retry.retry_delay)
-        elif packed.Unpack(info):
-            found["reason"] = info.reason
-    return found
-
-
-def _code(number: int) -> grpc.StatusCode:
-    return next(
-        (code for code in grpc.StatusCode if code.value[0] == number), grpc.StatusCode.UNKNOWN
-    )
 
 
 def _results(response: search_pb2.BatchSearchResponse) -> list[Answer]:

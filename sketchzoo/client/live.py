@@ -13,14 +13,10 @@ from typing import Any
 
 import grpc
 
-from sketchzoo.client import calls
+from sketchzoo.rpc.errors import IDLE, from_call
 from sketchzoo.search.v1 import search_pb2
 
 Request = search_pb2.LiveSearchRequest
-
-
-# What asyncio's calls say of one that ended while a drawing was written to it.
-_ENDED_WHILE_WRITING = (grpc.StatusCode.INTERNAL, "Internal error from Core")
 
 
 class Progress:
@@ -52,10 +48,9 @@ class Progress:
 
     def goes_on(self, error: Any) -> bool:
         """Tell whether another stream may follow one that a failed call has ended."""
-        away = error.code() is grpc.StatusCode.UNAVAILABLE
-        if away or (error.code(), error.details()) == _ENDED_WHILE_WRITING:
-            return self._was_answered or calls.reason(error) == "IDLE"
-        return False
+        told = from_call(error)
+        away = told.code is grpc.StatusCode.UNAVAILABLE
+        return away and (self._was_answered or told.reason == IDLE)
 
 
 class Drawings:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sketchzoo.client import arguments
 from sketchzoo.client.errors import SearchError
+from sketchzoo.files import write_atomically
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -113,7 +114,7 @@ class PhotoFile:
 
     def save(self, path: Path | str) -> None:
         """Write the file."""
-        Path(path).write_bytes(self.content)
+        write_atomically(Path(path), self.content)
 
     def open(self) -> "Image.Image":
         """Return it as a Pillow image."""

@@ -6,9 +6,10 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 import grpc
+from tenacity import Retrying
 
 from sketchzoo.client import arguments, calls
-from sketchzoo.client.calls import Answer, Call, Retries
+from sketchzoo.client.calls import Answer, Call
 from sketchzoo.client.connection import Connection
 from sketchzoo.client.live import Drawings, Progress
 from sketchzoo.client.options import Options, as_query, several
@@ -44,7 +45,6 @@ class Client:
     ) -> None:
         connection = Connection(target, token, tls, timeout, retries, max_message_bytes)
         self._connection = connection
-        self._retries = Retries(retries)
         self._most = connection.max_message_bytes
         self._closed = False
         self._channel = open_blocking_channel(
@@ -191,22 +191,19 @@ class Client:
         self._check_open()
         until = self._connection.until(timeout)
         method = getattr(self._stub, call.method)
-        attempt = 0
-        while True:
+
+        def attempt() -> R:
             remaining = max(0.0, until - time.monotonic())
             try:
                 with span(f"SearchService/{call.method}", "client"):
                     answer = method(
                         call.request, timeout=remaining, metadata=self._connection.metadata()
                     )
-                return call.read(answer)
             except grpc.RpcError as error:
-                failure = calls.from_rpc_error(error)
-                pause = self._retries.pause(failure, attempt, until - time.monotonic())
-                if pause is None:
-                    raise failure from error
-            time.sleep(pause)
-            attempt += 1
+                raise calls.from_rpc_error(error) from error
+            return call.read(answer)
+
+        return Retrying(**self._connection.retrying(until))(attempt)
 
     def _check_open(self) -> None:
         if self._closed:

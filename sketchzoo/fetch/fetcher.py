@@ -2,16 +2,18 @@
 
 import asyncio
 import base64
+import math
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 from urllib.parse import unquote
 
 import httpcore
 import httpx
+from tenacity import AsyncRetrying, retry_if_exception
+from tenacity.stop import stop_after_attempt, stop_before_delay
 
 import sketchzoo
 from sketchzoo.fetch.addresses import allowed, resolve
@@ -22,6 +24,7 @@ from sketchzoo.fetch.network import JudgedNetwork
 from sketchzoo.fetch.proxies import proxy_of
 from sketchzoo.fetch.sink import Failure, FetchError, Sink, TryAgainError
 from sketchzoo.fetch.url import Url
+from sketchzoo.retry import WaitAsAsked, failure
 
 _TRANSPORT = (
     httpcore.NetworkError,
@@ -65,38 +68,35 @@ class Fetcher:
                 there may help.
 
         """
-        seconds = self._limits.seconds
-        met = _Met()
+        limits, met = self._limits, list[str]()
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(self._may_pass),
+            wait=WaitAsAsked(limits.backoff_seconds, longest=math.inf, jitter=0.0),
+            stop=stop_after_attempt(limits.attempts) | stop_before_delay(limits.seconds),
+            sleep=self._sleep,
+            after=lambda state: met.append(str(failure(state))),
+            reraise=True,
+        )
         try:
-            async with asyncio.timeout(seconds) as time:
-                end = time.when()
-                assert end is not None  # noqa: S101 - it was given
-                await self._persist(url, sink, end, met)
-        except TimeoutError as error:
-            before = f" ({met.problem})" if met.problem else ""
-            raise FetchError(Failure.FAILED, f"took over {seconds:g} s{before}") from error
-
-    async def _persist(self, url: Url, sink: Sink, end: float, met: "_Met") -> None:
-        limits = self._limits
-        pause = limits.backoff_seconds
-        for attempt in range(1, limits.attempts + 1):
-            try:
-                return await self._attempt(url, sink)
-            except TryAgainError as error:
-                why, asked = str(error), error.seconds
-            met.problem = why
-            left = end - asyncio.get_running_loop().time()
+            async with asyncio.timeout(limits.seconds) as time:
+                await retrying(self._attempt, url, sink)
+        except TryAgainError as error:
+            left = (time.when() or 0.0) - asyncio.get_running_loop().time()
             longest = min(left, limits.max_wait_seconds)
-            if asked is not None and asked > longest:
-                raise FetchError(
-                    Failure.FAILED, f"{why}; asks to wait {asked:.0f} s, over {longest:.0f} s"
-                )
-            wait = pause if asked is None else asked
-            pause *= 2
-            if attempt == limits.attempts or wait > left:
-                break
-            await self._sleep(wait)
-        raise FetchError(Failure.FAILED, f"{why} (tried {attempt} times)")
+            why = f"took over {limits.seconds:g} s ({error})"
+            if error.retry_after is not None and error.retry_after > longest > 0:
+                why = f"{error}; asks to wait {error.retry_after:.0f} s, over {longest:.0f} s"
+            elif len(met) == limits.attempts:
+                why = f"{error} (tried {len(met)} times)"
+            raise FetchError(Failure.FAILED, why) from error
+        except TimeoutError as error:
+            before = f" ({met[-1]})" if met else ""
+            raise FetchError(Failure.FAILED, f"took over {limits.seconds:g} s{before}") from error
+
+    def _may_pass(self, error: BaseException) -> bool:
+        if not isinstance(error, TryAgainError):
+            return False
+        return error.retry_after is None or error.retry_after <= self._limits.max_wait_seconds
 
     async def _attempt(self, url: Url, sink: Sink) -> None:
         try:
@@ -212,13 +212,6 @@ class Fetcher:
                 write(piece)
         if sink.expected is not None and count < sink.expected:
             raise TryAgainError(f"ended after {count} of {sink.expected} bytes")
-
-
-@dataclass(slots=True)
-class _Met:
-    """What the last attempt met."""
-
-    problem: str = ""
 
 
 async def _bounded(response: httpcore.Response, limit: int) -> AsyncIterator[bytes]:

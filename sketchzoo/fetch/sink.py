@@ -29,11 +29,11 @@ class FetchError(Exception):
 
 
 class TryAgainError(Exception):
-    """It may work later; `seconds` is how long the server asks to wait, if it does."""
+    """It may work later; `retry_after` is in how many seconds, where the server says so."""
 
-    def __init__(self, message: str, seconds: float | None = None) -> None:
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.seconds = seconds
+        self.retry_after = retry_after
 
 
 class Sink(Protocol):

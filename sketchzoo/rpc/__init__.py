@@ -1,5 +1,8 @@
 """gRPC as every part speaks it: one way to serve, to call, to fail and to be observed."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from sketchzoo.rpc.channel import (
     BETWEEN_PARTS,
     ChannelSettings,
@@ -18,9 +21,19 @@ from sketchzoo.rpc.errors import (
     precondition,
     unavailable,
 )
-from sketchzoo.rpc.loop import run_main
-from sketchzoo.rpc.reading import parsed
-from sketchzoo.rpc.server import RpcServer, Service, run_until_signal
+
+if TYPE_CHECKING:
+    from sketchzoo.rpc.loop import run_main
+    from sketchzoo.rpc.reading import parsed
+    from sketchzoo.rpc.server import RpcServer, Service, run_until_signal
+
+_LAZY = {
+    "RpcServer": "sketchzoo.rpc.server",
+    "Service": "sketchzoo.rpc.server",
+    "parsed": "sketchzoo.rpc.reading",
+    "run_main": "sketchzoo.rpc.loop",
+    "run_until_signal": "sketchzoo.rpc.server",
+}
 
 __all__ = [
     "BETWEEN_PARTS",
@@ -43,3 +56,10 @@ __all__ = [
     "run_until_signal",
     "unavailable",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what serves when it is asked for: who only calls waits for none of it."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

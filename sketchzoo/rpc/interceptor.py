@@ -13,10 +13,10 @@ import grpc.aio
 import structlog
 from grpc_status import rpc_status
 
+from sketchzoo.rpc.admission import Admission, Authorize, Permit, Rules
 from sketchzoo.rpc.call import Call, Context
 from sketchzoo.rpc.channel import REQUEST_ID
-from sketchzoo.rpc.door import Authorize, Door, Rules, Visit
-from sketchzoo.rpc.errors import CallError
+from sketchzoo.rpc.errors import CODES, CallError
 from sketchzoo.rpc.metrics import CallMetrics, MethodMetrics
 from sketchzoo.rpc.reading import Parse, Requests, read_one
 from sketchzoo.rpc.streams import Stream
@@ -28,8 +28,6 @@ from sketchzoo.telemetry import (
 )
 
 log = structlog.get_logger()
-
-_CODES: dict[int | None, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in the stubs only
@@ -54,7 +52,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
         self._metrics = metrics
         self._quiet = quiet
         self._authorize = authorize or {}
-        self.door = Door(rules, metrics)
+        self.admission = Admission(rules, metrics)
         self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(
@@ -73,7 +71,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
             method = _Method(
                 call,
                 self._metrics.of(call),
-                self.door,
+                self.admission,
                 self._authorize.get(call.service),
                 quiet=call.by_machines or call.name in self._quiet,
                 traced=call.kind == "unary" and not call.by_machines,
@@ -84,7 +82,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
 
 @dataclass(frozen=True, slots=True)
 class _Method:
-    """A method, its metrics and the door that it shares with the server's others.
+    """A method, its metrics and the admission that it shares with the server's others.
 
     A stream is not `traced`: it may last for hours, and its servicer knows what in it is one
     answer.
@@ -92,7 +90,7 @@ class _Method:
 
     call: Call
     metrics: MethodMetrics
-    door: Door
+    admission: Admission
     authorize: Authorize | None
     quiet: bool
     traced: bool
@@ -132,20 +130,20 @@ class _Around:
         context.set_trailing_metadata(((REQUEST_ID, request_id),))
         return self
 
-    def enter(self) -> Visit:
+    def enter(self) -> Permit:
         """Let the call in, or refuse it: raises `CallError`."""
         method, peer = self._method, self._context.peer()
         is_health = method.call.is_health
         if not is_health:
-            method.door.judge(peer, self._headers, method.authorize)
-        return _until_done(method.door.enter(peer, is_health=is_health))
+            method.admission.judge(peer, self._headers, method.authorize)
+        return _until_done(method.admission.enter(peer, is_health=is_health))
 
-    def open(self, parse: Parse) -> tuple[Visit, Requests]:
+    def open(self, parse: Parse) -> tuple[Permit, Requests]:
         """Let a stream of requests in, or refuse it: raises `CallError`."""
         method, peer = self._method, self._context.peer()
-        method.door.judge(peer, self._headers, method.authorize)
-        visit, self.stream = method.door.open(peer)
-        return _until_done(visit), Requests(self._context, self.stream, parse)
+        method.admission.judge(peer, self._headers, method.authorize)
+        permit, self.stream = method.admission.open(peer)
+        return _until_done(permit), Requests(self._context, self.stream, parse)
 
     async def __aexit__(
         self,
@@ -195,17 +193,17 @@ def _wrap(handler: Any, method: _Method) -> Any:
 
 def _answering(handler: Any, method: _Method) -> Any:
     """Return the behaviour of a method with one response, which it returns as bytes."""
-    rules = method.door.rules
+    rules = method.admission.rules
     serialise = _serialiser(handler)
 
     async def answer(_: Any, context: Context) -> bytes:
         async with _Around(method, context) as around:
             if handler.stream_unary is not None:
-                visit, requests = around.open(handler.request_deserializer)
+                permit, requests = around.open(handler.request_deserializer)
                 response = await handler.stream_unary(requests, context)
             else:
-                visit = around.enter()
-                request = await read_one(context, visit, handler.request_deserializer)
+                permit = around.enter()
+                request = await read_one(context, permit, handler.request_deserializer)
                 working = handler.unary_unary(request, context)
                 # Only the behaviour holds it from here on.
                 del request
@@ -213,7 +211,7 @@ def _answering(handler: Any, method: _Method) -> Any:
                     working = _within(rules.default_deadline_seconds, working)
                 response = await working
             content = serialise(response)
-            visit.hold_in_place_of_all(len(content))
+            permit.hold_in_place_of_all(len(content))
         return content
 
     return answer
@@ -221,14 +219,14 @@ def _answering(handler: Any, method: _Method) -> Any:
 
 def _streaming(handler: Any, method: _Method) -> Any:
     """Return the behaviour of a method with a stream of responses, which it writes."""
-    rules = method.door.rules
+    rules = method.admission.rules
 
     async def write(context: Context, response: Any) -> None:
         try:
             async with asyncio.timeout(rules.answer_seconds):
                 await context.write(response)
         except TimeoutError as error:
-            method.door.refused("time")
+            method.admission.refused("time")
             raise CallError(
                 grpc.StatusCode.DEADLINE_EXCEEDED,
                 f"an answer was not read within {rules.answer_seconds:g} s",
@@ -240,8 +238,8 @@ def _streaming(handler: Any, method: _Method) -> Any:
                 _, requests = around.open(handler.request_deserializer)
                 responses = handler.stream_stream(requests, context)
             else:
-                visit = around.enter()
-                request = await read_one(context, visit, handler.request_deserializer)
+                permit = around.enter()
+                request = await read_one(context, permit, handler.request_deserializer)
                 responses = handler.unary_stream(request, context)
             if not isinstance(responses, AsyncIterator):
                 # The other form of a stream, health's Watch for one: it writes to the context.
@@ -261,15 +259,15 @@ def _serialiser(handler: Any) -> Callable[[Any], bytes]:
     return serialise if serialise is not None else bytes
 
 
-def _until_done(visit: Visit) -> Visit:
+def _until_done(permit: Permit) -> Permit:
     """Let a call hold what it holds until gRPC's task for it ends, not until its answer is made.
 
     The context's own callbacks would leave a reference cycle behind for each call.
     """
     task = asyncio.current_task()
     if task is not None:
-        task.add_done_callback(visit.leave)
-    return visit
+        task.add_done_callback(permit.leave)
+    return permit
 
 
 async def _within(seconds: float, answer: Awaitable[Any]) -> Any:
@@ -302,7 +300,7 @@ def _outcome(
         return refusal.code
     if error is None or isinstance(error, grpc.aio.AbortError):
         code: Any = context.code()  # a number, a StatusCode, or None where none was set
-        return code if isinstance(code, grpc.StatusCode) else _CODES.get(code, grpc.StatusCode.OK)
+        return code if isinstance(code, grpc.StatusCode) else CODES.get(code, grpc.StatusCode.OK)
     if not isinstance(error, asyncio.CancelledError) and not _has_left(error):
         return grpc.StatusCode.INTERNAL
     remaining: float | None = context.time_remaining()

@@ -15,8 +15,8 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from sketchzoo.limits import NoneLeftError
+from sketchzoo.rpc.admission import Permit
 from sketchzoo.rpc.call import Context
-from sketchzoo.rpc.door import Visit
 from sketchzoo.rpc.errors import CallError, invalid
 from sketchzoo.rpc.streams import Stream
 
@@ -32,7 +32,7 @@ _EOF = _aio.EOF
 Parse = Callable[[bytes], Any] | None
 
 
-async def read_one(context: Context, visit: Visit, parse: Parse) -> Any:
+async def read_one(context: Context, permit: Permit, parse: Parse) -> Any:
     """Read the one message of a call; while it is used, its own bytes are held.
 
     Raises:
@@ -40,22 +40,22 @@ async def read_one(context: Context, visit: Visit, parse: Parse) -> Any:
             not arrive in time. RESOURCE_EXHAUSTED; there is no memory left for it.
 
     """
-    content = await _Arrival(context, visit).message()
+    content = await _Arrival(context, permit).message()
     if content is _EOF:
         # Most likely a cancelled call, which ends this wait.
         await asyncio.sleep(_BREATH_SECONDS)
         raise invalid("request", "is missing: the call ended without a message")
-    visit.hold_in_place_of_all(len(content))
+    permit.hold_in_place_of_all(len(content))
     return parsed(content, parse)
 
 
 class _Arrival:
     """A message on its way."""
 
-    def __init__(self, context: Context, visit: Visit) -> None:
+    def __init__(self, context: Context, permit: Permit) -> None:
         self._context = context
-        self._visit = visit
-        self._seconds = visit.door.rules.read_seconds
+        self._permit = permit
+        self._seconds = permit.admission.rules.read_seconds
         self._loop = asyncio.get_running_loop()
         # Most need no second timer: the limit is set when the first has gone off.
         self._limit = asyncio.timeout(None)
@@ -72,7 +72,7 @@ class _Arrival:
         except TimeoutError:
             if self._refusal is not None:
                 raise self._refusal from None
-            self._visit.door.refused("time")
+            self._permit.admission.refused("time")
             raise CallError(
                 grpc.StatusCode.DEADLINE_EXCEEDED,
                 f"the call's message did not arrive within {self._seconds:g} s",
@@ -81,15 +81,15 @@ class _Arrival:
             self._timer.cancel()
 
     def _hold(self) -> None:
-        door = self._visit.door
+        admission = self._permit.admission
         try:
-            door.hold(self._visit, door.rules.max_message_bytes)
+            admission.hold(self._permit, admission.rules.max_message_bytes)
         except NoneLeftError as error:
             if not self._looked:
                 self._looked = True
                 self._timer = self._loop.call_later(_MOMENT_SECONDS, self._hold)
                 return
-            self._refusal = self._visit.refusal(of_share=error.of_share)
+            self._refusal = self._permit.refusal(of_share=error.of_share)
             self._limit.reschedule(self._loop.time())
         else:
             self._limit.reschedule(self._late)

@@ -14,7 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from sketchzoo.address import authority, check_free, tell_port
-from sketchzoo.rpc.door import Authorize, Rules
+from sketchzoo.rpc.admission import Authorize, Rules
 from sketchzoo.rpc.interceptor import CallInterceptor
 from sketchzoo.rpc.metrics import CallMetrics
 from sketchzoo.rpc.reflection import add_reflection
@@ -60,7 +60,7 @@ class RpcServer:
             quiet=frozenset(f"{each.name}/{name}" for each in services for name in each.quiet),
             authorize={each.name: each.authorize for each in services if each.authorize},
         )
-        self._door = interceptor.door
+        self._admission = interceptor.admission
         self._looking_up: asyncio.Task[None] | None = None
         # Without `maximum_concurrent_rpcs`, which refuses without RetryInfo, and health as well.
         self._server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
@@ -90,8 +90,8 @@ class RpcServer:
         except RuntimeError as error:  # gRPC's word for it, without the reason
             raise OSError(f"cannot listen on {address}") from error
         await self.set_serving(False)
-        if self._door.rules.exempt.names:
-            self._looking_up = asyncio.create_task(self._door.look_up())
+        if self._admission.rules.exempt.names:
+            self._looking_up = asyncio.create_task(self._admission.look_up())
         await self._server.start()
         tell_port(settings.port_file, self.port)
         log.info("listening", host=settings.host, port=self.port, services=self._names)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import grpc
 from google.rpc import error_details_pb2
 
-from sketchzoo.rpc.errors import DOMAIN, CallError
+from sketchzoo.rpc.errors import DOMAIN, IDLE, CallError
 
 # A stream that said or heard nothing for so long may be ended for others.
 _IDLE_SECONDS = 1.0
@@ -67,7 +67,7 @@ class Stream:
         self.ended = CallError(
             grpc.StatusCode.UNAVAILABLE,
             f"{why}; open the stream again with the next message",
-            error_details_pb2.ErrorInfo(reason="IDLE", domain=DOMAIN),
+            error_details_pb2.ErrorInfo(reason=IDLE, domain=DOMAIN),
         )
         self._leave()
         if self._task is not None:

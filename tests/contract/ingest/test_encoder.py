@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from sketchzoo.encoder.v1 import encoder_pb2 as pb
 from sketchzoo.encoder.v1 import encoder_pb2_grpc
+from sketchzoo.encoder_client import EncoderClient, EncoderModel
 from sketchzoo.rpc import (
     CallError,
     ChannelSettings,
@@ -22,13 +23,14 @@ from sketchzoo.rpc import (
     exhausted,
     invalid,
     open_channel,
+    precondition,
 )
 from sketchzoo.settings import ServerSettings
-from sketchzoo_ingest.encoder import Encoder, Model
+from sketchzoo_ingest.embedder import Embedder
 from sketchzoo_ingest.outcome import Reason, RefusedError
-from sketchzoo_ingest.patience import Patience
+from sketchzoo_ingest.retry import RetryPolicy
 
-MODEL = Model("fake", "abc", 2)
+MODEL = EncoderModel("fake", "abc", 2)
 
 
 class Servicer(encoder_pb2_grpc.EncoderServiceServicer):
@@ -63,7 +65,7 @@ def servicer() -> Servicer:
 
 
 @pytest.fixture
-async def encoder(servicer: Servicer) -> AsyncIterator[Encoder]:
+async def client(servicer: Servicer) -> AsyncIterator[EncoderClient]:
     service = Service(
         "sketchzoo.encoder.v1.EncoderService",
         servicer,
@@ -73,19 +75,23 @@ async def encoder(servicer: Servicer) -> AsyncIterator[Encoder]:
     settings = ServerSettings(token=token, max_message_bytes=10_000, drain_seconds=0.1)
     async with RpcServer(settings, [service], CollectorRegistry()) as server:
         channel = open_channel(ChannelSettings(f"127.0.0.1:{server.port}"))
-        yield Encoder(channel, 10.0, token)
+        yield EncoderClient(channel, token)
         await channel.close(None)
 
 
-async def test_model(encoder: Encoder) -> None:
+def embedder(client: EncoderClient, retry_seconds: float = 0.0) -> Embedder:
+    return Embedder(client, MODEL, RetryPolicy(retry_seconds, asyncio.Event()), 10.0)
+
+
+async def test_model(client: EncoderClient) -> None:
     """The model's name, fingerprint and dimension are read, with the token sent along."""
-    assert await encoder.model() == MODEL
+    assert await client.model(10.0) == MODEL
 
 
-async def test_embeddings_come_in_order(encoder: Encoder, servicer: Servicer) -> None:
+async def test_embeddings_come_in_order(client: EncoderClient, servicer: Servicer) -> None:
     """Bytes go as they are, as photos; embeddings come back as float32 values in order."""
     servicer.results = [embedding(1, 0), embedding(0.5, -0.5)]
-    vectors = await encoder.embed(MODEL, [b"a", b"b"])
+    vectors = await embedder(client).embed([b"a", b"b"])
     assert [list(v) for v in vectors if not isinstance(v, RefusedError)] == [[1, 0], [0.5, -0.5]]
     assert [(i.content, i.modality) for i in servicer.requests[0].images] == [
         (b"a", pb.MODALITY_PHOTO),
@@ -93,12 +99,12 @@ async def test_embeddings_come_in_order(encoder: Encoder, servicer: Servicer) ->
     ]
 
 
-async def test_damaged_photo_is_refused_alone(encoder: Encoder, servicer: Servicer) -> None:
+async def test_damaged_photo_is_refused_alone(client: EncoderClient, servicer: Servicer) -> None:
     """INVALID_ARGUMENT of one image refuses it, in the encoder's words without the field."""
     problem = "is damaged or truncated: 3 bytes"
     status = invalid("images[0].content", problem, reason="TRUNCATED").status()
     servicer.results = [pb.EmbedResult(status=status), embedding(0, 1)]
-    refused, vector = await encoder.embed(MODEL, [b"a", b"b"])
+    refused, vector = await embedder(client).embed([b"a", b"b"])
     assert isinstance(refused, RefusedError)
     assert (refused.reason, refused.message) == (
         Reason.TRUNCATED,
@@ -112,76 +118,98 @@ async def test_damaged_photo_is_refused_alone(encoder: Encoder, servicer: Servic
     [("TOO_SLOW", Reason.TOO_SLOW), ("TOO_LARGE", Reason.TOO_LARGE), ("?", Reason.ENCODER_REFUSED)],
 )
 async def test_a_refusal_has_the_encoders_reason(
-    encoder: Encoder, servicer: Servicer, stated: str, reason: Reason
+    client: EncoderClient, servicer: Servicer, stated: str, reason: Reason
 ) -> None:
     """What this version does not know is the encoder's own."""
     status = invalid("images[0].content", "takes long", reason=stated).status()
     servicer.results = [pb.EmbedResult(status=status)]
-    (refused,) = await encoder.embed(MODEL, [b"a"])
+    (refused,) = await embedder(client).embed([b"a"])
     assert isinstance(refused, RefusedError)
     assert refused.reason is reason
 
 
-async def test_other_statuses_fail_the_call(encoder: Encoder, servicer: Servicer) -> None:
+async def test_other_statuses_fail_the_call(client: EncoderClient, servicer: Servicer) -> None:
     """Any other status of an image is the encoder's trouble, not the photo's."""
     status = status_pb2.Status(code=code_pb2.UNAVAILABLE, message="later")
     servicer.results = [pb.EmbedResult(status=status)]
     with pytest.raises(CallError, match="UNAVAILABLE: later"):
-        await encoder.embed(MODEL, [b"a"])
+        await embedder(client).embed([b"a"])
 
 
 @pytest.mark.parametrize(
     ("results", "message"),
     [
-        ([], "0 results for 1 photos"),
+        ([], "0 results for 1 images"),
         ([embedding(1, 2, 3)], "3 values; its model has 2"),
     ],
 )
 async def test_answers_that_do_not_fit(
-    encoder: Encoder, servicer: Servicer, results: list[pb.EmbedResult], message: str
+    client: EncoderClient, servicer: Servicer, results: list[pb.EmbedResult], message: str
 ) -> None:
     """An answer of the wrong length, in results or in values, is an error."""
     servicer.results = results
     with pytest.raises(CallError, match=message):
-        await encoder.embed(MODEL, [b"a"])
+        await embedder(client).embed([b"a"])
 
 
-async def test_infinite_embedding_is_refused(encoder: Encoder, servicer: Servicer) -> None:
+async def test_infinite_embedding_is_refused(client: EncoderClient, servicer: Servicer) -> None:
     """An embedding with a NaN or an infinity never reaches the collection."""
     servicer.results = [embedding(float("nan"), 1), embedding(float("inf"), float("-inf"))]
-    for refused in await encoder.embed(MODEL, [b"a", b"b"]):
+    for refused in await embedder(client).embed([b"a", b"b"]):
         assert isinstance(refused, RefusedError)
         assert refused.reason is Reason.ENCODER_REFUSED
 
 
-async def test_changed_model_ends_the_run(encoder: Encoder, servicer: Servicer) -> None:
+async def test_changed_model_ends_the_run(client: EncoderClient, servicer: Servicer) -> None:
     """Embeddings of another model than the run began with are an error that is not retried."""
     servicer.fingerprint, servicer.results = "def", [embedding(1, 0)]
     with pytest.raises(CallError, match="changed from abc to def") as error:
-        await encoder.embed(MODEL, [b"a"])
+        await embedder(client).embed([b"a"])
     assert error.value.code is grpc.StatusCode.FAILED_PRECONDITION
 
 
-async def test_retry_info_is_honoured(encoder: Encoder, servicer: Servicer) -> None:
+async def test_retry_info_is_honoured(client: EncoderClient, servicer: Servicer) -> None:
     """RESOURCE_EXHAUSTED with RetryInfo is asked again once that time is over."""
     servicer.failures = [exhausted("the queue is full", 0.05)] * 2
     servicer.results = [embedding(1, 0)]
-    patience = Patience(10.0, asyncio.Event())
-    await patience.persist("the encoder", lambda: encoder.embed(MODEL, [b"a"]))
+    await embedder(client, 10.0).embed([b"a"])
     assert len(servicer.requests) == 3
 
 
-async def test_too_large_message_is_final(encoder: Encoder) -> None:
-    """A message over the encoder's limit fails at once: it would never get through."""
-    patience = Patience(60.0, asyncio.Event())
+async def test_too_large_message_refuses_its_photo(
+    client: EncoderClient, servicer: Servicer
+) -> None:
+    """A message over the encoder's limit is not sent again: it would never get through."""
+    servicer.results = [embedding(1, 0)]
     async with asyncio.timeout(10):
-        with pytest.raises(CallError, match="larger than max"):
-            await patience.persist("the encoder", lambda: encoder.embed(MODEL, [bytes(20_000)]))
+        (refused,) = await embedder(client, 60.0).embed([bytes(20_000)])
+    assert isinstance(refused, RefusedError)
+    assert refused.reason is Reason.TOO_LARGE
 
 
-async def test_wrong_token_is_final(encoder: Encoder) -> None:
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (RuntimeError("a bug"), grpc.StatusCode.UNAVAILABLE),
+        (precondition("NO", "no"), grpc.StatusCode.FAILED_PRECONDITION),
+    ],
+)
+async def test_an_encoder_that_fails_is_not_asked_again(
+    client: EncoderClient, servicer: Servicer, failure: Exception, code: grpc.StatusCode
+) -> None:
+    """It is there and says no: the next answer would be the same."""
+    servicer.failures = [failure]
+    async with asyncio.timeout(10):
+        with pytest.raises(CallError) as error:
+            await embedder(client, 60.0).embed([b"a"])
+    assert error.value.code is code
+    assert len(servicer.requests) == 1
+
+
+async def test_wrong_token_is_final(client: EncoderClient) -> None:
     """A refused token fails at once and is called what it is."""
-    encoder._token = SecretStr("wrong")
-    with pytest.raises(CallError) as error:
-        await Patience(60.0, asyncio.Event()).persist("the encoder", encoder.model)
-    assert error.value.code is grpc.StatusCode.UNAUTHENTICATED
+    client._token = SecretStr("wrong")
+    async with asyncio.timeout(10):
+        with pytest.raises(CallError, match="the encoder refuses this service's token") as error:
+            await embedder(client, 60.0).embed([b"a"])
+    assert error.value.code is grpc.StatusCode.FAILED_PRECONDITION

@@ -242,7 +242,7 @@ async def test_signal_ends_in_order(
 def test_parts_away(ingest: Ingest, folder: Path, name: str, value: str, part: str) -> None:
     """Without an encoder or a Qdrant the run ends with status 4, and says which is away."""
     put(folder / "cat" / "a.jpg", picture(1))
-    away = {name: value, "SKETCHZOO_INGEST_PATIENCE_SECONDS": "0.3"}
+    away = {name: value, "SKETCHZOO_INGEST_RETRY_SECONDS": "0.3"}
     document = ingest(folder, "--json", "-", **away).report(status=4)
     assert part in document["problem"]
 

@@ -11,15 +11,14 @@ from prometheus_client import CollectorRegistry
 from sketchzoo.qdrant import Photo, PhotoWriter, connect
 from sketchzoo.rpc import unavailable
 from sketchzoo.settings import QdrantSettings
-from sketchzoo_ingest.encoder import Model
 from sketchzoo_ingest.job import Job, JobOptions
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome, Reason
-from sketchzoo_ingest.patience import Patience
 from sketchzoo_ingest.report import ExitStatus, Report
+from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.survey import Spared
 from sketchzoo_ingest.tally import Tally
-from tests.unit.ingest.fakes import FakeEncoder, FakeSource, photos, small_limits
+from tests.unit.ingest.fakes import MODEL, FakeEncoder, FakeSource, photos, small_limits
 
 OLD = "f" * 16
 NEW = "e" * 16
@@ -46,7 +45,7 @@ async def run(
         sources=sources,
         encoder=given,
         writer=writer,
-        patience=Patience(0.0, stop),
+        retry=RetryPolicy(0.0, stop),
         tally=Tally(metrics),
         metrics=metrics,
         limits=small_limits(),
@@ -61,11 +60,9 @@ async def kept(writer: PhotoWriter, fingerprint: str = OLD) -> list[str]:
     return sorted(photo.uri.rpartition("/")[2] for photo in found)
 
 
-class NewModel(FakeEncoder):
-    """An encoder with another model."""
-
-    async def model(self) -> Model:
-        return replace(await FakeEncoder().model(), fingerprint=NEW)
+def new_model() -> FakeEncoder:
+    """Return an encoder with another model."""
+    return FakeEncoder(served=replace(MODEL, fingerprint=NEW))
 
 
 async def test_alias_moves_when_all_is_there(writer: PhotoWriter) -> None:
@@ -74,9 +71,9 @@ async def test_alias_moves_when_all_is_there(writer: PhotoWriter) -> None:
     encoder = FakeEncoder()
     real = encoder.embed
 
-    async def embed(model: Model, contents: Any) -> Any:
+    async def embed(images: Any, timeout_seconds: float) -> Any:
         seen.append(await writer.published())
-        return await real(model, contents)
+        return await real(images, timeout_seconds)
 
     encoder.embed = embed  # type: ignore[method-assign]
     report = await run(writer, FakeSource(photos(6)), encoder=encoder)
@@ -88,7 +85,7 @@ async def test_alias_moves_when_all_is_there(writer: PhotoWriter) -> None:
 async def test_new_model_fills_a_new_collection(writer: PhotoWriter) -> None:
     """Another model's photos lie in a collection of their own; the old one stays whole."""
     await run(writer, FakeSource(photos(6)))
-    report = await run(writer, FakeSource(photos(6)), encoder=NewModel())
+    report = await run(writer, FakeSource(photos(6)), encoder=new_model())
     assert report.replaced == writer.name(OLD)
     assert await writer.published() == report.collection == writer.name(NEW)
     assert len(await kept(writer, OLD)) == len(await kept(writer, NEW)) == 6
@@ -104,7 +101,7 @@ async def test_second_run_publishes_nothing(writer: PhotoWriter) -> None:
 async def test_failed_run_keeps_the_old_gallery(writer: PhotoWriter) -> None:
     """When the encoder goes away, status 4 says so and the alias stays where it was."""
     await run(writer, FakeSource(photos(6)))
-    encoder = NewModel()
+    encoder = new_model()
     encoder.on_call = lambda: encoder.failures.append(unavailable("the encoder", "x"))
     report = await run(writer, FakeSource(photos(6)), encoder=encoder)
     assert report.status is ExitStatus.PART_AWAY

@@ -29,6 +29,16 @@ def test_importing_the_client_loads_neither_grpc_nor_pillow() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_who_searches_does_not_load_what_serves() -> None:
+    """Settings, server and event loop of the services cost a third of the rest."""
+    code = (
+        "import sys, sketchzoo.client as c; c.Client, c.AsyncClient;"
+        "serving = {'sketchzoo.rpc.server', 'sketchzoo.settings', 'pydantic_settings', 'uvloop'};"
+        "assert not serving & set(sys.modules), serving & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     """The lazy module fails as any module does."""
     import sketchzoo.client  # noqa: PLC0415 - only here

@@ -1,6 +1,5 @@
-"""Files: atomic writes, sparse copies, locks."""
+"""Files: sparse copies, locks."""
 
-import errno
 import os
 from pathlib import Path
 
@@ -12,17 +11,7 @@ from embedded_qdrant.files import (
     allocated_bytes,
     copy_sparse,
     sync_tree,
-    write_atomically,
 )
-
-
-def test_a_write_replaces_the_whole_file(tmp_path: Path) -> None:
-    """After a write the file has the new content and nothing is left aside."""
-    path = tmp_path / "file.json"
-    write_atomically(path, b"old and long")
-    write_atomically(path, b"new")
-    assert path.read_bytes() == b"new"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file.json"]
 
 
 def test_a_copy_has_the_same_bytes_and_keeps_the_holes(tmp_path: Path) -> None:
@@ -41,23 +30,6 @@ def test_a_copy_has_the_same_bytes_and_keeps_the_holes(tmp_path: Path) -> None:
     for name in ("empty", "deep/sparse"):
         assert (tmp_path / "target" / name).read_bytes() == (source / name).read_bytes()
     assert (tmp_path / "target/deep/sparse").stat().st_blocks * 512 < 2 << 20
-
-
-def test_a_write_that_fails_leaves_the_old_file_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where the new file cannot be synced the old one stays, and nothing beside it."""
-    path = tmp_path / "file.json"
-    write_atomically(path, b"old")
-
-    def fail(_: int) -> None:
-        raise OSError(errno.EIO, "I/O error")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="I/O error"):
-        write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file.json"]
 
 
 def test_a_tree_that_is_gone_is_not_taken_for_synced(tmp_path: Path) -> None:

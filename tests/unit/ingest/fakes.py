@@ -7,19 +7,21 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from sketchzoo.encoder_client import Embedded, Embedding, EncoderModel, ImageToEmbed
 from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import Photo
-from sketchzoo_ingest.encoder import Model
+from sketchzoo.rpc import invalid
+from sketchzoo_ingest.embedder import Embedder
 from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Reason, Refusal, RefusedError
-from sketchzoo_ingest.patience import Patience
 from sketchzoo_ingest.pipeline import Pipeline
+from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.sources import Candidate
 from sketchzoo_ingest.tally import Tally
 from tests.artefacts import picture
 
-MODEL = Model("fake", "f" * 16, 4)
+MODEL = EncoderModel("fake", "f" * 16, 4)
 
 
 class FakeSource:
@@ -70,16 +72,16 @@ class FakeEncoder:
     at_once: int = 0
     most_at_once: int = 0
     seconds: float = 0.0
+    served: EncoderModel = MODEL
     on_call: Callable[[], None] = lambda: None
 
-    async def model(self) -> Model:
+    async def model(self, timeout_seconds: float) -> EncoderModel:
         if self.failures:
             raise self.failures.pop(0)
-        return MODEL
+        return self.served
 
-    async def embed(
-        self, model: Model, contents: Sequence[bytes]
-    ) -> list[Sequence[float] | RefusedError]:
+    async def embed(self, images: Sequence[ImageToEmbed], timeout_seconds: float) -> Embedded:
+        contents = [image.content for image in images]
         self.calls.append(len(contents))
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -93,12 +95,14 @@ class FakeEncoder:
                     raise self.lasting[content]
         finally:
             self.at_once -= 1
-        return [
-            RefusedError(Reason.TRUNCATED, "is damaged")
+        fingerprint = self.served.fingerprint
+        outcomes = [
+            invalid("images[0].content", "is damaged", reason="TRUNCATED")
             if content in self.damaged
-            else [float(len(content)), 1.0, 0.0, 0.0]
+            else Embedding.of([float(len(content)), 1.0, 0.0, 0.0], fingerprint)
             for content in contents
         ]
+        return Embedded(tuple(outcomes), 0.0, 0.0, 0.0)
 
 
 @dataclass
@@ -139,19 +143,17 @@ class Bench:
     limits: PipelineLimits = field(
         default_factory=lambda: PipelineLimits(chunk_photos=4, batch_size=4)
     )
-    patience_seconds: float = 0.0
+    retry_seconds: float = 0.0
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.registry = CollectorRegistry()
         self.metrics = IngestMetrics(self.registry)
         self.tally = Tally(self.metrics)
-        encoder: Any = self.encoder
+        retry = RetryPolicy(self.retry_seconds, self.stop, self.metrics.retried)
         self.pipeline = Pipeline(
-            encoder=encoder,
-            model=MODEL,
+            embedder=Embedder(self.encoder, MODEL, retry, 60.0) if self.encoder else None,
             collection=self.collection,
-            patience=Patience(self.patience_seconds, self.stop, self.metrics.retried),
             tally=self.tally,
             metrics=self.metrics,
             limits=self.limits,

@@ -6,21 +6,20 @@ import grpc
 import pytest
 
 from sketchzoo.rpc import CallError
+from sketchzoo.rpc.errors import MessageTooLargeError
 from sketchzoo_ingest.embedder import Embedder
 from sketchzoo_ingest.outcome import Reason, RefusedError
-from sketchzoo_ingest.patience import Patience
+from sketchzoo_ingest.retry import RetryPolicy
 from tests.unit.ingest.fakes import MODEL, FakeEncoder
 
 LATE = CallError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
-LARGE = CallError(
-    grpc.StatusCode.RESOURCE_EXHAUSTED, "SERVER: Received message larger than max (9 vs. 8)"
-)
+LARGE = MessageTooLargeError(grpc.StatusCode.RESOURCE_EXHAUSTED, "too large (9 vs. 8)")
 GOOD = [b"a", b"bb", b"ccc"]
 
 
 async def embed(encoder: FakeEncoder, *contents: bytes) -> list[Reason | float]:
     """Return each photo's first value, or the reason that it was refused for."""
-    embedder = Embedder(encoder, MODEL, Patience(0.0, asyncio.Event()))
+    embedder = Embedder(encoder, MODEL, RetryPolicy(0.0, asyncio.Event()), 60.0)
     found = await embedder.embed(contents)
     return [one.reason if isinstance(one, RefusedError) else one[0] for one in found]
 

@@ -156,7 +156,7 @@ async def test_slow_reads_run_side_by_side() -> None:
 
 async def test_busy_encoder_is_asked_again() -> None:
     """RESOURCE_EXHAUSTED and UNAVAILABLE cost time, and no photo."""
-    run = bench(patience_seconds=10.0)
+    run = bench(retry_seconds=10.0)
     assert run.encoder is not None
     run.encoder.failures = [exhausted("full", 0.01), unavailable("the encoder", "gone")]
     await run.run(FakeSource(photos(4)))

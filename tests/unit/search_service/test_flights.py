@@ -20,7 +20,7 @@ async def test_callers_share_one_piece_of_work() -> None:
     flights: SingleFlight[str, int] = SingleFlight()
     assert await asyncio.gather(flights.run("k", work), flights.run("k", work)) == [1, 1]
     assert await flights.run("k", work) == 2
-    assert len(flights) == 0
+    assert not flights.under_way("k")
 
 
 async def test_all_callers_hear_of_a_failure() -> None:

@@ -7,9 +7,9 @@ import grpc
 import pytest
 from prometheus_client import CollectorRegistry
 
-from search_service.encoder import EncoderModel
 from search_service.metrics import SearchMetrics
 from search_service.readiness import CheckTimes, Readiness
+from sketchzoo.encoder_client import EncoderModel
 from sketchzoo.qdrant import Gallery
 from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, precondition, unavailable
 

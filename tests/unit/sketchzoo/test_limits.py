@@ -3,7 +3,7 @@
 import pytest
 
 from sketchzoo.limits import NoneLeftError, Peers, Rates, Shares, TokenBucket, caller
-from sketchzoo.rpc.door import host_of
+from sketchzoo.rpc.admission import host_of
 
 
 class Clock:

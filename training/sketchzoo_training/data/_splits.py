@@ -6,10 +6,12 @@ whose sketches it was taught.
 
 import csv
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sketchzoo.files import write_atomically
 from sketchzoo_training.data._image_file import ImageFile
 from sketchzoo_training.errors import DataError
 
@@ -108,10 +110,9 @@ def write_splits(folder: Path, files: Sequence[ImageFile], *, replace: bool = Fa
     if path.exists() and not replace:
         raise DataError(f"{path} is there already; --replace writes it anew")
     rows = sorted({(file.path.relative_to(folder).as_posix(), str(file.split)) for file in files})
-    beside = path.with_suffix(".part")
-    with beside.open("w", newline="", encoding="utf-8") as lines:
-        csv.writer(lines).writerows([("path", "split"), *rows])
-    beside.replace(path)
+    lines = io.StringIO(newline="")
+    csv.writer(lines).writerows([("path", "split"), *rows])
+    write_atomically(path, lines.getvalue())
     return path
 
 

@@ -1,4 +1,4 @@
-"""The door of a server: who is let in before anything of a call is read, and what it holds inside.
+"""Admission: who is let in before anything of a call is read, and what a call then holds.
 
 A call is judged by what comes with its headers: token, rate, a place, room for its message.
 What it holds is counted until gRPC has done with it, not until its answer is made: a caller
@@ -75,7 +75,7 @@ class Rules:
         )
 
 
-class Door:
+class Admission:
     """Lets calls in as the rules say, and counts what those inside hold."""
 
     def __init__(self, rules: Rules, metrics: CallMetrics) -> None:
@@ -130,7 +130,7 @@ class Door:
                 self.refused("rate")
                 raise exhausted("this caller makes more calls a second than it may", wait)
 
-    def enter(self, peer: str, *, is_health: bool) -> "Visit":
+    def enter(self, peer: str, *, is_health: bool) -> "Permit":
         """Give a call its place.
 
         Raises:
@@ -138,46 +138,46 @@ class Door:
 
         """
         places = self._health if is_health else self._calls
-        visit = Visit(self, self._held_to(peer))
+        permit = Permit(self, self._held_to(peer))
         try:
-            places.take(visit.who)
+            places.take(permit.who)
         except NoneLeftError as error:
             self.refused("health" if is_health else "calls")
             raise (self._no_share if error.of_share else self._no_place).again() from None
-        visit.places = places
-        return visit
+        permit.places = places
+        return permit
 
-    def open(self, peer: str) -> "tuple[Visit, Stream]":
+    def open(self, peer: str) -> "tuple[Permit, Stream]":
         """Let the running task's stream in: it holds no place, but room for its next message.
 
         Raises:
             CallError: RESOURCE_EXHAUSTED with RetryInfo.
 
         """
-        visit = Visit(self, self._held_to(peer))
+        permit = Permit(self, self._held_to(peer))
         room = self.rules.max_message_bytes
-        visit.hold(room if visit.who is not None else min(room, _TRUSTED_BYTES))
-        return visit, self._streams.open(visit.who, visit.leave)
+        permit.hold(room if permit.who is not None else min(room, _TRUSTED_BYTES))
+        return permit, self._streams.open(permit.who, permit.leave)
 
-    def hold(self, visit: "Visit", amount: int) -> None:
+    def hold(self, permit: "Permit", amount: int) -> None:
         """Count `amount` bytes more for a call; raises `NoneLeftError`.
 
         Idle streams make room for it.
         """
         while True:
             try:
-                self._bytes.take(visit.who, amount)
+                self._bytes.take(permit.who, amount)
             except NoneLeftError as error:
-                if not self._streams.make_room(visit.who if error.of_share else None):
+                if not self._streams.make_room(permit.who if error.of_share else None):
                     raise
             else:
-                visit.held += amount
+                permit.held += amount
                 return
 
-    def release(self, visit: "Visit", amount: int) -> None:
+    def release(self, permit: "Permit", amount: int) -> None:
         """Count `amount` bytes less."""
-        self._bytes.give(visit.who, amount)
-        visit.held -= amount
+        self._bytes.give(permit.who, amount)
+        permit.held -= amount
 
     def refused(self, reason: str) -> None:
         """Count a refusal."""
@@ -205,13 +205,13 @@ class Door:
         return (peer, True) if host is None else (caller(host), host in self.rules.exempt)
 
 
-class Visit:
+class Permit:
     """What one call holds: a place, and bytes of its messages. `leave` gives all back."""
 
-    __slots__ = ("door", "held", "places", "who")
+    __slots__ = ("admission", "held", "places", "who")
 
-    def __init__(self, door: Door, who: str | None) -> None:
-        self.door = door
+    def __init__(self, admission: Admission, who: str | None) -> None:
+        self.admission = admission
         self.who = who
         self.held = 0
         self.places: Shares | None = None
@@ -224,19 +224,19 @@ class Visit:
 
         """
         try:
-            self.door.hold(self, amount)
+            self.admission.hold(self, amount)
         except NoneLeftError as error:
             raise self.refusal(of_share=error.of_share) from None
 
     def refusal(self, *, of_share: bool) -> CallError:
         """Return why a call may hold no more bytes."""
-        self.door.refused("bytes")
+        self.admission.refused("bytes")
         whose = f"this caller's address ({_SETTING})" if of_share else "this server"
         return exhausted(f"messages under way hold all the memory there is for {whose}", 1.0)
 
     def hold_in_place_of_all(self, amount: int) -> None:
         """Hold `amount` bytes instead of those held so far; raises as `hold` does."""
-        self.door.release(self, self.held)
+        self.admission.release(self, self.held)
         if amount:
             self.hold(amount)
 
@@ -246,7 +246,7 @@ class Visit:
             self.places.give(self.who)
             self.places = None
         if self.held:
-            self.door.release(self, self.held)
+            self.admission.release(self, self.held)
 
 
 def host_of(peer: str) -> str | None:

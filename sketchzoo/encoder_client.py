@@ -1,4 +1,4 @@
-"""The encoder as search sees it: images in, embeddings or errors out."""
+"""The encoder as its callers see it: images in, embeddings or errors out."""
 
 import struct
 from collections.abc import Sequence
@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Self
 
 import grpc.aio
-from google.protobuf.duration_pb2 import Duration
 from pydantic import SecretStr
 
-from search_service.timings import Timings
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.images import Modality
-from sketchzoo.rpc import CallError, from_rpc_error, outgoing_metadata, unavailable
-from sketchzoo.rpc.errors import from_status
+from sketchzoo.rpc import CallError, from_rpc_error, outgoing_metadata
+from sketchzoo.rpc.durations import seconds
+from sketchzoo.rpc.errors import from_status, part_failed
 from sketchzoo.telemetry import span
 
 PART = "the encoder"
@@ -60,10 +59,12 @@ class ImageToEmbed:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """What became of the images of one call, in order, and where the time went."""
+    """What became of the images of one call, in order, and where the time went, in seconds."""
 
     outcomes: tuple[Embedding | CallError, ...]
-    timings: Timings
+    decode_seconds: float
+    queue_seconds: float
+    encode_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,11 @@ class EncoderModel:
     name: str
     fingerprint: str
     dimension: int
-    min_score: float
+    min_score: float = 0.0
 
 
 class EncoderClient:
-    """Calls the encoder; failures raise `CallError`."""
+    """Calls the encoder once; failures raise `CallError`, and the caller decides what then."""
 
     def __init__(self, channel: grpc.aio.Channel, token: SecretStr | None = None) -> None:
         stub = encoder_pb2_grpc.EncoderServiceStub(channel)
@@ -106,13 +107,13 @@ class EncoderClient:
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, PART) from error
         if len(response.results) != len(images):
-            raise unavailable(
+            raise part_failed(
                 PART, f"it answered {len(response.results)} results for {len(images)} images"
             )
         spent = response.timings
         return Embedded(
             tuple(_outcome(result, response.model_fingerprint) for result in response.results),
-            Timings(_seconds(spent.decode), _seconds(spent.queue), _seconds(spent.encode)),
+            *(seconds(part) for part in (spent.decode, spent.queue, spent.encode)),
         )
 
     async def model(self, timeout_seconds: float) -> EncoderModel:
@@ -136,12 +137,8 @@ def _outcome(result: encoder_pb2.EmbedResult, fingerprint: str) -> Embedding | C
             try:
                 return Embedding(result.embedding.vector, fingerprint)
             except ValueError as error:
-                return unavailable(PART, f"it answered no embedding: {error}")
+                return part_failed(PART, f"it answered no embedding: {error}")
         case "status":
             return from_status(result.status)
         case _:
-            return unavailable(PART, "it answered neither an embedding nor a status")
-
-
-def _seconds(duration: Duration) -> float:
-    return duration.seconds + duration.nanos / 1e9
+            return part_failed(PART, "it answered neither an embedding nor a status")
