@@ -21,7 +21,7 @@ from google.protobuf.message import DecodeError
 from PIL import Image
 
 from benchmarks.drawings import drawing
-from search_service.request import StrokesSource, parse_search
+from search_service.request import Picture, parse_search
 from sketchzoo.images import ImageError, Modality, decode, prepare
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc import CallError
@@ -103,9 +103,9 @@ def strokes(seed: int) -> str:
         return "refused: no message"
     except CallError as error:
         return f"refused: {error.code.name}"
-    if not isinstance(search.source, StrokesSource):
+    if not isinstance(search.source, Picture) or isinstance(search.source.content, bytes):
         return "no strokes any more"
-    encode(search.source.drawing)
+    encode(search.source.content)
     return "drawn"
 
 

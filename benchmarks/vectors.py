@@ -25,8 +25,7 @@ from benchmarks.services import load
 from local_stack.parts import Parts
 from local_stack.stack import Part, Stack
 from search_service.settings import SearchSettings
-from sketchzoo.qdrant import CollectionOptions, connect
-from sketchzoo.settings import QdrantSettings
+from sketchzoo.qdrant import CollectionOptions
 
 _K = 12
 _CLASSES = 55
@@ -130,38 +129,40 @@ async def _measure(embeddings: npt.NDArray[np.float32], parts: Parts, growth: Gr
         "Growth: embedded Qdrant, k=12",
         ("vectors", "query", "p50 ms", "p99 ms", "brute force p50 ms", "recall@12"),
     )
-    settings = QdrantSettings(qdrant_url=f"http://{parts.qdrant.address}")
-    connection = connect(settings)
+    host, port = parts.qdrant.address.rsplit(":", 1)
+    client = AsyncQdrantClient(
+        host=host, grpc_port=int(port), prefer_grpc=True, check_compatibility=False
+    )
     queries = jittered(embeddings, _QUERIES, 1)
     wide = models.SearchParams(hnsw_ef=SearchSettings().hnsw_ef)
     for size in sizes:
         gallery = Gallery(jittered(embeddings, size, size), np.arange(size) % _CLASSES)
         name = growth.collection(size)
-        await _fill_measured(connection.client, name, gallery, section, parts)
+        await _fill_measured(client, name, gallery, section, parts)
         for label, wanted in (("all", None), ("one class of 55", 7)):
-            found = await gallery.ask(connection.client, name, queries, wanted, params=wide)
+            found = await gallery.ask(client, name, queries, wanted, params=wide)
             section.rows.append((f"{size}", label, *found.row()))
             which = "filtered" if wanted is not None else "all"
             section.bars.append(Bar(f"qdrant_recall_{which}_{size}", found.recall, ">=", 0.99))
             section.figures[f"qdrant_{which}_{size}_p50_seconds"] = median(found.seconds)
         if size == sizes[-1]:
             own = models.SearchParams()
-            found = await gallery.ask(connection.client, name, queries, None, params=own)
+            found = await gallery.ask(client, name, queries, None, params=own)
             section.rows.append((f"{size}", "all, Qdrant's own hnsw_ef", *found.row()))
             section.figures[f"qdrant_own_{size}_p50_seconds"] = median(found.seconds)
             section.figures[f"qdrant_own_{size}_recall"] = found.recall
-            await _publish(connection.client, name, growth.alias(size))
+            await _publish(client, name, growth.alias(size))
             _search(section, parts, growth, size)
-        await connection.client.delete_collection(name)
-    await _fill_measured(connection.client, name, gallery, section, parts, int8=True)
+        await client.delete_collection(name)
+    await _fill_measured(client, name, gallery, section, parts, int8=True)
     again = models.QuantizationSearchParams(rescore=True, oversampling=2.0)
     params = models.SearchParams(hnsw_ef=wide.hnsw_ef, quantization=again)
-    found = await gallery.ask(connection.client, name, queries, None, params=params)
+    found = await gallery.ask(client, name, queries, None, params=params)
     section.rows.append((f"{sizes[-1]}", "all, int8", *found.row()))
     section.figures[f"qdrant_int8_{sizes[-1]}_p50_seconds"] = median(found.seconds)
     section.figures[f"qdrant_int8_{sizes[-1]}_recall"] = found.recall
-    await connection.client.delete_collection(name)
-    await connection.close()
+    await client.delete_collection(name)
+    await client.close()
     for what, key in (
         ("p50 of all", "qdrant_all_{}_p50_seconds"),
         ("p50 of one class", "qdrant_filtered_{}_p50_seconds"),

@@ -23,8 +23,8 @@ from embedded_qdrant.errors import (
     collection_missing,
     engine_errors,
     first_line,
-    missing,
     storage_errors,
+    unserved,
     wrong_input,
 )
 from embedded_qdrant.files import StorageLock, remove_tree
@@ -272,14 +272,10 @@ class Catalogue:
             raise
         remove_tree(gone)
 
-    def aliases(self, collection: str | None = None) -> list[tuple[str, str]]:
-        """Return (alias, collection) pairs by alias, of one collection or of all."""
+    def aliases(self) -> list[tuple[str, str]]:
+        """Return (alias, collection) pairs by alias."""
         self._damage.check_aliases()
-        return [
-            (alias, target)
-            for alias, target in sorted(self._aliases.items())
-            if collection is None or target == collection
-        ]
+        return sorted(self._aliases.items())
 
     def change_aliases(self, actions: Iterable[grpc.AliasOperations]) -> None:
         """Make all the changes at once, or, where one cannot be, none of them."""
@@ -296,14 +292,10 @@ class Catalogue:
                     aliases[create.alias_name] = create.collection_name
                 case "delete_alias":
                     aliases.pop(action.delete_alias.alias_name, None)
-                case "rename_alias":
-                    rename = action.rename_alias
-                    if rename.old_alias_name not in aliases:
-                        raise missing(f"Alias {rename.old_alias_name} does not exists!")
-                    self._check_alias(rename.new_alias_name)
-                    aliases[rename.new_alias_name] = aliases.pop(rename.old_alias_name)
-                case _:
+                case None:
                     raise wrong_input("an alias action is empty")
+                case other:
+                    raise unserved(f"AliasOperations.{other}")
         if aliases != self._aliases:
             with storage_errors():
                 self._space.require(0)

@@ -90,7 +90,6 @@ class Collection:
         self.statistics = Statistics()
         # Points written since the last index build: an upper bound of those without an index.
         self.unindexed = 0
-        self.stale_index = False
         self.building = False
         # `time.monotonic()` of the last write and of the last index build's copy.
         self.last_write = 0.0
@@ -110,13 +109,9 @@ class Collection:
         self.closing = asyncio.Event()
         self._closed = False
         self._writer: asyncio.Task[None] | None = None
-        self.set_config(config)
-        self.refresh()
-
-    def set_config(self, config: grpc.CollectionConfig) -> None:
-        """Take a configuration; what concerns the index takes hold with the next build."""
         self.config = config
         self.dimensions = configs.dimensions(config)
+        self.refresh()
 
     def open(self) -> None:
         """Start to take writes."""

@@ -5,11 +5,12 @@ Source: the server's StorageError and its translation to gRPC codes
 """
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
 import grpc
 import structlog
+from google.protobuf.message import Message
 
 from sketchzoo.rpc import CallError, exhausted
 
@@ -72,6 +73,13 @@ def unserved(what: str) -> CallError:
     return CallError(
         grpc.StatusCode.UNIMPLEMENTED, f"{what} is not served by embedded Qdrant; use a server"
     )
+
+
+def serve_only(message: Message, fields: Container[str]) -> None:
+    """Refuse a message that says more than what is served: UNIMPLEMENTED names the field."""
+    for field, _ in message.ListFields():
+        if field.name not in fields:
+            raise unserved(f"{message.DESCRIPTOR.name}.{field.name}")
 
 
 def internal(description: str) -> CallError:

@@ -41,7 +41,6 @@ from sketchzoo.rpc import CallError
 log = structlog.get_logger()
 
 _ERROR_TAIL_BYTES = 2000
-_BYTES_A_NUMBER = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +56,13 @@ class IndexBuildError(Exception):
     """An index could not be built; the collection is as it was."""
 
 
-def threshold_points(collection: Collection, settings: EmbeddedQdrantSettings) -> int:
-    """Return how many points without an index make one due; 0 for never.
-
-    A collection's `indexing_threshold` is, as in Qdrant, in KB of vectors.
-    """
-    optimizers = collection.config.optimizer_config
-    if not optimizers.HasField("indexing_threshold"):
-        return settings.index_threshold_points
-    if not optimizers.indexing_threshold:
-        return 0
-    point_bytes = _BYTES_A_NUMBER * max(collection.dimensions.values())
-    return max(1, optimizers.indexing_threshold * 1024 // point_bytes)
-
-
 def due(collection: Collection, settings: EmbeddedQdrantSettings) -> bool:
     """Tell whether a collection's index is to be built now."""
-    threshold = threshold_points(collection, settings)
-    if threshold == 0:
+    threshold = settings.index_threshold_points
+    if threshold == 0 or collection.unindexed < threshold:
         return False
-    points, indexed = collection.statistics.points, collection.statistics.indexed
-    quiet = _quiet(collection, settings)
-    if collection.unindexed >= threshold:
-        return quiet or collection.unindexed >= settings.index_growth * max(indexed, threshold)
-    return quiet and points >= threshold and collection.stale_index
+    most = settings.index_growth * max(collection.statistics.indexed, threshold)
+    return _quiet(collection, settings) or collection.unindexed >= most
 
 
 def littered(collection: Collection, settings: EmbeddedQdrantSettings) -> bool:
@@ -120,7 +102,7 @@ class IndexBuild:
         self._settings = settings
         self._vacuum = vacuum
         self._index = not vacuum or (
-            threshold_points(collection, settings) > 0
+            settings.index_threshold_points > 0
             and (collection.statistics.indexed > 0 or due(collection, settings))
         )
         self._journal = Journal(collection.folder.path, settings.index_journal_bytes)
@@ -186,7 +168,6 @@ class IndexBuild:
                 raise IndexBuildError(f"the shard could not be copied: {error}") from error
             collection.start_journal(self._journal)
             self._unindexed_before = collection.unindexed
-            collection.stale_index = False
             collection.last_copy = time.monotonic()
 
     async def _build(self, folder: Path) -> None:

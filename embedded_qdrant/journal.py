@@ -19,10 +19,7 @@ _KINDS: tuple[type[WriteRequest], ...] = (
     grpc.UpsertPoints,
     grpc.DeletePoints,
     grpc.SetPayloadPoints,
-    grpc.DeletePayloadPoints,
-    grpc.ClearPayloadPoints,
     grpc.CreateFieldIndexCollection,
-    grpc.DeleteFieldIndexCollection,
 )
 _OVERWRITE = len(_KINDS)
 

@@ -61,8 +61,7 @@ class IndexSettings(Settings):
     index_threshold_points: int = Field(
         10_000,
         ge=0,
-        description="Points without an index that start an index build; 0 never builds. "
-        "A collection's own `indexing_threshold` (KB) goes before it.",
+        description="Points without an index that start an index build; 0 never builds.",
     )
     index_quiet_seconds: Seconds = Field(
         2.0, description="Time without writes after which a due index is built."
@@ -112,6 +111,15 @@ class EmbeddedQdrantSettings(QueryLimitSettings, WriteSettings, IndexSettings, S
     read_only_api_key: Token | None = Field(
         None, description="Key with which callers may read and not write; needs `api_key`."
     )
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> Self:
+        if self.max_waiting_write_bytes < self.max_message_bytes:
+            raise ValueError(
+                "max_waiting_write_bytes must be at least max_message_bytes, or a write of that "
+                "size is never taken"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_keys(self) -> Self:

@@ -9,6 +9,9 @@ from typing import TypedDict
 
 import qdrant_edge as edge
 
+# The engine merges everything into segments up to this size: one graph searches best.
+_MAX_SEGMENT_KB = 50_000_000
+
 
 class HnswPlan(TypedDict):
     """Parameters of the HNSW graph; `payload_m` None leaves the engine's own."""
@@ -29,13 +32,11 @@ class ScalarPlan(TypedDict):
 
 
 class VectorPlan(TypedDict):
-    """One vector; None where the collection's own parameters count."""
+    """One vector; `on_disk` None leaves the engine's own."""
 
     size: int
     distance: str
     on_disk: bool | None
-    hnsw: HnswPlan | None
-    scalar: ScalarPlan | None
 
 
 class ShardPlan(TypedDict):
@@ -47,8 +48,6 @@ class ShardPlan(TypedDict):
     scalar: ScalarPlan | None
     deleted_threshold: float
     vacuum_min_vector_number: int
-    default_segment_number: int
-    max_segment_size: int
     indexing_threshold: int
 
 
@@ -58,13 +57,13 @@ def make(plan: ShardPlan) -> edge.EdgeConfig:
     return edge.EdgeConfig(
         vectors=vectors[""] if set(vectors) == {""} else vectors,
         on_disk_payload=plan["on_disk_payload"],
-        hnsw_config=_hnsw(plan["hnsw"]),
+        hnsw_config=edge.HnswIndexConfig(**plan["hnsw"]),
         quantization_config=_scalar(plan["scalar"]),
         optimizers=edge.EdgeOptimizersConfig(
             deleted_threshold=plan["deleted_threshold"],
             vacuum_min_vector_number=plan["vacuum_min_vector_number"],
-            default_segment_number=plan["default_segment_number"],
-            max_segment_size=plan["max_segment_size"],
+            default_segment_number=1,
+            max_segment_size=_MAX_SEGMENT_KB,
             # When to build is decided outside the engine.
             indexing_threshold=plan["indexing_threshold"],
         ),
@@ -76,19 +75,6 @@ def _vector(plan: VectorPlan) -> edge.EdgeVectorParams:
         size=plan["size"],
         distance=getattr(edge.Distance, plan["distance"]),
         on_disk=plan["on_disk"],
-        quantization_config=_scalar(plan["scalar"]),
-        hnsw_config=None if plan["hnsw"] is None else _hnsw(plan["hnsw"]),
-    )
-
-
-def _hnsw(plan: HnswPlan) -> edge.HnswIndexConfig:
-    return edge.HnswIndexConfig(
-        m=plan["m"],
-        ef_construct=plan["ef_construct"],
-        full_scan_threshold=plan["full_scan_threshold"],
-        max_indexing_threads=plan["max_indexing_threads"],
-        on_disk=plan["on_disk"],
-        payload_m=plan["payload_m"],
     )
 
 

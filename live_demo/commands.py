@@ -53,4 +53,8 @@ def make_map(
 
     settings = of_running_stack(settings)
     configure_logs("live-map", level=settings.log_level, form=settings.log_format)
-    raise typer.Exit(asyncio.run(make(settings, out)))
+    try:
+        status = asyncio.run(make(settings, out))
+    except (OSError, ValueError) as error:
+        end("live map", error, UNUSABLE)
+    raise typer.Exit(status)

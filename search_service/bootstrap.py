@@ -4,32 +4,31 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
+from dataclasses import fields
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from search_service.admission import Admission
-from search_service.batch import BatchSearcher
 from search_service.classes import Classes
 from search_service.embedding import Embedder
 from search_service.files import GalleryFiles
 from search_service.metrics import SearchMetrics
 from search_service.readiness import CheckTimes, Readiness
+from search_service.renditions import Renditions
 from search_service.searching import Limits, Searcher
 from search_service.servicer import (
     SERVICE,
     Admissions,
+    DefaultDeadlines,
     SearchServicer,
-    Seconds,
     add_to_server,
 )
 from search_service.settings import SearchSettings
-from search_service.thumbnails import Photos
 from sketchzoo.encoder_client import EncoderClient
+from sketchzoo.gallery_roots import RootsFile
 from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import PhotoReader, connect
-from sketchzoo.qdrant.roots import RootsFile
 from sketchzoo.rpc import (
     BETWEEN_PARTS,
     ChannelSettings,
@@ -93,7 +92,7 @@ async def serving(
     channel = open_channel(
         ChannelSettings(
             settings.encoder_target,
-            tls=ClientTls.of(settings),
+            tls=ClientTls.of(settings, "encoder_"),
             token=settings.encoder_token,
             max_message_bytes=settings.max_message_bytes,
             keepalive=BETWEEN_PARTS,
@@ -104,7 +103,7 @@ async def serving(
         settings.check_seconds, settings.recheck_seconds, settings.check_timeout_seconds
     )
     readiness = Readiness(encoder, reader, metrics, times)
-    photos = Photos(
+    renditions = Renditions(
         GalleryFiles(
             settings.gallery_roots,
             settings.max_message_bytes - _ENVELOPE_BYTES,
@@ -119,11 +118,11 @@ async def serving(
         encoder=encoder,
         reader=reader,
         readiness=readiness,
-        photos=photos,
+        renditions=renditions,
         metrics=metrics,
     )
     try:
-        with photos:
+        with renditions:
             service = Service(SERVICE, servicer, add_to_server)
             async with RpcServer(settings, [service], registry) as server:
                 readiness.on_change = server.set_serving
@@ -144,7 +143,7 @@ def build(
     encoder: EncoderClient,
     reader: PhotoReader,
     readiness: Readiness,
-    photos: Photos,
+    renditions: Renditions,
     metrics: SearchMetrics,
 ) -> SearchServicer:
     """Wire the servicer to what it stands on."""
@@ -171,19 +170,17 @@ def build(
         streams=Admission("live searches", settings.max_live_streams, retry),
         photos=Admission("calls for photos", settings.max_concurrent_photos, retry),
     )
-    for kind in ("searches", "batches", "streams", "photos"):
-        admission: Admission = getattr(admissions, kind)
-        metrics.watch(
-            kind, partial(getattr, admission, "places"), partial(getattr, admission, "held")
-        )
+    for each in fields(admissions):
+        metrics.watch(each.name, getattr(admissions, each.name))
     return SearchServicer(
         searcher=searcher,
-        batches=BatchSearcher(searcher, embedder, reader, readiness, limits),
         classes=Classes(reader, readiness, settings.classes_cache_seconds),
-        photos=photos,
+        renditions=renditions,
         reader=reader,
         readiness=readiness,
         admissions=admissions,
         metrics=metrics,
-        seconds=Seconds(settings.default_deadline_seconds, settings.live_deadline_seconds),
+        default_deadlines=DefaultDeadlines(
+            settings.default_deadline_seconds, settings.live_deadline_seconds
+        ),
     )

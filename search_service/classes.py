@@ -1,18 +1,22 @@
 """Classes: the gallery's classes with their counts, remembered for a moment."""
 
-from time import monotonic
+from contextlib import suppress
 
-from search_service.cache import LruCache, SingleFlight
+from cachetools import TTLCache
+
+from search_service.flights import SingleFlight
 from search_service.readiness import Readiness
-from search_service.searching import is_missing_collection
-from sketchzoo.qdrant import Filter, PhotoReader
-from sketchzoo.rpc import CallError
+from sketchzoo.qdrant import CollectionNotFoundError, Filter, PhotoReader
 
 _MAX_FILTERS = 64
 _MAX_BYTES = 4 * 1024 * 1024
 
 Key = tuple[str, Filter]
-Counted = tuple[float, dict[str, int]]
+
+
+def _weigh(counts: dict[str, int]) -> int:
+    # No answer weighs less than its share: there are never more than so many filters.
+    return max(_MAX_BYTES // _MAX_FILTERS, 200 * len(counts) + 500)
 
 
 class Classes:
@@ -21,9 +25,8 @@ class Classes:
     def __init__(self, reader: PhotoReader, readiness: Readiness, keep_seconds: float) -> None:
         self._reader = reader
         self._readiness = readiness
-        self._keep_seconds = keep_seconds
-        self._kept: LruCache[Key, Counted] = LruCache(
-            _MAX_FILTERS, _MAX_BYTES, lambda value: 200 * len(value[1]) + 500
+        self._kept: TTLCache[Key, dict[str, int]] = TTLCache(
+            _MAX_BYTES, keep_seconds, getsizeof=_weigh
         )
         self._flights: SingleFlight[Key, dict[str, int]] = SingleFlight()
 
@@ -37,10 +40,8 @@ class Classes:
         collection = self._readiness.collection()
         try:
             return await self._count(collection, condition, timeout_seconds)
-        except CallError as error:
-            if not is_missing_collection(error):
-                raise
-        collection = (await self._readiness.refresh()).gallery.collection
+        except CollectionNotFoundError:
+            collection = (await self._readiness.refresh()).gallery.collection
         return await self._count(collection, condition, timeout_seconds)
 
     async def _count(
@@ -48,12 +49,13 @@ class Classes:
     ) -> dict[str, int]:
         key = (collection, condition)
         kept = self._kept.get(key)
-        if kept is not None and monotonic() - kept[0] < self._keep_seconds:
-            return kept[1]
+        if kept is not None:
+            return kept
         return await self._flights.run(key, lambda: self._ask(key, timeout_seconds))
 
     async def _ask(self, key: Key, timeout_seconds: float) -> dict[str, int]:
         collection, condition = key
         counts = await self._reader.classes(collection, condition, timeout_seconds)
-        self._kept.put(key, (monotonic(), counts))
+        with suppress(ValueError):  # it alone is too large
+            self._kept[key] = counts
         return counts

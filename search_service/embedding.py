@@ -1,22 +1,28 @@
-"""Embedding queries: strokes drawn, images sent to the encoder, repeated ones not."""
+"""Embedding queries: strokes drawn, images sent to the encoder, repeated ones not.
+
+A live page asks the same drawing again for each filter and page; an embedding costs ten
+times a query. Searches for one picture at one moment share one call to the encoder, which
+is cancelled when the last of them is.
+"""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from time import perf_counter
 
 import grpc
+from cachetools import LRUCache
 
-from search_service.cache import LruCache, SingleFlight
+from search_service.flights import SingleFlight
 from search_service.metrics import SearchMetrics
-from search_service.request import ImageSource, StrokesSource
+from search_service.request import Picture
 from search_service.timings import Timings
-from sketchzoo.encoder_client import Embedded, Embedding, EncoderClient, ImageToEmbed
-from sketchzoo.images import Modality
+from sketchzoo.encoder_client import Embedding, EncoderClient, ImageToEmbed
 from sketchzoo.rpc import CallError, invalid
 from sketchzoo.strokes import encode as draw
 
-Picture = ImageSource | StrokesSource
 Key = tuple[str, bytes, str]
+Outcome = tuple[Embedding, Timings] | CallError
 
 # What an entry takes besides its vector: key, object and the cache's own links.
 _ENTRY_BYTES = 600
@@ -30,104 +36,92 @@ class Embedder:
     ) -> None:
         self._encoder = encoder
         self._metrics = metrics
-        self._kept: LruCache[Key, Embedding] = LruCache(
-            max_entries, max_bytes, lambda value: len(value.packed) + _ENTRY_BYTES
+        self._max_entries = max_entries
+        self._kept: LRUCache[Key, Embedding] = LRUCache(
+            max_bytes, lambda value: len(value.packed) + _ENTRY_BYTES
         )
-        self._flights: SingleFlight[Key, tuple[Embedding, Timings]] = SingleFlight()
+        self._flights: SingleFlight[tuple[Key, ...], dict[Key, Outcome]] = SingleFlight()
 
-    async def one(
-        self, picture: Picture, fingerprint: str, timeout_seconds: float
-    ) -> tuple[Embedding, Timings]:
-        """Embed a picture; `fingerprint` is the model's whose embedding is wanted.
+    async def embed(
+        self, pictures: Sequence[Picture], fingerprint: str, timeout_seconds: float
+    ) -> list[Outcome]:
+        """Embed pictures, equal ones once; `fingerprint` is the model's that is wanted.
 
-        The embedding's own fingerprint may differ when the encoder has changed its model.
+        One call to the encoder makes what is not kept; its seconds are shared out evenly. An
+        embedding's own fingerprint may differ when the encoder has changed its model.
         """
-        key = _key(picture, fingerprint)
-        if kept := self._kept.get(key):
-            self._metrics.cached("hit")
-            return kept, Timings(cached=True)
+        keys = [_key(picture, fingerprint) for picture in pictures]
+        found: dict[Key, Outcome] = {}
+        missing: dict[Key, Picture] = {}
+        for key, picture in zip(keys, pictures, strict=True):
+            if kept := self._kept.get(key):
+                found[key] = kept, Timings(cached=True)
+            else:
+                missing[key] = picture
+        joined = self._flights.under_way(tuple(missing))
+        for key in keys:
+            self._metrics.cached("hit" if key in found else "joined" if joined else "miss")
+        if missing:
+            found |= await self._shared(missing, timeout_seconds)
+        return [found[key] for key in keys]
+
+    async def _shared(
+        self, pictures: Mapping[Key, Picture], timeout_seconds: float
+    ) -> dict[Key, Outcome]:
+        flight = tuple(pictures)
         until = perf_counter() + timeout_seconds
-        joined = self._flights.under_way(key)
-        self._metrics.cached("joined" if joined else "miss")
         while True:
+            joined = self._flights.under_way(flight)
             try:
                 return await self._flights.run(
-                    key, lambda: self._embed(picture, until - perf_counter())
+                    flight, lambda: self._call(pictures, until - perf_counter())
                 )
             except CallError as error:
                 # The call that was joined had less time than this one has.
                 early = error.code is grpc.StatusCode.DEADLINE_EXCEEDED
                 if not (joined and early and until > perf_counter()):
                     raise
-                joined = self._flights.under_way(key)
 
-    async def many(
-        self, pictures: Sequence[Picture], fingerprint: str, timeout_seconds: float
-    ) -> list[tuple[Embedding, Timings] | CallError]:
-        """Embed several pictures in one call to the encoder, equal ones once.
-
-        The timings of the call are shared out evenly among the pictures it embedded.
-        """
-        found: dict[Key, tuple[Embedding, Timings] | CallError] = {}
-        missing: dict[Key, Picture] = {}
-        for picture in pictures:
-            key = _key(picture, fingerprint)
-            if kept := self._kept.get(key):
-                found[key] = kept, Timings(cached=True)
-            else:
-                missing.setdefault(key, picture)
-            self._metrics.cached("hit" if kept else "miss")
-        if missing:
-            started = perf_counter()
-            images = [await _image(picture) for picture in missing.values()]
-            drawn = perf_counter() - started
-            embedded = await self._encoder.embed(images, timeout_seconds - drawn)
-            each = _timings(embedded, drawn, len(missing))
-            for (key, picture), outcome in zip(missing.items(), embedded.outcomes, strict=True):
-                if isinstance(outcome, CallError):
-                    found[key] = _named(outcome, picture)
-                else:
-                    self._keep(key, outcome)
-                    found[key] = outcome, each
-        return [found[_key(picture, fingerprint)] for picture in pictures]
-
-    async def _embed(self, picture: Picture, timeout_seconds: float) -> tuple[Embedding, Timings]:
+    async def _call(
+        self, pictures: Mapping[Key, Picture], timeout_seconds: float
+    ) -> dict[Key, Outcome]:
         started = perf_counter()
-        image = await _image(picture)
+        images = [await _image(picture) for picture in pictures.values()]
         drawn = perf_counter() - started
-        try:
-            embedded = await self._encoder.embed([image], max(0.0, timeout_seconds - drawn))
-        except CallError as error:
-            raise _named(error, picture) from error
-        (outcome,) = embedded.outcomes
-        if isinstance(outcome, CallError):
-            raise _named(outcome, picture)
-        self._keep(_key(picture, outcome.fingerprint), outcome)
-        return outcome, _timings(embedded, drawn, 1)
+        embedded = await self._encoder.embed(images, max(0.0, timeout_seconds - drawn))
+        count = len(images)
+        each = Timings(
+            (embedded.decode_seconds + drawn) / count,
+            embedded.queue_seconds / count,
+            embedded.encode_seconds / count,
+        )
+        made: dict[Key, Outcome] = {}
+        for (key, picture), outcome in zip(pictures.items(), embedded.outcomes, strict=True):
+            if isinstance(outcome, CallError):
+                made[key] = _named(outcome, picture)
+            else:
+                self._keep(key, outcome)
+                made[key] = outcome, each
+        return made
 
     def _keep(self, key: Key, embedding: Embedding) -> None:
         kind, digest, _ = key
-        self._kept.put((kind, digest, embedding.fingerprint), embedding)
+        with suppress(ValueError):  # it alone is too large
+            self._kept[kind, digest, embedding.fingerprint] = embedding
+        while len(self._kept) > self._max_entries:
+            self._kept.popitem()
 
 
 def _key(picture: Picture, fingerprint: str) -> Key:
     return picture.kind.value, picture.digest, fingerprint
 
 
-def _timings(embedded: Embedded, drawn: float, pictures: int) -> Timings:
-    """Share out a call's timings, and the seconds that drawing took, among its pictures."""
-    return Timings(
-        decode=(embedded.decode_seconds + drawn) / pictures,
-        queue=embedded.queue_seconds / pictures,
-        encode=embedded.encode_seconds / pictures,
-    )
-
-
 async def _image(picture: Picture) -> ImageToEmbed:
-    if isinstance(picture, ImageSource):
-        return ImageToEmbed(picture.content, picture.modality)
-    # Thousands of points take tens of milliseconds: not on the event loop.
-    return ImageToEmbed(await asyncio.to_thread(draw, picture.drawing), Modality.SKETCH)
+    content = picture.content
+    if not isinstance(content, bytes):
+        # Thousands of points take tens of milliseconds: not on the event loop.
+        content = await asyncio.to_thread(draw, content)
+    return ImageToEmbed(content, picture.modality)
 
 
 def _named(error: CallError, picture: Picture) -> CallError:

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from sketchzoo.gallery_roots import RootsFile
 from sketchzoo.qdrant import Photo
-from sketchzoo.qdrant.roots import RootsFile
 from sketchzoo.rpc import CallError, not_found, precondition
 
 

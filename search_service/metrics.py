@@ -1,11 +1,12 @@
 """Metrics: what Prometheus learns of searches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from search_service.admission import Admission
 from search_service.timings import Timings
 from sketchzoo.qdrant import ScoredPhoto
 from sketchzoo.rpc import CallError
@@ -119,10 +120,10 @@ class SearchMetrics:
         for reason, gauge in self._not_ready.items():
             gauge.set(reason == found)
 
-    def watch(self, kind: str, places: Callable[[], float], taken: Callable[[], float]) -> None:
+    def watch(self, kind: str, admission: Admission) -> None:
         """Show the places for calls of a kind, and those taken, when the page is read."""
-        self._places.labels(kind).set_function(places)
-        self._taken.labels(kind).set_function(taken)
+        self._places.labels(kind).set_function(lambda: admission.places)
+        self._taken.labels(kind).set_function(lambda: admission.held)
 
     def _of(self, metric: M, *labels: str) -> M:
         """Return a metric's series; its own look-up checks the labels' names each time."""

@@ -9,11 +9,12 @@ closes the circuit again.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import grpc
 import structlog
 
-from search_service.cache import SingleFlight
+from search_service.flights import SingleFlight
 from search_service.metrics import SearchMetrics
 from sketchzoo.encoder_client import PART, EncoderClient, EncoderModel
 from sketchzoo.qdrant import Gallery, PhotoReader
@@ -22,12 +23,14 @@ from sketchzoo.rpc import CallError, precondition, unavailable
 log = structlog.get_logger()
 
 # A part that does not answer in time may be busy: so many times in a row it is away.
-_PATIENCE = 2
+_FAILURE_THRESHOLD = 2
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A gallery and the model that made it."""
+class Serving:
+    """What answers searches: a gallery and the model that made it."""
 
     gallery: Gallery
     model: EncoderModel
@@ -58,7 +61,7 @@ class Readiness:
         self._metrics = metrics
         self._times = times
         self.on_change = on_change
-        self._standing: Standing | CallError = unavailable(
+        self._seen: Serving | CallError = unavailable(
             PART, "it has not been asked yet; the service has just started"
         )
         self._gallery: Gallery | None = None
@@ -69,21 +72,19 @@ class Readiness:
     @property
     def ready(self) -> bool:
         """Whether searches can be answered."""
-        return isinstance(self._standing, Standing)
+        return isinstance(self._seen, Serving)
 
-    def require(self) -> Standing:
-        """Return what searches stand on.
+    def require(self) -> Serving:
+        """Return what answers searches.
 
         Raises:
             CallError: UNAVAILABLE, a part is away; FAILED_PRECONDITION, there is no
                 gallery or another model made it.
 
         """
-        if isinstance(self._standing, CallError):
-            # A raised exception collects the frames it passes: each caller gets his own.
-            error = self._standing
-            raise CallError(error.code, error.message, *error.details)
-        return self._standing
+        if isinstance(self._seen, CallError):
+            raise self._seen.again()
+        return self._seen
 
     def collection(self) -> str:
         """Return the gallery's collection, even if no model that fits is served.
@@ -96,7 +97,7 @@ class Readiness:
             return self.require().gallery.collection
         return self._gallery.collection
 
-    async def refresh(self) -> Standing:
+    async def refresh(self) -> Serving:
         """Look again now, since what was seen last does not hold; then as `require`."""
         await self._checks.run(None, self._check)
         return self.require()
@@ -120,51 +121,52 @@ class Readiness:
         seen = await self._look()
         if isinstance(seen, CallError) and seen.code is grpc.StatusCode.DEADLINE_EXCEEDED:
             self._timeouts += 1
-            if self.ready and self._timeouts < _PATIENCE:
+            if self.ready and self._timeouts < _FAILURE_THRESHOLD:
                 return
             seen = unavailable("a part", f"it does not answer: {seen.message}")
         else:
             self._timeouts = 0
-        before, self._standing = self._standing, seen
-        if isinstance(seen, Standing) != isinstance(before, Standing) or (
-            isinstance(seen, CallError) and str(seen) != str(before)
-        ):
-            log.info("readiness", ready=self.ready, problem=_problem(seen))
+        before, self._seen = self._seen, seen
+        if _text(seen) != _text(before):
+            log.info("readiness", ready=self.ready, problem=_text(seen))
         self._metrics.ready(seen if isinstance(seen, CallError) else None)
         if self.on_change is not None and self._announced != self.ready:
             self._announced = self.ready
             await self.on_change(self.ready)
 
-    async def _look(self) -> Standing | CallError:
-        model, gallery = await asyncio.gather(
+    async def _look(self) -> Serving | CallError:
+        answers = await asyncio.gather(
             self._encoder.model(self._times.timeout),
             self._reader.current(self._times.timeout),
             return_exceptions=True,
         )
+        before = self._seen if isinstance(self._seen, Serving) else None
+        model: EncoderModel | CallError = _told(answers[0], before.model if before else None)
+        gallery: Gallery | CallError = _told(answers[1], before.gallery if before else None)
         if isinstance(gallery, Gallery):
             self._gallery = gallery
-        elif isinstance(gallery, CallError) and gallery.code is grpc.StatusCode.FAILED_PRECONDITION:
+        elif gallery.code is grpc.StatusCode.FAILED_PRECONDITION:
             self._gallery = None
-        if isinstance(model, CallError) and model.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            # Too busy to say which model it serves is no reason to turn searches away.
-            model = self._standing.model if isinstance(self._standing, Standing) else model
-        if isinstance(gallery, CallError) and gallery.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            gallery = self._standing.gallery if isinstance(self._standing, Standing) else gallery
-        for answer in (model, gallery):
-            if isinstance(answer, CallError):
-                return answer
-            if isinstance(answer, Exception):
-                # Nothing that a part answers may end the watch.
-                log.error("check failed", exc_info=answer)
-                return unavailable("a part", f"checking it failed: {type(answer).__name__}")
-            if isinstance(answer, BaseException):
-                raise answer
-        assert isinstance(model, EncoderModel)  # noqa: S101 - for the type checker
-        assert isinstance(gallery, Gallery)  # noqa: S101 - for the type checker
-        return _match(model, gallery)
+        if isinstance(model, CallError):
+            return model
+        return gallery if isinstance(gallery, CallError) else _match(model, gallery)
 
 
-def _match(model: EncoderModel, gallery: Gallery) -> Standing | CallError:
+def _told(answer: T | BaseException, known: T | None) -> T | CallError:
+    """Return what a part answered, or what is known of it where it is too busy to say."""
+    if isinstance(answer, CallError):
+        busy = answer.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        return known if busy and known is not None else answer
+    if isinstance(answer, Exception):
+        # Nothing that a part answers may end the watch.
+        log.error("check failed", exc_info=answer)
+        return unavailable("a part", f"checking it failed: {type(answer).__name__}")
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
+
+
+def _match(model: EncoderModel, gallery: Gallery) -> Serving | CallError:
     if model.fingerprint != gallery.fingerprint:
         return precondition(
             "MODEL_MISMATCH",
@@ -178,8 +180,8 @@ def _match(model: EncoderModel, gallery: Gallery) -> Standing | CallError:
             f"the gallery {gallery.collection} holds embeddings of {gallery.dimension} values, "
             f"the encoder makes {model.dimension}: ingest anew",
         )
-    return Standing(gallery, model)
+    return Serving(gallery, model)
 
 
-def _problem(seen: Standing | CallError) -> str | None:
+def _text(seen: Serving | CallError) -> str | None:
     return str(seen) if isinstance(seen, CallError) else None

@@ -32,7 +32,7 @@ _DIGEST_BYTES = 16
 
 
 class Kind(StrEnum):
-    """What a query starts from."""
+    """What a query starts from, by its name in the message."""
 
     SKETCH = "sketch"
     STROKES = "strokes"
@@ -43,73 +43,41 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ImageSource:
-    """A sketch's or a photo's image file, and a digest of it."""
+class Picture:
+    """What an embedding is made of: an image file or a drawing, and a digest of it."""
 
     kind: Kind
-    content: bytes = field(repr=False)
+    content: bytes | drawings.Strokes = field(repr=False)
     digest: bytes
 
     @property
     def modality(self) -> Modality:
-        """What the image is."""
+        """What it is embedded as."""
         return Modality.PHOTO if self.kind is Kind.PHOTO else Modality.SKETCH
 
 
 @dataclass(frozen=True, slots=True)
-class StrokesSource:
-    """A drawing, and a digest of it."""
-
-    drawing: drawings.Strokes = field(repr=False)
-    digest: bytes
-    kind: Kind = Kind.STROKES
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoIdSource:
-    """A photo of the gallery."""
-
-    photo_id: str
-    kind: Kind = Kind.PHOTO_ID
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddingSource:
-    """An embedding made before."""
-
-    embedding: Embedding
-    kind: Kind = Kind.EMBEDDING
-
-
-@dataclass(frozen=True, slots=True)
-class LikedSource:
-    """Nothing but the liked photos."""
-
-    kind: Kind = Kind.LIKED
-
-
-Source = ImageSource | StrokesSource | PhotoIdSource | EmbeddingSource | LikedSource
-
-
-@dataclass(frozen=True, slots=True)
 class Search:
-    """One search, checked as far as it can be without the gallery."""
+    """One search, checked as far as it can be without the gallery.
 
-    source: Source
-    liked: tuple[str, ...] = ()
-    disliked: tuple[str, ...] = ()
-    filter: Filter = field(default_factory=Filter)
-    limit: int = DEFAULT_LIMIT
-    min_score: float | None = None
-    page_token: str = ""
-    exact: bool = False
-    with_payload: bool = False
-    with_embedding: bool = False
+    `source` is a picture, a ready embedding, the id of a photo, or None where there are
+    only liked photos. `identity` is a digest of all that decides which hits come in which
+    order; `offset` is what `page_token` says of a gallery.
+    """
 
-    def identity(self) -> bytes:
-        """Return a digest of all that decides which hits come in which order."""
-        parts = (self.source, self.liked, self.disliked, self.filter, self.min_score, self.exact)
-        return hashlib.blake2b(repr(parts).encode(), digest_size=_DIGEST_BYTES).digest()
+    kind: Kind
+    source: Picture | Embedding | str | None
+    liked: tuple[str, ...]
+    disliked: tuple[str, ...]
+    filter: Filter
+    limit: int
+    min_score: float | None
+    exact: bool
+    identity: bytes
+    page_token: str
+    with_payload: bool
+    with_embedding: bool
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +105,21 @@ def parse_search(message: search_pb2.SearchRequest) -> Search:
     query = message.query
     liked = _photo_ids("query.liked_photo_ids", query.liked_photo_ids)
     disliked = _photo_ids("query.disliked_photo_ids", query.disliked_photo_ids)
+    kind = Kind(query.WhichOneof("source") or Kind.LIKED)
+    source = _source(kind, query)
+    condition = parse_filter(message.filter, "filter")
+    parts = (source, liked, disliked, condition, min_score, message.exact)
     return Search(
-        source=_source(query),
+        kind=kind,
+        source=source,
         liked=liked,
         disliked=disliked,
-        filter=parse_filter(message.filter, "filter"),
+        filter=condition,
         limit=message.limit or DEFAULT_LIMIT,
         min_score=min_score,
-        page_token=message.page_token,
         exact=message.exact,
+        identity=_digest(repr(parts).encode()),
+        page_token=message.page_token,
         with_payload=message.include.payload,
         with_embedding=message.include.query_embedding,
     )
@@ -170,21 +144,21 @@ def parse_photo(message: search_pb2.GetPhotoRequest) -> PhotoWanted:
     return PhotoWanted(photo_id, message.max_side or DEFAULT_SIDE)
 
 
-def _source(query: search_pb2.Query) -> Source:
-    match query.WhichOneof("source"):
-        case "sketch":
-            return _image(Kind.SKETCH, query.sketch)
-        case "photo":
-            return _image(Kind.PHOTO, query.photo)
-        case "strokes":
+def _source(kind: Kind, query: search_pb2.Query) -> Picture | Embedding | str | None:
+    match kind:
+        case Kind.SKETCH:
+            return _image(kind, query.sketch)
+        case Kind.PHOTO:
+            return _image(kind, query.photo)
+        case Kind.STROKES:
             return _strokes(query.strokes)
-        case "photo_id":
-            return PhotoIdSource(_photo_id("query.photo_id", query.photo_id))
-        case "embedding":
+        case Kind.PHOTO_ID:
+            return _photo_id("query.photo_id", query.photo_id)
+        case Kind.EMBEDDING:
             return _embedding(query.embedding)
-        case _:
+        case Kind.LIKED:
             if query.liked_photo_ids:
-                return LikedSource()
+                return None
             raise invalid(
                 "query",
                 "is missing; give a sketch, strokes, a photo, a photo_id, an embedding "
@@ -192,17 +166,17 @@ def _source(query: search_pb2.Query) -> Source:
             )
 
 
-def _image(kind: Kind, content: bytes) -> ImageSource:
+def _image(kind: Kind, content: bytes) -> Picture:
     if not content:
         raise invalid(f"query.{kind}", "is empty; send an image file")
     if len(content) > _IMAGES.max_bytes:
         raise invalid(
             f"query.{kind}", f"has {len(content)} bytes; at most {_IMAGES.max_bytes} are taken"
         )
-    return ImageSource(kind, content, _digest(content))
+    return Picture(kind, content, _digest(content))
 
 
-def _strokes(message: search_pb2.Strokes) -> StrokesSource:
+def _strokes(message: search_pb2.Strokes) -> Picture:
     path = "query.strokes"
     for name in ("canvas_width", "canvas_height"):
         if not 1 <= getattr(message, name) <= drawings.MAX_CANVAS:
@@ -229,7 +203,8 @@ def _strokes(message: search_pb2.Strokes) -> StrokesSource:
         ),
         width=message.width,
     )
-    return StrokesSource(drawing, _digest(message.SerializeToString(deterministic=True)))
+    digest = _digest(message.SerializeToString(deterministic=True))
+    return Picture(Kind.STROKES, drawing, digest)
 
 
 def _check_strokes(path: str, strokes: Sequence[search_pb2.Stroke]) -> None:
@@ -246,7 +221,7 @@ def _check_width(path: str, width: float) -> None:
         raise invalid(path, f"must be 0 to {drawings.MAX_CANVAS}")
 
 
-def _embedding(message: search_pb2.Embedding) -> EmbeddingSource:
+def _embedding(message: search_pb2.Embedding) -> Embedding:
     path = "query.embedding"
     if not message.vector or len(message.vector) != 4 * message.dimension:
         raise invalid(f"{path}.vector", "must hold `dimension` packed float32 values")
@@ -257,7 +232,7 @@ def _embedding(message: search_pb2.Embedding) -> EmbeddingSource:
     length = math.sqrt(math.fsum(value * value for value in values if math.isfinite(value)))
     if not all(math.isfinite(value) for value in values) or length == 0:
         raise invalid(f"{path}.vector", "must hold finite values that are not all 0")
-    return EmbeddingSource(Embedding(message.vector, message.model_fingerprint))
+    return Embedding(message.vector, message.model_fingerprint)
 
 
 def _photo_ids(path: str, values: Sequence[str]) -> tuple[str, ...]:

@@ -1,26 +1,31 @@
-"""Searching: the way of a query, from its picture to the photos found."""
+"""Searching: the way of queries, from their pictures to the photos found.
 
-from dataclasses import dataclass
+Searches go it together, one alone as a batch of one: one call to the encoder, one to Qdrant.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
-from typing import Protocol
 
 import grpc
 
 from search_service.deadline import Deadline
 from search_service.embedding import Embedder
+from search_service.outcomes import attempt, through
 from search_service.paging import read_token, write_token
-from search_service.readiness import Readiness, Standing
-from search_service.request import (
-    EmbeddingSource,
-    ImageSource,
-    PhotoIdSource,
-    Search,
-    StrokesSource,
-)
+from search_service.readiness import Readiness, Serving
+from search_service.request import Picture, Search
 from search_service.timings import Timings
 from sketchzoo.encoder_client import Embedding
-from sketchzoo.qdrant import Nearest, PhotoReader, ScoredPhoto
+from sketchzoo.qdrant import CollectionNotFoundError, Gallery, Nearest, PhotoReader, ScoredPhoto
 from sketchzoo.rpc import CallError, invalid, precondition
+
+# What one search may be refused for while those beside it are answered.
+_OWN_FAULTS = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
+
+# A search, its embedding where it has one, and where the time went.
+Ready = tuple[Search, Embedding | None, Timings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +51,17 @@ class Found:
     timings: Timings
     confident_score: float
     embedding: Embedding | None
-    first_page: bool
 
 
-class GalleryChanged(Exception):  # noqa: N818 - an event, not an error: the search starts anew
-    """The gallery or the model is not the one that the search began with."""
+class ModelChanged(Exception):  # noqa: N818 - an event, not an error: the search starts anew
+    """The encoder's model is not the one that the search began with."""
+
+
+_CHANGED = (ModelChanged, CollectionNotFoundError)
 
 
 class Searcher:
-    """Answers searches; failures raise `CallError`."""
+    """Answers searches, each with its own answer or error."""
 
     def __init__(
         self, embedder: Embedder, reader: PhotoReader, readiness: Readiness, limits: Limits
@@ -64,147 +71,147 @@ class Searcher:
         self._readiness = readiness
         self._limits = limits
 
-    async def search(self, search: Search, deadline: Deadline) -> Found:
-        """Answer a search; starts anew, once, when the gallery changes under it."""
+    async def search(
+        self, searches: Sequence[Search], deadline: Deadline
+    ) -> list[Found | CallError]:
+        """Answer searches, in order; start anew, once, when the gallery changes under them.
+
+        Raises:
+            CallError: what fails all of them, for instance UNAVAILABLE.
+
+        """
         started = perf_counter()
         try:
-            return await self._attempt(search, self._readiness.require(), deadline, started)
-        except GalleryChanged:
-            standing = await self._readiness.refresh()
+            return await self._attempt(searches, self._readiness.require(), deadline, started)
+        except _CHANGED:
+            serving = await self._readiness.refresh()
         try:
-            return await self._attempt(search, standing, deadline, started)
-        except GalleryChanged as error:
-            raise changing() from error
+            return await self._attempt(searches, serving, deadline, started)
+        except _CHANGED as error:
+            raise precondition(
+                "MODEL_MISMATCH", "the gallery is changing to another model right now: try again"
+            ) from error
 
     async def _attempt(
-        self, search: Search, standing: Standing, deadline: Deadline, started: float
-    ) -> Found:
-        plan = self.plan(search, standing)
-        embedding, timings = None, Timings()
-        if isinstance(search.source, ImageSource | StrokesSource):
-            embedding, timings = await self._embedder.one(
-                search.source,
-                standing.gallery.fingerprint,
-                deadline.for_encoder(self._limits.query_reserve_seconds),
-            )
-            if embedding.fingerprint != standing.gallery.fingerprint:
-                raise GalleryChanged
-        asked = perf_counter()
-        collection = standing.gallery.collection
-        timeout = min(
-            self._limits.query_timeout_seconds, deadline.remaining("waiting for the encoder")
-        )
-        try:
-            photos = await self._reader.nearest(collection, plan.nearest(embedding), timeout)
-        except CallError as error:
-            if is_missing_collection(error):
-                raise GalleryChanged from error
-            raise
-        ended = perf_counter()
-        if embedding is None:
-            embedding = await self.stored(plan, deadline)
-        return plan.found(
-            photos, embedding, timings.ended(query=ended - asked, total=ended - started)
-        )
+        self, searches: Sequence[Search], serving: Serving, deadline: Deadline, started: float
+    ) -> list[Found | CallError]:
+        gallery = serving.gallery
+        placed = [attempt(self._placed, search, gallery) for search in searches]
+        ready = await through(placed, partial(self._embed, gallery, deadline))
+        return await through(ready, partial(self._find, serving, deadline, started))
 
-    async def stored(self, plan: "Plan", deadline: Deadline) -> Embedding | None:
-        """Return the embedding of the photo that a query names, if the answer is to carry it."""
-        source = plan.search.source
-        if not plan.search.with_embedding or not isinstance(source, PhotoIdSource):
-            return None
-        gallery = plan.standing.gallery
-        timeout = min(self._limits.query_timeout_seconds, deadline.remaining("waiting for Qdrant"))
-        values = await self._reader.embedding(gallery.collection, source.photo_id, timeout)
-        return None if values is None else Embedding.of(values, gallery.fingerprint)
-
-    def plan(self, search: Search, standing: Standing) -> "Plan":
-        """Check what depends on the gallery: the page token and a ready embedding."""
-        gallery = standing.gallery
-        identity = search.identity()
+    def _placed(self, search: Search, gallery: Gallery) -> Search:
+        """Return the search at its page's place; check what depends on the gallery."""
         offset = read_token(
-            search.page_token, identity, gallery.fingerprint, self._limits.max_depth
+            search.page_token, search.identity, gallery.fingerprint, self._limits.max_depth
         )
-        if isinstance(search.source, EmbeddingSource):
-            given = search.source.embedding
-            if given.fingerprint != gallery.fingerprint:
-                raise precondition(
-                    "MODEL_MISMATCH",
-                    f"the embedding was made by the model {given.fingerprint}, the gallery "
-                    f"by {gallery.fingerprint}: embed the sketch anew",
-                )
-            if given.dimension != gallery.dimension:
-                raise invalid(
-                    "query.embedding.dimension",
-                    f"must be {gallery.dimension}, as the model's embeddings have",
-                )
+        given = search.source
+        if isinstance(given, Embedding) and given.fingerprint != gallery.fingerprint:
+            raise precondition(
+                "MODEL_MISMATCH",
+                f"the embedding was made by the model {given.fingerprint}, the gallery "
+                f"by {gallery.fingerprint}: embed the sketch anew",
+            )
+        if isinstance(given, Embedding) and given.dimension != gallery.dimension:
+            raise invalid(
+                "query.embedding.dimension",
+                f"must be {gallery.dimension}, as the model's embeddings have",
+            )
         limit = min(search.limit, self._limits.max_depth - offset)
-        return Plan(search, standing, identity, offset, limit, self._limits)
+        if (offset, limit) == (search.offset, search.limit):
+            return search
+        return replace(search, offset=offset, limit=limit)
 
+    async def _embed(
+        self, gallery: Gallery, deadline: Deadline, searches: Sequence[Search]
+    ) -> list[Ready | CallError]:
+        pictures = [each.source for each in searches if isinstance(each.source, Picture)]
+        seconds = deadline.for_encoder(self._limits.query_reserve_seconds)
+        made = iter(await self._embedder.embed(pictures, gallery.fingerprint, seconds))
+        ready: list[Ready | CallError] = []
+        for search in searches:
+            if not isinstance(search.source, Picture):
+                given = search.source if isinstance(search.source, Embedding) else None
+                ready.append((search, given, Timings()))
+                continue
+            outcome = next(made)
+            if isinstance(outcome, CallError):
+                ready.append(outcome)
+            elif outcome[0].fingerprint != gallery.fingerprint:
+                raise ModelChanged
+            else:
+                ready.append((search, *outcome))
+        return ready
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A search against one gallery: which hits are asked for, and what becomes of them."""
+    async def _find(
+        self,
+        serving: Serving,
+        deadline: Deadline,
+        started: float,
+        ready: Sequence[Ready],
+    ) -> list[Found | CallError]:
+        collection, fingerprint = serving.gallery.collection, serving.gallery.fingerprint
+        asked = perf_counter()
+        queries = [self._nearest(search, embedding) for search, embedding, _ in ready]
+        answers = await self._ask(collection, deadline, queries)
+        ended = perf_counter()
+        found: list[Found | CallError] = []
+        for (search, made, timings), photos in zip(ready, answers, strict=True):
+            if isinstance(photos, CallError):
+                found.append(photos)
+                continue
+            embedding = made if search.with_embedding else None
+            if search.with_embedding and isinstance(search.source, str):
+                timeout = self._timeout(deadline, "waiting for Qdrant")
+                values = await self._reader.embedding(collection, search.source, timeout)
+                embedding = None if values is None else Embedding.of(values, fingerprint)
+            end = search.offset + search.limit
+            more = len(photos) > search.limit and end < self._limits.max_depth
+            found.append(
+                Found(
+                    tuple(photos[: search.limit]),
+                    fingerprint,
+                    write_token(end, search.identity, fingerprint) if more else "",
+                    timings.ended(query=(ended - asked) / len(queries), total=ended - started),
+                    serving.model.min_score,
+                    embedding,
+                )
+            )
+        return found
 
-    search: Search
-    standing: Standing
-    identity: bytes
-    offset: int
-    limit: int
-    limits: Limits
+    async def _ask(
+        self, collection: str, deadline: Deadline, queries: Sequence[Nearest]
+    ) -> list[list[ScoredPhoto] | CallError]:
+        if not queries:
+            return []
+        timeout = self._timeout(deadline, "waiting for the encoder")
+        try:
+            return list(await self._reader.nearest(collection, queries, timeout))
+        except CollectionNotFoundError:
+            raise
+        except CallError as error:
+            if error.code not in _OWN_FAULTS:
+                raise
+            if len(queries) == 1:
+                return [error]
+        # One fails all in Qdrant's batch: asked one by one they tell which.
+        alone = [await self._ask(collection, deadline, [query]) for query in queries]
+        return [answer for (answer,) in alone]
 
-    def nearest(self, embedding: Embedding | None) -> Nearest:
+    def _nearest(self, search: Search, embedding: Embedding | None) -> Nearest:
         """Return the query for Qdrant; one hit more than wanted tells whether more follow."""
-        source = self.search.source
-        if isinstance(source, EmbeddingSource):
-            embedding = source.embedding
         return Nearest(
             vector=embedding.values() if embedding is not None else None,
-            photo_id=source.photo_id if isinstance(source, PhotoIdSource) else None,
-            liked=self.search.liked,
-            disliked=self.search.disliked,
-            filter=self.search.filter,
-            limit=self.limit + 1,
-            offset=self.offset,
-            min_score=self.search.min_score,
-            exact=self.search.exact,
-            hnsw_ef=self.limits.hnsw_ef,
+            photo_id=search.source if isinstance(search.source, str) else None,
+            liked=search.liked,
+            disliked=search.disliked,
+            filter=search.filter,
+            limit=search.limit + 1,
+            offset=search.offset,
+            min_score=search.min_score,
+            exact=search.exact,
+            hnsw_ef=self._limits.hnsw_ef,
         )
 
-    def found(
-        self, photos: list[ScoredPhoto], embedding: Embedding | None, timings: Timings
-    ) -> Found:
-        """Return the answer from Qdrant's."""
-        fingerprint = self.standing.gallery.fingerprint
-        source = self.search.source
-        if isinstance(source, EmbeddingSource):
-            embedding = source.embedding
-        end = self.offset + self.limit
-        more = len(photos) > self.limit and end < self.limits.max_depth
-        return Found(
-            photos=tuple(photos[: self.limit]),
-            fingerprint=fingerprint,
-            next_page_token=write_token(end, self.identity, fingerprint) if more else "",
-            timings=timings,
-            confident_score=self.standing.model.min_score,
-            embedding=embedding if self.search.with_embedding else None,
-            first_page=not self.offset,
-        )
-
-
-class HasCode(Protocol):
-    """Whatever carries a status code and a message."""
-
-    code: grpc.StatusCode
-    message: str
-
-
-def is_missing_collection(error: HasCode) -> bool:
-    """Tell whether Qdrant refused because the collection has been dropped."""
-    return error.code is grpc.StatusCode.NOT_FOUND and not error.message.startswith("no such photo")
-
-
-def changing() -> CallError:
-    """FAILED_PRECONDITION: gallery and encoder keep changing under the search."""
-    return precondition(
-        "MODEL_MISMATCH", "the gallery is changing to another model right now: try again"
-    )
+    def _timeout(self, deadline: Deadline, where: str) -> float:
+        return min(self._limits.query_timeout_seconds, deadline.remaining(where))

@@ -8,19 +8,22 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf.message import Message
 
 from search_service.admission import Admission
-from search_service.batch import BatchSearcher
 from search_service.classes import Classes
 from search_service.deadline import Deadline
 from search_service.filters import parse_filter
 from search_service.live import answer_drawings
 from search_service.metrics import SearchMetrics
+from search_service.outcomes import attempt, single, through
 from search_service.readiness import Readiness
+from search_service.renditions import Renditions
 from search_service.request import (
     MAX_BATCH,
     Search,
@@ -29,7 +32,6 @@ from search_service.request import (
 )
 from search_service.response import classes_response, fill_hit, search_response
 from search_service.searching import Found, Searcher
-from search_service.thumbnails import Photos
 from sketchzoo.qdrant import PhotoReader
 from sketchzoo.rpc import CallError, invalid, not_found, parsed
 from sketchzoo.search.v1 import search_pb2
@@ -55,8 +57,8 @@ class Admissions:
 
 
 @dataclass(frozen=True, slots=True)
-class Seconds:
-    """Deadlines of what comes without one: a call, a search of a stream."""
+class DefaultDeadlines:
+    """Seconds that what comes without a deadline may take: a call, a search of a stream."""
 
     call: float
     live: float
@@ -69,24 +71,22 @@ class SearchServicer:
         self,
         *,
         searcher: Searcher,
-        batches: BatchSearcher,
         classes: Classes,
-        photos: Photos,
+        renditions: Renditions,
         reader: PhotoReader,
         readiness: Readiness,
         admissions: Admissions,
         metrics: SearchMetrics,
-        seconds: Seconds,
+        default_deadlines: DefaultDeadlines,
     ) -> None:
         self._searcher = searcher
-        self._batches = batches
         self._classes = classes
-        self._photos = photos
+        self._renditions = renditions
         self._reader = reader
         self._readiness = readiness
         self._admissions = admissions
         self._metrics = metrics
-        self._seconds = seconds
+        self._default_deadlines = default_deadlines
 
     async def search(self, content: bytes, context: Context) -> search_pb2.SearchResponse:
         """Answer Search."""
@@ -104,9 +104,11 @@ class SearchServicer:
             request = parsed(content, search_pb2.BatchSearchRequest.FromString)
             if not 1 <= len(request.requests) <= MAX_BATCH:
                 raise invalid("requests", f"must be 1 to {MAX_BATCH} searches")
-            searches = [_parsed(each) for each in request.requests]
+            searches = [attempt(parse_search, each) for each in request.requests]
             try:
-                outcomes = await self._batches.search(searches, deadline)
+                outcomes = await through(
+                    searches, partial(self._searcher.search, deadline=deadline)
+                )
             except CallError as error:
                 for _ in searches:
                     self._metrics.searched(_BATCH, error.code.name)
@@ -124,7 +126,7 @@ class SearchServicer:
         """Answer LiveSearch."""
 
         async def answer(drawing: search_pb2.LiveSearchRequest) -> search_pb2.SearchResponse:
-            deadline = self._deadline(context, self._seconds.live)
+            deadline = self._deadline(context, self._default_deadlines.live)
             parent = drawing.traceparent or None
             name = f"{SERVICE}/LiveSearch drawing"
             # A stream holds a place while it works; one that waits holds up nobody.
@@ -158,10 +160,7 @@ class SearchServicer:
             photo = found.get(wanted.photo_id)
             if photo is None:
                 raise not_found(f"the gallery has no photo {wanted.photo_id}")
-            if wanted.max_side is None:
-                made = await self._photos.original(photo)
-            else:
-                made = await self._photos.thumbnail(photo, wanted.max_side)
+            made = await self._renditions.of(photo, wanted.max_side)
         response = search_pb2.GetPhotoResponse(content=made.content, content_type=made.content_type)
         fill_hit(response.photo, wanted.photo_id, photo, 0.0, with_payload=True)
         return response
@@ -173,8 +172,8 @@ class SearchServicer:
         try:
             with self._admissions.searches as place:
                 search = parse_search(read())
-                kind = search.source.kind
-                found = await self._searcher.search(search, deadline)
+                kind = search.kind
+                found = single(await self._searcher.search([search], deadline))
                 place.answered(found.timings.total)
         except CallError as error:
             self._metrics.searched(kind, error.code.name)
@@ -191,8 +190,8 @@ class SearchServicer:
         return self._answered(search, found)
 
     def _answered(self, search: Search, found: Found) -> search_pb2.SearchResponse:
-        self._metrics.searched(search.source.kind, "OK")
-        self._metrics.answered(found.photos, found.timings, first=found.first_page)
+        self._metrics.searched(search.kind, "OK")
+        self._metrics.answered(found.photos, found.timings, first=not search.page_token)
         return search_response(found, with_payload=search.with_payload)
 
     def _result(
@@ -202,7 +201,7 @@ class SearchServicer:
             self._metrics.searched(_UNREAD, search.code.name)
             return search_pb2.BatchSearchResult(status=search.status())
         if isinstance(outcome, CallError):
-            self._metrics.searched(search.source.kind, outcome.code.name)
+            self._metrics.searched(search.kind, outcome.code.name)
             return search_pb2.BatchSearchResult(status=outcome.status())
         return search_pb2.BatchSearchResult(response=self._answered(search, outcome))
 
@@ -210,38 +209,21 @@ class SearchServicer:
         """Return the call's own deadline; that of one of its searches where it is nearer."""
         remaining: float | None = context.time_remaining()
         limits = [limit for limit in (remaining, otherwise) if limit is not None]
-        return Deadline.after(min(limits, default=self._seconds.call))
+        return Deadline.after(min(limits, default=self._default_deadlines.call))
 
 
 def add_to_server(servicer: SearchServicer, server: grpc.aio.Server) -> None:
     """Register the servicer's methods, each for the request's bytes."""
-    unary = grpc.unary_unary_rpc_method_handler
+    unary, stream = grpc.unary_unary_rpc_method_handler, grpc.stream_stream_rpc_method_handler
+    methods: tuple[tuple[str, Any, Any, type[Message]], ...] = (
+        ("Search", unary, servicer.search, search_pb2.SearchResponse),
+        ("BatchSearch", unary, servicer.batch_search, search_pb2.BatchSearchResponse),
+        ("LiveSearch", stream, servicer.live_search, search_pb2.LiveSearchResponse),
+        ("ListClasses", unary, servicer.list_classes, search_pb2.ListClassesResponse),
+        ("GetPhoto", unary, servicer.get_photo, search_pb2.GetPhotoResponse),
+    )
     handlers = {
-        "Search": unary(
-            servicer.search, response_serializer=search_pb2.SearchResponse.SerializeToString
-        ),
-        "BatchSearch": unary(
-            servicer.batch_search,
-            response_serializer=search_pb2.BatchSearchResponse.SerializeToString,
-        ),
-        "LiveSearch": grpc.stream_stream_rpc_method_handler(
-            servicer.live_search,
-            response_serializer=search_pb2.LiveSearchResponse.SerializeToString,
-        ),
-        "ListClasses": unary(
-            servicer.list_classes,
-            response_serializer=search_pb2.ListClassesResponse.SerializeToString,
-        ),
-        "GetPhoto": unary(
-            servicer.get_photo,
-            response_serializer=search_pb2.GetPhotoResponse.SerializeToString,
-        ),
+        name: kind(method, response_serializer=answer.SerializeToString)
+        for name, kind, method, answer in methods
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
-
-
-def _parsed(request: search_pb2.SearchRequest) -> Search | CallError:
-    try:
-        return parse_search(request)
-    except CallError as error:
-        return error

@@ -8,7 +8,6 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from sketchzoo.settings import (
-    ClientTlsSettings,
     Count,
     EncoderCallSettings,
     Port,
@@ -120,7 +119,6 @@ class SearchSettings(
     CacheSettings,
     CheckSettings,
     QdrantSettings,
-    ClientTlsSettings,
     ServerSettings,
 ):
     """The search service's settings, `SKETCHZOO_SEARCH_*` in the environment."""

@@ -1,4 +1,4 @@
-"""Collection configurations: made from a create request, changed by an update, given to the engine.
+"""Collection configurations: made from a create request, given to the engine.
 
 What is kept of a collection is Qdrant's own `CollectionConfig` message, with the server's
 defaults filled in, so that what `get_collection` tells is what is there.
@@ -11,7 +11,7 @@ from qdrant_client import grpc
 
 from embedded_qdrant import shard_config
 from embedded_qdrant.conversion.vectors import Dimensions
-from embedded_qdrant.errors import engine_errors, unserved, wrong_input
+from embedded_qdrant.errors import engine_errors, serve_only, unserved, wrong_input
 from embedded_qdrant.shard_config import HnswPlan, ScalarPlan, ShardPlan, VectorPlan
 
 _DISTANCES = (
@@ -25,24 +25,35 @@ _MAX_DIMENSION = 65536
 _MAX_M = 512
 _EF_CONSTRUCT = (4, 10_000)
 _MAX_THREADS = 256
-# The engine merges everything into segments up to this size: one graph searches best.
-_MAX_SEGMENT_KB = 50_000_000
 # No segment is as large: none is indexed.
 _NEVER_KB = 1 << 40
-_UNSERVED_PARAMS = ("multivector_config", "datatype", "memory")
-_UNSERVED_CREATE = (
-    "sparse_vectors_config",
-    "sharding_method",
-    "strict_mode_config",
-    "payload",
-    "id_tracker",
+# The last four are a server's of many nodes: told as 1.
+_SERVED_CREATE = (
+    "collection_name",
+    "vectors_config",
+    "hnsw_config",
+    "quantization_config",
+    "on_disk_payload",
+    "timeout",
+    "shard_number",
+    "replication_factor",
+    "write_consistency_factor",
+    "wal_config",
 )
-_UNSERVED_UPDATE = ("sparse_vectors_config", "strict_mode_config", "vectors_config")
+_SERVED_PARAMS = ("size", "distance", "on_disk")
+_SERVED_HNSW = (
+    "m",
+    "ef_construct",
+    "full_scan_threshold",
+    "max_indexing_threads",
+    "on_disk",
+    "payload_m",
+)
 
-DEFAULT_HNSW = grpc.HnswConfigDiff(
+_DEFAULT_HNSW = grpc.HnswConfigDiff(
     m=16, ef_construct=100, full_scan_threshold=10_000, max_indexing_threads=0, on_disk=False
 )
-DEFAULT_OPTIMIZERS = grpc.OptimizersConfigDiff(
+_OPTIMIZERS = grpc.OptimizersConfigDiff(
     deleted_threshold=0.2,
     vacuum_min_vector_number=1000,
     default_segment_number=1,
@@ -52,9 +63,10 @@ DEFAULT_OPTIMIZERS = grpc.OptimizersConfigDiff(
 
 def created(message: grpc.CreateCollection) -> grpc.CollectionConfig:
     """Return the configuration that a create request asks for, defaults filled in."""
-    _refuse(message, _UNSERVED_CREATE, "CreateCollection")
+    serve_only(message, _SERVED_CREATE)
     for name, params in _vectors(message.vectors_config):
         _check_params(name, params)
+    serve_only(message.hnsw_config, _SERVED_HNSW)
     config = grpc.CollectionConfig(
         params=grpc.CollectionParams(
             shard_number=1,
@@ -65,42 +77,21 @@ def created(message: grpc.CreateCollection) -> grpc.CollectionConfig:
             else True,
             vectors_config=message.vectors_config,
         ),
-        hnsw_config=DEFAULT_HNSW,
-        optimizer_config=DEFAULT_OPTIMIZERS,
+        hnsw_config=_DEFAULT_HNSW,
+        optimizer_config=_OPTIMIZERS,
         wal_config=grpc.WalConfigDiff(wal_capacity_mb=32, wal_segments_ahead=0),
     )
     config.hnsw_config.MergeFrom(message.hnsw_config)
-    config.optimizer_config.MergeFrom(message.optimizers_config)
     if message.HasField("quantization_config"):
         config.quantization_config.CopyFrom(message.quantization_config)
-    for key, value in message.metadata.items():
-        config.metadata[key].CopyFrom(value)
     to_engine(config)  # refuses here what the engine would refuse later
     return config
 
 
-def updated(config: grpc.CollectionConfig, message: grpc.UpdateCollection) -> grpc.CollectionConfig:
-    """Return `config` changed by an update request; it takes hold with the next index."""
-    _refuse(message, _UNSERVED_UPDATE, "UpdateCollection")
-    changed = grpc.CollectionConfig()
-    changed.CopyFrom(config)
-    changed.hnsw_config.MergeFrom(message.hnsw_config)
-    changed.optimizer_config.MergeFrom(message.optimizers_config)
-    if message.params.HasField("on_disk_payload"):
-        changed.params.on_disk_payload = message.params.on_disk_payload
-    if message.HasField("quantization_config"):
-        diff = message.quantization_config
-        kind = diff.WhichOneof("quantization")
-        if kind is None:
-            raise wrong_input("quantization_config is empty")
-        if kind != "scalar":
-            # `disabled` too: the engine keeps what it was once given.
-            raise unserved(f"QuantizationConfigDiff.{kind}")
-        changed.quantization_config.scalar.CopyFrom(diff.scalar)
-    for key, value in message.metadata.items():
-        changed.metadata[key].CopyFrom(value)
-    to_engine(changed)
-    return changed
+def to_engine(config: grpc.CollectionConfig) -> edge.EdgeConfig:
+    """Return the engine's configuration; INVALID_ARGUMENT for values it does not take."""
+    with engine_errors():
+        return shard_config.make(plan(config, threads=1))
 
 
 def dimensions(config: grpc.CollectionConfig) -> Dimensions:
@@ -123,28 +114,16 @@ def plan(
                 size=params.size,
                 distance=grpc.Distance.Name(params.distance),
                 on_disk=params.on_disk if params.HasField("on_disk") else None,
-                hnsw=_hnsw(config.hnsw_config, params.hnsw_config, threads)
-                if params.HasField("hnsw_config")
-                else None,
-                scalar=_scalar(params),
             )
             for name, params in _vectors(config.params.vectors_config)
         },
         on_disk_payload=config.params.on_disk_payload,
-        hnsw=_hnsw(config.hnsw_config, grpc.HnswConfigDiff(), threads),
+        hnsw=_hnsw(config.hnsw_config, threads),
         scalar=_scalar(config),
         deleted_threshold=0.0 if vacuum else optimizers.deleted_threshold,
         vacuum_min_vector_number=1 if vacuum else optimizers.vacuum_min_vector_number,
-        default_segment_number=optimizers.default_segment_number or 1,
-        max_segment_size=optimizers.max_segment_size or _MAX_SEGMENT_KB,
         indexing_threshold=1 if index else _NEVER_KB,
     )
-
-
-def to_engine(config: grpc.CollectionConfig) -> edge.EdgeConfig:
-    """Return the engine's configuration; INVALID_ARGUMENT for values it does not take."""
-    with engine_errors():
-        return shard_config.make(plan(config, threads=1))
 
 
 def _vectors(message: grpc.VectorsConfig) -> Iterator[tuple[str, grpc.VectorParams]]:
@@ -158,7 +137,7 @@ def _vectors(message: grpc.VectorsConfig) -> Iterator[tuple[str, grpc.VectorPara
 
 
 def _check_params(name: str, params: grpc.VectorParams) -> None:
-    _refuse(params, _UNSERVED_PARAMS, "VectorParams")
+    serve_only(params, _SERVED_PARAMS)
     where = f"vector `{name}`" if name else "vectors_config"
     if not 1 <= params.size <= _MAX_DIMENSION:
         raise wrong_input(f"{where}: size must be from 1 to {_MAX_DIMENSION}, got {params.size}")
@@ -166,14 +145,7 @@ def _check_params(name: str, params: grpc.VectorParams) -> None:
         raise wrong_input(f"{where}: distance must be Cosine, Euclid, Dot or Manhattan")
 
 
-def _hnsw(base: grpc.HnswConfigDiff, diff: grpc.HnswConfigDiff, threads: int) -> HnswPlan:
-    config = grpc.HnswConfigDiff()
-    config.CopyFrom(base)
-    config.MergeFrom(diff)
-    if config.HasField("inline_storage"):
-        raise unserved("HnswConfigDiff.inline_storage")
-    if config.HasField("memory"):
-        raise unserved("HnswConfigDiff.memory")
+def _hnsw(config: grpc.HnswConfigDiff, threads: int) -> HnswPlan:
     if config.m > _MAX_M or not _EF_CONSTRUCT[0] <= config.ef_construct <= _EF_CONSTRUCT[1]:
         raise wrong_input(
             f"hnsw_config: m must be at most {_MAX_M} and ef_construct from "
@@ -190,29 +162,18 @@ def _hnsw(base: grpc.HnswConfigDiff, diff: grpc.HnswConfigDiff, threads: int) ->
     )
 
 
-def _scalar(owner: grpc.CollectionConfig | grpc.VectorParams) -> ScalarPlan | None:
-    if not owner.HasField("quantization_config"):
+def _scalar(config: grpc.CollectionConfig) -> ScalarPlan | None:
+    if not config.HasField("quantization_config"):
         return None
-    kind = owner.quantization_config.WhichOneof("quantization")
+    kind = config.quantization_config.WhichOneof("quantization")
     if kind is None:
         raise wrong_input("quantization_config is empty")
     if kind != "scalar":
         raise unserved(f"QuantizationConfig.{kind}")
-    scalar = owner.quantization_config.scalar
+    scalar = config.quantization_config.scalar
     if scalar.type != grpc.QuantizationType.Int8:
         raise wrong_input("quantization_config.scalar.type must be Int8")
     return ScalarPlan(
         quantile=scalar.quantile if scalar.HasField("quantile") else None,
         always_ram=scalar.always_ram if scalar.HasField("always_ram") else None,
     )
-
-
-def _refuse(
-    message: grpc.CreateCollection | grpc.UpdateCollection | grpc.VectorParams,
-    fields: tuple[str, ...],
-    kind: str,
-) -> None:
-    present = {field.name for field, _ in message.ListFields()}
-    for field in fields:
-        if field in present:
-            raise unserved(f"{kind}.{field}")

@@ -1,4 +1,4 @@
-"""Filters: the whole of Qdrant's filter language that the engine has."""
+"""Filters: conditions on fields and ids, and what combines them."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -8,7 +8,7 @@ import qdrant_edge as edge
 from qdrant_client import grpc
 
 from embedded_qdrant.conversion import ids
-from embedded_qdrant.errors import engine_errors, unserved, wrong_input
+from embedded_qdrant.errors import engine_errors, serve_only, unserved, wrong_input
 
 
 def to_engine(message: grpc.Filter) -> edge.Filter:
@@ -35,17 +35,11 @@ def excluding(given: edge.Filter | None, point_ids: Iterable[ids.EngineId]) -> e
 
 
 def _filter(message: grpc.Filter) -> edge.Filter:
-    min_should = None
-    if message.HasField("min_should"):
-        min_should = edge.MinShould(
-            [_condition(condition) for condition in message.min_should.conditions],
-            message.min_should.min_count,
-        )
+    serve_only(message, ("must", "should", "must_not"))
     return edge.Filter(
         must=_conditions(message.must),
         should=_conditions(message.should),
         must_not=_conditions(message.must_not),
-        min_should=min_should,
     )
 
 
@@ -64,13 +58,11 @@ def _condition(message: grpc.Condition) -> "edge.ConditionType":
 
 def _field(message: grpc.Condition) -> edge.FieldCondition:
     condition = message.field
+    serve_only(condition, ("key", *_FIELDS))
     for name, make in _FIELDS.items():
         if condition.HasField(name):
-            return edge.FieldCondition(**{"key": condition.key, name: make(condition)})
-    if condition.HasField("datetime_range"):
-        return edge.FieldCondition(
-            key=condition.key, range=_datetime_range(condition.datetime_range)
-        )
+            asked: dict[str, Any] = {name.removeprefix("datetime_"): make(condition)}
+            return edge.FieldCondition(key=condition.key, **asked)
     raise wrong_input(f"the condition on field `{condition.key}` says nothing")
 
 
@@ -93,22 +85,13 @@ def _range(message: grpc.FieldCondition) -> edge.RangeFloat:
     )
 
 
-def _datetime_range(message: grpc.DatetimeRange) -> edge.RangeDateTime:
+def _datetime_range(message: grpc.FieldCondition) -> edge.RangeDateTime:
+    given = message.datetime_range
     return edge.RangeDateTime(
-        gte=message.gte.ToJsonString() if message.HasField("gte") else None,
-        gt=message.gt.ToJsonString() if message.HasField("gt") else None,
-        lte=message.lte.ToJsonString() if message.HasField("lte") else None,
-        lt=message.lt.ToJsonString() if message.HasField("lt") else None,
-    )
-
-
-def _values_count(message: grpc.FieldCondition) -> edge.ValuesCount:
-    given = message.values_count
-    return edge.ValuesCount(
-        gte=given.gte if given.HasField("gte") else None,
-        gt=given.gt if given.HasField("gt") else None,
-        lte=given.lte if given.HasField("lte") else None,
-        lt=given.lt if given.HasField("lt") else None,
+        gte=given.gte.ToJsonString() if given.HasField("gte") else None,
+        gt=given.gt.ToJsonString() if given.HasField("gt") else None,
+        lte=given.lte.ToJsonString() if given.HasField("lte") else None,
+        lt=given.lt.ToJsonString() if given.HasField("lt") else None,
     )
 
 
@@ -121,17 +104,8 @@ def _radius(message: grpc.FieldCondition) -> edge.GeoRadius:
     return edge.GeoRadius(_place(message.geo_radius.center), message.geo_radius.radius)
 
 
-def _polygon(message: grpc.FieldCondition) -> edge.GeoPolygon:
-    polygon = message.geo_polygon
-    return edge.GeoPolygon(_line(polygon.exterior), [_line(line) for line in polygon.interiors])
-
-
 def _place(message: grpc.GeoPoint) -> edge.GeoPoint:
     return edge.GeoPoint(message.lon, message.lat)
-
-
-def _line(message: grpc.GeoLineString) -> list[edge.GeoPoint]:
-    return [_place(point) for point in message.points]
 
 
 _CONDITIONS: dict[str, Callable[[grpc.Condition], "edge.ConditionType"]] = {
@@ -139,19 +113,14 @@ _CONDITIONS: dict[str, Callable[[grpc.Condition], "edge.ConditionType"]] = {
     "is_empty": lambda c: edge.IsEmptyCondition(c.is_empty.key),
     "is_null": lambda c: edge.IsNullCondition(c.is_null.key),
     "has_id": lambda c: edge.HasIdCondition({*ids.all_to_engine(c.has_id.has_id)}),
-    "has_vector": lambda c: edge.HasVectorCondition(c.has_vector.has_vector),
     "filter": lambda c: _filter(c.filter),
-    "nested": lambda c: edge.NestedCondition(c.nested.key, _filter(c.nested.filter)),
 }
 _FIELDS: dict[Any, Callable[[grpc.FieldCondition], Any]] = {
     "match": _match,
     "range": _range,
-    "values_count": _values_count,
+    "datetime_range": _datetime_range,
     "geo_bounding_box": _bounding_box,
     "geo_radius": _radius,
-    "geo_polygon": _polygon,
-    "is_empty": lambda f: f.is_empty,
-    "is_null": lambda f: f.is_null,
 }
 _MATCHES: dict[str, Callable[[grpc.Match], "edge.MatchType"]] = {
     "keyword": lambda m: edge.MatchValue(m.keyword),
@@ -160,11 +129,6 @@ _MATCHES: dict[str, Callable[[grpc.Match], "edge.MatchType"]] = {
     "boolean": lambda m: edge.MatchValue(np.bool_(m.boolean)),  # type: ignore[arg-type] # its stubs know bool only
     "keywords": lambda m: edge.MatchAny(list(m.keywords.strings)),
     "integers": lambda m: edge.MatchAny(list(m.integers.integers)),
-    "except_keywords": lambda m: edge.MatchExcept(list(m.except_keywords.strings)),
-    "except_integers": lambda m: edge.MatchExcept(list(m.except_integers.integers)),
     "text": lambda m: edge.MatchText(m.text),
-    "text_any": lambda m: edge.MatchTextAny(m.text_any),
-    "phrase": lambda m: edge.MatchPhrase(m.phrase),
     "prefix": lambda m: edge.MatchPrefix(m.prefix),
-    "substring": lambda m: edge.MatchSubstring(m.substring),
 }

@@ -1,4 +1,4 @@
-"""Queries: nearest, "more like this", recommend, or plain points under a filter."""
+"""Queries: nearest, "more like this" and recommend."""
 
 from typing import Any
 
@@ -11,11 +11,26 @@ from embedded_qdrant.errors import (
     bad_request,
     engine_errors,
     point_missing,
+    serve_only,
     unserved,
     wrong_input,
 )
 
 DEFAULT_LIMIT = 10
+_SERVED = (
+    "collection_name",
+    "query",
+    "using",
+    "filter",
+    "params",
+    "score_threshold",
+    "limit",
+    "offset",
+    "with_payload",
+    "with_vectors",
+    "read_consistency",
+    "timeout",
+)
 
 
 class Examples:
@@ -66,19 +81,13 @@ def to_engine(
     INVALID_ARGUMENT for what cannot be read, NOT_FOUND for a point named that is not
     there, UNIMPLEMENTED by name for what only the server has.
     """
-    if message.prefetch:
-        raise unserved("QueryPoints.prefetch")
-    if message.HasField("shard_key_selector"):
-        raise unserved("QueryPoints.shard_key_selector")
-    if message.HasField("lookup_from"):
-        raise unserved("QueryPoints.lookup_from")
+    serve_only(message, _SERVED)
     examples = Examples(shard, message.using, dimensions)
     with engine_errors():
-        scoring = _scoring(message.query, message.using, examples) if _asks(message) else None
         return edge.QueryRequest(
             limit=message.limit if message.HasField("limit") else DEFAULT_LIMIT,
             offset=message.offset,
-            query=scoring,
+            query=_scoring(message.query, message.using, examples),
             filter=filters.excluding(filters.optional(message), examples.named),
             score_threshold=message.score_threshold
             if message.HasField("score_threshold")
@@ -89,33 +98,26 @@ def to_engine(
         )
 
 
-def _asks(message: grpc.QueryPoints) -> bool:
-    return message.HasField("query") and message.query.WhichOneof("variant") is not None
-
-
 def _scoring(message: grpc.Query, using: str, examples: Examples) -> edge.Query:
     match message.WhichOneof("variant"):
         case "nearest":
             return edge.Query.Nearest(examples.vector(message.nearest), using=using)
         case "recommend":
-            return _recommend(message.recommend, using, examples)
+            return edge.Query.Nearest(_recommended(message.recommend, examples), using=using)
+        case None:
+            raise unserved("QueryPoints without a query (scroll gives points by id)")
         case other:
             raise unserved(f"Query.{other}")
 
 
-def _recommend(message: grpc.RecommendInput, using: str, examples: Examples) -> edge.Query:
+def _recommended(message: grpc.RecommendInput, examples: Examples) -> list[float]:
+    if message.strategy != grpc.RecommendStrategy.AverageVector:
+        raise unserved(f"RecommendStrategy.{grpc.RecommendStrategy.Name(message.strategy)}")
     positives = [examples.vector(example) for example in message.positive]
     negatives = [examples.vector(example) for example in message.negative]
-    if message.strategy == grpc.RecommendStrategy.AverageVector:
-        if not positives:
-            raise bad_request("At least one positive vector ID required with this strategy")
-        return edge.Query.Nearest(_average(positives, negatives), using=using)
-    if not positives and not negatives:
-        raise bad_request("At least one positive or negative vector ID required with this strategy")
-    query = edge.RecommendQuery([*positives], [*negatives])
-    if message.strategy == grpc.RecommendStrategy.SumScores:
-        return edge.Query.RecommendSumScores(query, using=using)
-    return edge.Query.RecommendBestScore(query, using=using)
+    if not positives:
+        raise bad_request("At least one positive vector ID required with this strategy")
+    return _average(positives, negatives)
 
 
 def _average(positives: list[list[float]], negatives: list[list[float]]) -> list[float]:
@@ -131,7 +133,8 @@ def _mean(rows: list[list[float]]) -> list[float]:
 
 
 def _params(message: grpc.SearchParams) -> edge.SearchParams:
-    quantization = acorn = None
+    serve_only(message, ("hnsw_ef", "exact", "quantization", "indexed_only"))
+    quantization = None
     if message.HasField("quantization"):
         given = message.quantization
         quantization = edge.QuantizationSearchParams(
@@ -139,19 +142,9 @@ def _params(message: grpc.SearchParams) -> edge.SearchParams:
             rescore=given.rescore if given.HasField("rescore") else None,
             oversampling=given.oversampling if given.HasField("oversampling") else None,
         )
-    if message.HasField("acorn"):
-        acorn = edge.AcornSearchParams(
-            enable=message.acorn.enable,
-            max_selectivity=message.acorn.max_selectivity
-            if message.acorn.HasField("max_selectivity")
-            else None,
-        )
-    if message.HasField("idf"):
-        raise unserved("SearchParams.idf")
     return edge.SearchParams(
         hnsw_ef=message.hnsw_ef if message.HasField("hnsw_ef") else None,
         exact=message.exact,
         quantization=quantization,
         indexed_only=message.indexed_only,
-        acorn=acorn,
     )

@@ -9,7 +9,7 @@ from qdrant_client.grpc import collections_service_pb2
 from embedded_qdrant.catalogue import Catalogue
 from embedded_qdrant.collection import Collection
 from embedded_qdrant.conversion import configs, indexes
-from embedded_qdrant.errors import engine_errors, storage_errors
+from embedded_qdrant.errors import engine_errors
 from embedded_qdrant.servicers.calls import Context, Gate, refuse_the_rest
 
 SERVICE = collections_service_pb2.DESCRIPTOR.services_by_name["Collections"]
@@ -57,24 +57,6 @@ class CollectionsService(grpc.CollectionsServicer):
         self._catalogue.create(request.collection_name, configs.created(request))
         return grpc.CollectionOperationResponse(result=True, time=time.perf_counter() - start)
 
-    async def Update(
-        self, request: grpc.UpdateCollection, context: Context
-    ) -> grpc.CollectionOperationResponse:
-        """Change a collection's configuration; the index follows with its next build."""
-        self._gate.enter(context, writes=True)
-        start = time.perf_counter()
-        collection = self._catalogue.get(request.collection_name)
-        config = configs.updated(collection.config, request)
-        with storage_errors():
-            collection.folder.describe(collection.name, config)
-        collection.set_config(config)
-        collection.stale_index |= bool(
-            request.HasField("hnsw_config")
-            or request.HasField("quantization_config")
-            or request.HasField("optimizers_config")
-        )
-        return grpc.CollectionOperationResponse(result=True, time=time.perf_counter() - start)
-
     async def Delete(
         self, request: grpc.DeleteCollection, context: Context
     ) -> grpc.CollectionOperationResponse:
@@ -104,15 +86,6 @@ class CollectionsService(grpc.CollectionsServicer):
         self._catalogue.change_aliases(request.actions)
         return grpc.CollectionOperationResponse(result=True, time=time.perf_counter() - start)
 
-    async def ListCollectionAliases(
-        self, request: grpc.ListCollectionAliasesRequest, context: Context
-    ) -> grpc.ListAliasesResponse:
-        """Name a collection's aliases."""
-        self._gate.enter(context)
-        start = time.perf_counter()
-        collection = self._catalogue.get(request.collection_name)
-        return _aliases(self._catalogue.aliases(collection.name), start)
-
     async def ListAliases(
         self,
         request: grpc.ListAliasesRequest,  # noqa: ARG002 - gRPC's form
@@ -120,17 +93,14 @@ class CollectionsService(grpc.CollectionsServicer):
     ) -> grpc.ListAliasesResponse:
         """Name every alias."""
         self._gate.enter(context)
-        return _aliases(self._catalogue.aliases(), time.perf_counter())
-
-
-def _aliases(pairs: list[tuple[str, str]], start: float) -> grpc.ListAliasesResponse:
-    return grpc.ListAliasesResponse(
-        aliases=[
-            grpc.AliasDescription(alias_name=alias, collection_name=collection)
-            for alias, collection in pairs
-        ],
-        time=time.perf_counter() - start,
-    )
+        start = time.perf_counter()
+        return grpc.ListAliasesResponse(
+            aliases=[
+                grpc.AliasDescription(alias_name=alias, collection_name=collection)
+                for alias, collection in self._catalogue.aliases()
+            ],
+            time=time.perf_counter() - start,
+        )
 
 
 def _described(collection: Collection) -> grpc.CollectionInfo:

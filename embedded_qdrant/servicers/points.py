@@ -10,12 +10,22 @@ from qdrant_client.grpc import points_service_pb2
 from embedded_qdrant.catalogue import Catalogue
 from embedded_qdrant.collection import Collection
 from embedded_qdrant.conversion import filters, ids, points, queries
-from embedded_qdrant.errors import engine_errors, unserved, wrong_input
+from embedded_qdrant.errors import engine_errors, serve_only, wrong_input
 from embedded_qdrant.operations import Overwrite, Write, message_of
 from embedded_qdrant.servicers.calls import Context, Gate, refuse_the_rest
 from embedded_qdrant.settings import EmbeddedQdrantSettings
 
 SERVICE = points_service_pb2.DESCRIPTOR.services_by_name["Points"]
+_SERVED_SCROLL = (
+    "collection_name",
+    "filter",
+    "offset",
+    "limit",
+    "with_payload",
+    "with_vectors",
+    "read_consistency",
+    "timeout",
+)
 _DEFAULT_SCROLL = 10
 _DEFAULT_FACETS = 10
 
@@ -56,28 +66,10 @@ class PointsService(grpc.PointsServicer):
         """Replace payloads."""
         return await self._write(Overwrite(request), context)
 
-    async def DeletePayload(
-        self, request: grpc.DeletePayloadPoints, context: Context
-    ) -> grpc.PointsOperationResponse:
-        """Remove fields from payloads."""
-        return await self._write(request, context)
-
-    async def ClearPayload(
-        self, request: grpc.ClearPayloadPoints, context: Context
-    ) -> grpc.PointsOperationResponse:
-        """Remove payloads."""
-        return await self._write(request, context)
-
     async def CreateFieldIndex(
         self, request: grpc.CreateFieldIndexCollection, context: Context
     ) -> grpc.PointsOperationResponse:
         """Index a payload field."""
-        return await self._write(request, context)
-
-    async def DeleteFieldIndex(
-        self, request: grpc.DeleteFieldIndexCollection, context: Context
-    ) -> grpc.PointsOperationResponse:
-        """Drop a payload field's index."""
         return await self._write(request, context)
 
     async def Get(self, request: grpc.GetPoints, context: Context) -> grpc.GetResponse:
@@ -98,8 +90,7 @@ class PointsService(grpc.PointsServicer):
     async def Scroll(self, request: grpc.ScrollPoints, context: Context) -> grpc.ScrollResponse:
         """Return points in the order of their ids, a page at a time."""
         start, collection = self._read(request, context)
-        if request.HasField("order_by"):
-            raise unserved("ScrollPoints.order_by")
+        serve_only(request, _SERVED_SCROLL)
         limit = request.limit if request.HasField("limit") else _DEFAULT_SCROLL
         if limit < 1:
             raise wrong_input("limit must be 1 or larger")

@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from sketchzoo.encoder_client import EncoderClient
+from sketchzoo.gallery_roots import RootsFile
 from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import CollectionOptions, PhotoWriter, connect
-from sketchzoo.qdrant.roots import RootsFile
 from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, run_main
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.running import described
@@ -81,7 +81,10 @@ async def ingest(
         connection = connect(settings, registry)
         channel = open_channel(
             ChannelSettings(
-                settings.encoder_target, ClientTls.of(settings), keepalive=BETWEEN_PARTS
+                settings.encoder_target,
+                ClientTls.of(settings, "encoder_"),
+                max_message_bytes=settings.encoder_max_message_bytes,
+                keepalive=BETWEEN_PARTS,
             )
         )
         page = MetricsPage(registry, settings.metrics_host, settings.metrics_port)

@@ -4,10 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-import grpc
-
-from sketchzoo.qdrant import Photo, PhotoWriter
-from sketchzoo.rpc import CallError
+from sketchzoo.qdrant import CollectionNotFoundError, Photo, PhotoWriter
 from sketchzoo_ingest.embedder import Vector
 from sketchzoo_ingest.retry import RetryPolicy
 
@@ -43,7 +40,7 @@ class QdrantCollection:
 
     async def known(self, ids: Sequence[str]) -> Mapping[str, Photo]:
         """Return those of the photos that are there, by id."""
-        return await self._retry.call(PART, partial(self._writer.known, self._name, ids))
+        return await self._retry.call(PART, partial(self._writer.get, self._name, ids))
 
     async def upsert(self, photos: Sequence[tuple[Photo, Vector]]) -> None:
         """Write photos with their embeddings; they are on disk when this returns."""
@@ -67,9 +64,7 @@ class ReadOnlyCollection:
             return {}
         try:
             return await self._inner.known(ids)
-        except CallError as error:
-            if error.code is not grpc.StatusCode.NOT_FOUND:
-                raise
+        except CollectionNotFoundError:
             self.is_missing = True
             return {}
 

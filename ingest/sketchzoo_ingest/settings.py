@@ -9,7 +9,6 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from sketchzoo.address import Host
 from sketchzoo.fetch import FetchLimits
 from sketchzoo.settings import (
-    ClientTlsSettings,
     Count,
     EncoderCallSettings,
     Port,
@@ -21,13 +20,20 @@ from sketchzoo.settings import (
 from sketchzoo_ingest.sources import UriPrefix
 
 _MIB = 1024 * 1024
+# What a call to the encoder holds besides its photos.
+_ENVELOPE_BYTES = 64 * 1024
 
 
-class PersistentCallSettings(EncoderCallSettings):
-    """Which encoder is called, and how long it is waited for."""
+class EncoderWaitSettings(EncoderCallSettings):
+    """Which encoder is called, and how long it and Qdrant are waited for."""
 
     subject = "Encoder"
 
+    encoder_max_message_bytes: Count = Field(
+        16 * _MIB,
+        validation_alias="SKETCHZOO_ENCODER_MAX_MESSAGE_BYTES",
+        description="Largest message that the encoder takes: its own `max_message_bytes`.",
+    )
     encode_timeout_seconds: Seconds = Field(60.0, description="Deadline of a call to the encoder.")
     retry_seconds: Annotated[float, Field(ge=0)] = Field(
         60.0,
@@ -44,7 +50,7 @@ class BatchSettings(Settings):
     batch_size: Annotated[int, Field(ge=1, le=64)] = Field(
         16, description="Most photos in a call to the encoder."
     )
-    batch_bytes: Annotated[int, Field(ge=1, le=64 * _MIB)] = Field(
+    batch_bytes: Count = Field(
         8 * _MIB,
         description="Most bytes of photos in a call of several; a larger photo goes alone.",
     )
@@ -107,12 +113,11 @@ class CollectionSettings(Settings):
 
 
 class IngestSettings(
-    PersistentCallSettings,
+    EncoderWaitSettings,
     BatchSettings,
     FetchSettings,
     CollectionSettings,
     QdrantSettings,
-    ClientTlsSettings,
     TelemetrySettings,
 ):
     """Ingest's settings, `SKETCHZOO_INGEST_*` in the environment."""
@@ -178,6 +183,13 @@ class IngestSettings(
 
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:
+        for name in ("batch_bytes", "max_bytes"):
+            if getattr(self, name) + _ENVELOPE_BYTES > self.encoder_max_message_bytes:
+                raise ValueError(
+                    f"{name} must be at least {_ENVELOPE_BYTES} less than "
+                    f"encoder_max_message_bytes ({self.encoder_max_message_bytes}), or no call "
+                    f"to the encoder holds it, not {getattr(self, name)}"
+                )
         # A chunk is read whole, and the one before it may wait for the encoder.
         least = 2 * max(self.max_bytes, self.batch_bytes)
         if self.buffer_bytes < least:

@@ -11,8 +11,8 @@ PAGE = Page(
             "Calls as search and ingest see them, p99",
             "s",
             quantiles("sketchzoo_qdrant_call_seconds", by="method", shares="0.99"),
-            "query_points over 50 ms: is the index built (below), does the collection fit into "
-            "memory, is an ingest running?",
+            "Points/QueryBatch over 50 ms: is the index built (below), does the collection fit "
+            "into memory, is an ingest running?",
         ),
         Panel(
             "Calls as search and ingest see them, p50",

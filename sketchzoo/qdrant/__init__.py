@@ -5,6 +5,11 @@ The only package that builds Qdrant requests. A gallery's photos lie in a collec
 """
 
 from sketchzoo.qdrant.connection import QdrantConnection, connect
+from sketchzoo.qdrant.errors import (
+    CollectionExistsError,
+    CollectionNotFoundError,
+    PhotoNotFoundError,
+)
 from sketchzoo.qdrant.filter import FieldCondition, Filter
 from sketchzoo.qdrant.photo import RESERVED, Photo, photo_id
 from sketchzoo.qdrant.query import Nearest, ScoredPhoto
@@ -13,12 +18,15 @@ from sketchzoo.qdrant.writer import CollectionOptions, PhotoWriter
 
 __all__ = [
     "RESERVED",
+    "CollectionExistsError",
+    "CollectionNotFoundError",
     "CollectionOptions",
     "FieldCondition",
     "Filter",
     "Gallery",
     "Nearest",
     "Photo",
+    "PhotoNotFoundError",
     "PhotoReader",
     "PhotoWriter",
     "QdrantConnection",

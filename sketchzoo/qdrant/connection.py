@@ -1,10 +1,12 @@
-"""The connection to Qdrant: one client, deadlines on every call, errors in our words."""
+"""The connection to Qdrant: one channel, a deadline on every call, errors by type.
+
+Messages and stubs are those that qdrant-client ships; of the client itself nothing is used
+(docs/adr/0063-one-channel-to-qdrant.md).
+"""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import grpc
@@ -13,30 +15,20 @@ import structlog
 from google.protobuf.message import Message
 from prometheus_client import CollectorRegistry, Histogram
 from pydantic import SecretStr
-from qdrant_client import AsyncQdrantClient
-from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
-from qdrant_client.context_headers import headers
-from qdrant_client.grpc import PointsStub
+from qdrant_client import grpc as api
 
 from sketchzoo.address import authority
 from sketchzoo.proxy import is_near
-from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, from_rpc_error, not_found
-from sketchzoo.rpc.channel import BETWEEN_PARTS, REQUEST_ID, channel_options
+from sketchzoo.qdrant.errors import from_qdrant
+from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, outgoing_metadata
+from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.settings import QdrantSettings
-from sketchzoo.telemetry import (
-    SECONDS_BUCKETS,
-    TRACEPARENT,
-    current_request_id,
-    exemplar,
-    span,
-    traceparent,
-)
+from sketchzoo.telemetry import SECONDS_BUCKETS, exemplar, span
 
 log = structlog.get_logger()
 
-PART = "Qdrant"
-
-Answer = TypeVar("Answer", bound=Message)
+_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+_SYSTEM: dict[str, str | int] = {"db.system.name": "qdrant"}
 
 
 def call_seconds(registry: CollectorRegistry | None) -> Histogram:
@@ -51,137 +43,59 @@ def call_seconds(registry: CollectorRegistry | None) -> Histogram:
 
 
 class QdrantConnection:
-    """A client, its API's bare stub, and the rules of calling them; made by `connect`.
-
-    The client is for everything but queries. These go as messages over `points`, since the
-    client's models, made of every hit and thrown away, cost more than the rest of the call.
-    """
+    """A channel to Qdrant and the rules of calling it; made by `connect`."""
 
     def __init__(
         self,
-        client: AsyncQdrantClient,
         channel: grpc.aio.Channel,
         timeout_seconds: float,
         *,
         api_key: SecretStr | None = None,
         registry: CollectorRegistry | None = None,
     ) -> None:
-        self.client = client
-        self.points: Any = PointsStub(channel)  # type: ignore[no-untyped-call] # generated
         self._channel = channel
-        self._own = {"api-key": api_key.get_secret_value()} if api_key is not None else {}
+        self._stubs = {
+            "Points": api.PointsStub(channel),  # type: ignore[no-untyped-call] # generated
+            "Collections": api.CollectionsStub(channel),  # type: ignore[no-untyped-call] # generated
+        }
+        self._own = (("api-key", api_key.get_secret_value()),) if api_key is not None else ()
         self._timeout_seconds = timeout_seconds
         self._seconds = call_seconds(registry)
 
-    @asynccontextmanager
-    async def call(self, method: str, timeout_seconds: float | None = None) -> AsyncIterator[None]:
-        """Run one call of the client: timed as `method`, within the deadline, with its id.
+    async def ask(self, method: str, request: Message, timeout_seconds: float | None = None) -> Any:
+        """Make a call, named as in `Points/Upsert`, and return its answer.
+
+        It ends within `timeout_seconds` or the setting, whichever is sooner.
 
         Raises:
             CallError: UNAVAILABLE, DEADLINE_EXCEEDED, or what Qdrant refused.
 
         """
+        service, name = method.split("/")
+        call = getattr(self._stubs[service], name)
+        limit = min(self._timeout_seconds, timeout_seconds or self._timeout_seconds)
         start = time.perf_counter()
         code = grpc.StatusCode.UNKNOWN
         try:
-            with span(f"Qdrant/{method}", "client", attributes=_SYSTEM):
-                async with self._limited(timeout_seconds):
-                    yield
-            code = grpc.StatusCode.OK
-        except CallError as error:
-            code = error.code
-            raise
-        except asyncio.CancelledError:
-            code = grpc.StatusCode.CANCELLED
-            raise
-        finally:
-            self._observe(method, code, time.perf_counter() - start)
-
-    async def ask(
-        self,
-        method: str,
-        call: Callable[..., grpc.aio.UnaryUnaryCall[Any, Answer]],
-        request: Message,
-        timeout_seconds: float | None = None,
-    ) -> Answer:
-        """Make one call of the stub, as `call` does of the client.
-
-        Raises:
-            CallError: UNAVAILABLE, DEADLINE_EXCEEDED, or what Qdrant refused.
-
-        """
-        start = time.perf_counter()
-        code = grpc.StatusCode.UNKNOWN
-        try:
-            with span(f"Qdrant/{method}", "client", attributes=_SYSTEM):
-                sent = tuple({**self._own, **_headers()}.items())
-                answer = await call(request, timeout=self._limit(timeout_seconds), metadata=sent)
+            with span(method, "client", attributes=_SYSTEM):
+                metadata = (*self._own, *outgoing_metadata())
+                answer = await call(request, timeout=limit, metadata=metadata)
             code = grpc.StatusCode.OK
         except grpc.aio.AioRpcError as error:
-            problem = _problem(error)
+            problem = from_qdrant(error)
             code = problem.code
             raise problem from error
         except asyncio.CancelledError:
             code = grpc.StatusCode.CANCELLED
             raise
         finally:
-            self._observe(method, code, time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            self._seconds.labels(method, code.name).observe(seconds, exemplar())
         return answer
 
-    @asynccontextmanager
-    async def _limited(self, timeout_seconds: float | None) -> AsyncIterator[None]:
-        """Keep the deadline, send the request's id, and tell failures in our words.
-
-        Raises:
-            CallError: UNAVAILABLE, DEADLINE_EXCEEDED, or what Qdrant refused.
-
-        """
-        try:
-            # The client's own timeout has whole seconds only.
-            async with asyncio.timeout(self._limit(timeout_seconds)):
-                with headers(_headers()):
-                    yield
-        except TimeoutError as error:
-            raise deadline_exceeded(f"waiting for {PART}") from error
-        except ResourceExhaustedResponse as error:
-            raise exhausted(f"{PART} is busy", error.retry_after_s) from error
-        except grpc.aio.AioRpcError as error:
-            raise _problem(error) from error
-
-    def _limit(self, timeout_seconds: float | None) -> float:
-        if timeout_seconds is None:
-            return self._timeout_seconds
-        return min(self._timeout_seconds, timeout_seconds)
-
-    def _observe(self, method: str, code: grpc.StatusCode, seconds: float) -> None:
-        self._seconds.labels(method, code.name).observe(seconds, exemplar())
-
     async def close(self) -> None:
-        """Close the channels."""
+        """Close the channel."""
         await self._channel.close(None)
-        await self.client.close()
-
-
-_SYSTEM: dict[str, str | int] = {"db.system.name": "qdrant"}
-
-
-def _problem(error: grpc.aio.AioRpcError) -> CallError:
-    """Tell a failed call in our words."""
-    if error.code() is grpc.StatusCode.NOT_FOUND:
-        return not_found(error.details() or f"{PART} does not have it")
-    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        # A server says with a header when to come back, embedded Qdrant with RetryInfo.
-        trailing: Any = error.trailing_metadata() or ()  # pairs, whatever the stubs say
-        for key, value in trailing:
-            if key == "retry-after" and str(value).isdecimal():
-                return exhausted(f"{PART} is busy", float(value))
-    return from_rpc_error(error, PART)
-
-
-def _headers() -> dict[str, str]:
-    sent = {REQUEST_ID: current_request_id() or ""}
-    parent = traceparent()
-    return sent if parent is None else {**sent, TRACEPARENT: parent}
 
 
 def _read_url(text: str) -> tuple[bool, str, int]:
@@ -202,37 +116,30 @@ def _read_url(text: str) -> tuple[bool, str, int]:
 def connect(
     settings: QdrantSettings, registry: CollectorRegistry | None = None
 ) -> QdrantConnection:
-    """Open a client for the Qdrant at the settings' address; nothing is sent yet.
+    """Open a channel to the Qdrant at the settings' address; nothing is sent yet.
 
     Calls are timed in `registry`, if one is given.
+
+    Raises:
+        ValueError: the address is none, or a TLS file holds no certificate or key.
+        OSError: a TLS file is missing.
+
     """
     secure, host, port = _read_url(settings.qdrant_url)
     key = settings.qdrant_api_key
-    target = authority(host, port)
     if key is not None and not secure and not is_near(host):
         log.warning("the key goes unencrypted", qdrant_url=settings.qdrant_url, right="https://")
-    options = channel_options(target, 64 * 1024 * 1024, BETWEEN_PARTS)
-    client = AsyncQdrantClient(
-        host=target.removesuffix(f":{port}"),
-        grpc_port=port,
-        https=secure,
-        prefer_grpc=True,
-        # As a header: given as `api_key` it would be warned of by a Python warning, which no
-        # log takes up.
-        headers={"api-key": key.get_secret_value()} if key else None,
-        timeout=max(1, round(settings.qdrant_timeout_seconds)),
-        # It would ask over REST, which embedded Qdrant does not serve.
-        check_compatibility=False,
-        grpc_options=dict(options),
-        pool_size=1,
-        # Its REST client is never called, and would stumble over a proxy that it does not know.
-        trust_env=False,
+    tls = ClientTls(
+        settings.qdrant_ca, settings.qdrant_client_certificate, settings.qdrant_client_key
     )
-    channel = (
-        grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options=options)
-        if secure
-        else grpc.aio.insecure_channel(target, options=options)
+    channel = open_channel(
+        ChannelSettings(
+            authority(host, port),
+            tls=tls if secure else None,
+            max_message_bytes=_MAX_MESSAGE_BYTES,
+            keepalive=BETWEEN_PARTS,
+        )
     )
     return QdrantConnection(
-        client, channel, settings.qdrant_timeout_seconds, api_key=key, registry=registry
+        channel, settings.qdrant_timeout_seconds, api_key=key, registry=registry
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qdrant_client import models
+from qdrant_client import grpc as api
 
 Value = str | int | bool
 
@@ -39,17 +39,22 @@ class FieldCondition:
         """Whether a bound is given."""
         return any(bound is not None for bound in (self.gt, self.gte, self.lt, self.lte))
 
-    def to_qdrant(self) -> models.FieldCondition:
-        """Return the condition as Qdrant takes it."""
+    def fill(self, message: api.FieldCondition) -> None:
+        """Write the condition into Qdrant's message."""
+        message.key = self.field
         if self.has_range:
-            bounds = models.Range(gt=self.gt, gte=self.gte, lt=self.lt, lte=self.lte)
-            return models.FieldCondition(key=self.field, range=bounds)
-        match: models.Match
-        if self.equals is not None:
-            match = models.MatchValue(value=self.equals)
-        else:
-            match = models.MatchAny(any=list(self.one_of))
-        return models.FieldCondition(key=self.field, match=match)
+            message.range.SetInParent()
+            for name in ("gt", "gte", "lt", "lte"):
+                if (bound := getattr(self, name)) is not None:
+                    setattr(message.range, name, bound)
+        elif self.one_of:
+            _fill_any(message.match, self.one_of)
+        elif isinstance(self.equals, bool):
+            message.match.boolean = self.equals
+        elif isinstance(self.equals, int):
+            message.match.integer = self.equals
+        elif self.equals is not None:
+            message.match.keyword = self.equals
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +65,28 @@ class Filter:
     excluded_classes: tuple[str, ...] = ()
     fields: tuple[FieldCondition, ...] = ()
 
-    def to_qdrant(self, *, excluded_ids: Sequence[str] = ()) -> models.Filter | None:
-        """Return the filter as Qdrant takes it; None where it would hold for every photo."""
-        must: list[models.Condition] = [condition.to_qdrant() for condition in self.fields]
-        must_not: list[models.Condition] = []
+    def fill(self, message: api.Filter, *, excluded_ids: Sequence[str] = ()) -> None:
+        """Write the filter into Qdrant's message; it stays empty where it holds for every photo."""
         if self.classes:
-            must.insert(0, _is_one_of(self.classes))
+            _fill_classes(message.must.add().field, self.classes)
+        for condition in self.fields:
+            condition.fill(message.must.add().field)
         if self.excluded_classes:
-            must_not.append(_is_one_of(self.excluded_classes))
+            _fill_classes(message.must_not.add().field, self.excluded_classes)
         if excluded_ids:
-            must_not.append(models.HasIdCondition(has_id=list(excluded_ids)))
-        if not must and not must_not:
-            return None
-        return models.Filter(must=must or None, must_not=must_not or None)
+            ids = message.must_not.add().has_id.has_id
+            for photo_id in excluded_ids:
+                ids.add().uuid = photo_id
 
 
-def _is_one_of(classes: tuple[str, ...]) -> models.FieldCondition:
-    match = models.MatchAny(any=list(classes))
-    return models.FieldCondition(key="class", match=match)
+def _fill_classes(message: api.FieldCondition, classes: tuple[str, ...]) -> None:
+    message.key = "class"
+    _fill_any(message.match, classes)
+
+
+def _fill_any(match: api.Match, values: tuple[Value, ...]) -> None:
+    # All of one type, as `FieldCondition` sees to.
+    if strings := [value for value in values if isinstance(value, str)]:
+        match.keywords.strings.extend(strings)
+    else:
+        match.integers.integers.extend(int(value) for value in values)

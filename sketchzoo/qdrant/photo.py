@@ -8,7 +8,16 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 # Payload fields with a meaning of their own; a source's columns must have other names.
-RESERVED = frozenset({"class", "uri", "sha256", "width", "height", "ingested_at"})
+_KINDS = {
+    "class": str,
+    "uri": str,
+    "sha256": str,
+    "width": int,
+    "height": int,
+    "ingested_at": str,
+}
+_NAMES = {str: "a string", int: "a whole number"}
+RESERVED = frozenset(_KINDS)
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://sketchzoo.dev/photos")
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
@@ -71,13 +80,16 @@ class Photo:
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Self:
-        """Read a point's payload; KeyError or ValueError where something else wrote it."""
+        """Read a point's payload; ValueError names the field where something else wrote it."""
+        for name, kind in _KINDS.items():
+            if type(payload.get(name)) is not kind:
+                raise ValueError(f"{name} must be {_NAMES[kind]}, not {payload.get(name)!r}")
         return cls(
             class_name=payload["class"],
             uri=payload["uri"],
             sha256=payload["sha256"],
-            width=int(payload["width"]),
-            height=int(payload["height"]),
+            width=payload["width"],
+            height=payload["height"],
             ingested_at=datetime.fromisoformat(payload["ingested_at"]),
             payload={key: value for key, value in payload.items() if key not in RESERVED},
         )

@@ -1,19 +1,14 @@
-"""Queries as Qdrant's own messages, and its hits as photos.
+"""Queries: what to look for among the photos, and the photos found.
 
-Not by the client's models: of a search's thirteen hits they are made by the dozen, read once
-and thrown away. Messages are filled in place, since each that is made by itself is copied.
+Qdrant's messages are filled in place, since each that is made by itself is copied.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from qdrant_client import grpc
-from qdrant_client.conversions.conversion import RestToGrpc
+from qdrant_client import grpc as api
 
 from sketchzoo.qdrant.filter import Filter
 from sketchzoo.qdrant.photo import Photo
-from sketchzoo.rpc import precondition
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +56,12 @@ class Nearest:
         own = (self.photo_id,) if self.photo_id is not None else ()
         return (*own, *self.liked, *self.disliked)
 
-    def to_message(self, collection: str) -> grpc.QueryPoints:
-        """Return the query of a collection as Qdrant takes it."""
-        message = grpc.QueryPoints(collection_name=collection, limit=self.limit, offset=self.offset)
+    def fill(self, message: api.QueryPoints, collection: str) -> None:
+        """Write the query of a collection into Qdrant's message."""
+        message.collection_name = collection
+        message.limit, message.offset = self.limit, self.offset
         message.with_payload.enable = True
-        condition = self.filter.to_qdrant(excluded_ids=self.named)
-        if condition is not None:
-            message.filter.CopyFrom(RestToGrpc.convert_filter(condition))
+        self.filter.fill(message.filter, excluded_ids=self.named)
         if self.exact:
             message.params.exact = True
         if self.hnsw_ef is not None:
@@ -75,14 +69,13 @@ class Nearest:
         if self.min_score is not None:
             message.score_threshold = 2 * self.min_score - 1
         self._fill(message.query)
-        return message
 
-    def _fill(self, query: grpc.Query) -> None:
+    def _fill(self, query: api.Query) -> None:
         if not self.liked and not self.disliked:
             self._fill_source(query.nearest)
             return
         recommend = query.recommend
-        recommend.strategy = grpc.RecommendStrategy.AverageVector
+        recommend.strategy = api.RecommendStrategy.AverageVector
         if self.vector is not None or self.photo_id is not None:
             self._fill_source(recommend.positive.add())
         for photo_id in self.liked:
@@ -90,57 +83,8 @@ class Nearest:
         for photo_id in self.disliked:
             recommend.negative.add().id.uuid = photo_id
 
-    def _fill_source(self, message: grpc.VectorInput) -> None:
+    def _fill_source(self, message: api.VectorInput) -> None:
         if self.vector is not None:
             message.dense.data.extend(self.vector)
         elif self.photo_id is not None:
             message.id.uuid = self.photo_id
-
-
-def scored(point: grpc.ScoredPoint) -> ScoredPhoto:
-    """Return a hit.
-
-    Raises:
-        CallError: FAILED_PRECONDITION; ingest did not write the point.
-
-    """
-    # Rounding may carry a cosine past 1.
-    score = min(1.0, max(0.0, (1 + point.score) / 2))
-    point_id = point.id.uuid or str(point.id.num)
-    return ScoredPhoto(point_id, photo_of(point_id, _python(point.payload)), score)
-
-
-def photo_of(point_id: str, payload: Mapping[str, Any]) -> Photo:
-    """Return a point's photo.
-
-    Raises:
-        CallError: FAILED_PRECONDITION; ingest did not write the point.
-
-    """
-    try:
-        return Photo.from_payload(payload)
-    except (KeyError, TypeError, ValueError) as error:
-        raise precondition(
-            "FOREIGN_POINT",
-            f"the collection holds the point {point_id}, which ingest did not write: {error!r}",
-        ) from error
-
-
-def _python(payload: Mapping[str, grpc.Value]) -> dict[str, Any]:
-    return {key: _value(value) for key, value in payload.items()}
-
-
-def _value(value: grpc.Value) -> Any:
-    kind = value.WhichOneof("kind")
-    return None if kind is None else _VALUES[kind](value)
-
-
-_VALUES: dict[str, Callable[[grpc.Value], Any]] = {
-    "null_value": lambda _: None,
-    "string_value": lambda v: v.string_value,
-    "integer_value": lambda v: v.integer_value,
-    "double_value": lambda v: v.double_value,
-    "bool_value": lambda v: v.bool_value,
-    "struct_value": lambda v: _python(v.struct_value.fields),
-    "list_value": lambda v: [_value(item) for item in v.list_value.values],
-}

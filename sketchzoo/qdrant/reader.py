@@ -1,18 +1,17 @@
-"""Reading photos: the nearest to an embedding, single ones, and the classes."""
+"""Reading photos: the nearest to an embedding, single ones, all, and the classes."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import grpc
-from qdrant_client import grpc as qdrant
-from qdrant_client import models
+from qdrant_client import grpc as api
 
 from sketchzoo.qdrant.connection import QdrantConnection
+from sketchzoo.qdrant.errors import foreign_point
 from sketchzoo.qdrant.filter import Filter
-from sketchzoo.qdrant.photo import Photo
-from sketchzoo.qdrant.query import Nearest, ScoredPhoto, photo_of, scored
-from sketchzoo.rpc import CallError, not_found, precondition
+from sketchzoo.qdrant.payload import read_payload
+from sketchzoo.qdrant.photo import RESERVED, Photo
+from sketchzoo.qdrant.query import Nearest, ScoredPhoto
+from sketchzoo.rpc import precondition
 
 _SCROLL_PAGE = 500
 # More classes than any animal gallery has; a facet needs a limit.
@@ -29,116 +28,151 @@ class Gallery:
 
 
 class PhotoReader:
-    """Reads the gallery that the alias names; failures raise `CallError`."""
+    """Reads the gallery that the alias names; failures raise `CallError`.
+
+    A point that ingest did not write is FAILED_PRECONDITION and named, wherever it is read;
+    a collection or a photo that is not there has an error of its own type.
+    """
 
     def __init__(self, connection: QdrantConnection, alias: str) -> None:
         self._connection = connection
-        self._client = connection.client
         self._alias = alias
+
+    async def published(self, timeout_seconds: float | None = None) -> str | None:
+        """Return the collection that the alias names, if any."""
+        answer: api.ListAliasesResponse = await self._connection.ask(
+            "Collections/ListAliases", api.ListAliasesRequest(), timeout_seconds
+        )
+        named = (a.collection_name for a in answer.aliases if a.alias_name == self._alias)
+        return next(named, None)
 
     async def current(self, timeout_seconds: float | None = None) -> Gallery:
         """Return what the alias names; FAILED_PRECONDITION where it names nothing yet."""
-        async with self._connection.call("get_aliases", timeout_seconds):
-            aliases = (await self._client.get_aliases()).aliases
-            named = [a.collection_name for a in aliases if a.alias_name == self._alias]
-            if not named:
-                raise precondition(
-                    "NO_GALLERY",
-                    f"the alias {self._alias} names no collection yet: ingest photos first",
-                )
-            vectors = (await self._client.get_collection(named[0])).config.params.vectors
-        if not isinstance(vectors, models.VectorParams):
-            raise precondition("NO_GALLERY", f"{named[0]} was not made by ingest: it has no vector")
-        fingerprint = named[0].removeprefix(f"{self._alias}-")
-        return Gallery(named[0], fingerprint, vectors.size)
+        name = await self.published(timeout_seconds)
+        if name is None:
+            raise precondition(
+                "NO_GALLERY",
+                f"the alias {self._alias} names no collection yet: ingest photos first",
+            )
+        answer: api.GetCollectionInfoResponse = await self._connection.ask(
+            "Collections/Get", api.GetCollectionInfoRequest(collection_name=name), timeout_seconds
+        )
+        vectors = answer.result.config.params.vectors_config
+        if not vectors.HasField("params"):
+            raise precondition("NO_GALLERY", f"{name} was not made by ingest: it has no vector")
+        return Gallery(name, name.removeprefix(f"{self._alias}-"), vectors.params.size)
 
     async def nearest(
-        self, collection: str, query: Nearest, timeout_seconds: float | None = None
-    ) -> list[ScoredPhoto]:
-        """Return the photos nearest to the query, best first."""
-        try:
-            answer: qdrant.QueryResponse = await self._connection.ask(
-                "query_points",
-                self._connection.points.Query,
-                query.to_message(collection),
-                timeout_seconds,
-            )
-        except CallError as error:
-            raise _explained(error, query) from error
-        return [scored(point) for point in answer.result]
-
-    async def nearest_batch(
         self, collection: str, queries: Sequence[Nearest], timeout_seconds: float | None = None
     ) -> list[list[ScoredPhoto]]:
-        """Return an answer for each query, in order; one failure fails all."""
-        request = qdrant.QueryBatchPoints(
-            collection_name=collection,
-            query_points=[query.to_message(collection) for query in queries],
+        """Return the photos nearest to each query, best first; one failure fails all."""
+        request = api.QueryBatchPoints(collection_name=collection)
+        for query in queries:
+            query.fill(request.query_points.add(), collection)
+        answer: api.QueryBatchResponse = await self._connection.ask(
+            "Points/QueryBatch", request, timeout_seconds
         )
-        answer: qdrant.QueryBatchResponse = await self._connection.ask(
-            "query_batch_points", self._connection.points.QueryBatch, request, timeout_seconds
-        )
-        return [[scored(point) for point in each.result] for each in answer.result]
+        return [[_scored(collection, point) for point in each.result] for each in answer.result]
 
     async def get(
         self, collection: str, ids: Sequence[str], timeout_seconds: float | None = None
     ) -> dict[str, Photo]:
         """Return those of the photos that the collection has, by id."""
-        async with self._connection.call("retrieve", timeout_seconds):
-            records = await self._client.retrieve(collection, list(ids), with_payload=True)
-        return {str(record.id): _photo(record) for record in records}
+        found = await self._get(collection, ids, timeout_seconds) if ids else ()
+        return {photo.id: photo for photo in (_photo(collection, each) for each in found)}
 
     async def embedding(
         self, collection: str, photo_id: str, timeout_seconds: float | None = None
     ) -> tuple[float, ...] | None:
         """Return a photo's embedding, None if the collection does not have the photo."""
-        async with self._connection.call("retrieve", timeout_seconds):
-            records = await self._client.retrieve(
-                collection, [photo_id], with_payload=False, with_vectors=True
-            )
-        # Of an unnamed vector a list of numbers.
-        vectors: list[Any] = [record.vector for record in records]
-        return tuple(vectors[0]) if vectors else None
+        found = await self._get(collection, [photo_id], timeout_seconds, with_vectors=True)
+        return tuple(_vector(found[0])) if found else None
+
+    async def scroll(self, collection: str) -> AsyncIterator[Photo]:
+        """Yield every photo without its source's columns, in the order of ids, by pages."""
+        async for point in self._scroll(collection):
+            yield _photo(collection, point)
 
     async def embeddings(self, collection: str) -> AsyncIterator[tuple[Photo, list[float]]]:
-        """Yield every photo with its embedding, in the order of ids, a page at a time."""
-        offset: Any = None
-        while True:
-            async with self._connection.call("scroll"):
-                records, offset = await self._client.scroll(
-                    collection,
-                    limit=_SCROLL_PAGE,
-                    offset=offset,
-                    with_payload=True,
-                    with_vectors=True,
-                )
-            for record in records:
-                vector: Any = record.vector  # of an unnamed vector a list of numbers
-                yield _photo(record), vector
-            if offset is None:
-                return
+        """Yield every photo with its embedding, else as `scroll` does."""
+        async for point in self._scroll(collection, with_vectors=True):
+            yield _photo(collection, point), _vector(point)
+
+    async def count(self, collection: str) -> int:
+        """Return the exact number of photos."""
+        answer: api.CountResponse = await self._connection.ask(
+            "Points/Count", api.CountPoints(collection_name=collection, exact=True)
+        )
+        return answer.result.count
 
     async def classes(
         self, collection: str, condition: Filter, timeout_seconds: float | None = None
     ) -> dict[str, int]:
-        """Return the exact number of photos of each class that meet the filter, by name."""
-        async with self._connection.call("facet", timeout_seconds):
-            facet = await self._client.facet(
-                collection,
-                key="class",
-                facet_filter=condition.to_qdrant(),
-                limit=_MAX_CLASSES,
-                exact=True,
-            )
-        return {str(hit.value): hit.count for hit in sorted(facet.hits, key=lambda h: str(h.value))}
+        """Return the exact number of photos of each class that meet the filter, by name.
+
+        Points without a class are no photos and not counted.
+        """
+        request = api.FacetCounts(
+            collection_name=collection, key="class", limit=_MAX_CLASSES, exact=True
+        )
+        condition.fill(request.filter)
+        answer: api.FacetResponse = await self._connection.ask(
+            "Points/Facet", request, timeout_seconds
+        )
+        # An index remembers values that no point has any more.
+        counts = ((hit.value.string_value, hit.count) for hit in answer.hits if hit.count)
+        return dict(sorted(counts))
+
+    async def _get(
+        self,
+        collection: str,
+        ids: Sequence[str],
+        timeout_seconds: float | None,
+        *,
+        with_vectors: bool = False,
+    ) -> Sequence[api.RetrievedPoint]:
+        request = api.GetPoints(collection_name=collection)
+        for photo_id in ids:
+            request.ids.add().uuid = photo_id
+        request.with_payload.enable = not with_vectors
+        request.with_vectors.enable = with_vectors
+        answer: api.GetResponse = await self._connection.ask("Points/Get", request, timeout_seconds)
+        return answer.result
+
+    async def _scroll(
+        self, collection: str, *, with_vectors: bool = False
+    ) -> AsyncIterator[api.RetrievedPoint]:
+        request = api.ScrollPoints(collection_name=collection, limit=_SCROLL_PAGE)
+        # Columns may be long, and nobody who reads all photos looks at them.
+        request.with_payload.include.fields.extend(RESERVED)
+        request.with_vectors.enable = with_vectors
+        while True:
+            page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
+            for point in page.result:
+                yield point
+            if not page.HasField("next_page_offset"):
+                return
+            request.offset.CopyFrom(page.next_page_offset)
 
 
-def _photo(record: models.Record) -> Photo:
-    return photo_of(str(record.id), record.payload or {})
+def _scored(collection: str, point: api.ScoredPoint) -> ScoredPhoto:
+    photo = _photo(collection, point)
+    # Rounding may carry a cosine past 1.
+    return ScoredPhoto(photo.id, photo, min(1.0, max(0.0, (1 + point.score) / 2)))
 
 
-def _explained(error: CallError, query: Nearest) -> CallError:
-    """Qdrant answers NOT_FOUND both for points and for collections: say which photo it was."""
-    if error.code is grpc.StatusCode.NOT_FOUND and query.named and "point" in error.message.lower():
-        return not_found(f"no such photo among {', '.join(query.named)}: {error.message}")
-    return error
+def _photo(collection: str, point: api.ScoredPoint | api.RetrievedPoint) -> Photo:
+    point_id = point.id.uuid or str(point.id.num)
+    try:
+        photo = Photo.from_payload(read_payload(point.payload))
+    except ValueError as error:
+        raise foreign_point(collection, point_id, error) from error
+    if photo.id != point_id:
+        raise foreign_point(collection, point_id, f"its sha256 is that of {photo.id}")
+    return photo
+
+
+def _vector(point: api.RetrievedPoint) -> list[float]:
+    vector = point.vectors.vector
+    # Servers before 1.16 fill `data` alone.
+    return list(vector.dense.data or vector.data)

@@ -1,18 +1,20 @@
 """Writing photos: collections by fingerprint, upserts, and the alias that moves at the end."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
-import grpc
-from qdrant_client import models
+from qdrant_client import grpc as api
 
 from sketchzoo.qdrant.connection import QdrantConnection
+from sketchzoo.qdrant.errors import CollectionExistsError, CollectionNotFoundError
+from sketchzoo.qdrant.payload import fill_payload
 from sketchzoo.qdrant.photo import Photo
-from sketchzoo.rpc import CallError
+from sketchzoo.qdrant.reader import PhotoReader
 
 INDEXED = ("class", "sha256")
-_SCROLL_PAGE = 1000
+# A larger write is made as several: Qdrant and what stands before it limit a message's size.
+_MAX_WRITE_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,10 @@ class CollectionOptions:
             raise ValueError(f"ef_construct must be m to 4096, not {self.ef_construct}")
 
 
-class PhotoWriter:
+class PhotoWriter(PhotoReader):
     """Writes photos into the collection of one model; every write is acknowledged by Qdrant.
 
-    Failures raise `CallError`.
+    It reads them, too. Failures raise `CallError`.
     """
 
     def __init__(
@@ -46,9 +48,7 @@ class PhotoWriter:
         alias: str,
         options: CollectionOptions | None = None,
     ) -> None:
-        self._connection = connection
-        self._client = connection.client
-        self._alias = alias
+        super().__init__(connection, alias)
         self._options = options or CollectionOptions()
 
     def name(self, fingerprint: str) -> str:
@@ -58,126 +58,93 @@ class PhotoWriter:
     async def open(self, fingerprint: str, dimension: int) -> str:
         """Make the model's collection and its payload indexes where missing; return its name."""
         name = self.name(fingerprint)
-        async with self._connection.call("collection_exists"):
-            exists = await self._client.collection_exists(name)
-        if not exists:
-            try:
-                async with self._connection.call("create_collection"):
-                    await self._client.create_collection(
-                        name,
-                        vectors_config=models.VectorParams(
-                            size=dimension, distance=models.Distance.COSINE
-                        ),
-                        hnsw_config=models.HnswConfigDiff(
-                            m=self._options.m, ef_construct=self._options.ef_construct
-                        ),
-                        quantization_config=self._quantization(),
-                    )
-            except CallError as error:
-                # Another job made it in between: that is what was wanted.
-                if "already exists" not in error.message:
-                    raise
+        exists: api.CollectionExistsResponse = await self._connection.ask(
+            "Collections/CollectionExists", api.CollectionExistsRequest(collection_name=name)
+        )
+        if not exists.result.exists:
+            # Made by another job in between, it is what was wanted.
+            with suppress(CollectionExistsError):
+                await self._connection.ask("Collections/Create", self._creation(name, dimension))
         # Also after a kill between the two: making an index twice changes nothing.
         for field in INDEXED:
-            async with self._connection.call("create_payload_index"):
-                await self._client.create_payload_index(
-                    name, field, models.PayloadSchemaType.KEYWORD, wait=True
-                )
+            request = api.CreateFieldIndexCollection(
+                collection_name=name,
+                field_name=field,
+                field_type=api.FieldType.FieldTypeKeyword,
+                wait=True,
+            )
+            await self._connection.ask("Points/CreateFieldIndex", request)
         return name
-
-    async def known(self, collection: str, ids: Sequence[str]) -> dict[str, Photo]:
-        """Return those of the photos that the collection has, by id."""
-        if not ids:
-            return {}
-        async with self._connection.call("retrieve"):
-            records = await self._client.retrieve(collection, ids, with_payload=True)
-        return {str(record.id): Photo.from_payload(record.payload or {}) for record in records}
 
     async def upsert(
         self, collection: str, photos: Iterable[tuple[Photo, Sequence[float]]]
     ) -> None:
         """Write photos with their embeddings; returns when Qdrant has them on disk."""
-        points = [
-            models.PointStruct(id=photo.id, vector=list(vector), payload=photo.to_payload())
-            for photo, vector in photos
-        ]
-        if points:
-            async with self._connection.call("upsert"):
-                await self._client.upsert(collection, points, wait=True)
+        for request in _writes(collection, photos):
+            await self._connection.ask("Points/Upsert", request)
 
     async def set_payload(self, collection: str, photo: Photo) -> None:
         """Replace a photo's payload, its embedding stays."""
-        payload: Mapping[str, Any] = photo.to_payload()
-        async with self._connection.call("overwrite_payload"):
-            await self._client.overwrite_payload(
-                collection, dict(payload), points=[photo.id], wait=True
-            )
+        request = api.SetPayloadPoints(collection_name=collection, wait=True)
+        fill_payload(request.payload, photo.to_payload())
+        request.points_selector.points.ids.add().uuid = photo.id
+        await self._connection.ask("Points/OverwritePayload", request)
 
     async def delete(self, collection: str, ids: Sequence[str]) -> None:
         """Delete photos by id; unknown ones are no error."""
+        request = api.DeletePoints(collection_name=collection, wait=True)
+        for photo_id in ids:
+            request.points.points.ids.add().uuid = photo_id
         if ids:
-            async with self._connection.call("delete"):
-                await self._client.delete(
-                    collection, models.PointIdsList(points=list(ids)), wait=True
-                )
-
-    async def scroll(self, collection: str) -> AsyncIterator[Photo]:
-        """Yield every photo of the collection, in the order of ids, a page at a time."""
-        offset: Any = None
-        while True:
-            async with self._connection.call("scroll"):
-                records, offset = await self._client.scroll(
-                    collection, limit=_SCROLL_PAGE, offset=offset, with_payload=True
-                )
-            for record in records:
-                yield Photo.from_payload(record.payload or {})
-            if offset is None:
-                return
-
-    async def count(self, collection: str) -> int:
-        """Return the exact number of photos."""
-        async with self._connection.call("count"):
-            return (await self._client.count(collection, exact=True)).count
-
-    async def published(self) -> str | None:
-        """Return the collection that the alias names, if any."""
-        async with self._connection.call("get_aliases"):
-            aliases = (await self._client.get_aliases()).aliases
-        return next((a.collection_name for a in aliases if a.alias_name == self._alias), None)
+            await self._connection.ask("Points/Delete", request)
 
     async def publish(self, collection: str) -> None:
         """Let the alias name this collection, in one step: search sees the old or the new."""
-        operations: list[models.AliasOperations] = [
-            models.CreateAliasOperation(
-                create_alias=models.CreateAlias(collection_name=collection, alias_name=self._alias)
-            )
-        ]
+        request = api.ChangeAliases()
         if await self.published() is not None:
-            operations.insert(
-                0,
-                models.DeleteAliasOperation(
-                    delete_alias=models.DeleteAlias(alias_name=self._alias)
-                ),
-            )
-        async with self._connection.call("update_collection_aliases"):
-            await self._client.update_collection_aliases(operations)
+            request.actions.add().delete_alias.alias_name = self._alias
+        created = request.actions.add().create_alias
+        created.collection_name, created.alias_name = collection, self._alias
+        await self._connection.ask("Collections/UpdateAliases", request)
 
     async def drop(self, collection: str) -> None:
         """Delete a collection that the alias does not name; an unknown one is no error."""
         if await self.published() == collection:
             raise ValueError(f"{collection} is the gallery that search uses: publish another first")
-        try:
-            async with self._connection.call("delete_collection"):
-                await self._client.delete_collection(collection)
-        except CallError as error:
-            if error.code is not grpc.StatusCode.NOT_FOUND:
-                raise
-
-    def _quantization(self) -> models.ScalarQuantization | None:
-        if not self._options.quantize_int8:
-            return None
-        return models.ScalarQuantization(
-            scalar=models.ScalarQuantizationConfig(
-                type=models.ScalarType.INT8, quantile=0.99, always_ram=True
+        with suppress(CollectionNotFoundError):
+            await self._connection.ask(
+                "Collections/Delete", api.DeleteCollection(collection_name=collection)
             )
-        )
+
+    def _creation(self, name: str, dimension: int) -> api.CreateCollection:
+        request = api.CreateCollection(collection_name=name)
+        request.vectors_config.params.size = dimension
+        request.vectors_config.params.distance = api.Distance.Cosine
+        request.hnsw_config.m = self._options.m
+        request.hnsw_config.ef_construct = self._options.ef_construct
+        if self._options.quantize_int8:
+            scalar = request.quantization_config.scalar
+            scalar.type = api.QuantizationType.Int8
+            scalar.quantile, scalar.always_ram = 0.99, True
+        return request
+
+
+def _writes(
+    collection: str, photos: Iterable[tuple[Photo, Sequence[float]]]
+) -> Iterator[api.UpsertPoints]:
+    """Yield the photos as writes, each of a size that Qdrant takes."""
+    request = api.UpsertPoints(collection_name=collection, wait=True)
+    size = 0
+    for photo, vector in photos:
+        point = api.PointStruct()
+        point.id.uuid = photo.id
+        point.vectors.vector.dense.data.extend(vector)
+        fill_payload(point.payload, photo.to_payload())
+        size += point.ByteSize()
+        if request.points and size > _MAX_WRITE_BYTES:
+            yield request
+            request = api.UpsertPoints(collection_name=collection, wait=True)
+            size = point.ByteSize()
+        request.points.append(point)
+    if request.points:
+        yield request

@@ -12,6 +12,7 @@ from sketchzoo.rpc.channel import (
 )
 from sketchzoo.rpc.errors import (
     CallError,
+    NotFoundError,
     deadline_exceeded,
     exhausted,
     from_rpc_error,
@@ -39,6 +40,7 @@ __all__ = [
     "CallError",
     "ChannelSettings",
     "Keepalive",
+    "NotFoundError",
     "RpcServer",
     "Service",
     "deadline_exceeded",

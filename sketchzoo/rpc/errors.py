@@ -4,7 +4,7 @@ Details follow google/rpc/error_details.proto (AIP-193): BadRequest names the fi
 RetryInfo says when to come back, ErrorInfo gives a stable reason.
 """
 
-from typing import Any
+from typing import Any, Self
 
 import grpc
 from google.protobuf.message import Message
@@ -67,13 +67,14 @@ class CallError(Exception):
                 self._status.details.add().Pack(detail)
         return self._status
 
-    def again(self) -> "CallError":
-        """Return the same error, to be raised in its place.
+    def again(self) -> Self:
+        """Return the same error, of the same type, to be raised in its place.
 
         One that is raised several times would collect the frames of each.
         """
-        same = CallError(self.code, self.message, *self.details)
-        same._status = self.status()
+        self.status()  # made once, whoever sends it
+        same = type(self).__new__(type(self), self.message)
+        same.__dict__.update(self.__dict__)
         return same
 
     def __str__(self) -> str:
@@ -114,9 +115,16 @@ def invalid(field: str, problem: str, *, reason: str = "") -> CallError:
     )
 
 
+class NotFoundError(CallError):
+    """NOT_FOUND: what the request names does not exist."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(grpc.StatusCode.NOT_FOUND, message, _info("NOT_FOUND"))
+
+
 def not_found(message: str) -> CallError:
     """NOT_FOUND: what the request names does not exist."""
-    return CallError(grpc.StatusCode.NOT_FOUND, message, _info("NOT_FOUND"))
+    return NotFoundError(message)
 
 
 def precondition(reason: str, message: str) -> CallError:

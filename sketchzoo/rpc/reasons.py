@@ -10,7 +10,10 @@ _WORDS = (
     ("Network is unreachable", "its network cannot be reached"),
     ("No such file or directory", "there is no such socket file"),
     ("Failed parsing HTTP/2", "what answers there does not speak gRPC"),
-    ("WRONG_VERSION_NUMBER", "it speaks plain text, not TLS: call it without a CA"),
+    (
+        "WRONG_VERSION_NUMBER",
+        "it speaks plain text, not TLS: call it without a CA, Qdrant by http://",
+    ),
     ("Hostname Verification", "its certificate is for another host name"),
     ("CERTIFICATE_VERIFY_FAILED", "its certificate is not signed by the CA that was given"),
     ("security handshaker", "the CA or the certificate given cannot be used"),

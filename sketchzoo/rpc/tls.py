@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import grpc
 
 if TYPE_CHECKING:  # the SDK's users need none
-    from sketchzoo.settings import ClientTlsSettings
+    from sketchzoo.settings import ClientTlsSettings, EncoderCallSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,13 @@ class ClientTls:
                 raise TypeError(f"{name} must be the path of a PEM file, not {type(path).__name__}")
 
     @classmethod
-    def of(cls, settings: "ClientTlsSettings") -> Self | None:
-        """Return how a part calls others by its settings; None in plain text."""
-        if settings.ca is None:
-            return None
-        return cls(settings.ca, settings.client_certificate, settings.client_key)
+    def of(
+        cls, settings: "ClientTlsSettings | EncoderCallSettings", prefix: str = ""
+    ) -> Self | None:
+        """Return how a server is called by settings whose names begin so; None in plain text."""
+        names = ("ca", "client_certificate", "client_key")
+        ca, certificate, key = (getattr(settings, prefix + name) for name in names)
+        return None if ca is None else cls(ca, certificate, key)
 
     def credentials(self) -> grpc.ChannelCredentials:
         """Read the files into credentials.

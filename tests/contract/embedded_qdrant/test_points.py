@@ -74,42 +74,12 @@ async def test_points_go_by_id_and_by_filter(client: AsyncQdrantClient, filled: 
     assert await _ids(client, filled) == [2, 6, UUID5]
 
 
-async def test_payloads_are_set_overwritten_and_cleared(
-    client: AsyncQdrantClient, filled: str
-) -> None:
-    """Set merges, overwrite replaces, delete removes keys, clear removes all."""
+async def test_payloads_are_set_and_overwritten(client: AsyncQdrantClient, filled: str) -> None:
+    """Set merges, overwrite replaces."""
     await client.set_payload(filled, {"width": 11, "note": "x"}, points=[1], wait=True)
     assert await _payload(client, filled, 1) == {"class": "cat", "width": 11, "note": "x"}
-    await client.set_payload(filled, {"count": 2}, points=[UUID5], key="deep", wait=True)
-    assert (await _payload(client, filled, UUID5))["deep"] == {"count": 2}
-    await client.delete_payload(filled, ["width"], points=[1], wait=True)
-    assert await _payload(client, filled, 1) == {"class": "cat", "note": "x"}
     await client.overwrite_payload(filled, {"class": "owl"}, points=[1], wait=True)
     assert await _payload(client, filled, 1) == {"class": "owl"}
-    dogs = models.Filter(
-        must=[models.FieldCondition(key="class", match=models.MatchValue(value="dog"))]
-    )
-    await client.set_payload(filled, {"seen": True}, points=dogs, wait=True)
-    assert (await _payload(client, filled, 3))["seen"] is True
-    await client.clear_payload(filled, [1], wait=True)
-    assert await _payload(client, filled, 1) == {}
-
-
-async def test_a_conditional_upsert_writes_only_what_may_be_written(
-    client: AsyncQdrantClient, filled: str
-) -> None:
-    """With an update filter, points that exist are replaced only where it matches."""
-    cats = models.Filter(
-        must=[models.FieldCondition(key="class", match=models.MatchValue(value="cat"))]
-    )
-    await client.upsert(
-        filled,
-        [models.PointStruct(id=i, vector=[0, 0, 0, 1], payload={"new": True}) for i in (1, 3)],
-        update_filter=cats,
-        wait=True,
-    )
-    assert await _payload(client, filled, 1) == {"new": True}
-    assert (await _payload(client, filled, 3))["class"] == "dog"
 
 
 async def test_scroll_goes_through_every_point_once(client: AsyncQdrantClient, filled: str) -> None:

@@ -57,10 +57,6 @@ async def test_a_score_threshold_leaves_out_lower_hits(
         (models.Filter(should=[CAT, DOG]), {1, 2, 3, 4}),
         (models.Filter(must=[_match("class", models.MatchAny(any=["cat", "fox"]))]), {1, 2, UUID5}),
         (
-            models.Filter(must=[_match("class", models.MatchExcept(**{"except": ["cat", "fox"]}))]),
-            {3, 4},
-        ),
-        (
             models.Filter(
                 must=[models.FieldCondition(key="width", range=models.Range(gte=20, lt=30))]
             ),
@@ -83,12 +79,6 @@ async def test_a_score_threshold_leaves_out_lower_hits(
         (models.Filter(must=[_match("tags", models.MatchValue(value="b"))]), {4}),
         (
             models.Filter(
-                must=[models.FieldCondition(key="tags", values_count=models.ValuesCount(gte=2))]
-            ),
-            {4},
-        ),
-        (
-            models.Filter(
                 must=[
                     models.Filter(should=[CAT, DOG]),
                     models.Filter(
@@ -97,14 +87,6 @@ async def test_a_score_threshold_leaves_out_lower_hits(
                 ]
             ),
             {1, 4},
-        ),
-        (
-            models.Filter(
-                min_should=models.MinShould(
-                    conditions=[CAT, models.HasIdCondition(has_id=[1, 3]), DOG], min_count=2
-                )
-            ),
-            {1, 3},
         ),
     ],
 )
@@ -142,22 +124,10 @@ async def test_a_query_by_id_finds_the_others(client: AsyncQdrantClient, filled:
     assert caught.value.details() == "Not found: No point with id 99 found"
 
 
-@pytest.mark.parametrize(
-    "strategy",
-    [
-        models.RecommendStrategy.AVERAGE_VECTOR,
-        models.RecommendStrategy.BEST_SCORE,
-        models.RecommendStrategy.SUM_SCORES,
-    ],
-)
-async def test_recommendations_follow_what_is_liked(
-    client: AsyncQdrantClient, filled: str, strategy: models.RecommendStrategy
-) -> None:
+async def test_recommendations_follow_what_is_liked(client: AsyncQdrantClient, filled: str) -> None:
     """Liked and disliked points, as ids or vectors, order the hits and are not among them."""
     query = models.RecommendQuery(
-        recommend=models.RecommendInput(
-            positive=[3, [0, 1, 0.1, 0]], negative=[1], strategy=strategy
-        )
+        recommend=models.RecommendInput(positive=[3, [0, 1, 0.1, 0]], negative=[1])
     )
     hits = await _hits(client, filled, query)
     assert hits[0] == 4
@@ -171,16 +141,6 @@ async def test_a_recommendation_needs_examples(client: AsyncQdrantClient, filled
         await client.query_points(filled, query=query)
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert "At least one positive vector ID required" in (caught.value.details() or "")
-
-
-async def test_best_score_works_with_dislikes_alone(client: AsyncQdrantClient, filled: str) -> None:
-    """best_score with only disliked points ranks the most unlike first."""
-    query = models.RecommendQuery(
-        recommend=models.RecommendInput(negative=[1], strategy=models.RecommendStrategy.BEST_SCORE)
-    )
-    hits = await _hits(client, filled, query)
-    assert hits[-1] == 2
-    assert 1 not in hits
 
 
 async def test_facets_count_values(client: AsyncQdrantClient, filled: str) -> None:
@@ -198,14 +158,6 @@ async def test_a_facet_needs_an_index(client: AsyncQdrantClient, filled: str) ->
         await client.facet(filled, "width")
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert "No appropriate index for faceting: `width`" in (caught.value.details() or "")
-
-
-async def test_a_query_without_a_vector_gives_points_by_id(
-    client: AsyncQdrantClient, filled: str
-) -> None:
-    """Where nothing is asked for, points come in the order of ids."""
-    hits = await _hits(client, filled, None, limit=3)
-    assert hits == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,11 @@ from qdrant_client.grpc import collections_service_pb2, points_service_pb2, snap
 
 SERVED = {
     "Points": {
-        "Upsert", "Delete", "Get", "SetPayload", "OverwritePayload", "DeletePayload",
-        "ClearPayload", "CreateFieldIndex", "DeleteFieldIndex", "Scroll", "Count", "Query",
-        "QueryBatch", "Facet",
+        "Upsert", "Delete", "Get", "SetPayload", "OverwritePayload", "CreateFieldIndex", "Scroll",
+        "Count", "Query", "QueryBatch", "Facet",
     },
     "Collections": {
-        "Get", "List", "Create", "Update", "Delete", "UpdateAliases", "ListCollectionAliases",
-        "ListAliases", "CollectionExists",
+        "Get", "List", "Create", "Delete", "UpdateAliases", "ListAliases", "CollectionExists",
     },
     "Snapshots": set(),
 }  # fmt: skip
@@ -93,6 +91,57 @@ async def test_what_is_not_served_says_so_by_name(address: Any, service: str, me
         ({"query": models.SparseVector(indices=[1], values=[1.0])}, "VectorInput.sparse"),
         ({"query": [1, 0, 0, 0], "lookup_from": models.LookupLocation(collection="c")}, "lookup"),
         ({"query": [1, 0, 0, 0], "shard_key_selector": "k"}, "shard_key_selector"),
+        ({"query": None}, "QueryPoints without a query"),
+        (
+            {
+                "query": models.RecommendQuery(
+                    recommend=models.RecommendInput(
+                        positive=[1], strategy=models.RecommendStrategy.BEST_SCORE
+                    )
+                )
+            },
+            "RecommendStrategy.BestScore",
+        ),
+        (
+            {
+                "query": [1, 0, 0, 0],
+                "search_params": models.SearchParams(acorn=models.AcornSearchParams(enable=True)),
+            },
+            "SearchParams.acorn",
+        ),
+        (
+            {
+                "query": [1, 0, 0, 0],
+                "query_filter": models.Filter(
+                    min_should=models.MinShould(
+                        conditions=[models.HasIdCondition(has_id=[1])], min_count=1
+                    )
+                ),
+            },
+            "Filter.min_should",
+        ),
+        (
+            {
+                "query": [1, 0, 0, 0],
+                "query_filter": models.Filter(
+                    must=[models.FieldCondition(key="tags", values_count=models.ValuesCount(gt=1))]
+                ),
+            },
+            "FieldCondition.values_count",
+        ),
+        (
+            {
+                "query": [1, 0, 0, 0],
+                "query_filter": models.Filter(
+                    must=[
+                        models.FieldCondition(
+                            key="class", match=models.MatchExcept(**{"except": ["cat"]})
+                        )
+                    ]
+                ),
+            },
+            "Match.except_keywords",
+        ),
     ],
 )
 async def test_parts_of_queries_that_are_not_served_are_named(
@@ -112,6 +161,8 @@ async def test_parts_of_queries_that_are_not_served_are_named(
     [
         ({"sparse_vectors_config": {"s": models.SparseVectorParams()}}, "sparse_vectors_config"),
         ({"sharding_method": models.ShardingMethod.CUSTOM}, "sharding_method"),
+        ({"optimizers_config": models.OptimizersConfigDiff()}, "optimizers_config"),
+        ({"metadata": {"a": 1}}, "metadata"),
         (
             {"quantization_config": models.BinaryQuantization(binary={})},
             "QuantizationConfig.binary",
@@ -133,6 +184,33 @@ async def test_parts_of_collections_that_are_not_served_are_named(
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
     assert named in (caught.value.details() or "")
     assert not await client.collection_exists(name)
+
+
+async def test_parts_of_writes_that_are_not_served_are_named(
+    client: AsyncQdrantClient, filled: str, address: Any
+) -> None:
+    """A write that says more than it can do is UNIMPLEMENTED, and nothing is written."""
+    if not address.embedded:
+        pytest.skip("the server serves it")
+    cats = models.Filter(must=[models.HasIdCondition(has_id=[1])])
+    point = models.PointStruct(id=1, vector=[0, 0, 0, 1], payload={})
+    for call, named in (
+        (client.upsert(filled, [point], update_filter=cats), "UpsertPoints.update_filter"),
+        (client.set_payload(filled, {"a": 1}, points=[1], key="deep"), "SetPayloadPoints.key"),
+        (client.set_payload(filled, {"a": 1}, points=cats), "points_selector.filter"),
+        (
+            client.create_payload_index(
+                filled, "tags", models.KeywordIndexParams(type="keyword", is_tenant=True)
+            ),
+            "CreateFieldIndexCollection.field_index_params",
+        ),
+        (client.scroll(filled, order_by="width"), "ScrollPoints.order_by"),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+        assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+        assert named in (caught.value.details() or "")
+    assert (await client.retrieve(filled, [1]))[0].payload == {"class": "cat", "width": 10}
 
 
 @pytest.mark.parametrize(

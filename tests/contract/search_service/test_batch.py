@@ -1,5 +1,7 @@
 """`BatchSearch` over real sockets."""
 
+import asyncio
+
 import grpc
 import grpc.aio
 import pytest
@@ -26,7 +28,7 @@ async def test_embeds_all_images_in_one_call_and_asks_the_gallery_once() -> None
         single = await server.stub.Search(sketch(b"two"), timeout=5)
         assert server.encoder.calls == 1
         assert server.encoder.embedded == [b"one", b"two", b"three"]
-        assert server.reader.batches == 1
+        assert server.reader.calls == 2  # the batch's, and the single search's
         first, second, third, fourth = (result.response for result in answer.results)
         assert list(first.hits) == list(third.hits) != list(second.hits)
         assert list(second.hits) == list(single.hits)
@@ -104,3 +106,50 @@ async def test_follows_a_gallery_that_changes() -> None:
         answer = await server.stub.BatchSearch(batch, timeout=5)
         assert {result.response.model_fingerprint for result in answer.results} == {"model-b"}
         assert {collection for collection, _ in server.reader.asked} == {"photos-model-b"}
+
+
+async def test_follows_the_alias_when_the_old_collection_is_dropped() -> None:
+    """A collection dropped between two looks costs a second try, whatever the queries name."""
+    async with bench(check_seconds=30.0) as server:
+        server.reader.missing.add("photos-model-a")
+        server.encoder.fingerprint = server.reader.fingerprint = "model-b"
+        known = pb.SearchRequest(query=pb.Query(photo_id=next(iter(server.reader.photos))))
+        batch = pb.BatchSearchRequest(requests=[known, known])
+        answer = await server.stub.BatchSearch(batch, timeout=5)
+        assert {result.response.model_fingerprint for result in answer.results} == {"model-b"}
+
+
+async def test_a_batch_of_failures_asks_nobody() -> None:
+    """Searches that are refused before they are asked cost no call to the gallery."""
+    async with bench() as server:
+        batch = pb.BatchSearchRequest(requests=[sketch(b"bad"), pb.SearchRequest()])
+        answer = await server.stub.BatchSearch(batch, timeout=5)
+        assert [result.status.code for result in answer.results] == [3, 3]
+        assert server.reader.calls == 0
+
+
+async def test_equal_batches_at_one_time_share_their_embeddings() -> None:
+    """Two callers with the same sketches cost one call to the encoder; one may go."""
+    async with bench() as server:
+        server.encoder.seconds = 0.2
+        batch = pb.BatchSearchRequest(requests=[sketch(b"x"), sketch(b"y")])
+        first = server.stub.BatchSearch(batch, timeout=5)
+        second = server.stub.BatchSearch(batch, timeout=5)
+        await server.joined(2)
+        first.cancel()
+        assert all(result.response.hits for result in (await second).results)
+        assert (server.encoder.calls, server.encoder.cancelled) == (1, 0)
+
+
+async def test_a_cancelled_batch_cancels_the_encoders_work() -> None:
+    """The caller who goes takes the call to the encoder along."""
+    async with bench() as server:
+        server.encoder.seconds = 30
+        batch = pb.BatchSearchRequest(requests=[sketch(b"x"), sketch(b"y")])
+        call = server.stub.BatchSearch(batch, timeout=60)
+        while not server.encoder.running:  # noqa: ASYNC110 - a counter has no event
+            await asyncio.sleep(0.005)
+        call.cancel()
+        while not server.encoder.cancelled:  # noqa: ASYNC110 - a counter has no event
+            await asyncio.sleep(0.005)
+        assert server.reader.asked == []

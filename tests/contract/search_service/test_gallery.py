@@ -10,8 +10,8 @@ import grpc.aio
 import pytest
 from PIL import Image
 
+from sketchzoo.gallery_roots import RootsFile
 from sketchzoo.qdrant import Photo
-from sketchzoo.qdrant.roots import RootsFile
 from sketchzoo.rpc import unavailable
 from sketchzoo.search.v1 import search_pb2 as pb
 from tests.artefacts import picture

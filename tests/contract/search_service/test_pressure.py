@@ -98,6 +98,21 @@ async def test_a_cancelled_search_leaves_the_others_their_embedding() -> None:
         assert (server.encoder.calls, server.encoder.cancelled) == (1, 0)
 
 
+async def test_who_joins_a_hasty_caller_is_not_late_with_him() -> None:
+    """The embedding that is shared ends with the first's deadline; the second makes it anew."""
+    async with bench() as server:
+        server.encoder.seconds = 30
+        hasty = asyncio.ensure_future(server.stub.Search(sketch(), timeout=0.5))
+        while not server.encoder.running:  # noqa: ASYNC110 - a counter has no event
+            await asyncio.sleep(0.005)
+        patient = server.stub.Search(sketch(), timeout=20)
+        await server.joined(1)
+        server.encoder.seconds = 0
+        assert (await refused(hasty)).code() is Code.DEADLINE_EXCEEDED
+        assert (await patient).hits
+        assert server.encoder.calls == 2
+
+
 async def test_the_deadline_is_shared_out_between_encoder_and_gallery() -> None:
     """The encoder gets less than the caller's time, the gallery what is left of it."""
     async with bench() as server:

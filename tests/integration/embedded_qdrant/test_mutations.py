@@ -36,7 +36,11 @@ RARE = {
     "memory", "inline_storage", "idf", "indices", "vectors_count", "sparse", "multi_dense",
     "document", "image", "object", "product", "binary", "turboquant", "disabled", "slice",
     "discover", "context", "fusion", "sample", "formula", "nearest_with_mmr", "rrf",
-    "relevance_feedback", "text", "text_index_params",
+    "relevance_feedback", "text", "field_index_params", "min_should", "values_count", "geo_polygon",
+    "nested", "has_vector", "except_keywords", "except_integers", "text_any", "phrase", "substring",
+    "qdrant.FieldCondition.is_empty", "qdrant.FieldCondition.is_null", "acorn", "metadata",
+    "optimizers_config", "update_filter", "update_mode", "qdrant.SetPayloadPoints.key", "strategy",
+    "rename_alias",
 }  # fmt: skip
 ALLOWED = {
     grpc.StatusCode.OK,
@@ -72,7 +76,7 @@ class Arbitrary:
 
     @staticmethod
     def _share(field: FieldDescriptor, depth: int) -> float:
-        rare = field.name in RARE or (
+        rare = not RARE.isdisjoint((field.name, field.full_name)) or (
             field.name == "payload" and field.containing_type.name == "CreateCollection"
         )
         return 0.01 if rare else 0.5 / (1 + depth / 8)

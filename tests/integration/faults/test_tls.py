@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ class Stack:
     certificates: Certificates
     search: SearchProcess
     encoder: str
+    qdrant: str
 
 
 def make_certificates(folder: Path, names: str = "IP:127.0.0.1,DNS:localhost") -> Certificates:
@@ -65,6 +67,29 @@ def make_certificates(folder: Path, names: str = "IP:127.0.0.1,DNS:localhost") -
     return Certificates(folder / "ca.pem", folder / "part.pem", folder / "part.key")
 
 
+def shown(prefix: str, made: Certificates) -> dict[str, str]:
+    """Return the variables by which a caller of one part trusts the CA and shows a certificate."""
+    return {
+        f"SKETCHZOO_{prefix}_CA": str(made.ca),
+        f"SKETCHZOO_{prefix}_CLIENT_CERTIFICATE": str(made.certificate),
+        f"SKETCHZOO_{prefix}_CLIENT_KEY": str(made.key),
+    }
+
+
+def sketchzoo(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Run a command; return its status and what it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "sketchzoo", *arguments],
+        env={**os.environ, **environment},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said
+    return done.returncode, said
+
+
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     root = tmp_path_factory.mktemp("tls")
@@ -76,18 +101,17 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         with encoder_process(model.folder) as plain, ServerProcess(root / "qdrant") as bare:
             url = f"http://127.0.0.1:{bare.port}"
             asyncio.run(fill(plain.target, url, write_photos(root / "photos", 20)))
-        patch.setenv("SKETCHZOO_TLS_CA", str(made.ca))
-        patch.setenv("SKETCHZOO_TLS_CLIENT_CERTIFICATE", str(made.certificate))
-        patch.setenv("SKETCHZOO_TLS_CLIENT_KEY", str(made.key))
-        # What the Qdrant client trusts is gRPC's own setting.
-        patch.setenv("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", str(made.ca))
+        for name, value in shown("ENCODER_CALL", made).items():
+            patch.setenv(name, value)
+        for name, value in shown("QDRANT", made).items():
+            patch.setenv(name, value)
         patch.setenv("SKETCHZOO_QDRANT_API_KEY", "gallery-key")
         patch.setenv("SKETCHZOO_ENCODER_CALL_TOKEN", ENCODER_TOKEN)
         encoder = scope.enter_context(
             encoder_process(model.folder, tls_client_ca=made.ca, token=ENCODER_TOKEN, **server)
         )
         qdrant = scope.enter_context(
-            ServerProcess(root / "qdrant", api_key="gallery-key", **server)
+            ServerProcess(root / "qdrant", api_key="gallery-key", tls_client_ca=made.ca, **server)
         )
         search = scope.enter_context(
             search_process(
@@ -98,7 +122,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
                 **server,
             )
         )
-        yield Stack(made, search, encoder.target)
+        yield Stack(made, search, encoder.target, f"127.0.0.1:{qdrant.port}")
 
 
 def ask(stack: Stack, tls: ClientTls | None, token: str | None) -> int:
@@ -107,7 +131,7 @@ def ask(stack: Stack, tls: ClientTls | None, token: str | None) -> int:
 
 
 def test_a_search_goes_by_tls_on_every_hop(stack: Stack) -> None:
-    """Client to search and search to encoder by mTLS and token, search to Qdrant by TLS and key."""
+    """Client to search and search to encoder by mTLS and token, to Qdrant by mTLS and key."""
     made = stack.certificates
     answer: SearchError | int = Unavailable("not asked yet")
     for _ in range(50):
@@ -126,19 +150,63 @@ def test_without_a_certificate_nobody_is_let_in(stack: Stack) -> None:
             ask(stack, tls, SEARCH_TOKEN)
 
 
-def test_a_health_check_shows_the_certificate_that_is_set(stack: Stack) -> None:
+@pytest.mark.parametrize("part", ["encoder", "qdrant"])
+def test_a_health_check_shows_the_certificate_that_is_set(stack: Stack, part: str) -> None:
     """An image's own check passes under mTLS with the caller's settings, and not without."""
-    command = [sys.executable, "-m", "sketchzoo", "health", stack.encoder]
-    names = ("CA", "CLIENT_CERTIFICATE", "CLIENT_KEY")
     made = stack.certificates
-    shown = {
-        f"SKETCHZOO_TLS_{name}": str(path)
-        for name, path in zip(names, (made.ca, made.certificate, made.key), strict=True)
+    assert sketchzoo("health", getattr(stack, part), **shown("TLS", made))[0] == 0
+    assert sketchzoo("health", getattr(stack, part), SKETCHZOO_TLS_CA=str(made.ca))[0] == 4
+
+
+def test_every_command_trusts_qdrant_by_its_own_ca(stack: Stack, tmp_path: Path) -> None:
+    """Ingest and the map work with the right CA; else one line says what is wrong, status 4."""
+    made, other = stack.certificates, make_certificates(tmp_path / "other")
+    write_photos(tmp_path / "photos", 2)
+    environment = {
+        "SKETCHZOO_QDRANT_URL": f"https://{stack.qdrant}",
+        "SKETCHZOO_ENCODER_TARGET": stack.encoder,
+        "COLUMNS": "500",
     }
-    others = {key: value for key, value in os.environ.items() if key not in shown}
-    for more, status in ((shown, 0), ({"SKETCHZOO_TLS_CA": str(made.ca)}, 4)):
-        done = subprocess.run(command, env={**others, **more}, check=False, capture_output=True)
-        assert done.returncode == status, done.stderr
+    ingest = ("ingest", str(tmp_path / "photos"), "--patience-seconds", "0")
+    mapped = ("live", "map", "--out", str(tmp_path / "map.npz"))
+    assert [sketchzoo(*each, **environment)[0] for each in (ingest, mapped)] == [0, 0]
+    unsigned = "its certificate is not signed by the CA that was given"
+    unknown = {**shown("QDRANT", other), "SKETCHZOO_QDRANT_CA": str(made.ca)}
+    for command, wrong, reason in (
+        (ingest, {"SKETCHZOO_QDRANT_CA": str(other.ca)}, unsigned),
+        (mapped, {"SKETCHZOO_QDRANT_CA": ""}, unsigned),
+        (mapped, unknown, "it closed the connection: does it ask for TLS, or a certificate?"),
+    ):
+        status, said = sketchzoo(*command, **environment, **wrong)
+        assert status == 4, said
+        assert [reason in line for line in said.splitlines()].count(True) == 1, said
+
+
+def test_search_says_what_is_wrong_with_a_certificate(stack: Stack, tmp_path: Path) -> None:
+    """A CA that did not sign, and a CA for a part that speaks plain text, stand in its log."""
+    other = make_certificates(tmp_path / "other")
+    url = f"https://{stack.qdrant}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKETCHZOO_QDRANT_CA", str(other.ca))
+        with search_process(stack.encoder, url) as search:
+            said = problem(search)
+    assert "Qdrant" in said
+    assert "its certificate is not signed by the CA that was given" in said
+    model = tiny_model(tmp_path / "model", shared=True)
+    with encoder_process(model.folder) as plain, search_process(plain.target, url) as search:
+        said = problem(search)
+    assert "encoder is away: it speaks plain text, not TLS: call it without a CA" in said
+
+
+def problem(search: SearchProcess) -> str:
+    """Wait until a service says why it is not ready."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        for event in list(search.events):
+            if event["event"] == "readiness" and event["problem"]:
+                return str(event["problem"])
+        time.sleep(0.05)
+    raise AssertionError(search.events)
 
 
 def test_a_wrong_token_is_refused_and_logged_nowhere(stack: Stack) -> None:

@@ -49,7 +49,9 @@ async def gallery(environment: dict[str, str]) -> tuple[str | None, dict[str, Ph
         published = await writer.published()
         if published is None:
             return None, {}
-        return published, {photo.uri: photo async for photo in writer.scroll(published)}
+        ids = [photo.id async for photo in writer.scroll(published)]
+        photos = await writer.get(published, ids)
+        return published, {photo.uri: photo for photo in photos.values()}
     finally:
         await connection.close()
 

@@ -205,6 +205,19 @@ def test_a_batch_answers_as_single_searches_do(zoo: Zoo) -> None:
         assert [hit.photo_id for hit in answer.hits] == [hit.photo_id for hit in single.hits]
 
 
+def test_one_unknown_photo_fails_alone_in_a_batch(zoo: Zoo) -> None:
+    """Qdrant refuses a batch as a whole; the searches beside the one that fails are answered."""
+    missing = "0f8fad5b-d9cb-469f-a165-70867728950e"
+    good, unknown, known = zoo.client.batch(
+        [Query(picture(1)), Query(photo_id=missing), Query(photo_id=next(iter(zoo.photos)))]
+    )
+    assert isinstance(unknown, NotFound)
+    assert missing in str(unknown)
+    for answer in (good, known):
+        assert not isinstance(answer, Exception)
+        assert len(answer.hits) == 12
+
+
 def test_photos_come_as_they_were_ingested(zoo: Zoo) -> None:
     """Originals are the files, thumbnails are small, both by id."""
     hit = zoo.client.search(photo=picture(9)).hits[0]

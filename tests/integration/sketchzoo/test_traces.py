@@ -72,18 +72,18 @@ async def test_one_trace_from_the_caller_to_qdrant(
     assert names == {
         ("sketchzoo-search", "sketchzoo.search.v1.SearchService/Search"),
         ("sketchzoo-search", "EncoderService/Embed"),
-        ("sketchzoo-search", "Qdrant/query_points"),
+        ("sketchzoo-search", "Points/QueryBatch"),
         ("sketchzoo-encoder", "sketchzoo.encoder.v1.EncoderService/Embed"),
-        ("sketchzoo-embedded-qdrant", "qdrant.Points/Query"),
+        ("sketchzoo-embedded-qdrant", "qdrant.Points/QueryBatch"),
     }
     by_id = {span.span_id: span.name for _, span in spans}
     parents = {span.name: by_id.get(span.parent_span_id, "") for _, span in spans}
     assert parents == {
         "sketchzoo.search.v1.SearchService/Search": "",
         "EncoderService/Embed": "sketchzoo.search.v1.SearchService/Search",
-        "Qdrant/query_points": "sketchzoo.search.v1.SearchService/Search",
+        "Points/QueryBatch": "sketchzoo.search.v1.SearchService/Search",
         "sketchzoo.encoder.v1.EncoderService/Embed": "EncoderService/Embed",
-        "qdrant.Points/Query": "Qdrant/query_points",
+        "qdrant.Points/QueryBatch": "Points/QueryBatch",
     }
     (top,) = (s for _, s in spans if s.name == "sketchzoo.search.v1.SearchService/Search")
     assert top.parent_span_id.hex() == f"{wanted.span_id:016x}"
@@ -126,8 +126,8 @@ async def others(
         assert (await page.search())["type"] == "answer"
     assert await asyncio.to_thread(process.stop) == 0
     for service, top, below in (
-        ("sketchzoo-query", "sketchzoo query", "qdrant.Points/Query"),
-        ("sketchzoo-live", "live/drawing", "qdrant.Points/Query"),
+        ("sketchzoo-query", "sketchzoo query", "qdrant.Points/QueryBatch"),
+        ("sketchzoo-live", "live/drawing", "qdrant.Points/QueryBatch"),
         ("sketchzoo-ingest", "ingest/embed", "sketchzoo.encoder.v1.EncoderService/Embed"),
         ("sketchzoo-ingest", "ingest/write", "qdrant.Points/Upsert"),
     ):

@@ -44,6 +44,8 @@ def test_every_server_and_caller_gets_tls() -> None:
     for name, service in over_tls.items():
         assert service["volumes"] == ["./tls:/tls:ro"]
         assert service["environment"]["SKETCHZOO_TLS_CA"] == "/tls/ca.pem"
+        calls_encoder = service["environment"].get("SKETCHZOO_ENCODER_CALL_CA") == "/tls/ca.pem"
+        assert calls_encoder or name not in {"search", "ingest"}
         shown = [key for key in service["environment"] if key.endswith("_TLS_CERTIFICATE")]
         assert bool(shown) == (name in {"encoder", "encoder-gpu", "search"})
 

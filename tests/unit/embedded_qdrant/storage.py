@@ -26,12 +26,9 @@ def opened(path: Path, **settings: Any) -> Catalogue:
 def config(**optimizers: Any) -> grpc.CollectionConfig:
     """Return the configuration of a collection of small vectors."""
     params = grpc.VectorParams(size=DIMENSION, distance=grpc.Distance.Cosine)
-    return configs.created(
-        grpc.CreateCollection(
-            vectors_config=grpc.VectorsConfig(params=params),
-            optimizers_config=grpc.OptimizersConfigDiff(**optimizers),
-        )
-    )
+    made = configs.created(grpc.CreateCollection(vectors_config=grpc.VectorsConfig(params=params)))
+    made.optimizer_config.MergeFrom(grpc.OptimizersConfigDiff(**optimizers))
+    return made
 
 
 def upsert(numbers: Iterable[int], tag: str = "x") -> grpc.UpsertPoints:

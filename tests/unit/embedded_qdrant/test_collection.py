@@ -8,12 +8,13 @@ from typing import Any
 
 import grpc as rpc
 import pytest
+from pydantic import ValidationError
 from qdrant_client import grpc
 
 from embedded_qdrant.catalogue import Catalogue
 from embedded_qdrant.collection import Collection, Statistics
 from embedded_qdrant.conversion import configs
-from embedded_qdrant.indexing import IndexBuild, IndexBuildError, due, littered, threshold_points
+from embedded_qdrant.indexing import IndexBuild, IndexBuildError, due, littered
 from embedded_qdrant.settings import EmbeddedQdrantSettings
 from embedded_qdrant.space import Space
 from sketchzoo.rpc import CallError
@@ -77,12 +78,18 @@ async def test_a_write_past_the_queue_is_refused(make: Make) -> None:
 
 async def test_waiting_bytes_are_limited_too(make: Make) -> None:
     """A write larger than the bytes that may wait is refused; a small one is made."""
-    collection = make(max_waiting_write_bytes=1000)
+    collection = make(max_waiting_write_bytes=1000, max_message_bytes=1000)
     with pytest.raises(CallError) as caught:
         await collection.write(_upsert(*range(1000)), _soon())
     assert caught.value.code.name == "RESOURCE_EXHAUSTED"
     await collection.write(_upsert(1), _soon())
     assert _count(collection) == 1
+
+
+def test_a_write_that_is_taken_may_wait() -> None:
+    """A message's limit above that of what waits is refused, by both names."""
+    with pytest.raises(ValidationError, match=r"max_waiting_write_bytes .* max_message_bytes"):
+        EmbeddedQdrantSettings(max_message_bytes=2**30, max_held_bytes=2**31)
 
 
 async def test_a_write_that_would_take_the_last_of_the_disk_is_refused(make: Make) -> None:
@@ -218,20 +225,6 @@ async def test_many_deleted_points_make_a_vacuum_due(
         collection.last_write -= 2000
     collection.last_copy = collection.last_write - 1
     assert littered(collection, settings) is expected
-
-
-@pytest.mark.parametrize(
-    ("kilobytes", "points"), [(None, 77), (0, 0), (1, 128), (10_000, 1_280_000)]
-)
-async def test_a_collections_own_threshold_goes_first(
-    make: Make, kilobytes: int | None, points: int
-) -> None:
-    """indexing_threshold is KB of vectors, 0 builds never, and unset is the setting."""
-    collection = make()
-    if kilobytes is not None:
-        collection.config.optimizer_config.indexing_threshold = kilobytes
-    settings = EmbeddedQdrantSettings(index_threshold_points=77)
-    assert threshold_points(collection, settings) == points
 
 
 async def test_a_build_whose_journal_overflows_leaves_everything_as_it_was(make: Make) -> None:

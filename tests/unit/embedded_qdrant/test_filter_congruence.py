@@ -37,9 +37,6 @@ matches = st.one_of(
         lambda v: models.MatchAny(any=v)
     ),
     st.lists(st.integers(-3, 3), min_size=1, max_size=3).map(lambda v: models.MatchAny(any=v)),
-    st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(
-        lambda v: models.MatchExcept(**{"except": v})
-    ),
 )
 fields = st.one_of(
     st.builds(lambda k, m: models.FieldCondition(key=k, match=m), keys, matches),
@@ -49,30 +46,9 @@ fields = st.one_of(
         bounds,
         bounds,
     ),
-    st.builds(
-        lambda k, low: models.FieldCondition(key=k, values_count=models.ValuesCount(gt=low)),
-        keys,
-        st.integers(0, 3),
-    ),
-)
-nested = st.builds(
-    lambda k, v: models.NestedCondition(
-        nested=models.Nested(
-            key="items",
-            filter=models.Filter(
-                must=[
-                    models.FieldCondition(key="k", match=models.MatchValue(value=k)),
-                    models.FieldCondition(key="v", match=models.MatchValue(value=v)),
-                ]
-            ),
-        )
-    ),
-    st.integers(1, 2),
-    st.sampled_from(["a", "b"]),
 )
 conditions = st.one_of(
     fields,
-    nested,
     st.lists(st.integers(0, 10), max_size=4).map(lambda v: models.HasIdCondition(has_id=v)),
     keys.map(lambda k: models.IsEmptyCondition(is_empty=models.PayloadField(key=k))),
     keys.map(lambda k: models.IsNullCondition(is_null=models.PayloadField(key=k))),
@@ -83,18 +59,10 @@ def _filters(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[models.Filter]:
     some = st.lists(inner, min_size=1, max_size=3)
     maybe = st.one_of(st.none(), some)
     return st.builds(
-        lambda must, should, must_not, least: models.Filter(
-            must=must,
-            should=should,
-            must_not=must_not,
-            min_should=None
-            if least is None
-            else models.MinShould(conditions=least[0], min_count=least[1]),
-        ),
+        lambda must, should, must_not: models.Filter(must=must, should=should, must_not=must_not),
         maybe,
         maybe,
         maybe,
-        st.one_of(st.none(), st.tuples(some, st.integers(1, 2))),
     )
 
 

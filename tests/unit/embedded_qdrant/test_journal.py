@@ -20,10 +20,7 @@ WRITES: list[Write] = [
     grpc.DeletePoints(collection_name="c"),
     grpc.SetPayloadPoints(collection_name="c", key="k"),
     Overwrite(grpc.SetPayloadPoints(collection_name="c", key="o")),
-    grpc.DeletePayloadPoints(collection_name="c"),
-    grpc.ClearPayloadPoints(collection_name="c"),
     grpc.CreateFieldIndexCollection(collection_name="c", field_name="f"),
-    grpc.DeleteFieldIndexCollection(collection_name="c"),
 ]
 
 

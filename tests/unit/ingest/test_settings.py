@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from encoder_service.settings import EncoderSettings
 from sketchzoo.cli.options import environment_name
 from sketchzoo_ingest.settings import IngestSettings
 
@@ -20,6 +21,8 @@ def test_prefixes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("uri_prefix", ("nonsense",), "FOLDER=URI"),
         ("buffer_bytes", 1000, "buffer_bytes must be at least 16777216"),
+        ("batch_bytes", 16 * 2**20, r"batch_bytes must be .* encoder_max_message_bytes \(16777216"),
+        ("max_bytes", 16 * 2**20, r"max_bytes must be .* encoder_max_message_bytes \(16777216"),
         ("batch_size", 65, "less than or equal to 64"),
         ("max_bad", 1.5, "less than or equal to 1"),
     ],
@@ -35,6 +38,13 @@ def test_encoder_and_qdrant_are_shared_names() -> None:
     assert environment_name(IngestSettings, "encoder_target") == "SKETCHZOO_ENCODER_TARGET"
     assert environment_name(IngestSettings, "qdrant_url") == "SKETCHZOO_QDRANT_URL"
     assert environment_name(IngestSettings, "batch_size") == "SKETCHZOO_INGEST_BATCH_SIZE"
+
+
+def test_larger_batches_need_an_encoder_that_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The encoder's own variable tells ingest what a call may hold."""
+    monkeypatch.setenv("SKETCHZOO_ENCODER_MAX_MESSAGE_BYTES", str(32 * 2**20))
+    settings = IngestSettings(batch_bytes=24 * 2**20)
+    assert EncoderSettings().max_message_bytes == settings.encoder_max_message_bytes
 
 
 def test_roots_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,14 +19,22 @@ from prometheus_client import CollectorRegistry
 from search_service.bootstrap import serving
 from search_service.settings import SearchSettings
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
-from sketchzoo.qdrant import FieldCondition, Filter, Gallery, Nearest, Photo, ScoredPhoto
+from sketchzoo.qdrant import (
+    CollectionNotFoundError,
+    FieldCondition,
+    Filter,
+    Gallery,
+    Nearest,
+    Photo,
+    PhotoNotFoundError,
+    ScoredPhoto,
+)
 from sketchzoo.rpc import (
     CallError,
     ChannelSettings,
     RpcServer,
     Service,
     invalid,
-    not_found,
     open_channel,
 )
 from sketchzoo.search.v1 import search_pb2_grpc
@@ -128,7 +136,7 @@ class FakeReader:
     missing: set[str] = field(default_factory=set)
     asked: list[tuple[str, Nearest]] = field(default_factory=list)
     timeouts: list[float | None] = field(default_factory=list)
-    batches: int = 0
+    calls: int = 0
     counted: int = 0
     cancelled: int = 0
 
@@ -142,18 +150,11 @@ class FakeReader:
         return Gallery(f"photos-{self.fingerprint}", self.fingerprint, DIMENSION)
 
     async def nearest(
-        self, collection: str, query: Nearest, timeout_seconds: float | None = None
-    ) -> list[ScoredPhoto]:
-        self.asked.append((collection, query))
-        self.timeouts.append(timeout_seconds)
-        await self._wait()
-        return self._nearest(collection, query)
-
-    async def nearest_batch(
         self, collection: str, queries: Sequence[Nearest], timeout_seconds: float | None = None
     ) -> list[list[ScoredPhoto]]:
-        self.batches += 1
+        self.calls += 1
         self.asked += [(collection, query) for query in queries]
+        self.timeouts.append(timeout_seconds)
         await self._wait()
         return [self._nearest(collection, query) for query in queries]
 
@@ -193,10 +194,10 @@ class FakeReader:
 
     def _nearest(self, collection: str, query: Nearest) -> list[ScoredPhoto]:
         if collection in self.missing:
-            raise not_found(f"Not found: Collection `{collection}` doesn't exist!")
+            raise CollectionNotFoundError(collection)
         for named in query.named:
             if named not in self.photos:
-                raise not_found(f"no such photo among {', '.join(query.named)}")
+                raise PhotoNotFoundError(named)
         vectors = [self.photos[named][1] for named in query.liked]
         if query.photo_id is not None:
             vectors.append(self.photos[query.photo_id][1])
@@ -264,6 +265,11 @@ class Bench:
         """Wait until the service is ready, or is not any more."""
         while bool(self.metric("sketchzoo_search_ready")) is not state:  # noqa: ASYNC110 - a gauge has no event
             await asyncio.sleep(0.01)
+
+    async def joined(self, count: int) -> None:
+        """Wait until so many embeddings are shared with a search before."""
+        while self.metric("sketchzoo_search_cache_total", outcome="joined") < count:  # noqa: ASYNC110 - a counter has no event
+            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager

@@ -16,8 +16,8 @@ from PIL import Image
 from search_service.admission import Admission
 from search_service.deadline import Deadline
 from search_service.files import GalleryFiles
+from search_service.renditions import Renditions, shrink
 from search_service.settings import SearchSettings
-from search_service.thumbnails import Photos, shrink
 from sketchzoo.images import GivenUpError, ImageError, ImageLimits
 from sketchzoo.qdrant import Photo
 from sketchzoo.rpc import CallError
@@ -167,14 +167,14 @@ async def test_a_thumbnail_that_nobody_waits_for_is_given_up(
 ) -> None:
     """Its thread is free at once, and closing waits for no photo that takes long."""
     endless = Endless()
-    monkeypatch.setattr("search_service.thumbnails.decode", endless)
+    monkeypatch.setattr("search_service.renditions.decode", endless)
     path = tmp_path / "cat.jpg"
     path.write_bytes(picture(1))
     photo = Photo("cat", path.as_uri(), hashlib.sha256(picture(1)).hexdigest(), 64, 48)
-    with Photos(
+    with Renditions(
         GalleryFiles([tmp_path], 10_000), ImageLimits(), threads=1, cache_bytes=1000
-    ) as photos:
-        wanted = asyncio.create_task(photos.thumbnail(photo, 64))
+    ) as renditions:
+        wanted = asyncio.create_task(renditions.of(photo, 64))
         await asyncio.to_thread(endless.begun.wait, 10)
         if how == "cancelled":
             wanted.cancel()

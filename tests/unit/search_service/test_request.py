@@ -7,14 +7,15 @@ import pytest
 from google.rpc import error_details_pb2
 
 from search_service.request import (
-    ImageSource,
     Kind,
-    StrokesSource,
+    Picture,
     parse_search,
 )
 from sketchzoo.images import Modality
+from sketchzoo.qdrant import Filter
 from sketchzoo.rpc import CallError
 from sketchzoo.search.v1 import search_pb2 as pb
+from sketchzoo.strokes import Stroke, Strokes
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
@@ -133,7 +134,7 @@ def test_names_the_field_that_is_wrong(request_: pb.SearchRequest, field: str) -
 def test_twelve_hits_of_anything_are_the_default() -> None:
     """An otherwise empty search with a sketch: 12 hits, no filter, no payload."""
     search = parse_search(query(sketch=b"x"))
-    assert isinstance(search.source, ImageSource)
+    assert isinstance(search.source, Picture)
     assert (search.source.kind, search.source.modality) == (Kind.SKETCH, Modality.SKETCH)
     assert (search.limit, search.min_score, search.page_token, search.exact) == (
         12,
@@ -141,22 +142,22 @@ def test_twelve_hits_of_anything_are_the_default() -> None:
         "",
         False,
     )
-    assert search.filter.to_qdrant() is None
+    assert search.filter == Filter()
 
 
 def test_a_photo_is_a_photo() -> None:
     """A photo's bytes are embedded as a photo."""
     source = parse_search(query(photo=b"x")).source
-    assert isinstance(source, ImageSource)
+    assert isinstance(source, Picture)
     assert source.modality is Modality.PHOTO
 
 
 def test_strokes_become_a_drawing() -> None:
     """Points, canvas and widths arrive as they were sent."""
     source = parse_search(strokes(width=3)).source
-    assert isinstance(source, StrokesSource)
-    assert source.drawing.strokes[0].points == ((0, 0), (100, 50))
-    assert source.drawing.width == 3
+    assert isinstance(source, Picture)
+    assert source.content == Strokes(100, 50, (Stroke(((0, 0), (100, 50))),), 3)
+    assert source.modality is Modality.SKETCH
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_strokes_become_a_drawing() -> None:
 )
 def test_what_changes_the_hits_changes_the_identity(other: pb.SearchRequest) -> None:
     """Searches whose hits may differ have different identities."""
-    assert parse_search(query(sketch=b"x")).identity() != parse_search(other).identity()
+    assert parse_search(query(sketch=b"x")).identity != parse_search(other).identity
 
 
 def test_what_only_changes_the_page_keeps_the_identity() -> None:
@@ -185,7 +186,7 @@ def test_what_only_changes_the_page_keeps_the_identity() -> None:
         include=pb.Include(payload=True),
         page_token="t",  # noqa: S106 - no password
     )
-    assert parse_search(one).identity() == parse_search(two).identity()
+    assert parse_search(one).identity == parse_search(two).identity
 
 
 def test_a_drawing_without_strokes_is_called_empty() -> None:

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from qdrant_client import models
+from qdrant_client import grpc, models
+from qdrant_client.conversions.conversion import RestToGrpc
 
 from sketchzoo.qdrant import RESERVED, FieldCondition, Filter, Nearest, Photo, photo_id
+from sketchzoo.qdrant.payload import fill_payload, read_payload
 
 SHA = "ab" * 32
 
@@ -25,19 +27,32 @@ def test_a_bad_hash_is_refused() -> None:
 
 
 columns = st.text(min_size=1).filter(lambda name: name not in RESERVED)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False)
+    | st.text()
+)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8
+)
 
 
 @given(
     st.text(min_size=1),
     st.integers(1, 10_000),
-    st.dictionaries(columns, st.integers() | st.text()),
+    st.dictionaries(columns, values),
 )
 def test_a_photo_comes_back_from_its_payload(
     name: str, width: int, payload: dict[str, object]
 ) -> None:
     """What is written is what is read."""
     photo = Photo(name, "file:///a.jpg", SHA, width, 1, datetime(2026, 1, 1, tzinfo=UTC), payload)
-    assert Photo.from_payload(photo.to_payload()) == photo
+    point = grpc.PointStruct()
+    fill_payload(point.payload, photo.to_payload())
+    read = read_payload(grpc.PointStruct.FromString(point.SerializeToString()).payload)
+    assert Photo.from_payload(read) == photo
 
 
 def test_reserved_columns_are_refused() -> None:
@@ -46,19 +61,48 @@ def test_reserved_columns_are_refused() -> None:
         Photo("cat", "file:///a.jpg", SHA, 1, 1, payload={"uri": "x"})
 
 
+def filled(query: Nearest) -> grpc.QueryPoints:
+    """Return the query as Qdrant gets it."""
+    message = grpc.QueryPoints()
+    query.fill(message, "photos")
+    return message
+
+
 def test_an_empty_filter_is_none() -> None:
     """Qdrant is not asked to filter where every photo counts."""
-    assert Filter().to_qdrant() is None
+    assert not filled(Nearest(vector=(1.0,))).HasField("filter")
 
 
-def test_classes_are_any_of_and_none_of() -> None:
-    """Wanted classes go to must, unwanted ones to must_not."""
-    made = Filter(classes=("cat", "dog"), excluded_classes=("cow",)).to_qdrant()
-    assert made is not None
-    assert made.must == [
-        models.FieldCondition(key="class", match=models.MatchAny(any=["cat", "dog"]))
+def test_a_filter_is_what_the_client_makes_of_its_models() -> None:
+    """Classes wanted and unwanted, equals, one of and ranges: message by message."""
+    conditions = (
+        FieldCondition("place", equals="zoo"),
+        FieldCondition("year", equals=2020),
+        FieldCondition("sharp", equals=True),
+        FieldCondition("place", one_of=("zoo", "farm")),
+        FieldCondition("year", one_of=(2020, 2021)),
+        FieldCondition("size", gt=0.0, lte=2.5),
+    )
+    query = Nearest(vector=(1.0,), filter=Filter(("cat", "dog"), ("cow",), conditions))
+    match = [
+        models.MatchValue(value="zoo"),
+        models.MatchValue(value=2020),
+        models.MatchValue(value=True),
+        models.MatchAny(any=["zoo", "farm"]),
+        models.MatchAny(any=[2020, 2021]),
     ]
-    assert made.must_not == [models.FieldCondition(key="class", match=models.MatchAny(any=["cow"]))]
+    expected = models.Filter(
+        must=[
+            models.FieldCondition(key="class", match=models.MatchAny(any=["cat", "dog"])),
+            *(
+                models.FieldCondition(key=condition.field, match=wanted)
+                for condition, wanted in zip(conditions, match, strict=False)
+            ),
+            models.FieldCondition(key="size", range=models.Range(gt=0.0, lte=2.5)),
+        ],
+        must_not=[models.FieldCondition(key="class", match=models.MatchAny(any=["cow"]))],
+    )
+    assert filled(query).filter == RestToGrpc.convert_filter(expected)
 
 
 @pytest.mark.parametrize(
@@ -79,15 +123,15 @@ def test_a_condition_compares_in_one_way(values: dict[str, object]) -> None:
 
 def test_more_like_this_leaves_the_photo_itself_out() -> None:
     """A photo's own id is excluded from its answer."""
-    request = Nearest(photo_id=photo_id(SHA)).to_message("photos")
+    request = filled(Nearest(photo_id=photo_id(SHA)))
     (excluded,) = request.filter.must_not
     assert [point.uuid for point in excluded.has_id.has_id] == [photo_id(SHA)]
 
 
 def test_likes_and_dislikes_make_a_recommendation() -> None:
     """The sketch counts as one of the positives."""
-    request = Nearest(vector=(1.0, 0.0), liked=("a",), disliked=("b",))
-    recommend = request.to_message("photos").query.recommend
+    query = Nearest(vector=(1.0, 0.0), liked=("a",), disliked=("b",))
+    recommend = filled(query).query.recommend
     sketch, liked = recommend.positive
     assert (list(sketch.dense.data), liked.id.uuid) == ([1.0, 0.0], "a")
     assert [each.id.uuid for each in recommend.negative] == ["b"]
@@ -95,7 +139,7 @@ def test_likes_and_dislikes_make_a_recommendation() -> None:
 
 def test_a_least_score_is_turned_into_a_cosine() -> None:
     """Scores are (1 + cosine) / 2; Qdrant compares cosines."""
-    assert Nearest(vector=(1.0,), min_score=0.75).to_message("photos").score_threshold == 0.5
+    assert filled(Nearest(vector=(1.0,), min_score=0.75)).score_threshold == 0.5
 
 
 @pytest.mark.parametrize(
@@ -106,3 +150,23 @@ def test_a_query_has_one_source(values: dict[str, object]) -> None:
     """Two sources, or none, are refused."""
     with pytest.raises(ValueError, match=r"give|limit"):
         Nearest(**values)  # type: ignore[arg-type] # wrong on purpose
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("class", None, "class must be a string, not None"),
+        ("class", 7, "class must be a string, not 7"),
+        ("class", "", "class_name must not be empty"),
+        ("uri", ["a"], "uri must be a string"),
+        ("sha256", "x", "64 hexadecimal"),
+        ("width", "640", "width must be a whole number, not '640'"),
+        ("height", True, "height must be a whole number, not True"),
+        ("ingested_at", "yesterday", "isoformat"),
+    ],
+)
+def test_what_ingest_did_not_write_is_no_photo(field: str, value: object, said: str) -> None:
+    """A missing field, or one of another type, is named."""
+    payload = {**Photo("cat", "file:///a.jpg", SHA, 4, 3).to_payload(), field: value}
+    with pytest.raises(ValueError, match=said):
+        Photo.from_payload(payload)

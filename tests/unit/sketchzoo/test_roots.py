@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sketchzoo.qdrant.roots import RootsFile
+from sketchzoo.gallery_roots import RootsFile
 
 
 def test_folders_are_listed_once_and_whole(tmp_path: Path) -> None:

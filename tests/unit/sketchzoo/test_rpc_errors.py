@@ -4,6 +4,7 @@ import grpc
 import grpc.aio
 import pytest
 
+from sketchzoo.qdrant import CollectionNotFoundError
 from sketchzoo.rpc import CallError, exhausted, from_rpc_error, invalid, unavailable
 from sketchzoo.rpc.errors import (
     MessageTooLargeError,
@@ -44,6 +45,16 @@ def test_what_may_pass_is_an_absence(code: grpc.StatusCode) -> None:
     error = from_rpc_error(failed(code), "Qdrant")
     assert error.code is grpc.StatusCode.UNAVAILABLE
     assert error.message == "Qdrant is away: said so"
+
+
+def test_an_error_raised_again_keeps_its_type() -> None:
+    """Whoever waits for another's call tells failures apart as that one does."""
+    error = CollectionNotFoundError("photos-a")
+    again = error.again()
+    assert type(again) is CollectionNotFoundError
+    assert (again.collection, str(again)) == ("photos-a", str(error))
+    assert again.status() is error.status()
+    assert again.__traceback__ is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,13 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from sketchzoo.cli.main import app
-from sketchzoo.settings import ClientTlsSettings, ServerSettings
+from sketchzoo.settings import (
+    ClientTlsSettings,
+    EncoderCallSettings,
+    QdrantSettings,
+    ServerSettings,
+    Settings,
+)
 
 A = Path("a.pem")
 
@@ -28,17 +34,18 @@ def test_a_servers_certificate_and_key_go_together(given: dict[str, Any], said: 
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"ca": A, "client_certificate": A}, "client_certificate needs client_key"),
-        ({"ca": A, "client_key": A}, "client_key needs client_certificate"),
-        ({"client_certificate": A, "client_key": A}, "needs ca"),
-    ],
+    ("kind", "prefix"),
+    [(ClientTlsSettings, ""), (EncoderCallSettings, "encoder_"), (QdrantSettings, "qdrant_")],
 )
-def test_a_callers_certificate_and_key_go_together(given: dict[str, Any], said: str) -> None:
-    """A certificate that would never be shown is refused as well."""
-    with pytest.raises(ValidationError, match=said):
-        ClientTlsSettings(**given)
+def test_a_callers_certificate_and_key_go_together(kind: type[Settings], prefix: str) -> None:
+    """One without the other is refused, and so is a certificate that would never be shown."""
+    certificate, key = f"{prefix}client_certificate", f"{prefix}client_key"
+    with pytest.raises(ValidationError, match=f"{certificate} needs {key}"):
+        kind(**{certificate: A})
+    with pytest.raises(ValidationError, match=f"{key} needs {certificate}"):
+        kind(**{key: A})
+    with pytest.raises(ValidationError, match=rf"{certificate} .*needs (a )?{prefix}(ca|url)"):
+        kind(**{certificate: A, key: A})
 
 
 @pytest.mark.parametrize("part", ["encoder", "search", "embedded-qdrant"])
@@ -50,3 +57,33 @@ def test_a_command_says_what_is_missing(part: str, option: str) -> None:
     assert "give both or neither" in done.output
     assert "Traceback" not in done.output
     assert "SETTINGS" not in done.output
+
+
+@pytest.mark.parametrize(
+    "part", [("search",), ("ingest", "nowhere"), ("live", "map", "--out", "map.npz")]
+)
+@pytest.mark.parametrize("option", ["--qdrant-ca", "--qdrant-client-certificate"])
+def test_a_ca_for_an_address_in_plain_text_is_refused(part: tuple[str, ...], option: str) -> None:
+    """One line names both settings, status 2, and nothing is called."""
+    key = ("--qdrant-client-key", "k.pem") if option != "--qdrant-ca" else ()
+    done = CliRunner().invoke(app, [*part, option, "a.pem", *key], env={"COLUMNS": "200"})
+    assert done.exit_code == 2
+    name = option.removeprefix("--").replace("-", "_")
+    assert f"{name} needs a qdrant_url that begins with https://" in done.output
+
+
+@pytest.mark.parametrize("part", [("search",), ("ingest", "."), ("live", "map", "--out", "m.npz")])
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_ca_file_that_is_none_is_named(
+    part: tuple[str, ...], content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is missing, or holds something else: one line, status 2."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    command = (*part, "--qdrant-url", "https://127.0.0.1:1", "--qdrant-ca", str(path))
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 2, done.output
+    assert str(path) in done.output
+    assert isinstance(done.exception, SystemExit)

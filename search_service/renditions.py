@@ -1,25 +1,26 @@
-"""Photos to look at: originals and thumbnails, made in threads and remembered."""
+"""Renditions: photos to look at, originals and thumbnails, made in threads and kept."""
 
 import asyncio
 import io
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from cachetools import LRUCache
 from PIL import Image
 
-from search_service.cache import LruCache, SingleFlight
 from search_service.files import GalleryFiles
+from search_service.flights import SingleFlight
 from sketchzoo.images import GivenUpError, ImageError, ImageLimits, decode
 from sketchzoo.qdrant import Photo
 from sketchzoo.rpc import precondition, unavailable
 
 _QUALITY = 85
 _ENTRY_BYTES = 500
-_MAX_ENTRIES = 100_000
 
 # Of what may be ingested; what a browser cannot show is a download all the same.
 _TYPES = (
@@ -39,7 +40,7 @@ class Rendition:
     content_type: str
 
 
-class Photos:
+class Renditions:
     """Makes renditions of photos; its threads live while the context is open.
 
     A thumbnail that nobody waits for any more is given up while it is decoded.
@@ -52,55 +53,44 @@ class Photos:
         self._limits = limits
         self._closing = threading.Event()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="photos")
-        self._kept: LruCache[tuple[str, int], Rendition] = LruCache(
-            _MAX_ENTRIES, cache_bytes, lambda made: len(made.content) + _ENTRY_BYTES
+        self._kept: LRUCache[tuple[str, int], Rendition] = LRUCache(
+            cache_bytes, lambda made: len(made.content) + _ENTRY_BYTES
         )
         self._flights: SingleFlight[tuple[str, int], Rendition] = SingleFlight()
 
-    async def original(self, photo: Photo) -> Rendition:
-        """Return the file as it was ingested.
+    async def of(self, photo: Photo, max_side: int | None) -> Rendition:
+        """Return a JPEG of at most `max_side` pixels a side, without it the file as ingested.
 
         Raises:
-            CallError: as `GalleryFiles.read`.
+            CallError: as `GalleryFiles.read`; FAILED_PRECONDITION, it cannot be decoded.
 
         """
-        content = await self._in_thread(photo, None)
-        return Rendition(content, _content_type(content))
-
-    async def thumbnail(self, photo: Photo, max_side: int) -> Rendition:
-        """Return a JPEG of at most `max_side` pixels a side.
-
-        Raises:
-            CallError: as `GalleryFiles.read`.
-
-        """
+        if max_side is None:
+            loop = asyncio.get_running_loop()
+            content = await loop.run_in_executor(self._threads, self._files.read, photo)
+            return Rendition(content, _content_type(content))
         key = (photo.sha256, max_side)
         kept = self._kept.get(key)
-        return kept or await self._flights.run(key, lambda: self._make(photo, max_side))
+        return kept or await self._flights.run(key, lambda: self._thumbnail(photo, max_side))
 
-    async def _make(self, photo: Photo, max_side: int) -> Rendition:
-        made = Rendition(await self._in_thread(photo, max_side), "image/jpeg")
-        self._kept.put((photo.sha256, max_side), made)
-        return made
-
-    async def _in_thread(self, photo: Photo, max_side: int | None) -> bytes:
-        loop = asyncio.get_running_loop()
+    async def _thumbnail(self, photo: Photo, max_side: int) -> Rendition:
         gone = threading.Event()
         try:
-            return await loop.run_in_executor(self._threads, self._read, photo, max_side, gone)
+            content = await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._shrink, photo, max_side, gone
+            )
         finally:
             gone.set()
+        made = Rendition(content, "image/jpeg")
+        with suppress(ValueError):  # it alone is too large
+            self._kept[photo.sha256, max_side] = made
+        return made
 
-    def _read(self, photo: Photo, max_side: int | None, gone: threading.Event) -> bytes:
+    def _shrink(self, photo: Photo, max_side: int, gone: threading.Event) -> bytes:
         content = self._files.read(photo)
-        if max_side is None:
-            return content
         try:
             return shrink(
-                content,
-                max_side,
-                self._limits,
-                lambda: gone.is_set() or self._closing.is_set(),
+                content, max_side, self._limits, lambda: gone.is_set() or self._closing.is_set()
             )
         except ImageError as error:
             raise precondition("NOT_AN_IMAGE", f"the photo's file {error}: {photo.uri}") from error
