@@ -47,14 +47,17 @@ class Lock:
         if not self._path.exists():
             return
         content = self._path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            # In place: whoever works in the folder holds a lock on this very file.
-            os.truncate(self._path, whole)
-        for number, line in enumerate(content[:whole].splitlines(), 1):
+        lines = content.split(b"\n")
+        for number, line in enumerate(lines, 1):
+            if not line:
+                continue
             try:
                 entry = Entry(**json.loads(line))
             except (ValueError, TypeError) as error:
+                if number == len(lines):
+                    # In place: whoever works in the folder holds a lock on this very file.
+                    os.truncate(self._path, len(content) - len(line))
+                    break
                 raise ValueError(f"{self._path} line {number} is damaged: {error}") from error
             self._entries[entry.where, entry.crop] = entry
 
