@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from qdrant_client import grpc as api
 
+from sketchzoo.payload import read_payload
 from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import foreign_point
 from sketchzoo.qdrant.filter import Filter
-from sketchzoo.qdrant.payload import read_payload
 from sketchzoo.qdrant.photo import RESERVED, Photo
 from sketchzoo.qdrant.query import Nearest, ScoredPhoto
 from sketchzoo.rpc import precondition
