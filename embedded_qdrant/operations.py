@@ -10,9 +10,10 @@ from typing import Any
 import qdrant_edge as edge
 from qdrant_client import grpc
 
-from embedded_qdrant.conversion import filters, ids, indexes, payloads, points
+from embedded_qdrant.conversion import filters, ids, indexes, points
 from embedded_qdrant.conversion.vectors import Dimensions
 from embedded_qdrant.errors import engine_errors, serve_only, unserved, wrong_input
+from sketchzoo.payload import read_payload
 
 WriteRequest = (
     grpc.UpsertPoints | grpc.DeletePoints | grpc.SetPayloadPoints | grpc.CreateFieldIndexCollection
@@ -62,10 +63,10 @@ def to_engine(
                 yield _delete(write.points)
             case Overwrite(request=request):
                 named = _named(request.points_selector)
-                yield _Operation.overwrite_payload(named, payloads.to_engine(request.payload))
+                yield _Operation.overwrite_payload(named, read_payload(request.payload))
             case grpc.SetPayloadPoints():
                 named = _named(write.points_selector)
-                yield _Operation.set_payload(named, payloads.to_engine(write.payload))
+                yield _Operation.set_payload(named, read_payload(write.payload))
 
 
 def _upsert(

@@ -28,6 +28,15 @@ class StackError(RuntimeError):
     """A part did not start or has ended; the message names it and its log."""
 
 
+# The parts of one machine's stack call each other in plain text: what the user trusts elsewhere
+# is for servers elsewhere.
+_PLAIN = {
+    f"SKETCHZOO_{server}_{name}": ""
+    for server in ("TLS", "ENCODER_CALL", "QDRANT")
+    for name in ("CA", "CLIENT_CERTIFICATE", "CLIENT_KEY")
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A part to start: its command, the port it should have and what its environment adds.
@@ -214,7 +223,7 @@ class Stack:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=None if log is None else subprocess.STDOUT,
-            env={**os.environ, **environment},
+            env={**os.environ, **_PLAIN, **environment},
             # Ctrl-C is for this process's group alone, which then stops the parts in order.
             process_group=self._guardian.pid,
         )

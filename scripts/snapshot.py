@@ -5,11 +5,13 @@
 
 Speaks to the server that SKETCHZOO_QDRANT_URL names, over REST, whose port is the one below
 gRPC's (6333 beside 6334), with the key in SKETCHZOO_QDRANT_API_KEY, which must be the one
-that may write. docs/operations/backup.md
+that may write, and by TLS as SKETCHZOO_QDRANT_CA, _CLIENT_CERTIFICATE and _CLIENT_KEY say.
+docs/operations/backup.md
 runs it inside ingest's image. Embedded Qdrant has no REST and makes no snapshots.
 """
 
 import os
+import ssl
 import sys
 from urllib.parse import urlsplit
 
@@ -27,11 +29,18 @@ def connect() -> QdrantClient:
     url = urlsplit(os.environ.get("SKETCHZOO_QDRANT_URL") or "http://127.0.0.1:6334")
     port = (url.port or 6334) - 1
     key = os.environ.get("SKETCHZOO_QDRANT_API_KEY")
+    try:
+        trusted = ssl.create_default_context(cafile=os.environ.get("SKETCHZOO_QDRANT_CA") or None)
+        if certificate := os.environ.get("SKETCHZOO_QDRANT_CLIENT_CERTIFICATE"):
+            trusted.load_cert_chain(certificate, os.environ.get("SKETCHZOO_QDRANT_CLIENT_KEY"))
+    except OSError as error:  # it does not say of which file
+        raise ValueError(f"a file of SKETCHZOO_QDRANT_* cannot be used: {error}") from error
     return QdrantClient(
         url=f"{url.scheme}://{url.hostname}:{port}",
         headers={"api-key": key} if key else None,
         timeout=SECONDS,
         check_compatibility=False,
+        verify=trusted,
     )
 
 

@@ -326,7 +326,7 @@ class QdrantSettings(Settings):
     def _check_qdrant_tls(self) -> Self:
         _both(self, "qdrant_client_certificate", "qdrant_client_key")
         for name in ("qdrant_ca", "qdrant_client_certificate"):
-            if getattr(self, name) is not None and not self.qdrant_url.startswith("https://"):
+            if getattr(self, name) is not None and not self.qdrant_url.lower().startswith("https:"):
                 raise ValueError(f"{name} needs a qdrant_url that begins with https://")
         return self
 

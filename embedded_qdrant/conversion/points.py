@@ -6,9 +6,10 @@ from typing import Any
 import qdrant_edge as edge
 from qdrant_client import grpc
 
-from embedded_qdrant.conversion import ids, payloads, vectors
+from embedded_qdrant.conversion import ids, vectors
 from embedded_qdrant.conversion.vectors import Dimensions
 from embedded_qdrant.errors import engine_errors, wrong_input
+from sketchzoo.payload import fill_payload, read_payload
 
 # Repeated fields of messages, whose `add` makes a message in place.
 Hits = Any
@@ -21,7 +22,7 @@ def to_engine(message: grpc.PointStruct, dimensions: Dimensions) -> edge.Point:
         return edge.Point(
             ids.to_engine(message.id),
             vectors.to_engine(message.vectors, dimensions),
-            payloads.to_engine(message.payload),
+            read_payload(message.payload),
         )
 
 
@@ -61,7 +62,7 @@ def add_hits(result: Hits, hits: Iterable[edge.ScoredPoint]) -> None:
     for point in hits:
         message = result.add(score=point.score, version=point.version)
         ids.fill(message.id, point.id)
-        payloads.fill(message.payload, point.payload)
+        fill_payload(message.payload, point.payload)
         vectors.fill(message, point.vector)
 
 
@@ -70,5 +71,5 @@ def add_records(result: Records, records: Iterable[edge.Record]) -> None:
     for record in records:
         message = result.add()
         ids.fill(message.id, record.id)
-        payloads.fill(message.payload, record.payload)
+        fill_payload(message.payload, record.payload)
         vectors.fill(message, record.vector)

@@ -1,6 +1,6 @@
-"""The photos in Qdrant: schema, ids, filters, writes and queries.
+"""The Qdrant adapter: photos as points, their ids, filters, writes and queries.
 
-The only package that builds Qdrant requests. A gallery's photos lie in a collection
+The only package that asks Qdrant anything. A gallery's photos lie in a collection
 `photos-<model fingerprint>`; an alias names the one that search uses.
 """
 

@@ -73,7 +73,9 @@ class QdrantConnection:
         """
         service, name = method.split("/")
         call = getattr(self._stubs[service], name)
-        limit = min(self._timeout_seconds, timeout_seconds or self._timeout_seconds)
+        limit = self._timeout_seconds
+        if timeout_seconds is not None:
+            limit = min(limit, timeout_seconds)
         start = time.perf_counter()
         code = grpc.StatusCode.UNKNOWN
         try:

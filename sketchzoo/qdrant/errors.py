@@ -56,7 +56,7 @@ def foreign_point(collection: str, point_id: str, problem: object) -> CallError:
 
 def from_qdrant(error: grpc.aio.AioRpcError) -> CallError:
     """Translate a failed call to Qdrant into the error of the call that needed it."""
-    text = error.details() or f"{PART} does not have it"
+    text = error.details() or error.code().name
     match error.code():
         case grpc.StatusCode.NOT_FOUND:
             if found := _COLLECTION.search(text):

@@ -8,16 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 # Payload fields with a meaning of their own; a source's columns must have other names.
-_KINDS = {
-    "class": str,
-    "uri": str,
-    "sha256": str,
-    "width": int,
-    "height": int,
-    "ingested_at": str,
-}
+_FIELDS = ("class", "uri", "sha256", "width", "height", "ingested_at")
+_TYPES = [str, str, str, int, int, str]
 _NAMES = {str: "a string", int: "a whole number"}
-RESERVED = frozenset(_KINDS)
+RESERVED = frozenset(_FIELDS)
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://sketchzoo.dev/photos")
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
@@ -81,15 +75,19 @@ class Photo:
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Self:
         """Read a point's payload; ValueError names the field where something else wrote it."""
-        for name, kind in _KINDS.items():
-            if type(payload.get(name)) is not kind:
-                raise ValueError(f"{name} must be {_NAMES[kind]}, not {payload.get(name)!r}")
+        # Of every hit: one comparison where all is well.
+        values: list[Any] = [payload.get(name) for name in _FIELDS]
+        if [type(value) for value in values] != _TYPES:
+            for name, kind, value in zip(_FIELDS, _TYPES, values, strict=True):
+                if type(value) is not kind:
+                    raise ValueError(f"{name} must be {_NAMES[kind]}, not {value!r}")
+        class_name, uri, sha256, width, height, ingested_at = values
         return cls(
-            class_name=payload["class"],
-            uri=payload["uri"],
-            sha256=payload["sha256"],
-            width=payload["width"],
-            height=payload["height"],
-            ingested_at=datetime.fromisoformat(payload["ingested_at"]),
+            class_name,
+            uri,
+            sha256,
+            width,
+            height,
+            datetime.fromisoformat(ingested_at),
             payload={key: value for key, value in payload.items() if key not in RESERVED},
         )

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from qdrant_client import grpc as api
 
+from sketchzoo.payload import read_payload
 from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import foreign_point
 from sketchzoo.qdrant.filter import Filter
-from sketchzoo.qdrant.payload import read_payload
 from sketchzoo.qdrant.photo import RESERVED, Photo
 from sketchzoo.qdrant.query import Nearest, ScoredPhoto
 from sketchzoo.rpc import precondition
@@ -156,20 +156,27 @@ class PhotoReader:
 
 
 def _scored(collection: str, point: api.ScoredPoint) -> ScoredPhoto:
-    photo = _photo(collection, point)
+    photo = _read(collection, point)
     # Rounding may carry a cosine past 1.
-    return ScoredPhoto(photo.id, photo, min(1.0, max(0.0, (1 + point.score) / 2)))
+    return ScoredPhoto(_id(point), photo, min(1.0, max(0.0, (1 + point.score) / 2)))
 
 
-def _photo(collection: str, point: api.ScoredPoint | api.RetrievedPoint) -> Photo:
-    point_id = point.id.uuid or str(point.id.num)
-    try:
-        photo = Photo.from_payload(read_payload(point.payload))
-    except ValueError as error:
-        raise foreign_point(collection, point_id, error) from error
-    if photo.id != point_id:
-        raise foreign_point(collection, point_id, f"its sha256 is that of {photo.id}")
+def _photo(collection: str, point: api.RetrievedPoint) -> Photo:
+    photo = _read(collection, point)
+    if photo.id != _id(point):
+        raise foreign_point(collection, _id(point), f"its sha256 is that of {photo.id}")
     return photo
+
+
+def _read(collection: str, point: api.ScoredPoint | api.RetrievedPoint) -> Photo:
+    try:
+        return Photo.from_payload(read_payload(point.payload))
+    except ValueError as error:
+        raise foreign_point(collection, _id(point), error) from error
+
+
+def _id(point: api.ScoredPoint | api.RetrievedPoint) -> str:
+    return point.id.uuid or str(point.id.num)
 
 
 def _vector(point: api.RetrievedPoint) -> list[float]:

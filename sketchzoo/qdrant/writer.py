@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from qdrant_client import grpc as api
 
+from sketchzoo.payload import fill_payload
 from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import CollectionExistsError, CollectionNotFoundError
-from sketchzoo.qdrant.payload import fill_payload
 from sketchzoo.qdrant.photo import Photo
 from sketchzoo.qdrant.reader import PhotoReader
 

@@ -152,10 +152,11 @@ async def test_a_foreign_point_is_named(
     await client.upsert(collection, [point], wait=True)
     said = f"the collection {collection} holds the point {photo(9).id}, which ingest did not write"
     with pytest.raises(CallError, match=said) as caught:
-        await writer.nearest(collection, [Nearest(vector=(1.0, 0.0))])
-    assert caught.value.code is grpc.StatusCode.FAILED_PRECONDITION
-    with pytest.raises(CallError, match=said):
         await writer.get(collection, [photo(9).id])
+    assert caught.value.code is grpc.StatusCode.FAILED_PRECONDITION
+    if "sha256" not in wrong:  # of hits ids are not looked at: it would be felt
+        with pytest.raises(CallError, match=said):
+            await writer.nearest(collection, [Nearest(vector=(1.0, 0.0))])
     with pytest.raises(CallError, match=said):
         [each async for each in writer.scroll(collection)]
     with pytest.raises(CallError, match=said):

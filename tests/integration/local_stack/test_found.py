@@ -38,7 +38,13 @@ def up(tmp_path_factory: pytest.TempPathFactory, model: str) -> Iterator[StackPr
     photos = write_photos(work / "photos", 12)[0].parent.parent
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        environment = {"SKETCHZOO_UP_ENCODER_PORT": str(port)}
+        environment = {
+            "SKETCHZOO_UP_ENCODER_PORT": str(port),
+            # Of servers elsewhere; the stack's own parts speak plain text.
+            "SKETCHZOO_QDRANT_CA": "/nowhere/ca.pem",
+            "SKETCHZOO_ENCODER_CALL_CA": "/nowhere/ca.pem",
+            "SKETCHZOO_TLS_CA": "/nowhere/ca.pem",
+        }
         with stack_process(
             "up", "--model", model, str(photos), data=work / "out", environment=environment
         ) as stack:

@@ -1,6 +1,5 @@
-"""Payloads, vectors and configurations between messages and the engine."""
+"""Vectors and configurations between messages and the engine."""
 
-import json
 import math
 from typing import Any
 
@@ -10,38 +9,8 @@ from hypothesis import strategies as st
 from qdrant_client import grpc
 
 from embedded_qdrant import shard_config
-from embedded_qdrant.conversion import configs, payloads, vectors
+from embedded_qdrant.conversion import configs, vectors
 from sketchzoo.rpc import CallError
-
-values = st.recursive(
-    st.one_of(
-        st.none(),
-        st.booleans(),
-        st.integers(-(2**63), 2**63 - 1),
-        st.floats(allow_nan=False, allow_infinity=False),
-        st.text(max_size=8),
-    ),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-
-
-@given(st.dictionaries(st.text(max_size=6), values, max_size=4))
-def test_payloads_survive_both_directions(payload: dict[str, Any]) -> None:
-    """Any JSON object becomes messages and comes back as it was, types included."""
-    point = grpc.PointStruct()
-    payloads.fill(point.payload, payload)
-    back = payloads.to_engine(grpc.PointStruct.FromString(point.SerializeToString()).payload)
-    assert json.dumps(back, sort_keys=True) == json.dumps(payload, sort_keys=True)
-
-
-def test_integers_past_the_wire_become_floats() -> None:
-    """An integer that int64 cannot hold is told as the nearest float."""
-    point = grpc.PointStruct()
-    payloads.fill(point.payload, {"n": 2**64 - 1})
-    assert point.payload["n"].double_value == float(2**64 - 1)
 
 
 @given(st.lists(st.floats(width=32, allow_nan=True, allow_infinity=True), min_size=3, max_size=3))
