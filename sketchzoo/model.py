@@ -25,8 +25,8 @@ class ModelError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Tower:
-    """One network of a model: its files' stem, its architecture and its preprocessing.
+class TowerConfig:
+    """How one network of a model is described: its files' stem, architecture and preprocessing.
 
     `network` describes the architecture for `sketchzoo.towers`, for instance
     `{"backbone": "efficientnet_lite0", ...}`.
@@ -45,7 +45,7 @@ class Tower:
 class ModelArtefact:
     """A model as it lies in its folder.
 
-    `towers` has one entry a modality; one network for both is the same `Tower` twice.
+    `towers` has one entry a modality; one network for both is the same `TowerConfig` twice.
     `min_score` is the calibrated score under which a hit likely shows something else
     than the query, 0 where nothing was calibrated.
     """
@@ -53,7 +53,7 @@ class ModelArtefact:
     folder: Path
     name: str
     dimension: int
-    towers: Mapping[Modality, Tower]
+    towers: Mapping[Modality, TowerConfig]
     fingerprint: str
     classes: tuple[str, ...] = ()
     min_score: float = 0.0
@@ -96,7 +96,9 @@ class ModelArtefact:
             raise ModelError(f"{path} is not JSON: {error}") from error
         try:
             towers = {
-                name: Tower(name, _preprocessing(tower["preprocessing"], path), tower["network"])
+                name: TowerConfig(
+                    name, _preprocessing(tower["preprocessing"], path), tower["network"]
+                )
                 for name, tower in config["towers"].items()
             }
             return cls(

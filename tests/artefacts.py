@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from safetensors.numpy import save
 
 from sketchzoo.images import Modality, Preprocessing
-from sketchzoo.model import ModelArtefact, Tower, fingerprint
+from sketchzoo.model import ModelArtefact, TowerConfig, fingerprint
 
 COMMAND = (sys.executable, "-c", "from sketchzoo.cli import main; main()")
 _GRID = 4
@@ -71,7 +71,7 @@ def tiny_model(
         weights[tower] = save({"projection": matrix})
         (folder / f"{tower}.safetensors").write_bytes(weights[tower])
         onnx.save(_graph(matrix, size, work), folder / f"{tower}.onnx")
-    towers = {m: Tower(names[0] if shared else m.value, preprocessing, {}) for m in Modality}
+    towers = {m: TowerConfig(names[0] if shared else m.value, preprocessing, {}) for m in Modality}
     artefact = ModelArtefact(
         folder=folder,
         name=name,
@@ -100,7 +100,7 @@ def torch_model(folder: Path, *, dimension: int = 8, size: int = 32) -> ModelArt
     path = folder / "model.safetensors"
     save_file(build_tower(description).state_dict(), path)
     preprocessing = Preprocessing(size=size, fit="crop", mean=(0.5,) * 3, std=(0.5,) * 3)
-    tower = Tower("model", preprocessing, description)
+    tower = TowerConfig("model", preprocessing, description)
     artefact = ModelArtefact(
         folder=folder,
         name="torch-tiny",

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from sketchzoo.images import Modality, Preprocessing
-from sketchzoo.model import ModelArtefact, Tower
+from sketchzoo.model import ModelArtefact, TowerConfig
 from tests.unit.training.tiny_towers import data, without_export
 
 __all__ = ["data", "without_export"]
@@ -68,7 +68,9 @@ def write_colour_model(folder: Path) -> Path:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
     folder.mkdir()
     onnx.save(model, folder / "both.onnx")
-    tower = Tower("both", Preprocessing(16, "crop", (0.5,) * 3, (0.5,) * 3), {"backbone": "none"})
+    tower = TowerConfig(
+        "both", Preprocessing(16, "crop", (0.5,) * 3, (0.5,) * 3), {"backbone": "none"}
+    )
     artefact = ModelArtefact(
         folder=folder,
         name="colour",

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sketchzoo.images import Modality, Preprocessing
-from sketchzoo.model import ModelArtefact, Tower
+from sketchzoo.model import ModelArtefact, TowerConfig
 from sketchzoo.towers import build_tower, load_tower
 from sketchzoo_training.models.export import ParityError, export_artefact, parity, write_onnx
 from sketchzoo_training.models.imagenet import imagenet
@@ -31,7 +31,7 @@ def test_an_exported_model_answers_as_torch_does(tmp_path: Path) -> None:
     torch.manual_seed(0)
     tower = build_tower(LITE, channels=1)
     imagenet(tower.backbone, "efficientnet_lite0")
-    described = Tower("both", PREPARED, LITE)
+    described = TowerConfig("both", PREPARED, LITE)
     export_artefact(
         tmp_path / "tiny",
         "tiny",
@@ -64,6 +64,6 @@ def test_a_file_that_disagrees_with_torch_is_refused(
     with pytest.raises(ParityError, match="agrees with torch to cosine"):
         write_onnx(
             tower,
-            Tower("one", Preprocessing(32, "crop", (0.5,) * 3, (0.5,) * 3), {}),
+            TowerConfig("one", Preprocessing(32, "crop", (0.5,) * 3, (0.5,) * 3), {}),
             tmp_path / "one.onnx",
         )

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save
 
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact, Tower, fingerprint
+from sketchzoo.model import ModelArtefact, TowerConfig, fingerprint
 from sketchzoo.towers import TowerNetwork
 
 PARITY = 0.9999
@@ -25,7 +25,7 @@ class ParityError(RuntimeError):
 def export_artefact(
     folder: Path,
     name: str,
-    towers: Mapping[Modality, tuple[Tower, TowerNetwork]],
+    towers: Mapping[Modality, tuple[TowerConfig, TowerNetwork]],
     *,
     classes: tuple[str, ...] = (),
     min_score: float = 0.0,
@@ -68,7 +68,7 @@ def export_artefact(
     return artefact
 
 
-def write_onnx(net: TowerNetwork, tower: Tower, path: Path) -> int:
+def write_onnx(net: TowerNetwork, tower: TowerConfig, path: Path) -> int:
     """Write one tower as ONNX and check it; returns its embedding's length.
 
     Raises:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact, Tower
+from sketchzoo.model import ModelArtefact, TowerConfig
 from sketchzoo.towers import build_tower
 from sketchzoo_training.data import ImageFile, filled_up, list_images, load_training_set
 from sketchzoo_training.engine.report import Report
@@ -199,7 +199,7 @@ class Study:
         key = f"{config.backbone} {size} px"
         if key not in times:
             described = describe(config)
-            tower = Tower("timed", preprocessing(config, size, Modality.SKETCH), described)
+            tower = TowerConfig("timed", preprocessing(config, size, Modality.SKETCH), described)
             path = self.out / "timed.onnx"
             write_onnx(build_tower(described).eval(), tower, path)
             times[key] = time_onnx(path, size), path.stat().st_size / 1e6

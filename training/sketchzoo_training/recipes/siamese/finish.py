@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact, Tower
+from sketchzoo.model import ModelArtefact, TowerConfig
 from sketchzoo.towers import build_tower
 from sketchzoo_training.engine.run_folder import read_classes
 from sketchzoo_training.models.export import export_artefact
@@ -23,7 +23,7 @@ def export_run(config: TrainingConfig, run_dir: Path) -> ModelArtefact:
     net = build_tower(described)
     net.load_state_dict(load_best(run_dir, config).tower.state_dict())
     prepared = {m: preprocessing(config.network, config.data.size, m) for m in Modality}
-    towers = {m: (Tower(str(m), prepared[m], described), net) for m in Modality}
+    towers = {m: (TowerConfig(str(m), prepared[m], described), net) for m in Modality}
     return export_artefact(
         run_dir / "model",
         run_dir.name,

@@ -17,7 +17,7 @@ from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact, Tower
+from sketchzoo.model import ModelArtefact, TowerConfig
 from sketchzoo.towers import PosteriorHead, TowerNetwork
 from sketchzoo_training.engine.report import Report
 from sketchzoo_training.engine.run_folder import environment, write_json
@@ -328,7 +328,7 @@ def assemble(run: Run, material: Material, run_dir: Path) -> ModelArtefact:
         NAME,
         {
             Modality.PHOTO: (
-                Tower(
+                TowerConfig(
                     "photo",
                     photos.preprocessing(recipe),
                     description(photos.BACKBONE, photo_head),
@@ -336,7 +336,7 @@ def assemble(run: Run, material: Material, run_dir: Path) -> ModelArtefact:
                 TowerNetwork(photos.backbone(), photo_head),
             ),
             Modality.SKETCH: (
-                Tower(
+                TowerConfig(
                     "sketch",
                     sketches.preprocessing(recipe),
                     description(sketches.BACKBONE, sketch_head),
