@@ -11,7 +11,8 @@ from typing import Any
 import timm
 import torch
 import torchvision
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -195,23 +196,35 @@ def load_tower(artefact: ModelArtefact, modality: Modality) -> TowerNetwork:
 
     """
     tower = artefact.towers[modality]
-    path = artefact.safetensors(modality)
     net = build_tower(tower.network, tower.preprocessing.channels)
-    return load_weights(net, path).eval()
+    load_weights(net, artefact.safetensors(modality))
+    return net.eval()
 
 
-def load_weights(net: TowerNetwork, path: Path) -> TowerNetwork:
-    """Fill a tower from a safetensors file.
+def save_weights(net: nn.Module, path: Path, run: str) -> None:
+    """Write a network's weights as safetensors that name the run, by its digest, that made them."""
+    save_file({k: v.contiguous() for k, v in net.state_dict().items()}, path, {"run": run})
+
+
+def load_weights(net: nn.Module, path: Path, run: str | None = None) -> None:
+    """Fill a network from a safetensors file; half precision becomes the network's own.
 
     Raises:
-        ModelError: the file is missing or does not fit the tower.
+        ModelError: the file is missing, damaged, does not fit the network or, where `run`
+            is given, was made by another run.
 
     """
     try:
-        weights = load_file(path)
-        net.load_state_dict(weights)
+        with safe_open(path, "pt") as file:
+            made_by = (file.metadata() or {}).get("run")
+        if run not in (None, made_by):
+            raise ModelError(
+                f"{path} was made by {made_by or 'no run that it names'}, not by {run}"
+            )
+        net.load_state_dict(load_file(path))
     except FileNotFoundError as error:
         raise ModelError(f"{path} is missing") from error
+    except SafetensorError as error:
+        raise ModelError(f"{path} is no whole safetensors file: {error}") from error
     except RuntimeError as error:
-        raise ModelError(f"{path} does not fit the network in config.json: {error}") from error
-    return net
+        raise ModelError(f"{path} does not fit the network: {error}") from error

@@ -9,9 +9,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 from PIL import Image
+from safetensors.numpy import save_file
 
 from sketchzoo.images import Modality, Preprocessing
-from sketchzoo.model import ModelArtefact, TowerConfig
+from sketchzoo.model import ModelArtefact, TowerConfig, fingerprint
 from tests.unit.training.tiny_towers import data, without_export
 
 __all__ = ["data", "without_export"]
@@ -71,12 +72,13 @@ def write_colour_model(folder: Path) -> Path:
     tower = TowerConfig(
         "both", Preprocessing(16, "crop", (0.5,) * 3, (0.5,) * 3), {"backbone": "none"}
     )
+    save_file({}, folder / tower.safetensors)
     artefact = ModelArtefact(
         folder=folder,
         name="colour",
         dimension=3,
         towers=dict.fromkeys(Modality, tower),
-        fingerprint="0" * 16,
+        fingerprint=fingerprint(folder, [tower]),
     )
     artefact.save_config()
     return folder

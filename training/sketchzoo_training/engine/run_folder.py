@@ -142,9 +142,3 @@ def write_json(path: Path, values: Any) -> None:
     beside = path.with_suffix(".part")
     beside.write_text(json.dumps(values, indent=2) + "\n")
     beside.replace(path)
-
-
-def read_classes(run_dir: Path) -> tuple[str, ...]:
-    """Return the classes that a run was trained on."""
-    record = json.loads((run_dir / "run.json").read_text())
-    return tuple(record["data"]["classes"])

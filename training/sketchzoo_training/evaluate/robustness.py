@@ -11,8 +11,9 @@ from PIL import Image, ImageFilter, ImageOps
 from sketchzoo.images import Modality, decode, prepare
 from sketchzoo.ink import thin
 from sketchzoo.model import ModelArtefact
+from sketchzoo.onnx import open_session
 from sketchzoo_training.data import ImageFile
-from sketchzoo_training.evaluate.embedding import Vectors, embed, open_session, rank
+from sketchzoo_training.evaluate.embedding import Vectors, embed, rank
 
 Change = Callable[[Image.Image, np.random.Generator], bytes]
 

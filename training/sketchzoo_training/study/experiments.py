@@ -14,15 +14,16 @@ import torch
 
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact, TowerConfig
+from sketchzoo.onnx import open_session
 from sketchzoo.towers import build_tower
 from sketchzoo_training.data import ImageFile, filled_up, list_images, load_training_set
 from sketchzoo_training.engine.report import Report
 from sketchzoo_training.engine.run_folder import write_json
 from sketchzoo_training.errors import ConfigError
-from sketchzoo_training.evaluate.embedding import embed, open_session, rank
+from sketchzoo_training.evaluate.embedding import embed, rank
 from sketchzoo_training.evaluate.evaluation import Evaluation, LeftOut, evaluate_rankings
 from sketchzoo_training.evaluate.metrics import interval
-from sketchzoo_training.models.export import write_onnx
+from sketchzoo_training.models.export import write_tower
 from sketchzoo_training.models.siamese import describe, preprocessing
 from sketchzoo_training.recipes.siamese.config import (
     NetworkConfig,
@@ -186,7 +187,7 @@ class Study:
                     steps=0,
                     cpu_minutes=0.0,
                     milliseconds=milliseconds,
-                    megabytes=artefact.onnx(Modality.SKETCH).stat().st_size / 1e6,
+                    megabytes=artefact.safetensors(Modality.SKETCH).stat().st_size / 1e6,
                 )
             )
 
@@ -200,10 +201,11 @@ class Study:
         if key not in times:
             described = describe(config)
             tower = TowerConfig("timed", preprocessing(config, size, Modality.SKETCH), described)
-            path = self.out / "timed.onnx"
-            write_onnx(build_tower(described).eval(), tower, path)
-            times[key] = time_onnx(path, size), path.stat().st_size / 1e6
-            path.unlink()
+            write_tower(build_tower(described), tower, self.out)
+            graph, weights = self.out / tower.onnx, self.out / tower.safetensors
+            times[key] = time_onnx(graph, size), weights.stat().st_size / 1e6
+            graph.unlink()
+            weights.unlink()
             write_json(kept, times)
         milliseconds, megabytes = times[key]
         return milliseconds, megabytes

@@ -17,7 +17,7 @@ from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact, TowerConfig
+from sketchzoo.model import ModelArtefact, RunRecord, TowerConfig
 from sketchzoo.towers import PosteriorHead, TowerNetwork
 from sketchzoo_training.engine.report import Report
 from sketchzoo_training.engine.run_folder import environment, write_json
@@ -323,6 +323,7 @@ def assemble(run: Run, material: Material, run_dir: Path) -> ModelArtefact:
             "known_kept": round(float((known >= min_score).mean()), 4),
             "unknown_refused": round(float((unknown < min_score).mean()), 4),
         }
+    made_of = json.loads((run_dir / "run.json").read_text())["data"]["fingerprint"]
     return export_artefact(
         run_dir / NAME,
         NAME,
@@ -344,6 +345,7 @@ def assemble(run: Run, material: Material, run_dir: Path) -> ModelArtefact:
                 TowerNetwork(run.average.backbone, sketch_head),
             ),
         },
+        run=RunRecord("towers", recipe.digest(), made_of, recipe.seed, recipe.steps),
         classes=pictures.names[: pictures.zoo],
         min_score=min_score,
         notes={
