@@ -77,6 +77,12 @@ class RunRecord:
         if self.steps < 0:
             raise ValueError(f"steps of the run must be at least 0, not {self.steps}")
 
+    def __str__(self) -> str:
+        return (
+            f"Run `{self.digest}` of the recipe {self.recipe} on data `{self.data}`, "
+            f"seed {self.seed}, {self.steps} steps."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ModelArtefact:
