@@ -106,6 +106,7 @@ EXTRAS = {
     "ir_measures": "train",
     "matplotlib": "train",
     "onnx": "train",
+    "onnx_ir": "train",
     "onnxscript": "train",
     "pytorch_metric_learning": "train",
     "scipy": "train",
