@@ -14,6 +14,7 @@ import onnxruntime as ort
 
 from sketchzoo.images import Modality, decode, prepare
 from sketchzoo.model import ModelArtefact
+from sketchzoo.onnx import open_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,7 @@ class BareLoop:
     @classmethod
     def open(cls, artefact: ModelArtefact, modality: Modality) -> "BareLoop":
         """Load the modality's tower."""
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        session = ort.InferenceSession(
-            artefact.onnx(modality), options, providers=["CPUExecutionProvider"]
-        )
-        return cls(session, artefact, modality)
+        return cls(open_session(artefact.onnx(modality)), artefact, modality)
 
     def embed(self, content: bytes) -> np.ndarray:
         """Return one image file's embedding."""

@@ -9,8 +9,8 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from encoder_service.cores import available_cores
-from encoder_service.encoder import Encoder
 from encoder_service.metrics import EncoderMetrics
+from encoder_service.pool import WorkerPool
 from encoder_service.runtimes import Runtime
 from encoder_service.runtimes.base import warm
 from encoder_service.servicer import EncoderServicer
@@ -77,7 +77,7 @@ async def serving(
     build_info(registry, PART)
     metrics = EncoderMetrics(registry)
     workers = settings.workers or available_cores()
-    encoder = Encoder(
+    pool = WorkerPool(
         runtime,
         {modality: tower.preprocessing for modality, tower in artefact.towers.items()},
         metrics,
@@ -88,7 +88,7 @@ async def serving(
         limits=ImageLimits(max_seconds=settings.decode_seconds),
     )
     servicer = EncoderServicer(
-        encoder,
+        pool,
         describe(artefact, runtime),
         metrics,
         default_deadline_seconds=settings.default_deadline_seconds,
@@ -99,7 +99,7 @@ async def serving(
         encoder_pb2_grpc.add_EncoderServiceServicer_to_server,
         quiet=frozenset({"GetModel"}),
     )
-    with encoder, MetricsPage(registry, settings.host, settings.metrics_port) as page:
+    with pool, MetricsPage(registry, settings.host, settings.metrics_port) as page:
         async with RpcServer(settings, [service], registry) as server:
             await server.set_serving(True)
             yield Addresses(server.port, page.port)

@@ -1,10 +1,10 @@
-"""The servicer: the contract `sketchzoo.encoder.v1` in terms of the encoder."""
+"""The servicer: the contract `sketchzoo.encoder.v1` in terms of the worker pool."""
 
 import time
 from typing import Any
 
-from encoder_service.encoder import Encoder, RefusedError
 from encoder_service.metrics import EncoderMetrics
+from encoder_service.pool import RefusedError, WorkerPool
 from encoder_service.work import (
     AbandonedError,
     DeadlinePassedError,
@@ -29,14 +29,14 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
 
     def __init__(
         self,
-        encoder: Encoder,
+        pool: WorkerPool,
         model: encoder_pb2.GetModelResponse,
         metrics: EncoderMetrics,
         *,
         default_deadline_seconds: float,
     ) -> None:
-        """Serve `encoder`, whose model `model` describes."""
-        self._encoder = encoder
+        """Serve with `pool`, whose model `model` describes."""
+        self._pool = pool
         self._model = model
         self._metrics = metrics
         self._default_deadline = default_deadline_seconds
@@ -86,7 +86,7 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
     async def _embed(self, files: list[ImageFile], remaining: float | None) -> Embeddings:
         allowed = self._default_deadline if remaining is None else remaining
         try:
-            return await self._encoder.embed(files, time.monotonic() + allowed)
+            return await self._pool.embed(files, time.monotonic() + allowed)
         except RefusedError as error:
             raise exhausted("the encoder's queue is full", error.retry_seconds) from error
         except DeadlinePassedError as error:

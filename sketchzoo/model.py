@@ -1,14 +1,15 @@
 """The model artefact: a folder that says all that a service must know of a model.
 
 `config.json` names the model, its embedding's length, a tower for each modality
-(the two may share one) with its preprocessing, and the fingerprint. Beside it lie
-each tower's weights as `<tower>.onnx` and `<tower>.safetensors`.
+(the two may share one) with its preprocessing, the run that made it and the fingerprint.
+Beside it lie each tower's weights, `<stem>.safetensors`, and its graph, `<stem>.onnx`,
+which names them as its external data.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -25,36 +26,80 @@ class ModelError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Tower:
-    """One network of a model: its files' stem, its architecture and its preprocessing.
+class TowerConfig:
+    """How one network of a model is described: its files, architecture and preprocessing.
 
     `network` describes the architecture for `sketchzoo.towers`, for instance
-    `{"backbone": "efficientnet_lite0", ...}`.
+    `{"backbone": "efficientnet_lite0", ...}`. Two towers of one network that prepare their
+    images otherwise share its files by the same `stem`; it is the name where none is given.
     """
 
     name: str
     preprocessing: Preprocessing
     network: Mapping[str, Any]
+    stem: str = ""
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
-            raise ValueError(f"a tower's name is its files' stem, not {self.name!r}")
+        object.__setattr__(self, "stem", self.stem or self.name)
+        for part in (self.name, self.stem):
+            if not part.isidentifier():
+                raise ValueError(f"a tower's name, and its files' stem, is a word, not {part!r}")
+
+    @property
+    def safetensors(self) -> str:
+        """The name of the weights' file."""
+        return f"{self.stem}.safetensors"
+
+    @property
+    def onnx(self) -> str:
+        """The name of the graph's file."""
+        return f"{self.stem}.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """The training run that made a model.
+
+    `digest` hashes all settings that decide the weights, `data` what it learned from; a
+    run of the same recipe, digest, data and seed comes to the same weights after `steps`.
+    """
+
+    recipe: str
+    digest: str
+    data: str
+    seed: int
+    steps: int
+
+    def __post_init__(self) -> None:
+        for name in ("recipe", "digest", "data"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} of the run must not be empty")
+        if self.steps < 0:
+            raise ValueError(f"steps of the run must be at least 0, not {self.steps}")
+
+    def __str__(self) -> str:
+        return (
+            f"Run `{self.digest}` of the recipe {self.recipe} on data `{self.data}`, "
+            f"seed {self.seed}, {self.steps} steps."
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ModelArtefact:
     """A model as it lies in its folder.
 
-    `towers` has one entry a modality; one network for both is the same `Tower` twice.
-    `min_score` is the calibrated score under which a hit likely shows something else
-    than the query, 0 where nothing was calibrated.
+    `towers` has one entry a modality; one network for both is the same `TowerConfig` twice.
+    `run` made the weights; None where no single run did. `min_score` is the calibrated
+    score under which a hit likely shows something else than the query, 0 where nothing was
+    calibrated.
     """
 
     folder: Path
     name: str
     dimension: int
-    towers: Mapping[Modality, Tower]
+    towers: Mapping[Modality, TowerConfig]
     fingerprint: str
+    run: RunRecord | None = None
     classes: tuple[str, ...] = ()
     min_score: float = 0.0
     notes: Mapping[str, Any] = field(default_factory=dict)
@@ -72,8 +117,9 @@ class ModelArtefact:
         """Read an artefact from a folder, or a shipped one by its bare name.
 
         Raises:
-            ModelError: the folder or a file is missing, the configuration is wrong, or the
-                model needs another version of the preprocessing.
+            ModelError: the folder or a file is missing, the configuration is wrong, the
+                model needs another version of the preprocessing, or weights and
+                preprocessing do not come to the fingerprint.
 
         """
         # A path that leads nowhere must not serve something else that is called the same.
@@ -96,15 +142,21 @@ class ModelArtefact:
             raise ModelError(f"{path} is not JSON: {error}") from error
         try:
             towers = {
-                name: Tower(name, _preprocessing(tower["preprocessing"], path), tower["network"])
+                name: TowerConfig(
+                    name,
+                    _preprocessing(tower["preprocessing"], path),
+                    tower["network"],
+                    tower.get("stem", ""),
+                )
                 for name, tower in config["towers"].items()
             }
-            return cls(
+            artefact = cls(
                 folder=folder,
                 name=config["name"],
                 dimension=config["dimension"],
                 towers={Modality(m): towers[name] for m, name in config["modalities"].items()},
                 fingerprint=config["fingerprint"],
+                run=RunRecord(**config["run"]) if config.get("run") else None,
                 classes=tuple(config.get("classes", ())),
                 min_score=config.get("min_score", 0.0),
                 notes=config.get("notes", {}),
@@ -113,6 +165,14 @@ class ModelArtefact:
             raise
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{path}: {error!r}") from error
+        if (found := fingerprint(folder, towers.values())) != artefact.fingerprint:
+            names = ", ".join(sorted({tower.safetensors for tower in towers.values()}))
+            raise ModelError(
+                f"{folder}: weights ({names}) and preprocessing come to the fingerprint "
+                f"{found}, and config.json states {artefact.fingerprint}: a file is damaged, or "
+                "another model's; copy the folder anew"
+            )
+        return artefact
 
     def save_config(self) -> None:
         """Write `config.json` into the artefact's folder."""
@@ -126,9 +186,11 @@ class ModelArtefact:
                 name: {
                     "preprocessing": asdict(tower.preprocessing),
                     "network": dict(tower.network),
+                    "stem": tower.stem,
                 }
                 for name, tower in towers.items()
             },
+            "run": None if self.run is None else asdict(self.run),
             "classes": list(self.classes),
             "min_score": self.min_score,
             "notes": dict(self.notes),
@@ -136,29 +198,39 @@ class ModelArtefact:
         (self.folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
     def onnx(self, modality: Modality) -> Path:
-        """Return the path of a modality's ONNX file.
+        """Return the path of a modality's graph.
 
         Its input `images` is float32 `(n, channels, size, size)`, its output
         `embedding` float32 `(n, dimension)`, each row of L2 norm 1.
         """
-        return self.folder / f"{self.towers[modality].name}.onnx"
+        return self.folder / self.towers[modality].onnx
 
     def safetensors(self, modality: Modality) -> Path:
-        """Return the path of a modality's torch weights."""
-        return self.folder / f"{self.towers[modality].name}.safetensors"
+        """Return the path of a modality's weights."""
+        return self.folder / self.towers[modality].safetensors
 
 
-def fingerprint(weights: Mapping[str, bytes], preprocessing: Mapping[str, Preprocessing]) -> str:
+def fingerprint(folder: Path, towers: Iterable[TowerConfig]) -> str:
     """Hash each tower's weights (its safetensors file's bytes) and preprocessing.
 
     Returns 16 hexadecimal digits: two models with the same ones give the same
     embeddings.
+
+    Raises:
+        ModelError: a tower's weights are missing.
+
     """
     digest = hashlib.sha256()
-    for name in sorted(weights):
+    for name, tower in sorted({tower.name: tower for tower in towers}.items()):
+        path = folder / tower.safetensors
+        try:
+            with path.open("rb") as file:
+                weights = hashlib.file_digest(file, "sha256")
+        except FileNotFoundError as error:
+            raise ModelError(f"{path} is missing") from error
         digest.update(name.encode())
-        digest.update(hashlib.sha256(weights[name]).digest())
-        digest.update(json.dumps(asdict(preprocessing[name]), sort_keys=True).encode())
+        digest.update(weights.digest())
+        digest.update(json.dumps(asdict(tower.preprocessing), sort_keys=True).encode())
     return digest.hexdigest()[:16]
 
 

@@ -11,16 +11,21 @@ from typing import Any
 import timm
 import torch
 import torchvision
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sketchzoo.files import write_atomically
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.plugins import PluginError, load_plugin
 
 LITE = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 RESNET = ("resnet18", "resnet34", "resnet50", "resnet101")
 BACKBONES = LITE + RESNET
+PLUGGED = "sketchzoo.backbones"
+"""The entry points of backbones of others (docs/training.md)."""
 FEATURES = 1280
 """The length of every EfficientNet-Lite's pooled features."""
 
@@ -30,10 +35,11 @@ def backbone(name: str, channels: int = 3, *, drop_path: float = 0.0) -> tuple[n
 
     It maps images `(n, channels, h, w)` to pooled features `(n, length)`. In training an
     EfficientNet skips its deepest residual block with probability `drop_path`, the others
-    less often (stochastic depth, arXiv 1603.09382).
+    less often (stochastic depth, arXiv 1603.09382). A name that is none of `BACKBONES` is
+    a plug-in of the group `sketchzoo.backbones`, called with `channels`.
 
     Raises:
-        ValueError: no such backbone, or a ResNet with `drop_path`.
+        ValueError: no such backbone, or another one than an EfficientNet with `drop_path`.
 
     """
     if name in LITE:
@@ -45,16 +51,20 @@ def backbone(name: str, channels: int = 3, *, drop_path: float = 0.0) -> tuple[n
             drop_path_rate=drop_path,
         )
         return net, FEATURES
+    if drop_path:
+        raise ValueError(f"{name} has no stochastic depth; drop_path must be 0")
     if name in RESNET:
-        if drop_path:
-            raise ValueError(f"{name} has no stochastic depth; drop_path must be 0")
         resnet = getattr(torchvision.models, name)(weights=None)
         length = int(resnet.fc.in_features)
         resnet.fc = nn.Identity()
         if channels != resnet.conv1.in_channels:
             resnet.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
         return resnet, length
-    raise ValueError(f"backbone must be one of {', '.join(BACKBONES)}, not {name!r}")
+    try:
+        plugged: tuple[nn.Module, int] = load_plugin(PLUGGED, name)(channels)
+    except PluginError as error:
+        raise ValueError(f"backbone must be one of {', '.join(BACKBONES)}: {error}") from error
+    return plugged
 
 
 class NormaliseHead(nn.Module):
@@ -191,27 +201,44 @@ def load_tower(artefact: ModelArtefact, modality: Modality) -> TowerNetwork:
     """Build a modality's tower of an artefact and load its weights, ready to infer.
 
     Raises:
-        ModelError: the weights' file is missing or does not fit the description.
+        ModelError: the description names something unknown, or the weights' file is
+            missing or does not fit it.
 
     """
     tower = artefact.towers[modality]
-    path = artefact.safetensors(modality)
-    net = build_tower(tower.network, tower.preprocessing.channels)
-    return load_weights(net, path).eval()
+    try:
+        net = build_tower(tower.network, tower.preprocessing.channels)
+    except ValueError as error:
+        raise ModelError(f"{artefact.folder}: the {tower.name} tower: {error}") from error
+    load_weights(net, artefact.safetensors(modality))
+    return net.eval()
 
 
-def load_weights(net: TowerNetwork, path: Path) -> TowerNetwork:
-    """Fill a tower from a safetensors file.
+def save_weights(net: nn.Module, path: Path, run: str) -> None:
+    """Write a network's weights as safetensors that name the run, by its digest, that made them."""
+    weights = {name: value.cpu().contiguous() for name, value in net.state_dict().items()}
+    write_atomically(path, save(weights, {"run": run}))
+
+
+def load_weights(net: nn.Module, path: Path, run: str | None = None) -> None:
+    """Fill a network from a safetensors file; half precision becomes the network's own.
 
     Raises:
-        ModelError: the file is missing or does not fit the tower.
+        ModelError: the file is missing, damaged, does not fit the network or, where `run`
+            is given, was made by another run.
 
     """
     try:
-        weights = load_file(path)
-        net.load_state_dict(weights)
+        with safe_open(path, "pt") as file:
+            made_by = (file.metadata() or {}).get("run")
+        if run not in (None, made_by):
+            raise ModelError(
+                f"{path} was made by {made_by or 'no run that it names'}, not by {run}"
+            )
+        net.load_state_dict(load_file(path))
     except FileNotFoundError as error:
         raise ModelError(f"{path} is missing") from error
+    except SafetensorError as error:
+        raise ModelError(f"{path} is no whole safetensors file: {error}") from error
     except RuntimeError as error:
-        raise ModelError(f"{path} does not fit the network in config.json: {error}") from error
-    return net
+        raise ModelError(f"{path} does not fit the network: {error}") from error

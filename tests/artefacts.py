@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from onnx.external_data_helper import set_external_data
 from PIL import Image, ImageDraw
 from safetensors.numpy import save
 
 from sketchzoo.images import Modality, Preprocessing
-from sketchzoo.model import ModelArtefact, Tower, fingerprint
+from sketchzoo.model import ModelArtefact, TowerConfig, fingerprint
 
 COMMAND = (sys.executable, "-c", "from sketchzoo.cli import main; main()")
 _GRID = 4
@@ -56,28 +57,31 @@ def tiny_model(
     shared: bool = False,
     work: int = 0,
 ) -> ModelArtefact:
-    """Write an artefact whose towers average a 4x4 grid and project it; ONNX only.
+    """Write an artefact whose towers average a 4x4 grid and project it; for ONNX alone.
 
     `shared` gives both modalities one tower. `work` makes each run slow: so many products
     of 512x512 matrices, some milliseconds each.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    names = ["model"] if shared else [m.value for m in Modality]
     preprocessing = Preprocessing(size=size, fit="crop", mean=(0.5,) * 3, std=(0.5,) * 3)
     random = np.random.default_rng(seed)
-    weights: dict[str, bytes] = {}
-    for tower in names:
+    towers = {m: TowerConfig("model" if shared else m.value, preprocessing, {}) for m in Modality}
+    for tower in {tower.name: tower for tower in towers.values()}.values():
         matrix = random.standard_normal((3 * _GRID * _GRID, dimension), dtype=np.float32)
-        weights[tower] = save({"projection": matrix})
-        (folder / f"{tower}.safetensors").write_bytes(weights[tower])
-        onnx.save(_graph(matrix, size, work), folder / f"{tower}.onnx")
-    towers = {m: Tower(names[0] if shared else m.value, preprocessing, {}) for m in Modality}
+        content = save({"projection": matrix})
+        (folder / tower.safetensors).write_bytes(content)
+        graph = _graph(matrix, size, work)
+        weights = graph.graph.initializer[0]
+        start = len(content) - matrix.nbytes
+        set_external_data(weights, tower.safetensors, offset=start, length=matrix.nbytes)
+        weights.ClearField("raw_data")
+        onnx.save(graph, folder / tower.onnx)
     artefact = ModelArtefact(
         folder=folder,
         name=name,
         dimension=dimension,
         towers=towers,
-        fingerprint=fingerprint(weights, dict.fromkeys(names, preprocessing)),
+        fingerprint=fingerprint(folder, towers.values()),
         min_score=0.5,
     )
     artefact.save_config()
@@ -97,16 +101,15 @@ def torch_model(folder: Path, *, dimension: int = 8, size: int = 32) -> ModelArt
         "head": {"kind": "study", "dimension": dimension, "normalise": True},
     }
     torch.manual_seed(0)
-    path = folder / "model.safetensors"
-    save_file(build_tower(description).state_dict(), path)
     preprocessing = Preprocessing(size=size, fit="crop", mean=(0.5,) * 3, std=(0.5,) * 3)
-    tower = Tower("model", preprocessing, description)
+    tower = TowerConfig("model", preprocessing, description)
+    save_file(build_tower(description).state_dict(), folder / tower.safetensors)
     artefact = ModelArtefact(
         folder=folder,
         name="torch-tiny",
         dimension=dimension,
         towers=dict.fromkeys(Modality, tower),
-        fingerprint=fingerprint({"model": path.read_bytes()}, {"model": preprocessing}),
+        fingerprint=fingerprint(folder, [tower]),
     )
     artefact.save_config()
     return artefact

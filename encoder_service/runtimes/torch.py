@@ -30,7 +30,7 @@ Run = Callable[[Tensor], Tensor]
 
 
 class TorchRuntime:
-    """Runs an artefact's `<tower>.safetensors` files through `sketchzoo.towers`."""
+    """Runs an artefact's weights through `sketchzoo.towers`."""
 
     name = "torch"
 
@@ -56,10 +56,10 @@ class TorchRuntime:
         self.lanes = 2 if cuda else 1
         towers: dict[str, torch.nn.Module] = {}
         for modality, tower in artefact.towers.items():
-            if tower.name not in towers:
+            if tower.stem not in towers:
                 net: torch.nn.Module = load_tower(artefact, modality)
                 net = net.to(device=chosen, dtype=_DTYPES[name], memory_format=torch.channels_last)  # type: ignore[call-overload] # the stubs lack this form
-                towers[tower.name] = net.requires_grad_(requires_grad=False)
+                towers[tower.stem] = net.requires_grad_(requires_grad=False)
         # A captured graph knows its weights by address alone: they live as long as it does.
         self._towers = towers
         self._lanes: SimpleQueue[_Lane] = SimpleQueue()
@@ -104,7 +104,7 @@ class _Lane:
             shape = (max_batch, tower.preprocessing.channels, side, side)
             self._inputs[modality] = torch.zeros(shape, dtype=dtype, pin_memory=cuda)
             for size in self._sizes:
-                program = _eager(towers[tower.name])
+                program = _eager(towers[tower.stem])
                 if cuda:
                     program = _captured(program, (size, *shape[1:]), dtype, self._stream)
                 self._programs[modality, size] = program

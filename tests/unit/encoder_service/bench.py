@@ -1,4 +1,4 @@
-"""An encoder to be tested, with a runtime that waits when it is told to."""
+"""A worker pool to be tested, with a runtime that waits when it is told to."""
 
 import asyncio
 import time
@@ -8,8 +8,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from encoder_service.encoder import Encoder
 from encoder_service.metrics import EncoderMetrics
+from encoder_service.pool import WorkerPool
 from encoder_service.work import ImageFile
 from sketchzoo.images import ImageLimits, Modality
 from tests.artefacts import picture
@@ -21,7 +21,7 @@ BROKEN = ImageFile(b"no image", Modality.PHOTO)
 
 
 class Bench:
-    """An encoder, its runtime and its metrics."""
+    """A worker pool, its runtime and its metrics."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Bench:
     ) -> None:
         self.runtime = FakeRuntime(max_batch)
         self.registry = CollectorRegistry()
-        self.encoder = Encoder(
+        self.pool = WorkerPool(
             self.runtime,
             PREPROCESSING,
             EncoderMetrics(self.registry),
@@ -47,7 +47,7 @@ class Bench:
 
     def start(self, *images: ImageFile, seconds: float = 30) -> "asyncio.Task[list[object]]":
         async def run() -> list[object]:
-            embeddings = await self.encoder.embed(images, time.monotonic() + seconds)
+            embeddings = await self.pool.embed(images, time.monotonic() + seconds)
             return list(embeddings.outcomes)
 
         return asyncio.create_task(run())
@@ -66,7 +66,7 @@ class Bench:
 @contextmanager
 def bench(max_batch: int = 1, **options: Any) -> Iterator[Bench]:
     made = Bench(max_batch, **options)
-    with made.encoder:
+    with made.pool:
         try:
             yield made
         finally:

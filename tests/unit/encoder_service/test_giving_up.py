@@ -33,7 +33,7 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endless]:
     """Decode what comes as Endless does."""
     decoder = Endless()
     with monkeypatch.context() as patched:
-        patched.setattr("encoder_service.encoder.decode", decoder)
+        patched.setattr("encoder_service.pool.decode", decoder)
         yield decoder
 
 

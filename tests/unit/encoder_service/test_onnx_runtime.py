@@ -60,6 +60,18 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         OnnxRuntime(artefact)
 
 
+def test_a_graph_reaches_no_file_out_of_its_folder(tmp_path: Path) -> None:
+    """A model from elsewhere cannot have other files read as its weights."""
+    artefact = tiny_model(tmp_path / "model", shared=True)
+    path = artefact.onnx(Modality.PHOTO)
+    (tmp_path / "model" / "model.safetensors").rename(tmp_path / "other")
+    graph = onnx.load(path, load_external_data=False)
+    graph.graph.initializer[0].external_data[0].value = "../other"
+    path.write_bytes(graph.SerializeToString())
+    with pytest.raises(ModelError, match=r"model\.onnx is no model"):
+        OnnxRuntime(artefact)
+
+
 def test_other_inputs_are_refused(tmp_path: Path) -> None:
     """A graph that names its input otherwise was not exported for this service."""
     artefact = tiny_model(tmp_path, shared=True)

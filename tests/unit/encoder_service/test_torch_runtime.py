@@ -9,11 +9,12 @@ import torch
 
 import encoder_service.runtimes.torch as torch_runtime
 from encoder_service.runtimes.base import warm
+from encoder_service.runtimes.onnx import OnnxRuntime
 from encoder_service.runtimes.torch import TorchRuntime, batch_sizes
-from sketchzoo.images import Modality
+from sketchzoo.images import Modality, decode, prepare
 from sketchzoo.model import ModelArtefact, ModelError
 from sketchzoo.towers import load_tower
-from tests.artefacts import torch_model
+from tests.artefacts import drawing, picture, torch_model
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,20 @@ def test_cuda_where_there_is_none_is_refused(artefact: ModelArtefact) -> None:
     """Asked for CUDA, the encoder does not fall back in silence."""
     with pytest.raises(ModelError, match="no CUDA here"):
         TorchRuntime(artefact, device="cuda")
+
+
+@pytest.mark.parametrize("modality", Modality)
+def test_the_shipped_model_is_the_same_in_both_runtimes(modality: Modality) -> None:
+    """Torch in float32, on CUDA where there is one, and ONNX Runtime agree to .9999."""
+    artefact = ModelArtefact.load("zoo-1")
+    content = picture if modality is Modality.PHOTO else drawing
+    images = [
+        prepare(decode(content(seed)), artefact.towers[modality].preprocessing) for seed in range(4)
+    ]
+    there = OnnxRuntime(artefact).embed(modality, images)
+    here = TorchRuntime(artefact, precision="float32", max_batch=4).embed(modality, images)
+    assert (here * there).sum(axis=1).min() > 0.9999
+    assert (here[0] * here[1]).sum() < 0.9999  # embeddings tell the images apart
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")

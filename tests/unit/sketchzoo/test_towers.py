@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from sketchzoo.model import ModelError
-from sketchzoo.towers import BACKBONES, PosteriorHead, build_tower, load_weights
+from sketchzoo.towers import BACKBONES, PosteriorHead, build_tower, load_weights, save_weights
 
 POSTERIOR = {
     "kind": "posterior",
@@ -92,3 +92,26 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
     tower = build_tower({"backbone": "resnet18", "head": {"kind": "normalise"}})
     with pytest.raises(ModelError, match="missing"):
         load_weights(tower, tmp_path / "none.safetensors")
+
+
+def test_weights_name_the_run_that_made_them(tmp_path: Path) -> None:
+    """Asked for one run's weights, another's are refused, and so are those of none."""
+    tower = build_tower({"backbone": "resnet18"})
+    save_weights(tower, tmp_path / "mine.safetensors", "mine")
+    load_weights(tower, tmp_path / "mine.safetensors")
+    load_weights(tower, tmp_path / "mine.safetensors", run="mine")
+    with pytest.raises(ModelError, match="made by mine, not by yours"):
+        load_weights(tower, tmp_path / "mine.safetensors", run="yours")
+    save_file(tower.state_dict(), tmp_path / "whose.safetensors")
+    with pytest.raises(ModelError, match="made by no run that it names"):
+        load_weights(tower, tmp_path / "whose.safetensors", run="mine")
+
+
+def test_damaged_weights_are_named(tmp_path: Path) -> None:
+    """A file that was cut is one line."""
+    tower = build_tower({"backbone": "resnet18"})
+    path = tmp_path / "tower.safetensors"
+    save_weights(tower, path, "mine")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ModelError, match=r"tower\.safetensors is no whole safetensors file"):
+        load_weights(tower, path)

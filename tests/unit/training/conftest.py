@@ -9,9 +9,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 from PIL import Image
+from safetensors.numpy import save_file
 
 from sketchzoo.images import Modality, Preprocessing
-from sketchzoo.model import ModelArtefact, Tower
+from sketchzoo.model import ModelArtefact, TowerConfig, fingerprint
 from tests.unit.training.tiny_towers import data, without_export
 
 __all__ = ["data", "without_export"]
@@ -68,13 +69,16 @@ def write_colour_model(folder: Path) -> Path:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
     folder.mkdir()
     onnx.save(model, folder / "both.onnx")
-    tower = Tower("both", Preprocessing(16, "crop", (0.5,) * 3, (0.5,) * 3), {"backbone": "none"})
+    tower = TowerConfig(
+        "both", Preprocessing(16, "crop", (0.5,) * 3, (0.5,) * 3), {"backbone": "none"}
+    )
+    save_file({}, folder / tower.safetensors)
     artefact = ModelArtefact(
         folder=folder,
         name="colour",
         dimension=3,
         towers=dict.fromkeys(Modality, tower),
-        fingerprint="0" * 16,
+        fingerprint=fingerprint(folder, [tower]),
     )
     artefact.save_config()
     return folder

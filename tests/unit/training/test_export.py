@@ -1,14 +1,19 @@
+"""What training leaves for services: weights stored once, and graphs that answer as torch does."""
+
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
+from safetensors import safe_open
+from torch import nn
 
 from sketchzoo.images import Modality, Preprocessing
-from sketchzoo.model import ModelArtefact, Tower
-from sketchzoo.towers import build_tower, load_tower
-from sketchzoo_training.models.export import ParityError, export_artefact, parity, write_onnx
+from sketchzoo.model import ModelArtefact, ModelError, RunRecord, TowerConfig
+from sketchzoo.onnx import open_session
+from sketchzoo.towers import NormaliseHead, TowerNetwork, build_tower, load_tower
+from sketchzoo_training.models.export import ParityError, export_artefact, parity, write_tower
 from sketchzoo_training.models.imagenet import imagenet
 
 PREPARED = Preprocessing(64, "ink", (0.5,), (0.5,))
@@ -25,45 +30,90 @@ LITE = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_an_exported_model_answers_as_torch_does(tmp_path: Path) -> None:
-    """ONNX Runtime, and torch with the stored weights, agree to cosine 0.9999."""
+RUN = RunRecord("towers", "0123456789abcdef", "fedcba9876543210", seed=0, steps=1)
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def trained() -> TowerNetwork:
     torch.manual_seed(0)
     tower = build_tower(LITE, channels=1)
     imagenet(tower.backbone, "efficientnet_lite0")
-    described = Tower("both", PREPARED, LITE)
-    export_artefact(
-        tmp_path / "tiny",
-        "tiny",
-        dict.fromkeys(Modality, (described, tower)),
-        classes=("ant", "bee"),
-    )
-    artefact = ModelArtefact.load(tmp_path / "tiny")
+    return tower.eval()
+
+
+@pytest.fixture(scope="module")
+def exported(trained: TowerNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One network for both modalities, which prepare their images otherwise."""
+    folder = tmp_path_factory.mktemp("exported")
+    towers = {
+        modality: (TowerConfig(str(modality), replace(PREPARED, keep=keep), LITE, "both"), trained)
+        for modality, keep in zip(Modality, (1.0, 0.8), strict=True)
+    }
+    export_artefact(folder, "tiny", towers, run=RUN, classes=("ant", "bee"))
+    return folder
+
+
+@pytest.fixture
+def linear() -> TowerNetwork:
+    """Return the least network whose weights are worth halving: it exports at once."""
+    torch.manual_seed(0)
+    return TowerNetwork(nn.Sequential(nn.Flatten(), nn.Linear(64 * 64, 8)), NormaliseHead())
+
+
+def test_an_exported_model_answers_as_torch_does(trained: TowerNetwork, exported: Path) -> None:
+    """ONNX Runtime, torch with the stored weights and the trained network agree to .9999."""
+    artefact = ModelArtefact.load(exported)
     assert artefact.dimension == 5 + 1 + 8
     assert artefact.classes == ("ant", "bee")
+    assert artefact.run == RUN
     images = torch.rand(3, 1, 64, 64) * 2 - 1
-    assert (
-        parity(load_tower(artefact, Modality.SKETCH), artefact.onnx(Modality.SKETCH), images)
-        > 0.9999
+    for net in (trained, load_tower(artefact, Modality.SKETCH)):
+        assert parity(net, artefact.onnx(Modality.SKETCH), images) > 0.9999
+    (one,) = open_session(artefact.onnx(Modality.PHOTO)).run(
+        ["embedding"], {"images": images[:1].numpy()}
     )
-    session = onnxruntime.InferenceSession(artefact.onnx(Modality.PHOTO))
-    (one,) = session.run(["embedding"], {"images": images[:1].numpy()})
     assert one.shape == (1, 14)
     assert np.isclose(np.linalg.norm(one), 1, atol=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-@pytest.mark.parametrize("answers", [0.9, float("nan")])
-def test_a_file_that_disagrees_with_torch_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: float
+def test_each_weight_is_stored_once(trained: TowerNetwork, exported: Path) -> None:
+    """The graph names the safetensors file, where most weights are in half precision."""
+    full = sum(value.nbytes for value in trained.state_dict().values())
+    assert (exported / "both.safetensors").stat().st_size < 0.56 * full
+    assert (exported / "both.onnx").stat().st_size < 0.01 * full
+
+
+def test_towers_of_one_network_share_its_files(exported: Path) -> None:
+    """A Siamese network prepares photos otherwise than sketches, and is stored once."""
+    names = ["both.onnx", "both.safetensors", "config.json"]
+    assert sorted(path.name for path in exported.iterdir()) == names
+    towers = ModelArtefact.load(exported).towers
+    assert [towers[modality].preprocessing.keep for modality in Modality] == [1.0, 0.8]
+
+
+@pytest.mark.parametrize(("largest", "stored"), [(1.0, "F16"), (1e5, "F32")])
+def test_weights_that_half_precision_cannot_hold_stay_whole(
+    linear: TowerNetwork, tmp_path: Path, largest: float, stored: str
 ) -> None:
-    """No artefact is written whose ONNX file answers otherwise than its network, or nothing."""
-    described = {"backbone": "resnet18", "head": {"kind": "linear", "dimension": 4}}
-    tower = build_tower(described).eval()
+    """A value beyond 65,504 would become infinite: that tower is stored in float32."""
+    with torch.no_grad():
+        linear.backbone.get_submodule("1").weight[0, 0] = largest
+    write_tower(linear, TowerConfig("one", PREPARED, {}), tmp_path)
+    with safe_open(tmp_path / "one.safetensors", "np") as file:
+        assert file.get_slice("backbone.1.weight").get_dtype() == stored
+        assert file.get_slice("backbone.1.bias").get_dtype() == "F32"
+
+
+@pytest.mark.parametrize("answers", [0.9, float("nan")])
+def test_a_graph_that_disagrees_with_torch_is_refused(
+    linear: TowerNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: float
+) -> None:
+    """No artefact is written whose graph answers otherwise than its network, or nothing."""
+    towers = dict.fromkeys(Modality, (TowerConfig("one", PREPARED, {}), linear))
     monkeypatch.setattr("sketchzoo_training.models.export.parity", lambda *_: answers)
     with pytest.raises(ParityError, match="agrees with torch to cosine"):
-        write_onnx(
-            tower,
-            Tower("one", Preprocessing(32, "crop", (0.5,) * 3, (0.5,) * 3), {}),
-            tmp_path / "one.onnx",
-        )
+        export_artefact(tmp_path, "one", towers, run=RUN)
+    with pytest.raises(ModelError, match="no config"):
+        ModelArtefact.load(tmp_path)

@@ -12,11 +12,12 @@ import pytest
 
 from sketchzoo.images import ImageError, Modality, decode, prepare
 from sketchzoo.model import ModelArtefact
+from sketchzoo.onnx import open_session
 from sketchzoo.rpc.channel import ChannelSettings
 from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
 from sketchzoo_training.data import DataError, ImageFile, list_images
 from sketchzoo_training.errors import ServiceError
-from sketchzoo_training.evaluate.embedding import embed, open_session
+from sketchzoo_training.evaluate.embedding import embed
 from sketchzoo_training.evaluate.evaluation import evaluate
 from sketchzoo_training.evaluate.through import Through, evaluate_through
 
@@ -81,7 +82,7 @@ def test_service_and_library_agree(
     answered = evaluate_through(Through(ChannelSettings(target)), photos, sketches)
     assert answered.evaluation.report() == library.report()
     assert answered.evaluation.queries == library.queries
-    assert answered.fingerprint == "0" * 16
+    assert answered.fingerprint == ModelArtefact.load(colour_model).fingerprint
     assert all(request.exact for request in servicer.requests)
     assert not any(request.HasField("min_score") for request in servicer.requests)
     assert not any(request.HasField("filter") for request in servicer.requests)

@@ -105,7 +105,10 @@ def test_two_processes_train_export_and_measure(data: Path, tmp_path: Path) -> N
     assert list(metrics)[:2] == ["fingerprint", "p@12"]
     assert metrics["fingerprint"] == artefact.fingerprint
     assert metrics["queries"] == 4
-    assert "# zoo-1" in (tmp_path / "zoo-1" / "MODEL_CARD.md").read_text()
+    card = (tmp_path / "zoo-1" / "MODEL_CARD.md").read_text()
+    assert "# zoo-1" in card
+    assert artefact.run is not None
+    assert str(artefact.run) in card
     assert len(losses(tmp_path)) == 4
 
 

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from sketchzoo.files import write_atomically
@@ -87,33 +85,3 @@ def load_checkpoint(
 
 def _named(parts: Parts) -> list[tuple[str, Any]]:
     return list(parts._asdict().items())
-
-
-def save_weights(path: Path, network: nn.Module, run: str) -> None:
-    """Write a network's weights as safetensors that say which run made them."""
-    state = {
-        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
-    }
-    write_atomically(path, save(state, {"run": run}))
-
-
-def load_weights(path: Path, run: str | None = None) -> dict[str, Tensor]:
-    """Read a network's weights; those of another run than `run`, where it is given, are refused.
-
-    Raises:
-        ConfigError: the file is missing, damaged, or another run's.
-
-    """
-    try:
-        with safe_open(path, "pt") as file:
-            made_by = (file.metadata() or {}).get("run")
-            weights: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path} does not exist") from error
-    except SafetensorError as error:
-        raise ConfigError(f"{path} is damaged or no safetensors file: {error}") from error
-    if run is not None and made_by != run:
-        raise ConfigError(
-            f"{path} was made by another run ({made_by}, not {run}): train in a folder of its own"
-        )
-    return weights

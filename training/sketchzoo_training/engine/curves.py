@@ -9,7 +9,7 @@ import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
 from sketchzoo.files import write_atomically
-from sketchzoo_training.engine.recipe import RunRecord, Validation
+from sketchzoo_training.engine.recipe import RunDescription, Validation
 
 
 class Rows:
@@ -47,7 +47,9 @@ class Curves:
     A step is counted from 1: what is told of step n is true when n steps have been taken.
     """
 
-    def __init__(self, folder: Path, figures: Sequence[str], record: RunRecord, done: int) -> None:
+    def __init__(
+        self, folder: Path, figures: Sequence[str], record: RunDescription, done: int
+    ) -> None:
         self._figures = tuple(figures)
         self._losses = Rows(folder / "losses.csv", ("step", "loss", "rate"), upto=done)
         self._validations = Rows(folder / "validation.csv", ("step", *figures), upto=done)

@@ -20,19 +20,19 @@ from accelerate.state import AcceleratorState, PartialState
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
+from sketchzoo.towers import save_weights
 from sketchzoo_training.engine.checkpoint import (
     Parts,
     Progress,
     load_checkpoint,
     save_checkpoint,
-    save_weights,
 )
 from sketchzoo_training.engine.curves import Curves
 from sketchzoo_training.engine.memory import told_of_lack
 from sketchzoo_training.engine.norms import share_statistics
 from sketchzoo_training.engine.options import Options
 from sketchzoo_training.engine.processes import Share, gather
-from sketchzoo_training.engine.recipe import B, Recipe, RunRecord
+from sketchzoo_training.engine.recipe import B, Recipe, RunDescription
 from sketchzoo_training.engine.report import Report
 from sketchzoo_training.engine.run_folder import RunFolder, write_json
 from sketchzoo_training.errors import DivergedError
@@ -43,7 +43,7 @@ _ADVICE = "lower the size of a batch or of the images"
 
 def run(
     recipe: Recipe[B],
-    record: RunRecord,
+    record: RunDescription,
     run_dir: Path,
     options: Options,
     listen: Listener = lambda _: None,
@@ -75,7 +75,7 @@ class _Loop(Generic[B]):
     """All that one run holds in its hands."""
 
     recipe: Recipe[B]
-    record: RunRecord
+    record: RunDescription
     folder: RunFolder
     options: Options
     listen: Listener = field(repr=False)
@@ -92,7 +92,7 @@ class _Loop(Generic[B]):
     def start(
         cls,
         recipe: Recipe[B],
-        record: RunRecord,
+        record: RunDescription,
         folder: RunFolder,
         options: Options,
         listen: Listener,
@@ -161,7 +161,7 @@ class _Loop(Generic[B]):
                 break
         self._read()
         if self.accelerator.is_main_process:
-            save_weights(self.folder.last, self._measured(), self.record.identity)
+            save_weights(self._measured(), self.folder.last, self.record.identity)
 
     def result(self) -> dict[str, Any]:
         """Return what the run came to; written when it is complete."""
@@ -239,7 +239,7 @@ class _Loop(Generic[B]):
             found = self.recipe.validate(network, self.parts.criterion, self.accelerator.device)
             self.curves.validation(self.progress.step, found)
             if found.score is not None and found.score > self.progress.best:
-                save_weights(self.folder.best, network, self.record.identity)
+                save_weights(network, self.folder.best, self.record.identity)
                 self.progress = self.progress._replace(
                     best=found.score, best_step=self.progress.step, stale=0
                 )

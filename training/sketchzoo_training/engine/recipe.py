@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from sketchzoo.model import RunRecord
 from sketchzoo_training.engine.processes import Share
 
 
@@ -88,7 +89,7 @@ class Recipe(Protocol[B]):
 
 
 @dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunDescription:
     """What a run is made of: the name of its recipe, all its settings, and its data.
 
     `digest` is of all settings that decide a weight, `lineage` of those but for the run's
@@ -107,3 +108,7 @@ class RunRecord:
     def identity(self) -> str:
         """Return what a checkpoint must have been made by to be gone on from."""
         return f"{self.lineage}-{self.data['fingerprint']}"
+
+    def made(self, steps: int) -> RunRecord:
+        """Return what a model says of the run that made it in so many steps."""
+        return RunRecord(self.recipe, self.digest, self.data["fingerprint"], self.seed, steps)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sketchzoo.files import write_atomically
-from sketchzoo_training.engine.recipe import RunRecord
+from sketchzoo_training.engine.recipe import RunDescription
 from sketchzoo_training.errors import ConfigError
 
 LIBRARIES = (
@@ -39,7 +39,7 @@ class RunFolder:
         self.result = path / "result.json"
         self._record = path / "run.json"
 
-    def record(self, record: RunRecord, steps: int) -> None:
+    def record(self, record: RunDescription, steps: int) -> None:
         """Write `run.json`; what an earlier, shorter run of this folder was, stays told."""
         before = self._before()
         lengths: list[int] = before.get("extended_from", [])
@@ -72,11 +72,16 @@ class RunFolder:
         return f"{lineage}-{before['data']['fingerprint']}"
 
     @property
+    def fingerprint(self) -> str:
+        """The recorded run's data, as a hash."""
+        return str(self._before()["data"]["fingerprint"])
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The classes that the recorded run learned."""
         return tuple(self._before()["data"]["classes"])
 
-    def differences(self, record: RunRecord) -> list[str]:
+    def differences(self, record: RunDescription) -> list[str]:
         """Return in what the run recorded here differs from this one."""
         before = self._before()
         if not before:

@@ -5,13 +5,13 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sketchzoo.images import ImageError, Modality, decode, prepare
 from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.onnx import open_session
 from sketchzoo_training.data import DataError, ImageFile, LeftOut
 from sketchzoo_training.evaluate.ranking import Vectors
 
@@ -36,29 +36,6 @@ class Embedded:
 def default_workers() -> int:
     """One thread a core: ONNX Runtime is fastest with one thread an image."""
     return os.cpu_count() or 1
-
-
-def open_session(path: Path) -> "onnxruntime.InferenceSession":
-    """Open an ONNX file for single-threaded inference on the CPU.
-
-    Raises:
-        ModelError: the file is missing or no ONNX model.
-
-    """
-    import onnxruntime  # noqa: PLC0415 - its import takes longer than a help page may
-
-    if not path.is_file():
-        raise ModelError(f"{path} is missing: export the model, or name another one")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # its warnings tell of the machine, not of the model
-    try:
-        return onnxruntime.InferenceSession(
-            str(path), sess_options=options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # its errors share no other base
-        raise ModelError(f"{path} cannot be opened by ONNX Runtime: {error}") from error
 
 
 def infer(session: "onnxruntime.InferenceSession", image: Vectors) -> Vectors:

@@ -11,8 +11,9 @@ from PIL import Image, ImageFilter, ImageOps
 from sketchzoo.images import Modality, decode, prepare
 from sketchzoo.ink import thin
 from sketchzoo.model import ModelArtefact
+from sketchzoo.onnx import open_session
 from sketchzoo_training.data import ImageFile
-from sketchzoo_training.evaluate.embedding import embed, infer, open_session
+from sketchzoo_training.evaluate.embedding import embed, infer
 from sketchzoo_training.evaluate.metrics import QueryKey, measure
 from sketchzoo_training.evaluate.ranking import Vectors, rank
 

@@ -1,21 +1,31 @@
-"""Export: towers as a model artefact of ONNX, safetensors and configuration."""
+"""Export: towers as a model artefact of safetensors, ONNX graphs and configuration."""
 
+import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
-import onnxruntime
+import onnx_ir
+import onnxscript.optimizer
 import torch
+from onnx.external_data_helper import set_external_data
+from onnx_ir.passes import common as passes
+from onnxscript.rewriter import rewrite
+from onnxscript.rewriter.rules import common as rules
 from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn import functional
 
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact, Tower, fingerprint
+from sketchzoo.model import ModelArtefact, RunRecord, TowerConfig, fingerprint
+from sketchzoo.onnx import open_session
 from sketchzoo.towers import TowerNetwork
 
 PARITY = 0.9999
+HALVED_FROM = 16_384
+"""Tensors of so many values are stored in half precision (docs/adr/0066-each-weight-once.md)."""
 
 
 class ParityError(RuntimeError):
@@ -25,41 +35,34 @@ class ParityError(RuntimeError):
 def export_artefact(
     folder: Path,
     name: str,
-    towers: Mapping[Modality, tuple[Tower, TowerNetwork]],
+    towers: Mapping[Modality, tuple[TowerConfig, TowerNetwork]],
     *,
+    run: RunRecord,
     classes: tuple[str, ...] = (),
     min_score: float = 0.0,
     notes: Mapping[str, Any] | None = None,
 ) -> ModelArtefact:
-    """Write an artefact into `folder`: each tower's weights and `config.json`.
+    """Write an artefact into `folder`: each tower's weights and graph, and `config.json`.
 
-    Towers of the same name are written once. Each ONNX file is checked against its
-    torch network on random images before anything else is written.
+    Towers of the same stem are one network and written once. `run` made the weights.
 
     Raises:
-        ParityError: an ONNX file's embeddings differ from torch's.
+        ParityError: a graph's embeddings differ from torch's; there is no `config.json` then.
 
     """
     folder.mkdir(parents=True, exist_ok=True)
-    weights: dict[str, bytes] = {}
-    preprocessing = {}
-    dimension = 0
-    for tower, net in towers.values():
-        if tower.name in weights:
-            continue
-        net = net.eval().to(memory_format=torch.contiguous_format)  # noqa: PLW2901 - the same one
-        path = folder / f"{tower.name}.onnx"
-        dimension = write_onnx(net, tower, path)
-        state = {k: v.contiguous() for k, v in net.state_dict().items()}
-        weights[tower.name] = save(state)
-        (folder / f"{tower.name}.safetensors").write_bytes(weights[tower.name])
-        preprocessing[tower.name] = tower.preprocessing
+    dimensions = {
+        tower.stem: write_tower(net, tower, folder)
+        for tower, net in {tower.stem: (tower, net) for tower, net in towers.values()}.values()
+    }
+    described = {modality: tower for modality, (tower, _) in towers.items()}
     artefact = ModelArtefact(
         folder=folder,
         name=name,
-        dimension=dimension,
-        towers={modality: tower for modality, (tower, _) in towers.items()},
-        fingerprint=fingerprint(weights, preprocessing),
+        dimension=dimensions[described[Modality.PHOTO].stem],
+        towers=described,
+        fingerprint=fingerprint(folder, described.values()),
+        run=run,
         classes=classes,
         min_score=min_score,
         notes=notes or {},
@@ -68,31 +71,46 @@ def export_artefact(
     return artefact
 
 
-def write_onnx(net: TowerNetwork, tower: Tower, path: Path) -> int:
-    """Write one tower as ONNX and check it; returns its embedding's length.
+def write_tower(net: TowerNetwork, tower: TowerConfig, folder: Path) -> int:
+    """Write one tower's weights and graph and check them; returns its embedding's length.
+
+    The graph names the weights' file as its external data, so that each weight is stored
+    once. Large tensors are stored in half precision, and computed with in float32, unless
+    embeddings suffer.
 
     Raises:
-        ParityError: the file's embeddings differ from torch's.
+        ParityError: the graph's embeddings differ from torch's.
 
     """
+    net = net.eval()
     size = tower.preprocessing.size
     images = torch.rand(2, tower.preprocessing.channels, size, size) * 2 - 1
     any_count = {"images": {0: torch.export.Dim("n", min=1, max=4096)}}
-    onnx.save(onnx_of(net, images, "embedding", any_count), path)
-    worst = parity(net, path, images)
-    if not worst >= PARITY:  # so that a cosine that is no number fails as well
-        raise ParityError(f"{path} agrees with torch to cosine {worst:.6f}; {PARITY} is needed")
-    with torch.inference_mode():
-        return int(net(images).shape[1])
+    graph = onnx_of(net, images, "embedding", any_count)
+    path = folder / tower.onnx
+    worst = 0.0
+    for halved_from in (HALVED_FROM, None):
+        content = save(_stored(net, halved_from))
+        (folder / tower.safetensors).write_bytes(content)
+        onnx.save(_linked(graph, content, tower.safetensors), path)
+        worst = parity(net, path, images)
+        if worst >= PARITY:
+            with torch.inference_mode():
+                return int(net(images).shape[1])
+    raise ParityError(f"{path} agrees with torch to cosine {worst:.6f}; {PARITY} is needed")
 
 
 def onnx_of(
-    net: torch.nn.Module,
-    images: torch.Tensor,
+    net: nn.Module,
+    images: Tensor,
     output: str,
     dynamic_shapes: Mapping[str, Any] | None = None,
 ) -> onnx.ModelProto:
     """Return a network as ONNX, from `images` to `output`; without `dynamic_shapes` for this shape.
+
+    Its initializers are the network's weights by their names in the state dict, as they
+    are: what joins or turns them (a batch-norm with its convolution) is ONNX Runtime's,
+    which does so as it loads them.
 
     Raises:
         ParityError: torch cannot export it.
@@ -109,27 +127,72 @@ def onnx_of(
         dynamic_shapes=dict(dynamic_shapes) if dynamic_shapes else None,
         dynamo=True,
         verbose=False,
+        optimize=False,
     )
     if program is None:
         raise ParityError("the network could not be exported")
+    weights = set(net.state_dict())
+
+    def takes_no_weight(node: onnx_ir.Node) -> bool | None:
+        return False if any(each and each.name in weights for each in node.inputs) else None
+
+    model = program.model
+    onnxscript.optimizer.inline(model)
+    for _ in range(2):  # what was folded lets more be folded
+        onnxscript.optimizer.fold_constants(
+            model, onnx_shape_inference=True, should_fold=takes_no_weight
+        )
+        rewrite(model, [rules.remove_optional_bias_from_conv_rule])
+        onnxscript.optimizer.remove_unused_nodes(model)
+    onnx_ir.passes.Sequential(
+        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        passes.DeduplicateInitializersPass(),
+        passes.CommonSubexpressionEliminationPass(),
+        # The exporter notes each node's call stack: paths of the machine that trained.
+        passes.ClearMetadataAndDocStringPass(),
+    )(model)
     proto = program.model_proto
-    # The exporter notes each node's call stack: paths of the machine that trained.
-    del proto.metadata_props[:]
-    del proto.graph.metadata_props[:]
-    for node in proto.graph.node:
-        node.doc_string = ""
-        del node.metadata_props[:]
-    for value in proto.graph.value_info:
-        value.doc_string = ""
-        del value.metadata_props[:]
+    del proto.graph.value_info[:]  # shapes that ONNX Runtime infers again
     return proto
 
 
-def parity(net: torch.nn.Module, path: Path, images: torch.Tensor) -> float:
-    """Return the smallest cosine between torch's and the ONNX file's embeddings."""
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (there,) = session.run(["embedding"], {"images": images.numpy()})
+def parity(net: nn.Module, path: Path, images: Tensor) -> float:
+    """Return the smallest cosine between torch's and the ONNX file's embeddings; NaN is one."""
+    (there,) = open_session(path).run(["embedding"], {"images": images.numpy()})
     with torch.inference_mode():
-        here = net(images).numpy()
-    norms = np.linalg.norm(here, axis=1) * np.linalg.norm(there, axis=1)
-    return float(((here * there).sum(1) / norms).min())
+        return float(functional.cosine_similarity(net(images), torch.from_numpy(there)).min())
+
+
+def _stored(net: nn.Module, halved_from: int | None) -> dict[str, Tensor]:
+    """Return the weights as they are stored: in half precision from so many values on."""
+    stored = {}
+    for name, value in net.state_dict().items():
+        halved = halved_from is not None and value.numel() >= halved_from
+        dtype = torch.float16 if halved and value.dtype == torch.float32 else value.dtype
+        stored[name] = value.to(dtype).clone(memory_format=torch.contiguous_format)
+    return stored
+
+
+def _linked(graph: onnx.ModelProto, content: bytes, location: str) -> onnx.ModelProto:
+    """Return a graph whose weights lie in the safetensors file of that content.
+
+    safetensors is 8 bytes of a header's length, the header in JSON, and raw tensors, as
+    ONNX has its external data; what is stored in half precision is cast first.
+    """
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    linked = onnx.ModelProto()
+    linked.CopyFrom(graph)
+    for tensor in linked.graph.initializer:
+        if tensor.name not in header:  # a constant of the graph's own
+            continue
+        first, end = header[tensor.name]["data_offsets"]
+        set_external_data(tensor, location, offset=start + first, length=end - first)
+        tensor.ClearField("raw_data")
+        if header[tensor.name]["dtype"] == "F16" and tensor.data_type == onnx.TensorProto.FLOAT:
+            cast = onnx.helper.make_node(
+                "Cast", [f"{tensor.name}.half"], [tensor.name], to=tensor.data_type
+            )
+            linked.graph.node.insert(0, cast)
+            tensor.name, tensor.data_type = cast.input[0], onnx.TensorProto.FLOAT16
+    return linked

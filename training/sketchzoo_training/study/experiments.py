@@ -12,17 +12,17 @@ import numpy as np
 import torch
 
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact, Tower
+from sketchzoo.model import ModelArtefact, TowerConfig
+from sketchzoo.onnx import open_session
 from sketchzoo.towers import build_tower
 from sketchzoo_training.data import ImageFile, filled_up, list_images, load_training_set
 from sketchzoo_training.engine.report import Report
 from sketchzoo_training.engine.run_folder import write_json
 from sketchzoo_training.errors import ConfigError
-from sketchzoo_training.evaluate.embedding import embed, open_session
+from sketchzoo_training.evaluate.embedding import embed
 from sketchzoo_training.evaluate.evaluation import Evaluation, evaluate_rankings
 from sketchzoo_training.evaluate.metrics import interval
 from sketchzoo_training.evaluate.ranking import Vectors, rank
-from sketchzoo_training.models.export import write_onnx
 from sketchzoo_training.models.network_config import NetworkConfig
 from sketchzoo_training.models.siamese import describe, preprocessing
 from sketchzoo_training.recipes.settings import preset_names, read_preset
@@ -181,7 +181,7 @@ class Study:
                     steps=0,
                     cpu_minutes=0.0,
                     milliseconds=milliseconds,
-                    megabytes=artefact.onnx(Modality.SKETCH).stat().st_size / 1e6,
+                    megabytes=artefact.safetensors(Modality.SKETCH).stat().st_size / 1e6,
                 )
             )
 
@@ -194,11 +194,12 @@ class Study:
         key = f"{config.backbone} {size} px"
         if key not in times:
             described = describe(config)
-            tower = Tower("timed", preprocessing(config, size, Modality.SKETCH), described)
-            path = self.out / "timed.onnx"
-            write_onnx(build_tower(described).eval(), tower, path)
-            times[key] = time_onnx(path, size), path.stat().st_size / 1e6
-            path.unlink()
+            tower = TowerConfig("timed", preprocessing(config, size, Modality.SKETCH), described)
+            write_tower(build_tower(described), tower, self.out)
+            graph, weights = self.out / tower.onnx, self.out / tower.safetensors
+            times[key] = time_onnx(graph, size), weights.stat().st_size / 1e6
+            graph.unlink()
+            weights.unlink()
             write_json(kept, times)
         milliseconds, megabytes = times[key]
         return milliseconds, megabytes

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact, Tower
+from sketchzoo.model import ModelArtefact, RunRecord, TowerConfig
 from sketchzoo.towers import build_tower
 from sketchzoo_training.data import DataSource, LeftOut
 from sketchzoo_training.engine.processes import Share
@@ -28,13 +28,21 @@ def export_run(config: TrainingConfig, run_dir: Path) -> ModelArtefact:
     net = build_tower(described)
     net.load_state_dict(load_best(run_dir, config).tower.state_dict())
     prepared = {m: preprocessing(config.network, config.data.size, m) for m in Modality}
-    towers = {m: (Tower(str(m), prepared[m], described), net) for m in Modality}
+    towers = {m: (TowerConfig(str(m), prepared[m], described, "siamese"), net) for m in Modality}
+    folder = RunFolder(run_dir)
     return export_artefact(
         run_dir / "model",
         run_dir.name,
         towers,
-        classes=RunFolder(run_dir).classes,
-        notes={"trained_distance": config.distance, "config_digest": config.digest()},
+        run=RunRecord(
+            recipe=config.recipe,
+            digest=config.digest(),
+            data=folder.fingerprint,
+            seed=config.seed,
+            steps=config.budget.steps,
+        ),
+        classes=folder.classes,
+        notes={"trained_distance": config.distance},
     )
 
 

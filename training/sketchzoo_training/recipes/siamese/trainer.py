@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sketchzoo.images import Modality
+from sketchzoo.towers import load_weights
 from sketchzoo_training.data import (
     DataError,
     DataSource,
@@ -16,9 +17,8 @@ from sketchzoo_training.data import (
     load_training_set,
 )
 from sketchzoo_training.engine import loop
-from sketchzoo_training.engine.checkpoint import load_weights
 from sketchzoo_training.engine.processes import cpu_processes
-from sketchzoo_training.engine.recipe import RunRecord
+from sketchzoo_training.engine.recipe import RunDescription
 from sketchzoo_training.engine.report import Report
 from sketchzoo_training.engine.run_folder import RunFolder
 from sketchzoo_training.models.siamese import SiameseNetwork, build_siamese, preprocessing
@@ -66,9 +66,9 @@ def _train(
     return loop.run(recipe, record_of(config, data, damaged), run_dir, options, listen)
 
 
-def record_of(config: TrainingConfig, data: TrainingSet, damaged: LeftOut) -> RunRecord:
+def record_of(config: TrainingConfig, data: TrainingSet, damaged: LeftOut) -> RunDescription:
     """Return what a run is made of."""
-    return RunRecord(
+    return RunDescription(
         recipe=config.recipe,
         settings=config.model_dump(mode="json"),
         digest=config.digest(),
@@ -92,12 +92,13 @@ def load_best(run_dir: Path, config: TrainingConfig) -> SiameseNetwork:
     """Return a run's network with the weights of its best validation.
 
     Raises:
-        ConfigError: the folder's weights are missing, damaged, or of another run.
+        ConfigError: no run is recorded there.
+        ModelError: the folder's weights are missing, damaged, or of another run.
 
     """
     folder = RunFolder(run_dir)
     network = build_siamese(config.network.model_copy(update={"weights": "none"}))
-    network.load_state_dict(load_weights(folder.best, folder.identity(_lineage(config))))
+    load_weights(network, folder.best, folder.identity(_lineage(config)))
     return network.eval()
 
 

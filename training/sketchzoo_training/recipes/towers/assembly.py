@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from sketchzoo.images import Modality, Preprocessing
-from sketchzoo.model import ModelArtefact, Tower
+from sketchzoo.model import ModelArtefact, TowerConfig
 from sketchzoo.towers import PosteriorHead, TowerNetwork
-from sketchzoo_training.engine.recipe import RunRecord
+from sketchzoo_training.engine.recipe import RunDescription
 from sketchzoo_training.models.export import export_artefact
 from sketchzoo_training.models.sketch_net import BACKBONE, SketchNet
 from sketchzoo_training.recipes.towers import calibration, photo_features
@@ -26,7 +26,7 @@ _CPU = torch.device("cpu")
 
 
 def assemble(
-    recipe: TowersRecipe, network: SketchNet, record: RunRecord, folder: Path, minutes: float
+    recipe: TowersRecipe, network: SketchNet, record: RunDescription, folder: Path, minutes: float
 ) -> ModelArtefact:
     """Calibrate on val, join backbones and heads, and export them to `folder`."""
     config, material = recipe.config, recipe.material
@@ -59,8 +59,8 @@ def assemble(
         there = photo_head(seen)
         known, unknown = (_best(sketch_head(some), there) for some in (found, odd))
     min_score, open_world = _threshold(known, unknown)
-    photo = Tower("photo", photo_features.preprocessing(config), _described(photo_head))
-    sketch = Tower("sketch", preprocessing(config.drawing), _described(sketch_head))
+    photo = TowerConfig("photo", photo_features.preprocessing(config), _described(photo_head))
+    sketch = TowerConfig("sketch", preprocessing(config.drawing), _described(sketch_head))
     return export_artefact(
         folder,
         NAME,
@@ -68,6 +68,7 @@ def assemble(
             Modality.PHOTO: (photo, TowerNetwork(photo_features.backbone(), photo_head)),
             Modality.SKETCH: (sketch, TowerNetwork(network.backbone, sketch_head)),
         },
+        run=record.made(config.schedule.steps),
         classes=photos.names[: photos.zoo],
         min_score=min_score,
         notes={
@@ -75,12 +76,6 @@ def assemble(
             "unseen_classes": list(photos.names[shared:]),
             "calibration": chosen.notes(),
             "open_world": open_world,
-            "run": {
-                "recipe": record.recipe,
-                "digest": record.digest,
-                "data": record.data["fingerprint"],
-                "seed": record.seed,
-            },
             "settings": dict(record.settings),
             "minutes": round(minutes, 1),
         },

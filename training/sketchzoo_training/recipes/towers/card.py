@@ -22,7 +22,7 @@ cosine ranks photos for a sketch (or for another photo).
 The first {posterior} values are the square roots of a class posterior ({shared} classes that have
 photos and sketches, and "something else"), times the root of {weight}; the others point to where
 photos of such things lie in ImageNet's features, for what no class names.
-Fingerprint `{fingerprint}`.
+Fingerprint `{fingerprint}`. {run}
 
 ## Intended use
 Searching collections of photos of the 55 animals below by sketches and doodles. PhotoFeatures and
@@ -139,6 +139,7 @@ def card(artefact: ModelArtefact, figures: Mapping[str, Any], config: TowersConf
         shared=head["shared"],
         weight=head["weight"],
         fingerprint=artefact.fingerprint,
+        run=artefact.run or "No single run made these weights.",
         rows="\n".join(_rows(figures)),
         map=figures["map"],
         p1=figures["p@1"],

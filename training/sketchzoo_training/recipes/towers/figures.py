@@ -10,8 +10,9 @@ import numpy as np
 
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
+from sketchzoo.onnx import open_session
 from sketchzoo_training.data import ImageFile, class_name_of, list_images
-from sketchzoo_training.evaluate.embedding import embed, open_session
+from sketchzoo_training.evaluate.embedding import embed
 from sketchzoo_training.evaluate.evaluation import evaluate
 from sketchzoo_training.evaluate.robustness import measure_robustness
 from sketchzoo_training.recipes.towers.calibration import auroc

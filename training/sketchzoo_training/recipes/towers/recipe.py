@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sketchzoo_training.engine.checkpoint import load_weights
+from sketchzoo.towers import load_weights
 from sketchzoo_training.engine.processes import Share
 from sketchzoo_training.engine.recipe import Validation
 from sketchzoo_training.models.frozen import FrozenLayers
@@ -68,7 +68,7 @@ class TowersRecipe:
         """Build the sketch network, and its teachers, which share its still layers."""
         net = self.build()
         if self.begins_with is not None:
-            net.load_state_dict(load_weights(self.begins_with))
+            load_weights(net, self.begins_with)
         self._frozen = FrozenLayers(net.still())
         self._teachers = [self._teacher(path, size) for path, size in self.taught_by]
         photos = self.material.photos
@@ -89,7 +89,7 @@ class TowersRecipe:
 
     def _teacher(self, path: Path, size: int) -> Teacher:
         net = self.build()
-        net.load_state_dict(load_weights(path))
+        load_weights(net, path)
         assert self._frozen is not None  # noqa: S101 - built before
         return Teacher(net.after(), self._frozen, size)
 

@@ -1,7 +1,7 @@
 """The whole run: teachers, sketch network, calibration, export, figures and card."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from sketchzoo.model import ModelArtefact
+from sketchzoo.towers import load_weights, save_weights
 from sketchzoo_training.data import DataFolders, DataSource, LeftOut
 from sketchzoo_training.engine import loop
-from sketchzoo_training.engine.checkpoint import load_weights, save_weights
 from sketchzoo_training.engine.memory import keep_freed
 from sketchzoo_training.engine.processes import Share, cpu_processes
-from sketchzoo_training.engine.recipe import RunRecord
+from sketchzoo_training.engine.recipe import RunDescription
 from sketchzoo_training.engine.report import Report
 from sketchzoo_training.engine.run_folder import RunFolder
 from sketchzoo_training.errors import ConfigError, DataError
@@ -121,9 +121,9 @@ def teacher_config(config: TowersConfig, name: str) -> TowersConfig:
     return teacher
 
 
-def record_of(config: TowersConfig, material: Material) -> RunRecord:
+def record_of(config: TowersConfig, material: Material) -> RunDescription:
     """Return what a run is made of."""
-    return RunRecord(
+    return RunDescription(
         recipe=config.recipe,
         settings=config.model_dump(mode="json"),
         digest=config.digest(),
@@ -162,15 +162,14 @@ def train_sketches(
     work = partial(_take_part, config, data, run_dir, teacher)
     with cpu_processes(config.device.started, work):
         _learn(recipe, record, folder.path, listen)
-    own = load_weights(folder.last, record.identity)
-    others = [
-        folder_of(run_dir, name) / "network.safetensors" for name in config.objective.averaged_with
-    ]
     network = recipe.build()
-    network.load_state_dict(own)
-    join(network, others)
+    load_weights(network, folder.last, record.identity)
+    others = [recipe.build() for _ in config.objective.averaged_with]
+    for other, name in zip(others, config.objective.averaged_with, strict=True):
+        load_weights(other, _network_of(run_dir, name))
+    average(network, others)
     if not Share.current().rank:
-        save_weights(_network_of(run_dir, teacher), network, record.identity)
+        save_weights(network, _network_of(run_dir, teacher), record.identity)
     return recipe, network.eval()
 
 
@@ -194,7 +193,7 @@ def _take_part(config: TowersConfig, data: Path, run_dir: Path, teacher: str | N
 
 
 def _learn(
-    recipe: TowersRecipe, record: RunRecord, folder: Path, listen: Listener = lambda _: None
+    recipe: TowersRecipe, record: RunDescription, folder: Path, listen: Listener = lambda _: None
 ) -> None:
     budget = recipe.config.budget
     options = recipe.config.device.options(budget.validate_every, budget.checkpoint_every, None)
@@ -202,16 +201,16 @@ def _learn(
 
 
 @torch.no_grad()
-def join(network: SketchNet, files: Iterable[Path]) -> None:
-    """Replace a network by its mean with the networks in `files`.
+def average(network: SketchNet, others: Sequence[SketchNet]) -> None:
+    """Replace a network by its mean with others.
 
     Networks that began from the same weights mean as well as they would vote
     ("model soups", arXiv 2203.05482).
     """
-    others = [load_weights(file) for file in files]
+    states = [other.state_dict() for other in others]
     for name, value in network.state_dict().items():
         if value.is_floating_point():
-            value.copy_(torch.stack([value, *(each[name] for each in others)]).mean(0))
+            value.copy_(torch.stack([value, *(state[name] for state in states)]).mean(0))
 
 
 def _minutes(run_dir: Path) -> float:

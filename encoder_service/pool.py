@@ -1,4 +1,4 @@
-"""The encoder: a bounded queue, and worker threads that turn image files into embeddings.
+"""The worker pool: a bounded queue, and threads that turn image files into embeddings.
 
 On a CPU one worker does all of an image: decode, prepare, embed; one hand-over from the
 event loop, one back. With a runtime that gains by batches, workers decode and a batcher
@@ -48,7 +48,7 @@ class RefusedError(Exception):
         self.retry_seconds = retry_seconds
 
 
-class Encoder:
+class WorkerPool:
     """Embeds image files while the context is open.
 
     An image whose call was cancelled, or whose deadline has passed, never reaches the

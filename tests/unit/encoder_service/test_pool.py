@@ -1,4 +1,4 @@
-"""The encoder, with a runtime that the test holds."""
+"""The worker pool, with a runtime that the test holds."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from encoder_service.encoder import RefusedError
+from encoder_service.pool import RefusedError
 from encoder_service.work import DeadlinePassedError
 from sketchzoo.images import ImageError, Modality
 from tests.unit.encoder_service.bench import BROKEN, PHOTO, SKETCH, Bench, bench, held, until
@@ -38,7 +38,7 @@ async def test_whatever_an_image_does_to_the_decoder_is_that_images_fault(
     def explode(content: bytes, *_: object) -> None:
         raise ZeroDivisionError(content[:2])
 
-    monkeypatch.setattr("encoder_service.encoder.decode", explode)
+    monkeypatch.setattr("encoder_service.pool.decode", explode)
     (outcome,) = await either.start(PHOTO)
     assert isinstance(outcome, ImageError)
     assert "could not be decoded" in str(outcome)
@@ -108,7 +108,7 @@ async def test_the_seconds_of_a_call_are_sums_over_its_images() -> None:
     """Time held in the model shows as encode, time behind it as queue."""
     with bench() as made:
         first = await held(made)
-        second = asyncio.create_task(made.encoder.embed([PHOTO, PHOTO], time.monotonic() + 30))
+        second = asyncio.create_task(made.pool.embed([PHOTO, PHOTO], time.monotonic() + 30))
         await asyncio.sleep(0.05)
         made.runtime.gate.set()
         await first
