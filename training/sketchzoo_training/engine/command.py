@@ -1,6 +1,5 @@
 """What `sketchzoo train` does: read the configuration, train, export."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from rich.table import Table
 from sketchzoo.cli.tables import show
 from sketchzoo_training.errors import ConfigError
 from sketchzoo_training.recipes.siamese.config import (
+    apply_change,
     parse_config,
     preset_names,
     read_preset,
@@ -61,7 +61,7 @@ def run(order: Order) -> None:
     """
     values = read_preset(order.preset) if order.preset else read_toml(Path(str(order.config)))
     for change in order.changes:
-        _apply(values, change)
+        apply_change(values, change)
     if values.get("recipe") == "towers":
         _train_towers(order, values)
         return
@@ -119,20 +119,3 @@ def _train_siamese(order: Order, values: dict[str, Any]) -> None:
         f"model: {artefact.folder}",
         soft_wrap=True,
     )
-
-
-def _apply(values: dict[str, Any], change: str) -> None:
-    """Apply one `table.field=value`; the value is TOML's, or else a string."""
-    name, sign, text = change.partition("=")
-    if not sign or not name:
-        raise ConfigError(f"--set takes TABLE.FIELD=VALUE, not {change!r}")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *tables, field = name.split(".")
-    for table in tables:
-        values = values.setdefault(table, {})
-        if not isinstance(values, dict):
-            raise ConfigError(f"--set {name}: {table} is no table")
-    values[field] = value

@@ -193,6 +193,28 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not TOML: {error}") from error
 
 
+def apply_change(values: dict[str, Any], change: str) -> None:
+    """Apply one `TABLE.FIELD=VALUE` to a configuration's values; VALUE is TOML, else a string.
+
+    Raises:
+        ConfigError: it is no such change, or what it calls a table is none.
+
+    """
+    name, sign, text = change.partition("=")
+    if not sign or not name:
+        raise ConfigError(f"--set takes TABLE.FIELD=VALUE, not {change!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *tables, field = name.split(".")
+    for table in tables:
+        values = values.setdefault(table, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"--set {name}: {table} is no table")
+    values[field] = value
+
+
 def parse_config(values: dict[str, Any], origin: str) -> TrainingConfig:
     """Check a configuration's values.
 
