@@ -23,6 +23,7 @@ from torch.utils.tensorboard import SummaryWriter
 from sketchzoo.images import Modality
 from sketchzoo_training.data import (
     DataError,
+    DataSource,
     ImageFile,
     LeftOut,
     TrainingSet,
@@ -67,7 +68,7 @@ class _Run:
 
 def train(
     config: TrainingConfig,
-    data_dir: Path,
+    data_dir: Path | DataSource,
     run_dir: Path,
     *,
     listen: Callable[[Report], Any] = lambda _: None,
@@ -122,7 +123,10 @@ def store_of(
 
 
 def _prepare(
-    config: TrainingConfig, data_dir: Path, folder: RunFolder, listen: Callable[[Report], Any]
+    config: TrainingConfig,
+    data_dir: Path | DataSource,
+    folder: RunFolder,
+    listen: Callable[[Report], Any],
 ) -> _Run:
     if config.device.threads is not None:
         torch.set_num_threads(config.device.threads)
