@@ -6,6 +6,8 @@ folder) needs no package: `module:attribute` names it as it is.
 """
 
 import sys
+from collections.abc import Collection
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -36,3 +38,18 @@ def load_plugin(group: str, name: str) -> Any:
         ) from error
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"{name!r} of {group} cannot be loaded: {error}") from error
+
+
+def check_known(group: str, name: str, own: Collection[str]) -> None:
+    """Refuse a name that is neither of this project nor of a plug-in; nothing is imported.
+
+    Raises:
+        ValueError: the name, with those that are like it.
+
+    """
+    if name in own or ":" in name:
+        return
+    known = sorted({*own, *entry_points(group=group).names})
+    if name not in known:
+        like = get_close_matches(name, known, n=3, cutoff=0.3) or known
+        raise ValueError(f"there is no {name!r}; like it: {', '.join(like)}")

@@ -4,10 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketchzoo_training.recipes.towers import Recipe
 from sketchzoo_training.recipes.towers.kept import kept, key_of
-from sketchzoo_training.recipes.towers.run import load
-from tests.unit.training.tiny_towers import TINY
+from sketchzoo_training.recipes.towers.material import load_material
+from tests.unit.training.tiny_towers import tiny
 
 
 @pytest.mark.parametrize("change", ["nothing", "content", "settings", "preprocessing", "order"])
@@ -38,16 +37,14 @@ def test_what_is_kept_is_used_for_the_same_data_and_settings_only(
 
 def test_drawings_contours_and_thick_pens_follow_their_files(data: Path, tmp_path: Path) -> None:
     """A drawing and a photo that are replaced under their names are read anew."""
-    recipe = Recipe.of(TINY)
+    config = tiny()
     own = Path(shutil.copytree(data, tmp_path / "data"))
     kept_there, empty = tmp_path / "kept", tmp_path / "empty"
-    kept_there.mkdir()
-    empty.mkdir()
-    before = load(recipe, own, kept_there)
+    before = load_material(own, config, kept_there)
     for folder in ("sketch", "photo"):
         one, other = sorted((own / "zoo" / folder / "ant").iterdir())[:2]
         one.write_bytes(other.read_bytes())
-    again, anew = load(recipe, own, kept_there), load(recipe, own, empty)
+    again, anew = (load_material(own, config, cache) for cache in (kept_there, empty))
     assert again.drawings.lines.tobytes() == anew.drawings.lines.tobytes()
-    assert again.pictures.features.tobytes() == anew.pictures.features.tobytes()
+    assert again.photos.features.tobytes() == anew.photos.features.tobytes()
     assert again.drawings.lines.tobytes() != before.drawings.lines.tobytes()

@@ -9,9 +9,10 @@ from PIL import Image, ImageChops, ImageDraw
 
 from sketchzoo.images import Modality
 from sketchzoo_training.errors import ConfigError
+from sketchzoo_training.models.network_config import NetworkConfig
 from sketchzoo_training.models.siamese import build_siamese, preprocessing, stages
 from sketchzoo_training.recipes.siamese.augmentation import augment, edge_map
-from sketchzoo_training.recipes.siamese.config import AugmentationConfig, NetworkConfig
+from sketchzoo_training.recipes.siamese.config import AugmentationConfig
 
 BACKBONES = ["efficientnet_lite0", "resnet18"]
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from sketchzoo_training.errors import ConfigError
-from sketchzoo_training.recipes.siamese.config import preset_names, read_preset
+from sketchzoo_training.recipes.settings import preset_names, read_preset
 from sketchzoo_training.study.charts import write_charts
 from sketchzoo_training.study.choice import choose, pareto
 from sketchzoo_training.study.experiments import chosen_experiments

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from sketchzoo_training.models.siamese import build_siamese
-from sketchzoo_training.recipes.siamese.config import parse_config, preset_names, read_preset
+from sketchzoo_training.recipes.settings import preset_names, read_preset
+from sketchzoo_training.recipes.siamese.config import parse_config
 from sketchzoo_training.recipes.siamese.losses import make_loss
 from sketchzoo_training.recipes.siamese.sampling import Labels, make_sampler
 

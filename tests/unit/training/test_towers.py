@@ -1,6 +1,6 @@
+"""The towers' recipe: what is drawn, learned, calibrated and exported."""
+
 import json
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,37 +12,23 @@ from torch import nn
 from sketchzoo.images import Modality, Preprocessing, prepare
 from sketchzoo.ink import lines
 from sketchzoo.model import ModelArtefact
-from sketchzoo_training.errors import ConfigError
-from sketchzoo_training.recipes.towers import Recipe, join, photos, sketches, train_zoo
+from sketchzoo_training.engine.processes import Share
+from sketchzoo_training.errors import ConfigError, DataError
+from sketchzoo_training.models.frozen import FrozenLayers
+from sketchzoo_training.models.sketch_net import SketchNet
+from sketchzoo_training.recipes.towers import calibration, photo_features
 from sketchzoo_training.recipes.towers.augment import augment, draw, unpack, widen
+from sketchzoo_training.recipes.towers.batches import DrawingBatch, batches, relative_shares
+from sketchzoo_training.recipes.towers.config import ScheduleConfig, TowersConfig
 from sketchzoo_training.recipes.towers.contours import trace
-from sketchzoo_training.recipes.towers.drawings import load_drawings
+from sketchzoo_training.recipes.towers.drawings import Drawings, load_drawings
+from sketchzoo_training.recipes.towers.material import load_material, pack_material
+from sketchzoo_training.recipes.towers.run import train_towers
 from sketchzoo_training.recipes.towers.thick import add_thick
-from tests.unit.training.tiny_towers import TINY, losses
+from tests.unit.training.tiny_towers import losses, tiny
 
-
-@pytest.mark.usefixtures("without_export")
-def test_a_run_that_was_ended_goes_on_to_the_same_losses(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever had been done since the last checkpoint is done again, with the same result."""
-    train_zoo(TINY, data, tmp_path / "whole")
-
-    def ended(*arguments: object) -> Iterator[sketches.Batch]:
-        for number, batch in enumerate(batches(*arguments)):
-            if number == 3:
-                raise KeyboardInterrupt
-            yield batch
-
-    batches = sketches.batches
-    monkeypatch.setattr(sketches, "batches", ended)
-    with pytest.raises(KeyboardInterrupt):
-        train_zoo(TINY, data, tmp_path / "ended")
-    assert len(losses(tmp_path / "ended")) == 2
-    monkeypatch.setattr(sketches, "batches", batches)
-    train_zoo(TINY, data, tmp_path / "ended")
-    assert losses(tmp_path / "ended") == losses(tmp_path / "whole")
-    assert len(losses(tmp_path / "whole")) == 4
+CPU = torch.device("cpu")
+WHOLE = Share()
 
 
 @pytest.mark.usefixtures("without_export")
@@ -51,27 +37,58 @@ def test_data_may_be_named_from_the_working_directory(
 ) -> None:
     """A relative data folder is as good as an absolute one."""
     monkeypatch.chdir(data.parent)
-    train_zoo({**TINY, "steps": 1}, Path(data.name), tmp_path)
+    train_towers(tiny(schedule={"steps": 1}), Path(data.name), tmp_path)
     assert len(losses(tmp_path)) == 1
 
 
 def test_a_shuffle_draws_other_batches(data: Path) -> None:
     """The same seed and step give other drawings, and the same again for the same shuffle."""
-    drawings = load_drawings(data, Recipe.of(TINY))
-    images = [
-        next(sketches.batches(drawings, [0, 1], Recipe.of({**TINY, "shuffle": n}), 0)).images
-        for n in (0, 1, 1)
-    ]
+    drawings = load_drawings(data, tiny())
+    images = [first_batch(drawings, tiny(schedule={"shuffle": n})).images for n in (0, 1, 1)]
     assert not torch.equal(images[0], images[1])
     assert torch.equal(images[1], images[2])
 
 
+def first_batch(drawings: Drawings, config: TowersConfig, share: Share = WHOLE) -> DrawingBatch:
+    drawn = batches(drawings, [0, 1], config, steps=range(3, 4), share=share, device=CPU)
+    return next(iter(drawn))
+
+
+def test_processes_draw_parts_of_one_batch(data: Path) -> None:
+    """Whatever the number of processes, a step's drawings are the same, drawn the same way."""
+    drawings = add_thick(load_drawings(data, tiny()), data, tiny())
+    whole = first_batch(drawings, tiny())
+    parts = [first_batch(drawings, tiny(), Share(rank, 3)) for rank in range(3)]
+    assert [len(part.images) for part in parts] == [2, 1, 1]
+    assert torch.equal(torch.cat([part.images for part in parts]), whole.images)
+    assert torch.equal(torch.cat([part.spoilt for part in parts]), whole.spoilt)
+    assert all(torch.equal(part.labels, whole.labels) for part in parts)
+
+
 @pytest.mark.usefixtures("without_export")
 def test_a_folder_of_another_recipe_is_refused(data: Path, tmp_path: Path) -> None:
-    """A checkpoint is resumed by the settings that it was made with, and no others."""
-    train_zoo({**TINY, "steps": 2}, data, tmp_path)
-    with pytest.raises(ConfigError, match="other settings"):
-        train_zoo({**TINY, "rate": 1e-3}, data, tmp_path)
+    """A checkpoint is resumed by the settings that it was made with; what differs is named."""
+    train_towers(tiny(schedule={"steps": 2}), data, tmp_path)
+    with pytest.raises(ConfigError, match=r"schedule\.rate was 0\.0006, is 0\.001"):
+        train_towers(tiny(schedule={"rate": 1e-3}), data, tmp_path)
+
+
+@pytest.mark.usefixtures("without_export")
+def test_a_run_learns_from_packed_data_what_it_learns_from_files(
+    data: Path, tmp_path: Path
+) -> None:
+    """One file without an image in it gives the very losses; other settings are refused."""
+    config = tiny()
+    train_towers(config, data, tmp_path / "files")
+    packed = tmp_path / "zoo.npz"
+    pack_material(load_material(data, config, tmp_path / "cache"), packed)
+    train_towers(config, packed, tmp_path / "packed")
+    assert losses(tmp_path / "packed") == losses(tmp_path / "files")
+    with pytest.raises(ConfigError, match="packed with other settings"):
+        train_towers(tiny(photos={"size": 48}), packed, tmp_path / "other")
+    packed.write_bytes(packed.read_bytes()[:1000])
+    with pytest.raises(DataError, match="no packed data, or damaged"):
+        train_towers(config, packed, tmp_path / "cut")
 
 
 @pytest.mark.slow
@@ -79,7 +96,7 @@ def test_a_folder_of_another_recipe_is_refused(data: Path, tmp_path: Path) -> No
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_two_processes_train_export_and_measure(data: Path, tmp_path: Path) -> None:
     """One command leaves a model that loads, its figures and its card."""
-    train_zoo({**TINY, "workers": 2}, data, tmp_path)
+    train_towers(tiny(device={"processes": 2}), data, tmp_path)
     artefact = ModelArtefact.load(tmp_path / "zoo-1")
     assert artefact.classes == ("ant", "bee")
     assert artefact.dimension == 2 + 1 + 4
@@ -94,17 +111,17 @@ def test_two_processes_train_export_and_measure(data: Path, tmp_path: Path) -> N
 
 def test_drawn_batches_look_as_served_images_do(data: Path) -> None:
     """A drawing without augmentation is the very input that the service prepares."""
-    recipe = Recipe.of(TINY)
-    drawings = load_drawings(data, recipe)
-    served = Preprocessing(32, "ink", (0.5,), (0.5,), recipe.keep, recipe.pen)
+    config = tiny()
+    drawings = load_drawings(data, config)
+    served = Preprocessing(32, "ink", (0.5,), (0.5,), config.drawing.keep, config.drawing.pen)
     image = Image.open(data / drawings.files[0]).convert("RGB")
-    drawn = draw(unpack(drawings.lines[:1]), 32, recipe.pen)[0].numpy()
+    drawn = draw(unpack(torch.from_numpy(drawings.lines[:1])), 32, config.drawing.pen)[0].numpy()
     assert np.abs(drawn - prepare(image, served)).max() < 0.01
 
 
 def test_augmented_drawings_differ_and_stay_drawings(data: Path) -> None:
     """Each drawing is drawn in its own way, black on white, some ink left."""
-    thinned = unpack(load_drawings(data, Recipe.of(TINY)).lines[:4])
+    thinned = unpack(torch.from_numpy(load_drawings(data, tiny()).lines[:4]))
     images = augment(thinned, 48, (3, 5), 1.0, torch.Generator().manual_seed(0))
     assert images.shape == (4, 1, 48, 48)
     assert images.min() >= -1
@@ -115,13 +132,13 @@ def test_augmented_drawings_differ_and_stay_drawings(data: Path) -> None:
 
 def test_frozen_layers_give_what_the_whole_network_gives() -> None:
     """Frozen layers by ONNX Runtime and the others by torch make the backbone's features."""
-    begun = sketches.Run.start(Recipe(frozen_blocks=2), classes=3)
-    begun.net.eval()
+    net = SketchNet(3, 4, frozen=2).eval()
+    frozen = FrozenLayers(net.still())
     for size in (32, 48):
         images = torch.rand(2, 1, size, size) * 2 - 1
         with torch.inference_mode():
-            whole = begun.net.backbone(images)
-            joined = begun.net.features(begun.frozen(images), 2)
+            whole = net.classifier(net.features(images))
+            joined, _ = net(frozen(images))
         torch.testing.assert_close(joined, whole, rtol=1e-3, atol=1e-3)
 
 
@@ -144,9 +161,9 @@ def test_splits_of_doodles_are_disjoint_and_steady() -> None:
 
 def test_a_wide_pen_leaves_a_drawing_of_the_same_class(data: Path) -> None:
     """Thick drawings join the training drawings only, with their classes."""
-    recipe = Recipe.of(TINY)
-    drawings = load_drawings(data, recipe)
-    more = add_thick(drawings, data, recipe)
+    config = tiny()
+    drawings = load_drawings(data, config)
+    more = add_thick(drawings, data, config)
     added = more.labels[len(drawings.labels) :]
     assert len(added) == 10
     assert sorted(added) == [0] * 5 + [1] * 5
@@ -162,14 +179,16 @@ def test_a_contour_follows_the_shape_in_a_photo() -> None:
     disc = Image.new("L", (224, 224), 255)
     ImageDraw.Draw(disc).ellipse((60, 60, 160, 160), outline=0, width=2)
     ring = lines(disc)
-    near = unpack(np.packbits(ring, axis=1)[None])
+    near = unpack(torch.from_numpy(np.packbits(ring, axis=1)[None]))
     assert widen(near, 15)[0, 0].numpy()[traced.astype(bool)].mean() > 0.9
 
 
 def test_precision_counts_the_right_photos_among_the_first() -> None:
     """P@k is the share of the query's class among its k best photos."""
     scores = torch.tensor([[0.9, 0.8, 0.1, 0.0]])
-    assert join.precision(scores, np.array([1]), np.array([1, 0, 1, 1]), k=2).tolist() == [0.5]
+    assert calibration.precision(scores, np.array([1]), np.array([1, 0, 1, 1]), k=2).tolist() == [
+        0.5
+    ]
 
 
 def test_a_lift_finds_a_rare_class_that_training_drew_seldom() -> None:
@@ -178,7 +197,7 @@ def test_a_lift_finds_a_rare_class_that_training_drew_seldom() -> None:
     logits = torch.tensor([[2.0, 0.0], [0.5, 0.0]])
     general = torch.ones(2, 3)
     gallery = torch.tensor([[9.0, 0.0], [0.0, 9.0]]).repeat(12, 1)
-    chosen = join.calibrate(
+    chosen = calibration.calibrate(
         (logits, general),
         (gallery, torch.ones(24, 3)),
         2,
@@ -188,16 +207,16 @@ def test_a_lift_finds_a_rare_class_that_training_drew_seldom() -> None:
     )
     assert chosen.val_p12 == 1.0
     assert chosen.lift > 0
-    lifted = chosen.lifted(photos.Linear(torch.eye(2), torch.zeros(2)), shares)
+    lifted = chosen.lifted(photo_features.Linear(torch.eye(2), torch.zeros(2)), shares)
     assert lifted(logits).argmax(1).tolist() == [0, 1]
 
 
 def test_calibration_asks_galleries_of_a_dozen_photos_a_class() -> None:
     """A class of many photos shows no more of them than the others, and not always the same."""
     labels = np.array([0] * 40 + [1] * 5)
-    galleries = join.draw_galleries(labels)
+    galleries = calibration.draw_galleries(labels)
     for places in galleries:
-        assert np.bincount(labels[places]).tolist() == [join.PHOTOS, 5]
+        assert np.bincount(labels[places]).tolist() == [calibration.PHOTOS, 5]
         assert len(set(places)) == len(places)
     assert len({tuple(sorted(places)) for places in galleries}) > 1
 
@@ -209,9 +228,9 @@ def test_a_discriminant_tells_classes_apart_by_how_they_scatter() -> None:
     features = torch.randn(400, 2) * torch.tensor([10.0, 0.1])
     features += torch.stack([4.0 * labels, 0.5 * labels], dim=1) + 100
     weight = torch.ones(2)
-    shrunk = photos.discriminant(features, labels, weight, 0.0)
+    shrunk = photo_features.discriminant(features, labels, weight, 0.0)
     assert (shrunk(features).argmax(1) == labels).float().mean() > 0.97
-    even = photos.discriminant(features, labels, weight, 0.99)
+    even = photo_features.discriminant(features, labels, weight, 0.99)
     assert (even(features).argmax(1) == labels).float().mean() < 0.7
 
 
@@ -221,7 +240,7 @@ def test_a_discriminants_logits_are_log_likelihoods() -> None:
     cross = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
     features = (middles[:, None] + cross).flatten(0, 1)
     labels = torch.tensor([0] * 4 + [1] * 4)
-    linear = photos.discriminant(features, labels, torch.ones(2), 0.3)
+    linear = photo_features.discriminant(features, labels, torch.ones(2), 0.3)
     asked = torch.tensor([[1.0, 5.0]])
     # Each class's variance is 1/2: (4 - 1) / (2 x 1/2) is what separates them.
     ahead = linear(asked)[0, 0] - linear(asked)[0, 1]
@@ -230,63 +249,73 @@ def test_a_discriminants_logits_are_log_likelihoods() -> None:
 
 def test_shares_are_of_the_classes_that_are_searched_for(data: Path) -> None:
     """Classes with as many drawings have shares of 1."""
-    recipe = Recipe(photo_size=32, size=32)
-    drawings = load_drawings(data, recipe)
-    assert sketches.relative_shares(drawings, recipe).tolist() == pytest.approx([1.0, 1.0])
+    config = tiny()
+    drawings = load_drawings(data, config)
+    assert relative_shares(drawings, config).tolist() == pytest.approx([1.0, 1.0])
 
 
 def test_auroc_of_scores_worked_by_hand() -> None:
     """Of six pairs four are in order and one is a tie."""
-    assert join.auroc(np.array([0.9, 0.5, 0.4]), np.array([0.5, 0.3])) == pytest.approx(0.75)
+    assert calibration.auroc(np.array([0.9, 0.5, 0.4]), np.array([0.5, 0.3])) == pytest.approx(0.75)
 
 
 def test_the_threshold_keeps_known_and_refuses_unknown() -> None:
     """Scores that can be told apart are told apart without a mistake."""
-    cut = join.best_threshold(np.array([0.7, 0.8, 0.9]), np.array([0.1, 0.2, 0.6]))
+    cut = calibration.best_threshold(np.array([0.7, 0.8, 0.9]), np.array([0.1, 0.2, 0.6]))
     assert 0.6 < cut <= 0.7
 
 
 def test_the_heads_embed_as_their_parts_say() -> None:
     """The exported head and the parts that the calibration compared give one cosine."""
     torch.manual_seed(0)
-    classifier = photos.Linear(torch.randn(5, 8), torch.randn(5))
-    general = photos.Linear(torch.randn(4, 8), torch.randn(4))
+    classifier = photo_features.Linear(torch.randn(5, 8), torch.randn(5))
+    general = photo_features.Linear(torch.randn(4, 8), torch.randn(4))
     features = torch.randn(3, 8)
-    head = join.head(classifier, general, 3, 0.7, 0.6)
+    head = calibration.head(classifier, general, 3, 0.7, 0.6)
     with torch.inference_mode():
         embedding = head(features)
-    roots, unit = join.parts(classifier(features), general(features), 3, 0.7)
+    roots, unit = calibration.parts(classifier(features), general(features), 3, 0.7)
     expected = 0.6 * roots @ roots.T + 0.4 * unit @ unit.T
     assert torch.allclose(embedding @ embedding.T, expected, atol=1e-4)
 
 
 def test_rates_rise_stay_and_fall() -> None:
     """The learning rates' share rises at once, stays at 1 and ends near nothing."""
-    recipe = replace(Recipe(), steps=1000, warm_steps=10, decay_share=0.4)
-    assert recipe.rate_share(0) == pytest.approx(0.1)
-    assert recipe.rate_share(300) == 1
-    assert recipe.rate_share(800) == pytest.approx(0.5)
-    assert recipe.rate_share(999) < 0.01
+    schedule = ScheduleConfig(steps=1000, warm_steps=10, decay_share=0.4)
+    assert schedule.share(0) == pytest.approx(0.1)
+    assert schedule.share(300) == 1
+    assert schedule.share(800) == pytest.approx(0.5)
+    assert schedule.share(999) < 0.01
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"),
+    ("name", "value"),
     [
-        ("steps", 0),
-        ("size", 8),
-        ("zoo_share", 1.0),
-        ("batch", 3),
-        ("frozen_blocks", 9),
-        ("discriminant_shrinkage", 0.0),
+        ("schedule.steps", 0),
+        ("drawing.size", 8),
+        ("data.zoo_share", 1.0),
+        ("device.processes", 3),
+        ("network.frozen_blocks", 9),
+        ("network.starts_from", "nobody"),
+        ("photos.discriminant_shrinkage", 0.0),
+        ("schedule.stepps", 3),
     ],
 )
-def test_nonsense_is_refused_by_name(setting: str, value: float) -> None:
-    """A setting out of range names itself and what would be right."""
-    with pytest.raises(ConfigError, match=setting):
-        Recipe.of({setting: value})
+def test_nonsense_is_refused_by_name(name: str, value: float | str) -> None:
+    """A setting out of range, or none at all, names itself."""
+    table, _, field = name.partition(".")
+    with pytest.raises(ConfigError, match=name):
+        tiny(**{table: {field: value}})
 
 
-def test_an_unknown_setting_is_refused() -> None:
-    """A misspelt setting is no setting."""
-    with pytest.raises(ConfigError, match="stepps"):
-        Recipe.of({"stepps": 3})
+def test_processes_and_threads_are_no_part_of_a_digest() -> None:
+    """How a run is carried out decides no weight; how long it lasts is left out of its lineage."""
+    config = tiny()
+    other = tiny(
+        device={"processes": 2, "threads": 2, "read_every": 3}, budget={"validate_every": 9}
+    )
+    assert config.digest() == other.digest()
+    longer = tiny(schedule={"steps": 9})
+    assert config.digest() != longer.digest()
+    assert config.lineage() == longer.lineage()
+    assert config.lineage() != tiny(schedule={"rate": 1e-3}).lineage()

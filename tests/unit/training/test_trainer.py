@@ -14,8 +14,8 @@ from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo_training.commands import train as app
 from sketchzoo_training.data import DataError, list_images
+from sketchzoo_training.engine.curves import Rows
 from sketchzoo_training.engine.report import Report
-from sketchzoo_training.engine.run_folder import Rows
 from sketchzoo_training.errors import ConfigError
 from sketchzoo_training.evaluate.evaluation import evaluate
 from sketchzoo_training.recipes.siamese.config import TrainingConfig, parse_config
@@ -67,16 +67,16 @@ def test_a_run_leaves_its_record(zoo: Path, tmp_path: Path) -> None:
     result = train(config(), zoo, tmp_path / "run", listen=seen.append)
     assert result["steps"] == 4
     record = json.loads((tmp_path / "run/run.json").read_text())
-    assert record["config"]["network"]["backbone"] == "efficientnet_lite0"
+    assert record["settings"]["network"]["backbone"] == "efficientnet_lite0"
     assert record["data"]["classes"] == ["cat", "dog", "eel"]
     assert record["data"]["images"]["train_photo"] == 9
     assert len(record["data"]["fingerprint"]) == 16
     assert record["libraries"]["torch"] == torch.__version__.split("+")[0]
     losses = rows_of(tmp_path / "run/losses.csv")
-    assert [int(row["step"]) for row in losses] == [0, 1, 2, 3]
+    assert [int(row["step"]) for row in losses] == [1, 2, 3, 4]
     validations = rows_of(tmp_path / "run/validation.csv")
     assert [int(row["step"]) for row in validations] == [2, 4]
-    assert max(float(row["p@12"]) for row in validations) == result["validation_p@12"]
+    assert max(float(row["p@12"]) for row in validations) == result["best_score"]
     assert [report.step for report in seen] == [1, 2, 3, 4]
     assert list((tmp_path / "run/tensorboard").iterdir())
     assert not list((tmp_path / "run").glob("*.part"))
@@ -218,12 +218,12 @@ def test_mistakes_end_with_status_2(zoo: Path, arguments: list[str], message: st
 def test_rows_forget_what_comes_again(tmp_path: Path) -> None:
     """Reopened at a step, rows from it on and a half-written one are dropped."""
     path = tmp_path / "rows.csv"
-    rows = Rows(path, ("step", "loss"), before=0)
+    rows = Rows(path, ("step", "loss"), upto=0)
     for step in range(4):
         rows.add(step, 1 / 3)
     rows.close()
     with path.open("a") as file:
         file.write("4,0.3")
-    Rows(path, ("step", "loss"), before=2).close()
+    Rows(path, ("step", "loss"), upto=1).close()
     third = "0.3333333333333333"
     assert rows_of(path) == [{"step": "0", "loss": third}, {"step": "1", "loss": third}]

@@ -1,32 +1,38 @@
 """Data and a recipe that train the towers in a second: two classes of drawn shapes."""
 
 import csv
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from sketchzoo_training.recipes.settings import checked
 from sketchzoo_training.recipes.towers import run
+from sketchzoo_training.recipes.towers.config import TowersConfig
 
 SHAPES = {"ant": "ellipse", "bee": "rectangle"}
-TINY = {
-    "steps": 4,
-    "small_steps": 1,
-    "batch": 4,
-    "size": 32,
-    "small_size": 32,
-    "photo_size": 32,
-    "general": 4,
-    "probe_steps": 3,
-    "contours_from": 1,
-    "thick_from": 2,
-    "warm_steps": 1,
-    "checkpoint_every": 2,
-    "evaluate_every": 2,
-    "workers": 1,
+TINY: dict[str, Any] = {
+    "data": {"contours_from": 1, "thick_from": 2},
+    "drawing": {"size": 32},
+    "network": {"general": 4},
+    "schedule": {"steps": 4, "small_steps": 1, "batch": 4, "small_size": 32, "warm_steps": 1},
+    "photos": {"size": 32, "probe_steps": 3},
+    "budget": {"checkpoint_every": 2, "validate_every": 2},
+    "device": {"threads": 1},
 }
+
+
+def tiny(**tables: dict[str, Any]) -> TowersConfig:
+    """Return the tiny configuration with fields of its tables changed."""
+    return checked(TowersConfig, changed(**tables), "tiny")
+
+
+def changed(**tables: dict[str, Any]) -> dict[str, Any]:
+    """Return the tiny configuration's values with fields of its tables changed."""
+    names = TINY.keys() | tables.keys()
+    return {name: {**TINY.get(name, {}), **tables.get(name, {})} for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -61,4 +67,6 @@ def without_export(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def losses(folder: Path) -> list[float]:
-    return [json.loads(line) for line in (folder / "losses.jsonl").read_text().splitlines()]
+    """Return every step's loss."""
+    with (folder / "losses.csv").open(newline="") as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]

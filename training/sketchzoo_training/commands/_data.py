@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from sketchzoo.cli.app import App
+from sketchzoo.cli.options import output_file
 from sketchzoo_training.commands._shared import FOLDERS, Photos, Sketches, user_errors
 
 data = App(no_args_is_help=True)
@@ -81,3 +82,34 @@ def split_data(
         show(Console(), table)
         if listing.left_out:
             show(Console(), listing.left_out.table())
+
+
+@data.command("pack")
+def pack_data(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder that holds zoo/ and perhaps extra/.")
+    ],
+    *,
+    out: Annotated[
+        Path,
+        typer.Option(
+            envvar="SKETCHZOO_DATA_OUT",
+            callback=output_file,
+            help="The file, for instance zoo.npz.",
+        ),
+    ],
+    preset: Annotated[str, typer.Option(help="The preset that is to learn from it.")] = "zoo-1",
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps what takes minutes, such as a run's cache/."),
+    ] = None,
+) -> None:
+    """Write all that a towers preset learns from as one file, which travels to a GPU.
+
+    It holds lines of drawings and features of photos, no images. `sketchzoo train --data FILE`
+    trains from it; the same command with the images exports and measures what was trained.
+    """
+    with user_errors("data pack"):
+        from sketchzoo_training.recipes.towers.pack_command import run  # noqa: PLC0415 - slow to load
+
+        run(folder, preset, out, cache)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sketchzoo.cli.app import App
-from sketchzoo_training.commands._shared import FOLDERS, user_errors
+from sketchzoo_training.commands._shared import FOLDERS, Photos, Sketches, user_errors
 
 train = App(no_args_is_help=True)
 
@@ -25,6 +25,8 @@ def train_network(
             help=FOLDERS,
         ),
     ] = None,
+    photos: Photos = None,
+    sketches: Sketches = None,
     preset: Annotated[
         str | None, typer.Option(envvar="SKETCHZOO_TRAIN_PRESET", help="A preset that ships.")
     ] = None,
@@ -59,13 +61,14 @@ def train_network(
     `sketchzoo evaluate --model`.
     """
     with user_errors("train"):
-        from sketchzoo_training.engine.command import Order, run, show_presets  # noqa: PLC0415 - slow to load
+        from sketchzoo_training.recipes.command import Order, run, show_presets  # noqa: PLC0415 - slow to load
 
         if list_presets:
             show_presets()
             return
-        if data_dir is None:
-            raise typer.BadParameter("give --data, the folder with photo/ and sketch/")
         if (preset is None) == (config is None):
             raise typer.BadParameter("give --preset or --config, one of them")
-        run(Order(data_dir, preset, config, run_dir, tuple(change or ())))
+        from sketchzoo_training.data import data_source  # noqa: PLC0415 - slow to load
+
+        source = data_source(data_dir, photos, sketches)
+        run(Order(source, preset, config, run_dir, tuple(change or ())))

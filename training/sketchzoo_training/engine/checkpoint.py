@@ -1,29 +1,30 @@
 """Checkpoints: all that a run needs to go on, written so that none is ever half there."""
 
-import os
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from accelerate import Accelerator
-from torch import nn
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
+from sketchzoo.files import write_atomically
 from sketchzoo_training.errors import ConfigError
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Parts(NamedTuple):
-    """What changes while a run goes on."""
+    """What changes while a run goes on; `scaler` is fp16's."""
 
     network: nn.Module
-    loss: nn.Module
+    average: nn.Module | None
+    criterion: nn.Module
     optimiser: Optimizer
-    schedule: LRScheduler
+    scaler: Any = None
 
 
 class Progress(NamedTuple):
@@ -40,36 +41,23 @@ class Progress(NamedTuple):
     cpu_seconds: float = 0.0
 
 
-def save_checkpoint(
-    path: Path, parts: Parts, progress: Progress, identity: str, accelerator: Accelerator
-) -> None:
+def save_checkpoint(path: Path, parts: Parts, progress: Progress, identity: str) -> None:
     """Write a checkpoint; a reader sees the old one or the new one, whole.
 
-    `identity` names configuration and data: only the same run may go on from it. The
-    sampler's state is the step.
+    `identity` names what the run is made of: only the same may go on from it. Batches and
+    dice follow from the step, so no generator's state is needed.
     """
-    scaler = accelerator.scaler
     state = {
         "format": FORMAT,
         "identity": identity,
         "progress": tuple(progress),
-        "network": accelerator.unwrap_model(parts.network).state_dict(),
-        "loss": accelerator.unwrap_model(parts.loss).state_dict(),
-        "optimiser": parts.optimiser.state_dict(),
-        "schedule": parts.schedule.state_dict(),
-        "scaler": scaler.state_dict() if scaler is not None else None,
-        "torch_rng": torch.get_rng_state(),
-        "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        **{name: None if part is None else part.state_dict() for name, part in _named(parts)},
     }
-    write_atomically(path, state)
+    write_atomically(path, lambda file: torch.save(state, file))
 
 
 def load_checkpoint(
-    path: Path,
-    parts: Parts,
-    identity: str,
-    accelerator: Accelerator,
-    differences: Sequence[str] = (),
+    path: Path, parts: Parts, identity: str, differences: Sequence[str] = ()
 ) -> Progress:
     """Put every part back as it was; returns how far the run had come.
 
@@ -79,46 +67,53 @@ def load_checkpoint(
         ConfigError: the checkpoint is damaged, or of another configuration or other data.
 
     """
-    state = read_checkpoint(path)
-    if state["format"] != FORMAT or state["identity"] != identity:
-        told = f" ({'; '.join(differences)})" if differences else ""
-        raise ConfigError(
-            f"{path} is of another configuration or other data{told}; choose another run "
-            "folder, or delete this one"
-        )
-    accelerator.unwrap_model(parts.network).load_state_dict(state["network"])
-    accelerator.unwrap_model(parts.loss).load_state_dict(state["loss"])
-    parts.optimiser.load_state_dict(state["optimiser"])
-    parts.schedule.load_state_dict(state["schedule"])
-    if accelerator.scaler is not None and state["scaler"] is not None:
-        accelerator.scaler.load_state_dict(state["scaler"])
-    torch.set_rng_state(state["torch_rng"])
-    if state["cuda_rng"]:
-        torch.cuda.set_rng_state_all(state["cuda_rng"])
-    return Progress(*state["progress"])
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read what `torch.save` wrote, on the CPU.
-
-    Raises:
-        ConfigError: the file is damaged.
-
-    """
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise ConfigError(
             f"{path} is damaged or cut short: delete it, and the run begins anew"
         ) from error
-    return state
+    if state.get("format") != FORMAT or state["identity"] != identity:
+        told = f" ({'; '.join(differences)})" if differences else ""
+        raise ConfigError(
+            f"{path} is of another configuration or other data{told}; choose another run "
+            "folder, or delete this one"
+        )
+    for name, part in _named(parts):
+        if part is not None and state[name] is not None:
+            part.load_state_dict(state[name])
+    return Progress(*state["progress"])
 
 
-def write_atomically(path: Path, state: Any) -> None:
-    """Save with torch beside `path`, reach the disk, then take the name."""
-    beside = path.with_suffix(".part")
-    with beside.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+def _named(parts: Parts) -> list[tuple[str, Any]]:
+    return list(parts._asdict().items())
+
+
+def save_weights(path: Path, network: nn.Module, run: str) -> None:
+    """Write a network's weights as safetensors that say which run made them."""
+    state = {
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    }
+    write_atomically(path, save(state, {"run": run}))
+
+
+def load_weights(path: Path, run: str | None = None) -> dict[str, Tensor]:
+    """Read a network's weights; those of another run than `run`, where it is given, are refused.
+
+    Raises:
+        ConfigError: the file is missing, damaged, or another run's.
+
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            made_by = (file.metadata() or {}).get("run")
+            weights: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} does not exist") from error
+    except SafetensorError as error:
+        raise ConfigError(f"{path} is damaged or no safetensors file: {error}") from error
+    if run is not None and made_by != run:
+        raise ConfigError(
+            f"{path} was made by another run ({made_by}, not {run}): train in a folder of its own"
+        )
+    return weights

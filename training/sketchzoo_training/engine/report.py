@@ -1,13 +1,18 @@
-"""What a run tells whoever watches it."""
+"""What a run tells while it goes on."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a listener is told after each step."""
+    """A step of `steps`, and its loss or the figures that were just measured.
+
+    `score` is the one by which weights are kept, where there is one.
+    """
 
     step: int
     steps: int
-    loss: float
-    p_at_12: float | None = None
+    loss: float | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+    score: float | None = None

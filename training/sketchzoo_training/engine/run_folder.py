@@ -1,19 +1,20 @@
 """A run's folder: what was run on what, and everything it measured on the way.
 
-`run.json` records configuration, seeds, data and library versions; `losses.csv` and
-`validation.csv` grow a row at a time; `checkpoint.pt` and `best.pt` hold weights;
-`tensorboard/` the curves; `result.json` appears when the run is complete.
+`run.json` records settings, seeds, data and library versions; `losses.csv` and
+`validation.csv` grow a row at a time; `checkpoint.pt` is what the run goes on from,
+`best.safetensors` has the weights of the best validation, `last.safetensors` those at the
+end; `tensorboard/` the curves; `result.json` appears when the run is complete.
 """
 
-import csv
 import json
 import platform
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from sketchzoo_training.data import LeftOut, TrainingSet
-from sketchzoo_training.recipes.siamese.config import TrainingConfig
+from sketchzoo.files import write_atomically
+from sketchzoo_training.engine.recipe import RunRecord
+from sketchzoo_training.errors import ConfigError
 
 LIBRARIES = (
     "accelerate",
@@ -26,95 +27,88 @@ LIBRARIES = (
 )
 
 
-# Fields of a configuration that decide no weight (`TrainingConfig.digest`).
-INDECISIVE = frozenset({"about", "data.cache_bytes", "data.workers", "device.threads"})
-
-
 class RunFolder:
     """The files of one run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
+        self.checkpoint = path / "checkpoint.pt"
+        self.best = path / "best.safetensors"
+        self.last = path / "last.safetensors"
+        self.result = path / "result.json"
+        self._record = path / "run.json"
 
-    @property
-    def checkpoint(self) -> Path:
-        """Where the newest checkpoint lies."""
-        return self.path / "checkpoint.pt"
-
-    @property
-    def best(self) -> Path:
-        """Where the weights of the best validation lie."""
-        return self.path / "best.pt"
-
-    @property
-    def result(self) -> Path:
-        """Where the finished run's figures lie."""
-        return self.path / "result.json"
-
-    def record(self, config: TrainingConfig, data: TrainingSet, damaged: LeftOut) -> None:
-        """Write `run.json`."""
+    def record(self, record: RunRecord, steps: int) -> None:
+        """Write `run.json`; what an earlier, shorter run of this folder was, stays told."""
+        before = self._before()
+        lengths: list[int] = before.get("extended_from", [])
+        if before and before["steps"] != steps and self.result.exists():
+            lengths = [*lengths, before["steps"]]
         values = {
-            "config": config.model_dump(mode="json"),
-            "config_digest": config.digest(),
-            "seed": config.seed,
-            "data": {
-                "fingerprint": data.fingerprint,
-                "classes": list(data.classes),
-                "images": data.counts(),
-                "left_out": (data.left_out + damaged).report(),
-            },
-            **environment(),
+            "recipe": record.recipe,
+            "digest": record.digest,
+            "seed": record.seed,
+            "steps": steps,
+            **({"extended_from": lengths} if lengths else {}),
+            "settings": record.settings,
+            "data": record.data,
+            "libraries": {name: metadata.version(name) for name in LIBRARIES},
+            "python": platform.python_version(),
+            "machine": platform.machine(),
         }
-        write_json(self.path / "run.json", values)
+        write_json(self._record, values)
 
-    def differences(self, config: TrainingConfig, data: TrainingSet) -> list[str]:
-        """Return in what the run recorded here differs from this configuration and data."""
-        record = self.path / "run.json"
-        if not record.exists():
+    def identity(self, lineage: str) -> str:
+        """Return what weights of this lineage and of the recorded data say made them.
+
+        Raises:
+            ConfigError: no run is recorded here.
+
+        """
+        before = self._before()
+        if not before:
+            raise ConfigError(f"{self.path} holds no run: run.json is missing")
+        return f"{lineage}-{before['data']['fingerprint']}"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that the recorded run learned."""
+        return tuple(self._before()["data"]["classes"])
+
+    def differences(self, record: RunRecord) -> list[str]:
+        """Return in what the run recorded here differs from this one."""
+        before = self._before()
+        if not before:
             return []
-        before = json.loads(record.read_text())
-        old, new = _flat(before["config"]), _flat(config.model_dump(mode="json"))
+        if before.get("recipe") != record.recipe:
+            return [f"its recipe was {before.get('recipe')}, is {record.recipe}"]
+        old, new = _flat(before["settings"]), _flat(json.loads(json.dumps(record.settings)))
         told = [
             f"{name} was {old.get(name)}, is {new.get(name)}"
             for name in sorted(old.keys() | new.keys())
-            if old.get(name) != new.get(name) and name not in INDECISIVE
+            if old.get(name) != new.get(name)
         ]
-        if before["data"]["fingerprint"] != data.fingerprint:
-            told.append(
-                f"its data were {before['data']['images']}, are {data.counts()}"
-                if before["data"]["images"] != data.counts()
-                else "as many images, but of other contents, classes or splits"
-            )
+        if before["data"]["fingerprint"] != record.data["fingerprint"]:
+            old, new = _flat(before["data"]), _flat(json.loads(json.dumps(record.data)))
+            counts = [
+                f"{name} was {old.get(name)}, is {new.get(name)}"
+                for name in sorted(old.keys() | new.keys())
+                if old.get(name) != new.get(name) and name != "fingerprint"
+            ]
+            told += counts or ["its data had other contents, classes or splits"]
         return told
 
+    def _before(self) -> dict[str, Any]:
+        if not self._record.exists():
+            return {}
+        values: dict[str, Any] = json.loads(self._record.read_text())
+        return values
 
-class Rows:
-    """A CSV file that grows; reopened at a step, later rows are dropped."""
 
-    def __init__(self, path: Path, columns: tuple[str, ...], *, before: int) -> None:
-        """Open `path`, keeping the rows whose first column is below `before`."""
-        kept: list[list[str]] = []
-        if path.exists():
-            with path.open(newline="") as file:
-                rows = list(csv.reader(file))[1:]
-            # A row cut off by a kill has no end and is dropped with its like.
-            kept = [row for row in rows if len(row) == len(columns) and int(row[0]) < before]
-        beside = path.with_suffix(".part")
-        with beside.open("w", newline="") as file:
-            csv.writer(file).writerows([columns, *kept])
-        beside.replace(path)
-        self._file = path.open("a", newline="")
-        self._writer = csv.writer(self._file)
-
-    def add(self, *values: float) -> None:
-        """Append a row; floats are written so that they read back the same."""
-        self._writer.writerow(values)
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+def write_json(path: Path, values: Any) -> None:
+    """Write JSON under its name only when it is whole."""
+    write_atomically(path, json.dumps(values, indent=2) + "\n")
 
 
 def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
@@ -126,25 +120,3 @@ def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
         else:
             flat[before + name] = value
     return flat
-
-
-def environment() -> dict[str, Any]:
-    """Return what a run's losses depend on beside its settings: libraries, Python, machine."""
-    return {
-        "libraries": {name: metadata.version(name) for name in LIBRARIES},
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-    }
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Write JSON under its name only when it is whole."""
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps(values, indent=2) + "\n")
-    beside.replace(path)
-
-
-def read_classes(run_dir: Path) -> tuple[str, ...]:
-    """Return the classes that a run was trained on."""
-    record = json.loads((run_dir / "run.json").read_text())
-    return tuple(record["data"]["classes"])

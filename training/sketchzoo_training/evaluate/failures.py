@@ -1,5 +1,6 @@
-"""Failure sheets: the sketches that fail worst, each with the twelve photos it got."""
+"""Sheets of hits: sketches, those that fail worst or some, each with the twelve photos it got."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -17,8 +18,22 @@ def failure_sheet(evaluation: Evaluation, *, count: int = 24) -> Image.Image:
     Photos of the sketch's class are framed in green and ticked, others in vermillion and
     crossed, each with its class.
     """
+    worst = evaluation.worst(count)
+    return _sheet(
+        f"The {len(worst)} worst of {len(evaluation.queries)} sketches", evaluation, worst
+    )
+
+
+def hits_sheet(evaluation: Evaluation, *, count: int = 8) -> Image.Image:
+    """Draw the same rows for some queries, evenly among all and the same each time."""
+    every = max(1, len(evaluation.queries) // count)
+    some = range(0, len(evaluation.queries), every)[:count]
+    return _sheet(f"{len(some)} of {len(evaluation.queries)} sketches", evaluation, some)
+
+
+def _sheet(title: str, evaluation: Evaluation, chosen: Sequence[int]) -> Image.Image:
     rows = []
-    for index in evaluation.worst(count):
+    for index in chosen:
         query = evaluation.queries[index]
         photos = [evaluation.gallery[i] for i in evaluation.rankings.order[index][:HITS]]
         cells = [
@@ -28,11 +43,8 @@ def failure_sheet(evaluation: Evaluation, *, count: int = 24) -> Image.Image:
             for photo in photos
         ]
         rows.append(Row(f"{query.class_name}\n({query.source})", [Cell(query, "sketch"), *cells]))
-    title = (
-        f"The {len(rows)} worst of {len(evaluation.queries)} sketches: each with its first "
-        f"photos, nearest first; ✓ of its class, ✗ of another"
-    )
-    return draw_sheet(title, rows)
+    told = "each with its first photos, nearest first; ✓ of its class, ✗ of another"
+    return draw_sheet(f"{title}: {told}", rows)
 
 
 def write_failures(evaluation: Evaluation, path: Path, *, count: int = 24) -> Path:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from sketchzoo.images import Modality, Preprocessing
 from sketchzoo.towers import TowerNetwork, build_tower
 from sketchzoo_training.errors import ConfigError
-from sketchzoo_training.recipes.siamese.config import LITE, NetworkConfig
+from sketchzoo_training.models.network_config import LITE, NetworkConfig
+from sketchzoo_training.models.weights import fill_from_file, fill_from_imagenet
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _HALF = (0.5, 0.5, 0.5)
@@ -62,6 +63,8 @@ def stages(backbone: nn.Module) -> list[nn.Module]:
     if "conv_stem" in children:
         stem = nn.ModuleList([children["conv_stem"], children["bn1"]])
         return [stem, *children["blocks"].children()]
+    if "layer1" not in children:
+        raise ConfigError("network.frozen: a backbone of one's own has no stages to freeze; set 0")
     stem = nn.ModuleList([children["conv1"], children["bn1"]])
     return [stem, *(children[f"layer{number}"] for number in range(1, 5))]
 
@@ -83,9 +86,9 @@ def build_siamese(config: NetworkConfig) -> SiameseNetwork:
     """
     tower = build_tower(describe(config))
     if config.weights == "imagenet":
-        _fill_from_imagenet(tower.backbone, config.backbone)
+        fill_from_imagenet(tower.backbone, config.backbone)
     elif config.weights != "none":
-        _fill_from_file(tower.backbone, Path(config.weights))
+        fill_from_file(tower, Path(config.weights))
     return SiameseNetwork(tower, config.frozen)
 
 
@@ -101,41 +104,3 @@ def preprocessing(config: NetworkConfig, size: int, modality: Modality) -> Prepr
         mean=_HALF if lite else _IMAGENET_MEAN,
         std=_HALF if lite else _IMAGENET_STD,
     )
-
-
-def _fill_from_imagenet(backbone: nn.Module, name: str) -> None:
-    if name in LITE:
-        from sketchzoo_training.models.imagenet import imagenet  # noqa: PLC0415 - only Lite's weights need it
-
-        imagenet(backbone, name)
-        return
-    import torchvision  # noqa: PLC0415 - only the residual nets need it
-
-    weights = torchvision.models.get_model_weights(name).IMAGENET1K_V1
-    try:
-        state = weights.get_state_dict(progress=False, check_hash=True)
-    except OSError as error:
-        raise ConfigError(
-            f"network.weights: {weights.url} could not be downloaded ({error}); fetch it by other "
-            "means and name the file, or set none"
-        ) from error
-    _load(backbone, state, weights.url)
-
-
-def _fill_from_file(backbone: nn.Module, path: Path) -> None:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise ConfigError(f"network.weights: {path} does not exist") from error
-    _load(backbone, state, str(path))
-
-
-def _load(backbone: nn.Module, state: dict[str, Tensor], origin: str) -> None:
-    """Fill a backbone; a classifier that it no longer has is passed over."""
-    state = {key: value for key, value in state.items() if not key.startswith("fc.")}
-    try:
-        backbone.load_state_dict(state)
-    except RuntimeError as error:
-        raise ConfigError(
-            f"network.weights: {origin} does not fit the backbone: {error}"
-        ) from error

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
 from sketchzoo.cli.tables import show
 from sketchzoo.files import write_atomically
 from sketchzoo_training.data import DataSource
+from sketchzoo_training.engine.memory import told_of_lack
 from sketchzoo_training.engine.report import Report
 from sketchzoo_training.errors import ConfigError, InputError
 from sketchzoo_training.study.charts import write_charts
@@ -93,18 +93,15 @@ def _trained(study: Study, experiment: Experiment, progress: Progress) -> Result
     task = progress.add_task(experiment.name, total=None, figures="")
 
     def listen(report: Report) -> None:
-        text = f"loss {report.loss:.3f}"
-        progress.update(task, total=report.steps, completed=report.step, figures=text)
+        if report.loss is not None:
+            text = f"loss {report.loss:.3f}"
+            progress.update(task, total=report.steps, completed=report.step, figures=text)
 
     row = None
     try:
-        row = study.train(experiment, listen)
+        with told_of_lack("smaller sampling.*, data.size or data.cache_bytes need less"):
+            row = study.train(experiment, listen)
         told = _line(row)
-    except (MemoryError, torch.OutOfMemoryError):
-        told = (
-            f"{experiment.name}: out of memory; smaller sampling.*, data.size or "
-            "data.cache_bytes need less"
-        )
     except InputError as error:
         told = f"{experiment.name}: {error}"
     progress.remove_task(task)

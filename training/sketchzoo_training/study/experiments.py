@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from sketchzoo_training.errors import ConfigError
-from sketchzoo_training.recipes.siamese.config import (
-    TrainingConfig,
+from sketchzoo_training.recipes.settings import (
     apply_change,
-    parse_config,
     preset_names,
     read_preset,
     read_toml,
 )
+from sketchzoo_training.recipes.siamese.config import TrainingConfig, parse_config
 
 
 @dataclass(frozen=True, slots=True)

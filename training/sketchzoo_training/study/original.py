@@ -8,7 +8,7 @@ not with figures of a split by photo.
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sketchzoo_training.recipes.siamese.config import read_preset
+from sketchzoo_training.recipes.settings import read_preset
 
 
 @dataclass(frozen=True, slots=True)

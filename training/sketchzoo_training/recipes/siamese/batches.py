@@ -1,7 +1,8 @@
 """Batches: images decoded, varied and stacked into tensors, by step."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Self
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from sketchzoo.images import ImageError, Modality, Preprocessing, prepare
 from sketchzoo_training.data import DataError, ImageFile
+from sketchzoo_training.engine.processes import Share
 from sketchzoo_training.recipes.siamese.augmentation import augment
 from sketchzoo_training.recipes.siamese.config import AugmentationConfig
 from sketchzoo_training.recipes.siamese.sampling import BatchSampler
@@ -19,13 +21,25 @@ from sketchzoo_training.recipes.siamese.sampling import BatchSampler
 _SPARE = 1.15  # decoded images are kept a little larger than the input, for crops
 
 
-class Batch(NamedTuple):
-    """One step's tensors: images `(n, 3, s, s)` and class labels `(n,)` by modality."""
+@dataclass(frozen=True, slots=True)
+class ImageBatch:
+    """A process's images of a step by modality `(n, 3, s, s)`, and the whole batch's labels."""
 
     sketches: Tensor
     photos: Tensor
     sketch_labels: Tensor
     photo_labels: Tensor
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Return how many sketches and photos the whole batch has."""
+        return len(self.sketch_labels), len(self.photo_labels)
+
+    def to(self, device: torch.device) -> Self:
+        """Return the same batch on a device."""
+        return type(self)(
+            *(getattr(self, each.name).to(device, non_blocking=True) for each in fields(self))
+        )
 
 
 class ImageStore:
@@ -99,8 +113,8 @@ class ImageStore:
         return prepare(augment(image, modality, config, rng), self.preprocessing)
 
 
-class StepBatches(Dataset[Batch]):
-    """The batch of each step. What it draws and how it varies follow from the step."""
+class StepBatches(Dataset[ImageBatch]):
+    """The batch of each step: what it draws and how it varies follow from seed and step."""
 
     def __init__(
         self,
@@ -109,18 +123,21 @@ class StepBatches(Dataset[Batch]):
         sketches: ImageStore,
         photos: ImageStore,
         labels: dict[str, int],
-        augmentation: AugmentationConfig,
-        seed: tuple[int, int],
+        augmentation: AugmentationConfig | None,
+        seed: int,
+        share: Share,
     ) -> None:
+        """Without `augmentation` images are as in service. Of images `share` has its own alone."""
         self._sampler = sampler
         self._sketches, self._photos = sketches, photos
         self._labels = labels
         self._augmentation = augmentation
         self._seed = seed
+        self._share = share
 
-    def __getitem__(self, step: int) -> Batch:
+    def __getitem__(self, step: int) -> ImageBatch:
         drawn = self._sampler.batch(step)
-        return Batch(
+        return ImageBatch(
             self._images(self._sketches, Modality.SKETCH, drawn.sketches.tolist(), step),
             self._images(self._photos, Modality.PHOTO, drawn.photos.tolist(), step),
             self._classes(self._sketches, drawn.sketches.tolist()),
@@ -130,31 +147,33 @@ class StepBatches(Dataset[Batch]):
     def _images(
         self, store: ImageStore, modality: Modality, indexes: list[int], step: int
     ) -> Tensor:
-        rngs = (
-            np.random.default_rng((*self._seed, 2, step, modality is Modality.PHOTO, place))
-            for place in range(len(indexes))
-        )
-        images = [
-            store.varied(index, modality, self._augmentation, rng)
-            for index, rng in zip(indexes, rngs, strict=True)
-        ]
+        places = range(len(indexes))[self._share.rows(len(indexes))]
+        if self._augmentation is None:
+            return torch.from_numpy(np.stack([store.tensor(indexes[place]) for place in places]))
+        images = []
+        for place in places:
+            rng = np.random.default_rng((self._seed, 2, step, modality is Modality.PHOTO, place))
+            images.append(store.varied(indexes[place], modality, self._augmentation, rng))
         return torch.from_numpy(np.stack(images))
 
     def _classes(self, store: ImageStore, indexes: list[int]) -> Tensor:
         return torch.tensor([self._labels[store.files[index].class_name] for index in indexes])
 
 
-def load_steps(batches: StepBatches, steps: range, workers: int) -> Iterator[Batch]:
+def load_steps(batches: StepBatches, steps: range, workers: int) -> Iterator[ImageBatch]:
     """Yield the batches of `steps` in order, prepared by `workers` processes ahead."""
-    loader: DataLoader[Batch] = DataLoader(
+    loader: DataLoader[ImageBatch] = DataLoader(
         batches,
         sampler=steps,
         batch_size=None,
         num_workers=workers,
-        # Without one of its own the loader draws from torch's generator, and a resumed
-        # run would go on with other random numbers.
+        collate_fn=_as_it_is,
+        # Without one of its own the loader draws from torch's generator.
         generator=torch.Generator(),
         multiprocessing_context="spawn" if workers else None,
-        pin_memory=torch.cuda.is_available(),
     )
     yield from loader
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch

@@ -1,15 +1,20 @@
 """What follows a training run: its best weights as a model artefact."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact, Tower
 from sketchzoo.towers import build_tower
-from sketchzoo_training.engine.run_folder import read_classes
+from sketchzoo_training.data import DataSource, LeftOut
+from sketchzoo_training.engine.processes import Share
+from sketchzoo_training.engine.report import Report
+from sketchzoo_training.engine.run_folder import RunFolder
 from sketchzoo_training.models.export import export_artefact
 from sketchzoo_training.models.siamese import describe, preprocessing
-from sketchzoo_training.recipes.siamese.config import TrainingConfig
-from sketchzoo_training.recipes.siamese.trainer import load_best
+from sketchzoo_training.recipes.siamese.config import TrainingConfig, parse_config
+from sketchzoo_training.recipes.siamese.trainer import load_best, train
 
 
 def export_run(config: TrainingConfig, run_dir: Path) -> ModelArtefact:
@@ -28,6 +33,32 @@ def export_run(config: TrainingConfig, run_dir: Path) -> ModelArtefact:
         run_dir / "model",
         run_dir.name,
         towers,
-        classes=read_classes(run_dir),
+        classes=RunFolder(run_dir).classes,
         notes={"trained_distance": config.distance, "config_digest": config.digest()},
+    )
+
+
+def train_and_export(
+    values: dict[str, Any],
+    name: str,
+    source: DataSource,
+    run_dir: Path,
+    *,
+    listen: Callable[[Report], Any],
+    told: Callable[[LeftOut], Any],
+) -> str | None:
+    """Train by a configuration and export; returns what came of it, in a line.
+
+    Raises:
+        training.errors.InputError: configuration, data or folder do not fit.
+
+    """
+    config = parse_config(values, name)
+    result = train(config, source, run_dir, listen=listen, told=told)
+    if Share.current().rank:
+        return None  # one of several GPUs; the first exports
+    artefact = export_run(config, run_dir)
+    return (
+        f"best validation p@12 {result['best_score']:.3f} at step {result['best_step']}; "
+        f"model: {artefact.folder}"
     )

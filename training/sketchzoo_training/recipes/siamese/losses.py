@@ -11,7 +11,9 @@ from pytorch_metric_learning import losses, miners
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sketchzoo_training.recipes.siamese.config import LossConfig
+from sketchzoo_training.errors import ConfigError
+from sketchzoo_training.plugins import load_plugin
+from sketchzoo_training.recipes.siamese.config import LOSSES, LossConfig
 
 STUDY_MARGIN = 2.0
 
@@ -85,11 +87,31 @@ class BatchLoss(nn.Module):
 
 def make_loss(config: LossConfig, *, classes: int, dimension: int) -> nn.Module:
     """Build the loss that `config` names, for so many classes and embeddings so long."""
+    if config.name not in LOSSES:
+        return _of_ones_own(config, classes, dimension)
     if config.name == "contrastive":
         return ContrastiveLoss(config.margin or STUDY_MARGIN)
     if config.name == "triplet":
         return TripletLoss(config.margin or 1.0)
     return BatchLoss(_kept(config, classes, dimension), _miner(config))
+
+
+def _of_ones_own(config: LossConfig, classes: int, dimension: int) -> nn.Module:
+    """Call a plug-in with `classes`, `dimension` and the options that a configuration gives it.
+
+    It makes a `RetrievalLoss`, or a loss of pytorch-metric-learning's kind, which takes all
+    embeddings and labels.
+    """
+    make = load_plugin("sketchzoo.losses", config.name)
+    try:
+        made = make(classes=classes, dimension=dimension, **config.options)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"loss {config.name}: {error}") from error
+    if isinstance(made, losses.BaseMetricLossFunction):
+        return BatchLoss(made)
+    if not isinstance(made, nn.Module):
+        raise ConfigError(f"loss {config.name} must make a torch module, not {type(made).__name__}")
+    return made
 
 
 def _kept(config: LossConfig, classes: int, dimension: int) -> Any:

@@ -1,10 +1,9 @@
 """Sampling: which sketches and photos a batch holds.
 
-A batch follows from the seed, the process and the step alone. So a resumed run draws
-what the interrupted one would have drawn: the sampler's whole state is the step.
+A batch follows from the seed and the step alone. So a resumed run draws what the
+interrupted one would have drawn, and every process the same: the whole state is the step.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sketchzoo_training.errors import DataError
-from sketchzoo_training.recipes.siamese.config import LossName, SamplingConfig
+from sketchzoo_training.recipes.siamese.config import SamplingConfig
 
 Indexes = npt.NDArray[np.int64]
 
@@ -52,14 +51,15 @@ class Labels:
             )
 
 
-def make_sampler(
-    config: SamplingConfig, loss: LossName, labels: Labels, *, seed: int, process: int = 0
-) -> BatchSampler:
-    """Return the sampler that a loss asks for."""
-    draws = _Draws(labels, (seed, process))
-    if loss == "contrastive":
+def make_sampler(config: SamplingConfig, loss: str, labels: Labels, seed: int) -> BatchSampler:
+    """Return the sampler that a configuration, or else a loss, asks for."""
+    draws = _Draws(labels, seed)
+    kind = config.kind
+    if kind == "auto":
+        kind = "pairs" if loss == "contrastive" else "triplets" if loss == "triplet" else "balanced"
+    if kind == "pairs":
         return PairSampler(draws, config.batch)
-    if loss == "triplet":
+    if kind == "triplets":
         return TripletSampler(draws, config.batch)
     return BalancedSampler(draws, config)
 
@@ -67,16 +67,16 @@ def make_sampler(
 class _Draws:
     """The images of each class, and random numbers by purpose."""
 
-    def __init__(self, labels: Labels, seed: Sequence[int]) -> None:
+    def __init__(self, labels: Labels, seed: int) -> None:
         self.classes = np.intersect1d(labels.sketches, labels.photos)
         self.sketches = {c: np.flatnonzero(labels.sketches == c) for c in self.classes.tolist()}
         self.photos = {c: np.flatnonzero(labels.photos == c) for c in self.classes.tolist()}
         self.usable = np.flatnonzero(np.isin(labels.sketches, self.classes))
         self.label_of = labels.sketches
-        self._seed = tuple(seed)
+        self._seed = seed
 
     def rng(self, purpose: int, number: int) -> np.random.Generator:
-        return np.random.default_rng((*self._seed, purpose, number))
+        return np.random.default_rng((self._seed, purpose, number))
 
     def in_turn(self, step: int, batch: int) -> Indexes:
         """Return a step's sketches: each once an epoch, in an order of the epoch's own."""

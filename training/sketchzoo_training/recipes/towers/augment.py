@@ -4,8 +4,6 @@ Works on whole batches of tensors: pen width, turn, stretch, shear, shift, mirro
 elastic warp, and parts that were not drawn.
 """
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -27,9 +25,14 @@ def widen(thinned: Tensor, pen: int) -> Tensor:
     return lines.float()
 
 
-def unpack(packed: npt.NDArray[np.uint8]) -> Tensor:
-    """Unpack thin lines to float32 `(n, 1, WORK, WORK)`, 1 where there is a line."""
-    return torch.from_numpy(np.unpackbits(packed, axis=2)).float()[:, None]
+def unpack(packed: Tensor) -> Tensor:
+    """Unpack thin lines, uint8 `(n, WORK, WORK / 8)`, to float32 `(n, 1, WORK, WORK)`.
+
+    1 is where there is a line.
+    """
+    shifts = torch.arange(7, -1, -1, dtype=torch.uint8, device=packed.device)
+    bits = (packed[..., None] >> shifts) & 1
+    return bits.flatten(2).float()[:, None]
 
 
 def draw(thinned: Tensor, size: int, pen: int) -> Tensor:
@@ -42,29 +45,41 @@ def draw(thinned: Tensor, size: int, pen: int) -> Tensor:
 
 
 def augment(
-    thinned: Tensor, size: int, pens: tuple[int, ...], strength: float, generator: torch.Generator
+    thinned: Tensor,
+    size: int,
+    pens: tuple[int, ...],
+    strength: float,
+    generator: torch.Generator,
+    *,
+    of: int | None = None,
+    own: slice = slice(None),
 ) -> Tensor:
-    """Draw lines each in its own way: `(n, 1, size, size)`, ink -1, paper 1."""
+    """Draw lines each in its own way: `(n, 1, size, size)`, ink -1, paper 1.
+
+    The lines are `own` of a batch `of` so many, for which dice are thrown, so that each is
+    drawn in the same way whoever draws it. The generator is on the lines' device.
+    """
     count = len(thinned)
+    device = thinned.device
+    of = count if of is None else of
 
     def normal(*shape: int) -> Tensor:
-        return torch.randn(count, *shape, generator=generator) * strength
+        return torch.randn(of, *shape, generator=generator, device=device)[own] * strength
 
     def uniform(*shape: int) -> Tensor:
-        return torch.rand(count, *shape, generator=generator)
+        return torch.rand(of, *shape, generator=generator, device=device)[own]
 
-    chosen = torch.randint(len(pens), (count,), generator=generator)
-    inked = torch.empty_like(thinned)
+    chosen = torch.randint(len(pens), (of,), generator=generator, device=device)[own]
+    inked = torch.zeros_like(thinned)
     for number, pen in enumerate(pens):
         those = chosen == number
-        if those.any():
-            inked[those] = widen(thinned[those], pen)
+        inked[those] = widen(thinned[those], pen)
     turn, shear = normal() * 0.17, normal() * 0.1
     # The sampling grid grows, so the drawing shrinks: a drawing cut out is never larger.
     scale, aspect = 1.03 + 0.13 * normal().abs(), torch.exp(normal() * 0.12)
     mirror = torch.where(uniform() < 0.5, -1.0, 1.0)  # noqa: PLR2004 - half
     cos, sin = turn.cos() * scale, turn.sin() * scale
-    affine = torch.empty(count, 2, 3)
+    affine = torch.empty(count, 2, 3, device=device)
     affine[:, 0, 0], affine[:, 0, 1] = cos * aspect * mirror, (shear * scale - sin) * aspect
     affine[:, 1, 0], affine[:, 1, 1] = sin / aspect * mirror, cos / aspect
     affine[:, :, 2] = normal(2) * 0.05
@@ -74,7 +89,7 @@ def augment(
     )
     drawn = functional.grid_sample(inked, grid + warp.permute(0, 2, 3, 1), align_corners=False)
     if strength > 0:
-        place = torch.arange(size)
+        place = torch.arange(size, device=device)
         for _ in range(3):
             middle, reach = uniform(2) * size, (uniform(2) * 0.15 + 0.04) * size
             rows = (place - middle[:, :1]).abs() < reach[:, :1]

@@ -6,7 +6,7 @@ from typing import Any
 
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
-from sketchzoo_training.recipes.towers.recipe import Recipe
+from sketchzoo_training.recipes.towers.config import TowersConfig
 
 _CARD = """# {name}
 
@@ -25,7 +25,7 @@ photos of such things lie in ImageNet's features, for what no class names.
 Fingerprint `{fingerprint}`.
 
 ## Intended use
-Searching collections of photos of the 55 animals below by sketches and doodles. Photos and
+Searching collections of photos of the 55 animals below by sketches and doodles. PhotoFeatures and
 sketches of other things can be searched too, far less well (see unseen classes). Not for
 identifying species, for safety or for surveillance. The weights were trained on research data,
 some of it for non-commercial research only: check those terms before any other use.
@@ -96,14 +96,14 @@ before them and measuring after them some ten more.{taught}
 """
 
 
-def write_card(artefact: ModelArtefact, figures: Mapping[str, Any], recipe: Recipe) -> None:
+def write_card(artefact: ModelArtefact, figures: Mapping[str, Any], config: TowersConfig) -> None:
     """Write `metrics.json` and `MODEL_CARD.md` beside the model."""
     metrics = {"fingerprint": artefact.fingerprint, **figures}
     (artefact.folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    (artefact.folder / "MODEL_CARD.md").write_text(card(artefact, figures, recipe))
+    (artefact.folder / "MODEL_CARD.md").write_text(card(artefact, figures, config))
 
 
-def card(artefact: ModelArtefact, figures: Mapping[str, Any], recipe: Recipe) -> str:
+def card(artefact: ModelArtefact, figures: Mapping[str, Any], config: TowersConfig) -> str:
     """Return the model card's text."""
     sketch = artefact.towers[Modality.SKETCH]
     head = sketch.network["head"]
@@ -112,18 +112,21 @@ def card(artefact: ModelArtefact, figures: Mapping[str, Any], recipe: Recipe) ->
     per_class = figures["per_class"]
     recall = figures.get("recall@1")
     small = ""
-    if recipe.small_steps:
-        small = f", the first {recipe.small_steps} at {recipe.small_size} px,"
+    if config.schedule.small_steps:
+        small = f", the first {config.schedule.small_steps} at {config.schedule.small_size} px,"
     taught = ""
-    if recipe.teachers:
+    objective = config.objective
+    if objective.teachers:
         taught = (
-            f"\nThe sketch side learned from labels and from {', '.join(recipe.teachers)},"
+            f"\nThe sketch side learned from labels and from {', '.join(objective.teachers)},"
             "\nwhich the command trains first."
         )
-    if recipe.starts_from:
-        taught += f"\nIt began with the weights of {recipe.starts_from}."
-    if recipe.averaged_with:
-        taught += f"\nIts weights are their mean with those of {', '.join(recipe.averaged_with)}."
+    if config.network.starts_from:
+        taught += f"\nIt began with the weights of {config.network.starts_from}."
+    if objective.averaged_with:
+        taught += (
+            f"\nIts weights are their mean with those of {', '.join(objective.averaged_with)}."
+        )
     return _CARD.format(
         taught=taught,
         name=artefact.name,
@@ -153,8 +156,8 @@ def card(artefact: ModelArtefact, figures: Mapping[str, Any], recipe: Recipe) ->
         classes="\n".join(_in_pairs(sorted(per_class.items()))),
         held=len(notes["unseen_classes"]),
         unseen=", ".join(notes["unseen_classes"]) or "none",
-        steps=recipe.steps,
-        batch=recipe.batch,
+        steps=config.schedule.steps,
+        batch=config.schedule.batch,
         small=small,
         minutes=notes.get("minutes", float("nan")),
         settings=json.dumps(notes.get("settings", {}), indent=2),

@@ -18,38 +18,44 @@ from torch.nn import functional
 from sketchzoo.images import Modality, prepare
 from sketchzoo.ink import lines
 from sketchzoo_training.data import list_images
-from sketchzoo_training.recipes.towers import photos
+from sketchzoo_training.recipes.towers import photo_features
+from sketchzoo_training.recipes.towers.config import TowersConfig
 from sketchzoo_training.recipes.towers.drawings import CONTOURS, Drawings
 from sketchzoo_training.recipes.towers.kept import kept, key_of
-from sketchzoo_training.recipes.towers.photos import Photos
-from sketchzoo_training.recipes.towers.recipe import Recipe
+from sketchzoo_training.recipes.towers.photo_features import PhotoFeatures
 
 _EVERYWHERE = np.ones((3, 3))
 
 
 def add_contours(
-    drawings: Drawings, pictures: Photos, data: Path, recipe: Recipe, cache: Path | None = None
+    drawings: Drawings,
+    pictures: PhotoFeatures,
+    data: Path,
+    config: TowersConfig,
+    cache: Path | None = None,
 ) -> Drawings:
     """Add a contour drawing of each of the zoo's training photos; `cache` keeps them."""
     files = [f for f in list_images(data / "zoo", Modality.PHOTO) if f.split == "train"]
     number = {name: index for index, name in enumerate(drawings.names)}
 
     def compute() -> npt.NDArray[np.uint8]:
-        net = photos.backbone()
-        probe = photos.fit_probe(pictures, np.flatnonzero(pictures.split == "train"), recipe)
+        net = photo_features.backbone()
+        probe = photo_features.fit_probe(
+            pictures, np.flatnonzero(pictures.split == "train"), config
+        )
         drawn = []
         for file in files:
-            image = torch.from_numpy(prepare(file.load(), photos.preprocessing(recipe)))
+            image = torch.from_numpy(prepare(file.load(), photo_features.preprocessing(config)))
             weight = probe.weight[pictures.names.index(file.class_name)]
-            drawn.append(trace(image, seen_where(net, image, weight), recipe.keep))
+            drawn.append(trace(image, seen_where(net, image, weight), config.drawing.keep))
         return np.stack(drawn)
 
     # Where a photo shows its class the probe says, so that all it was fitted to counts.
     key = key_of(
         files,
-        keep=recipe.keep,
+        keep=config.drawing.keep,
         classes=[file.class_name for file in files],
-        **photos.fitted_to(pictures, recipe),
+        **photo_features.fitted_to(pictures, config),
     )
     labels = np.array([number[file.class_name] for file in files], np.int64)
     return drawings.with_more(kept(cache, key, compute), labels, CONTOURS)

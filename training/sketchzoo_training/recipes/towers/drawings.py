@@ -1,6 +1,7 @@
 """All drawings of a data folder as arrays of thin lines, with class, split and source."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sketchzoo.images import ImageError, Modality
+from sketchzoo.images import ImageError, Modality, decode
 from sketchzoo.ink import lines
 from sketchzoo_training.data import DataError, ImageFile, list_images
+from sketchzoo_training.recipes.towers.config import TowersConfig
 from sketchzoo_training.recipes.towers.kept import kept, key_of
-from sketchzoo_training.recipes.towers.recipe import Recipe
 
 UNSEEN = "unseen"
 """The split of classes that no training sees."""
@@ -87,14 +88,14 @@ class Drawings:
         return np.flatnonzero(chosen)
 
 
-def held_out_classes(data: Path, recipe: Recipe) -> frozenset[str]:
+def held_out_classes(data: Path, config: TowersConfig) -> frozenset[str]:
     """Choose the classes that stay unseen, among the other classes that have photos."""
     folder = data / "extra" / "photo"
     if not folder.is_dir():
         return frozenset()
     names = sorted({same(file.class_name) for file in list_images(folder, Modality.PHOTO)})
-    chosen = np.random.default_rng([recipe.seed, 20]).permutation(names)
-    return frozenset(str(name) for name in chosen[: recipe.held_out_classes])
+    chosen = np.random.default_rng([config.seed, 20]).permutation(names)
+    return frozenset(str(name) for name in chosen[: config.data.held_out_classes])
 
 
 def same(name: str) -> str:
@@ -102,7 +103,7 @@ def same(name: str) -> str:
     return SAME.get(name, name)
 
 
-def load_drawings(data: Path, recipe: Recipe, cache: Path | None = None) -> Drawings:
+def load_drawings(data: Path, config: TowersConfig, cache: Path | None = None) -> Drawings:
     """Read all drawings below `data` (`zoo/` with splits.csv, and `extra/` if it is there).
 
     Doodles (`extra/sketch_quickdraw`) of the zoo's classes are split here, by drawing:
@@ -113,14 +114,14 @@ def load_drawings(data: Path, recipe: Recipe, cache: Path | None = None) -> Draw
         DataError: there is no zoo, or it has no splits.csv.
 
     """
-    rows = list(_rows(data, held_out_classes(data, recipe), recipe.seed))
+    rows = list(_rows(data, held_out_classes(data, config), config.seed))
     zoo = sorted({name for _, name, _, source in rows if not source.startswith("extra_")})
     train = {name for _, name, split, _ in rows if split == "train"}
     names = (*zoo, *sorted(train - set(zoo)))
     index = {name: number for number, name in enumerate(names)}
     files = tuple(str(file.path.relative_to(data)) for file, *_ in rows)
     return Drawings(
-        lines=_lines([file for file, *_ in rows], recipe, cache),
+        lines=pack_lines([file for file, *_ in rows], config.drawing.keep, cache),
         labels=np.array([index.get(name, -1) for _, name, *_ in rows], np.int64),
         split=np.array([split for _, _, split, _ in rows]),
         source=np.array([source for *_, source in rows]),
@@ -166,15 +167,26 @@ def _split_doodles(count: int, seed: list[int]) -> list[str]:
     return [splits[place] for place in order]
 
 
-def _lines(images: list[ImageFile], recipe: Recipe, cache: Path | None) -> npt.NDArray[np.uint8]:
-    def pack(file: ImageFile) -> npt.NDArray[np.uint8]:
+def pack_lines(
+    images: Sequence[ImageFile | Path], keep: float, cache: Path | None
+) -> npt.NDArray[np.uint8]:
+    """Return drawings' lines that take `keep` of the square, packed: uint8 `(n, WORK, WORK / 8)`.
+
+    Raises:
+        DataError: a file is no image.
+
+    """
+
+    def pack(file: ImageFile | Path) -> npt.NDArray[np.uint8]:
+        path = file if isinstance(file, Path) else file.path
         try:
-            return np.packbits(lines(file.load(), recipe.keep), axis=1)
+            image = decode(file.read_bytes()) if isinstance(file, Path) else file.load()
+            return np.packbits(lines(image, keep), axis=1)
         except ImageError as error:
-            raise DataError(f"{file.path} {error}") from error
+            raise DataError(f"{path} {error}") from error
 
     def compute() -> npt.NDArray[np.uint8]:
-        with ThreadPoolExecutor(recipe.workers) as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             return np.stack(list(pool.map(pack, images)))
 
-    return kept(cache, key_of(images, keep=recipe.keep), compute)
+    return kept(cache, key_of(images, keep=keep), compute)

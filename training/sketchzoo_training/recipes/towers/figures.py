@@ -13,16 +13,16 @@ from sketchzoo_training.evaluate.embedding import embed
 from sketchzoo_training.evaluate.evaluation import evaluate
 from sketchzoo_training.evaluate.robustness import measure_robustness
 from sketchzoo_training.evaluate.timing import time_model
+from sketchzoo_training.recipes.towers.calibration import auroc
+from sketchzoo_training.recipes.towers.config import TowersConfig
 from sketchzoo_training.recipes.towers.drawings import UNSEEN, Drawings, held_out_classes, same
-from sketchzoo_training.recipes.towers.join import auroc
-from sketchzoo_training.recipes.towers.recipe import Recipe
 
 FIVE = ("bear", "crocodilian", "jellyfish", "parrot", "spider")
 KEPT = ("p@12", "p@1", "p@5", "map", "recall@1", "intervals", "queries", "photos", "classes")
 
 
 def measure(
-    artefact: ModelArtefact, data: Path, recipe: Recipe, drawings: Drawings
+    artefact: ModelArtefact, data: Path, config: TowersConfig, drawings: Drawings
 ) -> dict[str, Any]:
     """Measure an artefact on `test`, on held-out doodles, on unseen classes, and disturbed.
 
@@ -44,7 +44,7 @@ def measure(
     if doodles:
         figures["doodles"] = _brief(artefact, list(photos), doodles)
     unseen = _files(drawings, data, UNSEEN)
-    held = held_out_classes(data, recipe)
+    held = held_out_classes(data, config)
     if unseen:
         others = [
             _renamed(photo, same(photo.class_name))

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from sketchzoo.files import write_atomically
 from sketchzoo.images import PREPROCESSING_VERSION
 from sketchzoo_training.data import ImageFile
 
@@ -41,7 +42,5 @@ def kept(path: Path | None, key: str, compute: Callable[[], npt.NDArray[T]]) -> 
                 return found
     array = compute()
     if path is not None:
-        part = path.with_suffix(".part.npz")
-        np.savez(part, array=array, key=np.array(key))
-        part.replace(path)
+        write_atomically(path, lambda file: np.savez(file, array=array, key=np.array(key)))
     return array

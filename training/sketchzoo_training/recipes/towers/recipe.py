@@ -1,173 +1,201 @@
-"""The recipe's settings, each with the value that the shipped model was trained with."""
+"""The sketch side's recipe: objective, data and schedule of a network that names drawings."""
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from sketchzoo_training.errors import ConfigError
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
-_SCHEDULE = ("steps", "small_steps", "decay_share", "shown", "kept_steps", "averaged_with")
-_REPORTS = ("checkpoint_every", "evaluate_every")
+from sketchzoo_training.engine.checkpoint import load_weights
+from sketchzoo_training.engine.processes import Share
+from sketchzoo_training.engine.recipe import Validation
+from sketchzoo_training.models.frozen import FrozenLayers
+from sketchzoo_training.models.sketch_net import SketchNet
+from sketchzoo_training.recipes.towers import photo_features
+from sketchzoo_training.recipes.towers.augment import draw, unpack
+from sketchzoo_training.recipes.towers.batches import DrawingBatch, batches
+from sketchzoo_training.recipes.towers.config import TowersConfig
+from sketchzoo_training.recipes.towers.material import Material
+from sketchzoo_training.recipes.towers.teachers import Teacher, distance, opinion
+
+SHARPNESS = 10.0
+"""Cosines to the photo prototypes are multiplied by this before the cross-entropy."""
+SOURCES = {
+    "tuberlin": ("tuberlin",),
+    "sketchy": ("sketchy",),
+    "doodles": ("quickdraw", "extra_quickdraw"),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How the towers are trained.
+@dataclass(slots=True)
+class TowersRecipe:
+    """A configuration and its material; see `engine.recipe.Recipe`.
 
-    `steps` batches of `batch` sketches, of which the first `small_steps` at `small_size`
-    pixels a side, the others at `size`. The learning rates rise for `warm_steps`, stay, and
-    fall to nothing in the last `decay_share` of the steps: until then a run may be given
-    fewer or more steps. The network is the mean of its running averages (`averaging` a
-    step) at `kept_steps` and at the end. `frozen_blocks` of the sketch backbone keep their
-    ImageNet weights, beside the stem. `zoo_share` of a batch shows the classes that are
-    searched for, the rest the others. `rare` lifts rare classes: a sketch is drawn with
-    its class's count to the power of `-rare`; doodles
-    `doodle_weight` times as often, sketches of photos (Sketchy's) `traced_weight` times.
-    Drawings take `keep` of the square before they are augmented, which shrinks most, and
-    `shown` of it in service, where the network has met most of them. From step
-    `contours_from` on `contour_share` of the sketches are contours of photos, from
-    `thick_from` on `thick_share` what a pen two to four times as wide leaves of a drawing.
-    `teachers` are presets that are trained first, in the run's folder; what they say of a
-    drawing counts `teaching`, its label the rest, both doubted at `teaching_temperature`. A
-    teacher may have teachers itself, which come before it. The network `starts_from` one of
-    them, or else from ImageNet's weights; in the end it is its mean with those that are
-    `averaged_with` it. `shuffle` draws other batches of the same drawings.
-    The photo side's probe is fitted in `probe_steps` with `probe_weight_decay`, and
-    `discriminant_share` of a discriminant with `discriminant_shrinkage` added to it.
-    `held_out_classes` of the other classes with photos are kept out of everything, to
-    measure what the model makes of things that it has never seen. `workers` processes of
-    `threads` threads share each batch.
+    `taught_by` are the weights of trained teachers with the size of image that each saw,
+    `begins_with` the weights that the network starts from, if not ImageNet's.
     """
 
-    seed: int = 0
-    steps: int = 2600
-    batch: int = 64
-    size: int = 224
-    small_size: int = 160
-    small_steps: int = 1000
-    warm_steps: int = 150
-    decay_share: float = 0.5
-    pen: int = 5
-    pens: tuple[int, ...] = (3, 5, 7)
-    keep: float = 0.92
-    shown: float = 0.8
-    frozen_blocks: int = 3
-    rate: float = 6e-4
-    head_rate: float = 3e-3
-    weight_decay: float = 0.05
-    dropout: float = 0.2
-    drop_path: float = 0.1
-    label_smoothing: float = 0.1
-    averaging: float = 0.998
-    kept_steps: tuple[int, ...] = (2000, 2300, 2600)
-    zoo_share: float = 0.65
-    rare: float = 0.3
-    doodle_weight: float = 1.5
-    traced_weight: float = 1.5
-    strength: float = 1.0
-    contours_from: int = 800
-    contour_share: float = 0.12
-    thick_from: int = 600
-    thick_share: float = 0.2
-    teachers: tuple[str, ...] = ()
-    averaged_with: tuple[str, ...] = ()
-    starts_from: str = ""
-    shuffle: int = 0
-    teaching: float = 0.5
-    teaching_temperature: float = 2.0
-    general: int = 128
-    general_weight: float = 0.5
-    photo_size: int = 224
-    probe_weight_decay: float = 0.3
-    probe_steps: int = 400
-    discriminant_share: float = 0.03
-    discriminant_shrinkage: float = 0.7
-    held_out_classes: int = 20
-    checkpoint_every: int = 100
-    evaluate_every: int = 700
-    workers: int = 2
-    threads: int = 1
+    config: TowersConfig
+    material: Material = field(repr=False)
+    taught_by: Sequence[tuple[Path, int]] = ()
+    begins_with: Path | None = None
+    figures: tuple[str, ...] = ("loss", *(f"named_{source}" for source in SOURCES))
+    _frozen: FrozenLayers | None = None
+    _teachers: Sequence[Teacher] = ()
+    _targets: Tensor | None = None
 
-    def __post_init__(self) -> None:
-        for name in (
-            "steps",
-            "batch",
-            "general",
-            "checkpoint_every",
-            "evaluate_every",
-            "workers",
-            "threads",
-        ):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("size", "small_size", "photo_size"):
-            if not 32 <= getattr(self, name) <= 512:  # noqa: PLR2004 - stated in the message
-                raise ConfigError(f"{name} must be 32 to 512 pixels, not {getattr(self, name)}")
-        for name in (
-            "decay_share",
-            "zoo_share",
-            "contour_share",
-            "dropout",
-            "drop_path",
-            "label_smoothing",
-            "teaching",
-            "discriminant_share",
-        ):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(
-                    f"{name} must be 0 or more and below 1, not {getattr(self, name)}"
-                )
-        # Photos are fewer than features: without any, the covariance has no inverse.
-        if not 0 < self.discriminant_shrinkage <= 1:
-            raise ConfigError(
-                "discriminant_shrinkage must be above 0 and at most 1,"
-                f" not {self.discriminant_shrinkage}"
-            )
-        self._check_teachers()
-        if self.batch % self.workers:
-            raise ConfigError(f"batch must be a multiple of workers, {self.workers}")
-        if not 0 <= self.frozen_blocks <= 7:  # noqa: PLR2004 - stated in the message
-            raise ConfigError(f"frozen_blocks must be 0 to 7, not {self.frozen_blocks}")
+    @property
+    def seed(self) -> int:
+        """The configuration's."""
+        return self.config.seed
 
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Self:
-        """Build a recipe from a configuration; what it leaves out has its default.
+    @property
+    def steps(self) -> int:
+        """The schedule's."""
+        return self.config.schedule.steps
 
-        Raises:
-            ConfigError: an unknown key or a value out of range.
+    @property
+    def averaging(self) -> float:
+        """The schedule's."""
+        return self.config.schedule.averaging
 
+    def network(self) -> SketchNet:
+        """Build the sketch network, and its teachers, which share its still layers."""
+        net = self.build()
+        if self.begins_with is not None:
+            net.load_state_dict(load_weights(self.begins_with))
+        self._frozen = FrozenLayers(net.still())
+        self._teachers = [self._teacher(path, size) for path, size in self.taught_by]
+        photos = self.material.photos
+        general = photo_features.general_part(photos, self.config)
+        self._targets = photo_features.prototypes(photos, general)
+        return net.to(memory_format=torch.channels_last)
+
+    def build(self) -> SketchNet:
+        """Build the network with ImageNet's weights."""
+        network = self.config.network
+        return SketchNet(
+            len(self.material.drawings.names),
+            network.general,
+            frozen=network.frozen_blocks,
+            dropout=network.dropout,
+            drop_path=network.drop_path,
+        )
+
+    def _teacher(self, path: Path, size: int) -> Teacher:
+        net = self.build()
+        net.load_state_dict(load_weights(path))
+        assert self._frozen is not None  # noqa: S101 - built before
+        return Teacher(net.after(), self._frozen, size)
+
+    def criterion(self) -> nn.Module:
+        """Return nothing that has weights."""
+        return nn.Identity()
+
+    def optimiser(self, network: nn.Module, criterion: nn.Module) -> torch.optim.Optimizer:
+        """Build AdamW; neither batch-norms nor biases decay."""
+        del criterion
+        schedule = self.config.schedule
+        net: Any = network
+        body = [p for p in net.backbone.parameters() if p.requires_grad]
+        heads = [*net.classifier.parameters(), *net.general.parameters()]
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in body if p.ndim > 1]},
+            {"params": [p for p in body if p.ndim == 1], "weight_decay": 0.0},
+            {"params": heads, "lr": schedule.head_rate},
+        ]
+        return torch.optim.AdamW(
+            groups,
+            lr=schedule.rate,
+            weight_decay=schedule.weight_decay,
+            foreach=True,
+        )
+
+    def rate(self, step: int) -> float:
+        """Return the schedule's share."""
+        return self.config.schedule.share(step)
+
+    def batches(self, steps: range, share: Share, device: torch.device) -> Iterator[DrawingBatch]:
+        """Yield batches of drawings."""
+        drawings, order = self.material.drawings, self.material.order()
+        return batches(drawings, order, self.config, steps=steps, share=share, device=device)
+
+    def outputs(self, network: nn.Module, batch: DrawingBatch) -> tuple[Tensor, ...]:
+        """Return logits, general values, and what teachers say of what was not spoilt."""
+        assert self._frozen is not None  # noqa: S101 - built with the network
+        maps = self._frozen(batch.images)
+        logits, general = network(maps)
+        if not self._teachers:
+            return logits, general
+        images = batch.images
+        if batch.spoilt.any():
+            images, maps = images.clone(), maps.clone()
+            images[batch.spoilt] = batch.unspoilt
+            maps[batch.spoilt] = self._frozen(batch.unspoilt).to(maps.dtype)
+        return logits, general, opinion(self._teachers, images, maps)
+
+    def loss(
+        self, criterion: nn.Module, outputs: tuple[Tensor, ...], batch: DrawingBatch
+    ) -> Tensor:
+        """Return the cross-entropy with labels and teachers, and the pull to photos.
+
+        The photo prototypes lead the numbering of the classes that have photos: labels
+        below their count are pulled to them.
         """
-        values = {k: v for k, v in values.items() if k not in ("about", "recipe")}
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ConfigError(f"{unknown[0]} is no setting; known are {', '.join(sorted(known))}")
-        settings: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
-        return cls(**settings)
+        del criterion
+        assert self._targets is not None  # noqa: S101 - built with the network
+        objective = self.config.objective
+        logits, general, *opinions = outputs
+        labels, targets = batch.labels, self._targets.to(logits.device)
+        loss = functional.cross_entropy(logits, labels, label_smoothing=objective.label_smoothing)
+        if opinions:
+            taught = distance(logits, opinions[0], objective.teaching_temperature)
+            loss = (1 - objective.teaching) * loss + objective.teaching * taught
+        pulled = labels < len(targets)
+        near = functional.normalize(general, dim=1) @ targets.T
+        pull = functional.cross_entropy(SHARPNESS * near, labels.where(pulled, 0), reduction="none")
+        # By a mask, so that no device is asked how many there are.
+        return loss + objective.general_weight * (pull * pulled).sum() / pulled.sum().clamp(min=1)
 
-    def _check_teachers(self) -> None:
-        if self.teaching_temperature <= 0:
-            raise ConfigError(
-                f"teaching_temperature must be above 0, not {self.teaching_temperature}"
-            )
-        if strange := set(self.averaged_with) - set(self.teachers):
-            raise ConfigError(f"averaged_with names {min(strange)}, which is no teacher")
-        if self.starts_from and self.starts_from not in self.teachers:
-            raise ConfigError(f"starts_from names {self.starts_from}, which is no teacher")
+    @torch.inference_mode()
+    def validate(
+        self, network: nn.Module, criterion: nn.Module, device: torch.device
+    ) -> Validation:
+        """Measure how many of val's zoo drawings are named right, by source, and the log loss."""
+        del criterion
+        material = self.material
+        assert isinstance(network, SketchNet)  # noqa: S101 - what `network` built
+        places = material.where("val", zoo=True)
+        if not len(places):
+            return Validation({})
+        number = np.asarray(material.order())
+        found = self.features(network, places, device)
+        logits = network.classifier(found.to(device)).float().cpu()[:, : material.drawings.zoo]
+        labels = torch.from_numpy(number[material.labels(places)])
+        right = (logits.argmax(1) == labels).numpy()
+        source = material.drawings.source[material.asked[places]]
+        figures = {"loss": float(functional.cross_entropy(logits, labels))}
+        for name, sources in SOURCES.items():
+            own = np.isin(source, sources)
+            if own.any():
+                figures[f"named_{name}"] = round(float(right[own].mean()), 4)
+        return Validation(figures)
 
-    def rate_share(self, step: int) -> float:
-        """Return the learning rates' share at a step, from 0 to 1."""
-        left = (self.steps - step) / (self.decay_share * self.steps or 1)
-        return min(1.0, (step + 1) / self.warm_steps, left)
-
-    def digest(self) -> str:
-        """Name this recipe in 16 hexadecimal digits: a run is resumed by its own only."""
-        settings = asdict(self)
-        # These change nothing of what was trained before the rates fall.
-        for name in (*_SCHEDULE, *_REPORTS):
-            del settings[name]
-        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    @torch.inference_mode()
+    def features(
+        self, network: SketchNet, places: npt.NDArray[np.intp], device: torch.device
+    ) -> Tensor:
+        """Return the features of asked drawings as service sees them: `(n, 1280)`, on the CPU."""
+        drawing = self.config.drawing
+        parts = [torch.zeros(0, network.classifier.in_features)]
+        for start in range(0, len(places), 64):
+            some = self.material.asked_lines[places[start : start + 64]]
+            lines = unpack(torch.from_numpy(some).to(device))
+            images = draw(lines, drawing.size, drawing.pen)
+            parts.append(network.features(images).float().cpu())
+        return torch.cat(parts)

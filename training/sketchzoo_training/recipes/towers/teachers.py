@@ -6,22 +6,24 @@ The one that ships is taught by earlier ones, on the very drawings that it sees 
 (arXiv 2106.05237), and on those that a wide pen has spoilt by what they were before.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sketchzoo_training.models.frozen import Frozen
+from sketchzoo_training.models.frozen import FrozenLayers
 
 
 class Teacher:
-    """A trained network that names drawings, run by ONNX Runtime on one thread."""
+    """A trained network that names drawings; it shares the frozen layers of its pupil."""
 
-    def __init__(self, layers: nn.Module, frozen: Frozen, size: int) -> None:
+    def __init__(self, layers: nn.Module, frozen: FrozenLayers, size: int) -> None:
         """Take the `layers` after the `frozen` ones, and the side in pixels they were trained at.
 
         `layers` map the frozen layers' maps to logits `(n, classes)`.
         """
-        self._layers = Frozen(layers)
+        self._layers = FrozenLayers(layers)
         self._frozen = frozen
         self._size = size
 
@@ -39,9 +41,9 @@ class Teacher:
 
 
 @torch.no_grad()
-def opinion(teachers: list[Teacher], images: Tensor, maps: Tensor) -> Tensor:
+def opinion(teachers: Sequence[Teacher], images: Tensor, maps: Tensor) -> Tensor:
     """Return the mean of the teachers' log posteriors: `(n, classes)`."""
-    said = [functional.log_softmax(teacher(images, maps), dim=1) for teacher in teachers]
+    said = [functional.log_softmax(teacher(images, maps).float(), dim=1) for teacher in teachers]
     return torch.stack(said).mean(0)
 
 

@@ -4,6 +4,7 @@ The preprocessing draws every line again with one pen, but what a wide pen has c
 cannot bring back; the network learns to do without.
 """
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,16 +14,16 @@ import numpy.typing as npt
 from sketchzoo.images import decode
 from sketchzoo.ink import lines
 from sketchzoo_training.evaluate.robustness import thicken
+from sketchzoo_training.recipes.towers.config import TowersConfig
 from sketchzoo_training.recipes.towers.drawings import MADE, THICK, Drawings
 from sketchzoo_training.recipes.towers.kept import kept, key_of
-from sketchzoo_training.recipes.towers.recipe import Recipe
 
 LEFT_OUT = (*MADE, "tuberlin", "extra_tuberlin")
 """TU-Berlin's pen is so thin that one thrice as wide spoils nothing."""
 
 
 def add_thick(
-    drawings: Drawings, data: Path, recipe: Recipe, cache: Path | None = None
+    drawings: Drawings, data: Path, config: TowersConfig, cache: Path | None = None
 ) -> Drawings:
     """Add training drawings as pens two to four times as wide draw them; `cache` keeps them."""
     train = drawings.where("train")
@@ -31,14 +32,16 @@ def add_thick(
     labels = drawings.labels[chosen]
 
     def pack(file: str) -> npt.NDArray[np.uint8]:
-        times = 2 + 2 * np.random.default_rng([recipe.seed, *file.encode()]).random()
+        times = 2 + 2 * np.random.default_rng([config.seed, *file.encode()]).random()
         grey = decode((data / file).read_bytes()).convert("L")
-        return np.packbits(lines(thicken(grey, times), recipe.keep), axis=1)
+        return np.packbits(lines(thicken(grey, times), config.drawing.keep), axis=1)
 
     def compute() -> npt.NDArray[np.uint8]:
-        with ThreadPoolExecutor(recipe.workers) as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             return np.stack(list(pool.map(pack, files)))
 
     # The names too: each file's name decides how much wider its pen is.
-    key = key_of([data / file for file in files], names=files, keep=recipe.keep, seed=recipe.seed)
+    key = key_of(
+        [data / file for file in files], names=files, keep=config.drawing.keep, seed=config.seed
+    )
     return drawings.with_more(kept(cache, key, compute), labels, THICK, chosen)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sketchzoo.towers import PosteriorHead
-from sketchzoo_training.recipes.towers.photos import Linear
+from sketchzoo_training.recipes.towers.photo_features import Linear
 
 PHOTO_TEMPERATURES = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5)
 SKETCH_TEMPERATURES = (0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0)

@@ -14,25 +14,17 @@ from sketchzoo.images import Modality, Preprocessing, prepare
 from sketchzoo.towers import backbone as build_backbone
 from sketchzoo_training.data import ImageFile, list_images
 from sketchzoo_training.models.imagenet import imagenet
+from sketchzoo_training.recipes.towers.config import TowersConfig
 from sketchzoo_training.recipes.towers.drawings import UNSEEN, held_out_classes, same
 from sketchzoo_training.recipes.towers.kept import kept, key_of
-from sketchzoo_training.recipes.towers.recipe import Recipe
 
 BACKBONE = "efficientnet_lite0"
 FOLDS = 5
-_PROBE_SETTINGS = (
-    "seed",
-    "label_smoothing",
-    "probe_steps",
-    "probe_weight_decay",
-    "discriminant_share",
-    "discriminant_shrinkage",
-)
 
 
 @dataclass(frozen=True, slots=True)
-class Photos:
-    """Photos as features of the frozen backbone: float32 `(n, 2, 1280)`, as is and mirrored.
+class PhotoFeatures:
+    """PhotoFeatures as features of the frozen backbone: float32 `(n, 2, 1280)`, as is and mirrored.
 
     `names` are the classes that have photos, the zoo's first; the unseen ones come last
     and have labels from `seen` on.
@@ -50,6 +42,12 @@ class Photos:
         """The classes that training may use: the zoo's first, then the others."""
         return self.names[: self.seen]
 
+    @property
+    def gallery(self) -> npt.NDArray[np.intp]:
+        """The zoo's photos that calibration may show: those of train and val."""
+        shown = np.isin(self.split, ("train", "val")) & (self.labels < self.zoo)
+        return np.flatnonzero(shown)
+
 
 @dataclass(frozen=True, slots=True)
 class Linear:
@@ -63,9 +61,9 @@ class Linear:
         return functional.linear(features, self.weight, self.bias)
 
 
-def preprocessing(recipe: Recipe) -> Preprocessing:
+def preprocessing(config: TowersConfig) -> Preprocessing:
     """Return how photos are prepared; mean and deviation are the ImageNet weights' own."""
-    return Preprocessing(recipe.photo_size, "crop", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    return Preprocessing(config.photos.size, "crop", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 def backbone() -> nn.Module:
@@ -75,9 +73,9 @@ def backbone() -> nn.Module:
     return net.eval()
 
 
-def load_photos(data: Path, recipe: Recipe, cache: Path | None = None) -> Photos:
+def load_photos(data: Path, config: TowersConfig, cache: Path | None = None) -> PhotoFeatures:
     """Read all photos below `data` and compute their features; `cache` keeps the result."""
-    held = held_out_classes(data, recipe)
+    held = held_out_classes(data, config)
     files = list(list_images(data / "zoo", Modality.PHOTO))
     zoo = sorted({file.class_name for file in files})
     if (data / "extra" / "photo").is_dir():
@@ -90,8 +88,8 @@ def load_photos(data: Path, recipe: Recipe, cache: Path | None = None) -> Photos
         UNSEEN if name in held else file.split or "train"
         for file, name in zip(files, classes, strict=True)
     ]
-    return Photos(
-        features=_features(files, recipe, cache),
+    return PhotoFeatures(
+        features=_features(files, config, cache).astype(np.float32),
         labels=np.array([index[name] for name in classes], np.int64),
         split=np.array(split),
         names=names,
@@ -100,7 +98,7 @@ def load_photos(data: Path, recipe: Recipe, cache: Path | None = None) -> Photos
     )
 
 
-def fit_probe(photos: Photos, chosen: npt.NDArray[np.intp], recipe: Recipe) -> Linear:
+def fit_probe(photos: PhotoFeatures, chosen: npt.NDArray[np.intp], config: TowersConfig) -> Linear:
     """Fit a classifier over the shared classes to some photos, each as is and mirrored.
 
     Classes weigh by the root of their size. Weight decay is strong: many classes have
@@ -114,23 +112,23 @@ def fit_probe(photos: Photos, chosen: npt.NDArray[np.intp], recipe: Recipe) -> L
     counts = torch.bincount(labels, minlength=photos.seen).clamp(min=1).float()
     weight = counts.rsqrt()
     weight = weight / weight[labels].mean()
-    other = discriminant(features, labels, weight, recipe.discriminant_shrinkage)
+    other = discriminant(features, labels, weight, config.photos.discriminant_shrinkage)
     features = (features - mean) / deviation
     probe = nn.Linear(features.shape[1], photos.seen)
     nn.init.zeros_(probe.weight)
     nn.init.zeros_(probe.bias)
     optimiser = torch.optim.AdamW(
-        probe.parameters(), lr=0.01, weight_decay=recipe.probe_weight_decay
+        probe.parameters(), lr=0.01, weight_decay=config.photos.probe_weight_decay
     )
-    steps = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.probe_steps)
-    generator = torch.Generator().manual_seed(recipe.seed)
-    for _ in range(recipe.probe_steps):
+    steps = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.photos.probe_steps)
+    generator = torch.Generator().manual_seed(config.seed)
+    for _ in range(config.photos.probe_steps):
         batch = torch.randint(len(features), (512,), generator=generator)
         loss = functional.cross_entropy(
             probe(features[batch]),
             labels[batch],
             weight=weight,
-            label_smoothing=recipe.label_smoothing,
+            label_smoothing=config.objective.label_smoothing,
         )
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -139,7 +137,7 @@ def fit_probe(photos: Photos, chosen: npt.NDArray[np.intp], recipe: Recipe) -> L
     with torch.no_grad():
         # The standardisation goes into the map, so that it takes plain features.
         scaled = probe.weight / deviation
-        share = recipe.discriminant_share
+        share = config.photos.discriminant_share
         return Linear(
             scaled + share * other.weight, probe.bias - scaled @ mean + share * other.bias
         )
@@ -164,7 +162,7 @@ def discriminant(features: Tensor, labels: Tensor, weight: Tensor, shrinkage: fl
     return Linear(towards, -(towards * (means / 2 + middle)).sum(1))
 
 
-def out_of_fold(photos: Photos, recipe: Recipe) -> Tensor:
+def out_of_fold(photos: PhotoFeatures, config: TowersConfig) -> Tensor:
     """Return logits of every zoo photo for training and choosing, by a probe that has not seen it.
 
     `(n, seen)`, for all photos; rows of others are zero. Choosing needs a gallery, val has
@@ -175,31 +173,31 @@ def out_of_fold(photos: Photos, recipe: Recipe) -> Tensor:
     fold = np.zeros(len(photos.labels), np.int64)
     for label in range(photos.seen):
         members = usable[photos.labels[usable] == label]
-        members = np.random.default_rng([recipe.seed, label]).permutation(members)
+        members = np.random.default_rng([config.seed, label]).permutation(members)
         fold[members] = np.arange(len(members)) % FOLDS
     for number in range(FOLDS):
         learned = usable[fold[usable] != number]
         asked = usable[fold[usable] == number]
-        probe = fit_probe(photos, learned, recipe)
+        probe = fit_probe(photos, learned, config)
         logits[asked] = probe(torch.from_numpy(photos.features[asked, 0]))
     return logits
 
 
-def general_part(photos: Photos, recipe: Recipe) -> Linear:
+def general_part(photos: PhotoFeatures, config: TowersConfig) -> Linear:
     """Fit the general part: the features' principal axes, each scaled by its root deviation.
 
     Whitening half way keeps the leading axes ahead of what is mostly noise.
     """
     chosen = photos.split == "train"
-    features = torch.from_numpy(photos.features[chosen]).flatten(0, 1)
+    features = torch.from_numpy(photos.features[chosen, 0])
     mean = features.mean(0)
     _, values, axes = torch.linalg.svd(features - mean, full_matrices=False)
-    weight = axes[: recipe.general] / values[: recipe.general, None].sqrt()
+    weight = axes[: config.network.general] / values[: config.network.general, None].sqrt()
     weight = weight * values[0].sqrt()
     return Linear(weight, -(weight @ mean))
 
 
-def prototypes(photos: Photos, general: Linear) -> Tensor:
+def prototypes(photos: PhotoFeatures, general: Linear) -> Tensor:
     """Return each shared class's mean direction in the general part: `(seen, general)`."""
     chosen = np.flatnonzero(photos.split == "train")
     vectors = functional.normalize(general(torch.from_numpy(photos.features[chosen, 0])), dim=1)
@@ -208,25 +206,26 @@ def prototypes(photos: Photos, general: Linear) -> Tensor:
     return functional.normalize(sums, dim=1)
 
 
-def fitted_to(photos: Photos, recipe: Recipe) -> dict[str, object]:
+def fitted_to(photos: PhotoFeatures, config: TowersConfig) -> dict[str, object]:
     """Return all that `fit_probe` depends on, as values of JSON."""
     content = hashlib.sha256()
     for part in (photos.features, photos.labels, photos.split):
         content.update(np.ascontiguousarray(part).tobytes())
-    settings = asdict(recipe)
     return {
         "photos": content.hexdigest(),
         "names": list(photos.names),
-        **{name: settings[name] for name in _PROBE_SETTINGS},
+        "seed": config.seed,
+        "label_smoothing": config.objective.label_smoothing,
+        "probe": config.photos.model_dump(mode="json"),
     }
 
 
 def _features(
-    files: list[ImageFile], recipe: Recipe, cache: Path | None
-) -> npt.NDArray[np.float32]:
-    how = preprocessing(recipe)
+    files: list[ImageFile], config: TowersConfig, cache: Path | None
+) -> npt.NDArray[np.float16]:
+    how = preprocessing(config)
 
-    def compute() -> npt.NDArray[np.float32]:
+    def compute() -> npt.NDArray[np.float16]:
         net = backbone().to(memory_format=torch.channels_last)
         batches = []
         with torch.inference_mode():
@@ -236,6 +235,7 @@ def _features(
                 both = torch.cat([plain, plain.flip(3)])
                 both = both.contiguous(memory_format=torch.channels_last)
                 batches.append(net(both).unflatten(0, (2, -1)).transpose(0, 1).numpy())
-        return np.concatenate(batches)
+        # What is packed in half precision is to teach what files teach.
+        return np.concatenate(batches).astype(np.float16)
 
     return kept(cache, key_of(files, backbone=BACKBONE, preprocessing=asdict(how)), compute)
