@@ -12,9 +12,9 @@ from functools import cache
 from typing import Any
 
 import matplotlib as mpl
-from cycler import cycler
 from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from PIL import Image, ImageFont
 
 from sketchzoo.images import Modality

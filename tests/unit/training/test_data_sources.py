@@ -24,6 +24,7 @@ from sketchzoo_training.data import (
     data_source,
     list_images,
     load_training_set,
+    look,
 )
 from sketchzoo_training.errors import ConfigError
 from sketchzoo_training.inspect.inspection import inspect
@@ -211,6 +212,27 @@ def test_a_drawing_of_many_has_its_own_split(tmp_path: Path, picture: Picture) -
     assert {file.split for file in sketches} == {"train", "val", "test"}
     assert {file.place for file in sketches} == {
         f"{tmp_path}/sketch/cat.ndjson#{line}" for line in range(1, 31)
+    }
+
+
+def test_damaged_lines_and_those_beyond_the_limit_are_named(tmp_path: Path) -> None:
+    """A cut line costs no file, and that only the first 1,000 drawings are read is said."""
+    lines = [json.dumps(DRAWING)] * 1002
+    lines[3] = lines[3][:20]
+    (tmp_path / "cat.ndjson").write_text("\n".join(lines))
+    found = look(tmp_path, Modality.SKETCH)
+    assert len(found.files) == 1000
+    assert found.left_out.report()["sketches"] == {
+        "beyond_1000_drawings": {
+            "count": 1,
+            "classes": {"cat": 1},
+            "first": [f"{tmp_path}/cat.ndjson#1002"],
+        },
+        "not_a_drawing": {
+            "count": 1,
+            "classes": {"cat": 1},
+            "first": [f"{tmp_path}/cat.ndjson#4"],
+        },
     }
 
 

@@ -144,6 +144,60 @@ def test_errors_name_what_is_wrong(
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (
+            MemoryError("Unable to allocate 9 GiB"),
+            (1, "not enough memory: Unable to allocate 9 GiB"),
+        ),
+        (OSError(28, "No space left on device", "a"), (2, "a: No space left on device")),
+    ],
+)
+def test_what_the_machine_lacks_is_one_line(
+    colour_zoo: Path,
+    colour_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    problem: Exception,
+    said: tuple[int, str],
+) -> None:
+    """No memory and no room on the disk end in a line, not in a traceback."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise problem
+
+    monkeypatch.setattr("sketchzoo_training.evaluate.command.evaluate", fail)
+    common = ("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo)
+    code, _, err = run(*common)
+    assert (code, err.strip()) == (said[0], f"sketchzoo evaluate: {said[1]}")
+
+
+def test_a_reader_that_has_gone_is_no_error(
+    colour_zoo: Path, colour_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`| head` closes the pipe: that is left to the command line, which ends without a word."""
+
+    def gone(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("sketchzoo_training.evaluate.command.evaluate", gone)
+    command = ["--model", str(colour_model), "--gallery", str(colour_zoo), "--queries"]
+    with pytest.raises(BrokenPipeError):
+        CliRunner().invoke(app, [*command, str(colour_zoo)], catch_exceptions=False)
+
+
+def test_a_network_that_cannot_run_is_one_line(colour_zoo: Path, colour_model: Path) -> None:
+    """A model whose network takes other images than its config.json says is no traceback."""
+    config = json.loads((colour_model / "config.json").read_text())
+    text = json.dumps(config).replace('"size": 16', '"size": 32')
+    (colour_model / "config.json").write_text(text)
+    common = ("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo)
+    code, _, err = run(*common)
+    assert code == 2
+    assert "sketchzoo evaluate: ONNX Runtime cannot run the model: " in err
+    assert "Traceback" not in err
+
+
 def test_a_gallery_without_any_class_asked_for_is_an_error(
     colour_zoo: Path, colour_model: Path, tmp_path: Path, picture: Picture
 ) -> None:

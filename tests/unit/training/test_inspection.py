@@ -13,6 +13,7 @@ from sketchzoo.images import Modality
 from sketchzoo_training.commands import data as app
 from sketchzoo_training.inspect.inspection import inspect
 from sketchzoo_training.inspect.near_duplicates import difference_hash, near_duplicates
+from sketchzoo_training.plotting import legible
 
 Picture = Callable[[Path, tuple[int, int, int]], None]
 
@@ -101,6 +102,45 @@ def test_the_page_stands_alone(colour_zoo: Path, tmp_path: Path) -> None:
         with Image.open(out / name) as image:
             image.verify()
     assert json.loads((out / "summary.json").read_text())["photos"] == 12
+
+
+def test_names_in_any_script_are_drawn(tmp_path: Path, picture: Picture) -> None:
+    """Umlauts have letters; what no font here has is a code point, and no warning is given."""
+    names = ["Bär", "猫", "\N{LINEAR B SYLLABLE B008 A}", "a$b$c", "[red]x"]
+    for name in names:
+        picture(tmp_path / "Bilder" / name / "a.png", (200, 30, 30))
+        picture(tmp_path / "Skizzen" / name / "a-1.png", (200, 30, 30))
+    result = CliRunner().invoke(app, ["inspect", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert "<title>" in (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert legible("Bär a$b$c") == "Bär a$b$c"
+    assert legible("\N{LINEAR B SYLLABLE B008 A}") in {"\N{LINEAR B SYLLABLE B008 A}", "<U+10000>"}
+
+
+def test_what_training_would_leave_out_is_told(colour_zoo: Path, picture: Picture) -> None:
+    """Copies, classes of one modality and damaged files stand in the summary and on the page."""
+    photo = next((colour_zoo / "photo/cat").iterdir())
+    (colour_zoo / "photo/cat/zz.png").write_bytes(photo.read_bytes())
+    (colour_zoo / "photo/eel/broken.png").write_bytes(b"no image")
+    picture(colour_zoo / "sketch/owl/a.png", (1, 2, 3))
+    left_out = inspect(colour_zoo).summary()["left_out"]
+    assert {reason: told["count"] for reason, told in left_out["photos"].items()} == {
+        "class_not_in_train": 13,
+        "duplicate": 1,
+        "not_an_image": 1,
+    }
+    assert left_out["sketches"]["class_of_one_modality"]["classes"] == {"owl": 1}
+
+
+@pytest.mark.parametrize(
+    ("folder", "photos", "sketches"), [("sketch", 0, 6), ("photo", 12, 0), ("photo/cat/..", 12, 0)]
+)
+def test_one_modality_is_told_by_its_folders_name(
+    colour_zoo: Path, folder: str, photos: int, sketches: int
+) -> None:
+    """A folder of classes alone holds what its name says, or photos."""
+    summary = inspect(colour_zoo / folder).summary()
+    assert (summary["photos"], summary["sketches"]) == (photos, sketches)
 
 
 @pytest.mark.parametrize("made", [True, False])

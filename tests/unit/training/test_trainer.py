@@ -77,7 +77,12 @@ def test_a_run_leaves_its_record(zoo: Path, tmp_path: Path) -> None:
     validations = rows_of(tmp_path / "run/validation.csv")
     assert [int(row["step"]) for row in validations] == [2, 4]
     assert max(float(row["p@12"]) for row in validations) == result["best_score"]
-    assert [report.step for report in seen] == [1, 2, 3, 4]
+    assert [(report.step, report.loss is None) for report in seen] == [
+        (2, False),
+        (2, True),
+        (4, False),
+        (4, True),
+    ]
     assert list((tmp_path / "run/tensorboard").iterdir())
     assert not list((tmp_path / "run").glob("*.part"))
 
@@ -89,7 +94,7 @@ def test_a_finished_run_is_not_run_again(zoo: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"another configuration.*\(loss.margin was .*, is 1.0\)"):
         train(config(loss={"margin": 1.0}), zoo, tmp_path / "run")
     (zoo / "photo/cat/n00000003_3.png").unlink()
-    with pytest.raises(ConfigError, match=r"other data.*its data were.*'train_photo': 9"):
+    with pytest.raises(ConfigError, match=r"other data.*images\.train_photo was 9, is 8"):
         train(config(), zoo, tmp_path / "run")
 
 

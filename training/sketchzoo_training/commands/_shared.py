@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sketchzoo.class_names import ClassNameError
 from sketchzoo.cli.status import AWAY, FAILED, REFUSED, UNUSABLE, end
 
 FOLDERS = (
@@ -36,13 +37,15 @@ def user_errors(command: str) -> Iterator[None]:
 
     try:
         yield
+    except BrokenPipeError:
+        raise  # who read the output has gone: `sketchzoo.cli.session` ends quietly
     except DivergedError as error:
         end(command, error, FAILED)
     except ServiceAwayError as error:
         end(command, error, AWAY)
     except ServiceError as error:
         end(command, error, REFUSED)
-    except (InputError, ModelError, OSError) as error:
+    except (InputError, ModelError, ClassNameError, OSError) as error:
         end(command, error, UNUSABLE)
     except MemoryError as error:
         end(command, f"not enough memory: {str(error) or 'the machine has no more'}", FAILED)

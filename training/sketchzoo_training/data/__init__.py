@@ -16,6 +16,7 @@ from sketchzoo_training.data._source import (
 from sketchzoo_training.data._splits import SPLITS, split_by_photo
 from sketchzoo_training.data._training_set import (
     TrainingSet,
+    copies,
     filled_up,
     load_training_set,
     untrainable,
@@ -34,6 +35,7 @@ __all__ = [
     "TrainingSet",
     "check_apart",
     "class_name_of",
+    "copies",
     "data_source",
     "draw_splits",
     "filled_up",

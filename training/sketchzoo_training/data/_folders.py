@@ -16,7 +16,7 @@ from sketchzoo.class_names import ClassNameError
 from sketchzoo.images import Modality
 from sketchzoo_training.data._image_file import ImageFile, class_name_of
 from sketchzoo_training.data._left_out import LeftOut
-from sketchzoo_training.data._quickdraw import list_drawings
+from sketchzoo_training.data._quickdraw import GOOGLES_PREFIX, list_drawings
 from sketchzoo_training.data._splits import SPLITS, read_splits, split_name
 from sketchzoo_training.errors import DataError
 
@@ -103,16 +103,14 @@ def _level(folder: Path, modality: Modality) -> Path:
     if (root / "256x256").is_dir():
         root /= "256x256"
     inner = _named(root, modality)
+    other = next(each for each in Modality if each is not modality)
     if inner is not None:
         root = inner
-    else:
-        for other in set(Modality) - {modality}:
-            level = _named(root, other)
-            if level is not None:
-                raise DataError(
-                    f"{folder} has a {other} level, {level.name}, but none that is called "
-                    f"{modality}; give both with --photos DIR --sketches DIR"
-                )
+    elif (level := _named(root, other)) is not None:
+        raise DataError(
+            f"{folder} has a {other} level, {level.name}, but none that is called {modality}; "
+            "give both with --photos DIR --sketches DIR"
+        )
     transforms = [path for path in _folders_in(root) if path.name.startswith("tx_")]
     # Sketchy holds each image in several crops; tx_000000000000 is the one as drawn.
     return transforms[0] if transforms else root
@@ -121,12 +119,14 @@ def _level(folder: Path, modality: Modality) -> Path:
 def _named(folder: Path, modality: Modality, *, among_classes: bool = True) -> Path | None:
     """Return the one folder below whose name says that it is the modality's level.
 
-    Among classes a folder of images is a class, whatever its name.
+    `photo` itself goes before all other names. Among classes a folder of images is a class,
+    whatever its name.
     """
     inner = _folders_in(folder)
     levels = [path for path in inner if path.name.casefold() in _LEVELS[modality]]
     if among_classes and any(path.name.casefold() not in _EVERY_LEVEL for path in inner):
         levels = [path for path in levels if _folders_in(path) or any(path.glob("*.ndjson"))]
+    levels = [path for path in levels if path.name.casefold() == modality] or levels
     if len(levels) > 1:
         names = " and ".join(path.name for path in levels)
         raise DataError(
@@ -145,10 +145,7 @@ def _images(root: Path, modality: Modality, *, nested: bool) -> Iterator[tuple[I
         if _is_hidden(entry.name):
             continue
         if entry.is_dir():
-            try:
-                class_name, wrong = class_name_of(entry.name), ""
-            except ClassNameError:
-                class_name, wrong = NO_CLASS, "bad_class_name"
+            class_name, wrong = _class_of(entry.name)
             own, *others = (
                 _named(entry, each, among_classes=False) if nested else None
                 for each in sorted(Modality, key=lambda each: each is not modality)
@@ -160,9 +157,19 @@ def _images(root: Path, modality: Modality, *, nested: bool) -> Iterator[tuple[I
                     reason = "" if path.suffix.lower() in SUFFIXES else "ending_not_read"
                     yield ImageFile(path, class_name, modality), wrong or reason
         elif entry.suffix == ".ndjson" and modality is Modality.SKETCH:
-            yield from ((drawing, "") for drawing in list_drawings(entry))
+            class_name, wrong = _class_of(entry.stem.removeprefix(GOOGLES_PREFIX))
+            drawings = list_drawings(entry, class_name)
+            yield from ((drawing, wrong or reason) for drawing, reason in drawings)
         elif entry.suffix.lower() in SUFFIXES:
             yield ImageFile(entry, NO_CLASS, modality), "in_no_class_folder"
+
+
+def _class_of(name: str) -> tuple[str, str]:
+    """Return a folder's class, and what is wrong with its name."""
+    try:
+        return class_name_of(name), ""
+    except ClassNameError:
+        return NO_CLASS, "bad_class_name"
 
 
 def _folders_in(folder: Path) -> list[Path]:

@@ -35,6 +35,11 @@ class LeftOut:
         """Count the files."""
         return len(self.files)
 
+    def without(self, files: Iterable[ImageFile]) -> tuple[ImageFile, ...]:
+        """Return those of some files that are not left out."""
+        out = {file for file, _ in self.files}
+        return tuple(file for file in files if file not in out)
+
     def report(self) -> dict[str, Any]:
         """Return for photos and sketches each reason's count, classes and first files, for JSON."""
         return {

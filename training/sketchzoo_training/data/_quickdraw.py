@@ -12,11 +12,13 @@ from typing import Any
 
 from sketchzoo.images import Modality
 from sketchzoo.strokes import Stroke, Strokes, encode
-from sketchzoo_training.data._image_file import ImageFile, class_name_of
+from sketchzoo_training.data._image_file import ImageFile
 from sketchzoo_training.errors import DataError
 
 MAX_DRAWINGS = 1000  # a file; QuickDraw's own hold 100,000 and more
 CANVAS = 256
+GOOGLES_PREFIX = "full_simplified_"
+"""Before the word in the names of Google's own files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +72,27 @@ class Drawing(ImageFile):
         return encode(drawing)
 
 
-def list_drawings(path: Path, *, limit: int = MAX_DRAWINGS) -> Iterator[Drawing]:
-    """List the first `limit` recognised drawings of a file; the class is the file's stem.
+def list_drawings(path: Path, class_name: str) -> Iterator[tuple[Drawing, str]]:
+    """List the first recognised drawings of a file, up to `MAX_DRAWINGS`.
 
-    Google's own names, `full_simplified_sea turtle.ndjson`, are understood.
-
-    Raises:
-        DataError: a line is not a drawing; the message tells which.
-
+    Each comes with the reason why it takes no part, empty where it does: its line is damaged,
+    or is the first beyond the limit.
     """
-    class_name = class_name_of(path.stem.removeprefix("full_simplified_"))
     found = 0
     offset = 0
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            start, offset = offset, offset + len(line)
-            if not line.strip():
-                continue
-            if _parse(line, path, number).get("recognized", True):
-                yield Drawing(path, class_name, Modality.SKETCH, line=number, offset=start)
-                found += 1
-            if found >= limit:
+            drawing = Drawing(path, class_name, Modality.SKETCH, line=number, offset=offset)
+            offset += len(line)
+            if found == MAX_DRAWINGS:
+                yield drawing, f"beyond_{MAX_DRAWINGS}_drawings"
                 return
+            try:
+                if line.strip() and _parse(line, path, number).get("recognized", True):
+                    yield drawing, ""
+                    found += 1
+            except DataError:
+                yield drawing, "not_a_drawing"
 
 
 def _parse(line: bytes, path: Path, number: int) -> dict[str, Any]:

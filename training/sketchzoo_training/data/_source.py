@@ -9,7 +9,7 @@ from sketchzoo.images import Modality
 from sketchzoo_training.data._folders import Listing, list_folder
 from sketchzoo_training.data._image_file import ImageFile
 from sketchzoo_training.data._left_out import LeftOut
-from sketchzoo_training.data._splits import split_by_photo, write_splits
+from sketchzoo_training.data._splits import split_by_photo, split_name, write_splits
 from sketchzoo_training.errors import DataError
 from sketchzoo_training.plugins import load_plugin
 
@@ -126,11 +126,12 @@ def look(source: Path | DataSource, modality: Modality, *, split: str | None = N
     listing = source.listing(modality)
     if split is None:
         return listing
+    split = split_name(split)
     splits = sorted({file.split for file in listing.files if file.split})
     if not splits:
         raise DataError(
-            f"{source} has no splits.csv, so it has no {split} split: write one "
-            "(`sketchzoo data split`; columns path and split) or leave --split out"
+            f"{source} has no splits.csv that names its files, so it has no {split} split: "
+            "write one (`sketchzoo data split`; columns path and split) or leave --split out"
         )
     chosen = tuple(file for file in listing.files if file.split == split)
     if not chosen:

@@ -81,14 +81,13 @@ def load_training_set(source: Path | DataSource, config: Narrowing) -> TrainingS
         if missing:
             raise DataError(f"{source} lacks photos or sketches of {', '.join(missing)}")
         files = tuple(file for file in files if file.class_name in wanted)
-    hashes, reasons = _looked_at(files)
-    used = [file for file in files if file not in reasons]
-    classless = untrainable(used)
-    out = {file for file, _ in classless.files}
-    kept = tuple(file for file in used if file not in out)
+    hashes, unusable = _read(files)
+    left_out += unusable + copies(hashes)
+    kept = left_out.without(hashes)
+    left_out += untrainable(kept)
+    kept = left_out.without(kept)
     if not kept:
         raise DataError(f"{source} has no class with photos and sketches in train")
-    left_out += LeftOut(tuple(reasons.items())) + classless
     if config.photos_per_class is not None:
         kept = _at_most(kept, config.photos_per_class)
     return TrainingSet(
@@ -122,8 +121,8 @@ def untrainable(files: Sequence[ImageFile]) -> LeftOut:
     Where there are splits, both must be in `train`.
     """
     known, trainable = _in_both(files), _in_both(f for f in files if f.split in ("train", None))
-    alone = [file for file in files if file.class_name not in known]
-    untrained = [file for file in files if file.class_name in known - trainable]
+    alone = (file for file in files if file.class_name not in known)
+    untrained = (file for file in files if file.class_name in known - trainable)
     return LeftOut.because("class_of_one_modality", alone) + LeftOut.because(
         "class_not_in_train", untrained
     )
@@ -135,29 +134,35 @@ def _in_both(files: Iterable[ImageFile]) -> set[str]:
     return {name for name, _ in pairs if pairs >= {(name, each) for each in Modality}}
 
 
-def _looked_at(files: Sequence[ImageFile]) -> tuple[dict[ImageFile, str], dict[ImageFile, str]]:
-    """Read every file: the hash of its content, or the reason why it takes no part."""
+def copies(hashes: Mapping[ImageFile, str]) -> LeftOut:
+    """Return the files with the content of a photo before them; `hashes` has photos first."""
+    first: dict[str, ImageFile] = {}
+    for file, content in hashes.items():
+        if file.modality is Modality.PHOTO:
+            first.setdefault(content, file)
+    return LeftOut.because(
+        "duplicate", (file for file, content in hashes.items() if first.get(content, file) != file)
+    )
+
+
+def _read(files: Iterable[ImageFile]) -> tuple[dict[ImageFile, str], LeftOut]:
+    """Read every file of a split: the hash of its content, or the reason why it is no image."""
     hashes: dict[ImageFile, str] = {}
-    reasons: dict[ImageFile, str] = {}
-    photos: set[str] = set()
+    unusable: list[tuple[ImageFile, str]] = []
     for file in files:
         if file.split not in SPLITS:
-            reasons[file] = "not_in_splits" if file.split is None else "in_another_split"
+            unusable.append((file, "in_another_split" if file.split else "not_in_splits"))
             continue
         try:
             content = file.content()
             measure(content)
         except ImageError as error:
-            reasons[file] = error.reason
+            unusable.append((file, error.reason))
         except (OSError, DataError):
-            reasons[file] = "unreadable"
+            unusable.append((file, "unreadable"))
         else:
             hashes[file] = hashlib.sha256(content).hexdigest()
-            if hashes[file] in photos:
-                reasons[file] = "duplicate"
-            elif file.modality is Modality.PHOTO:
-                photos.add(hashes[file])
-    return hashes, reasons
+    return hashes, LeftOut(tuple(unusable))
 
 
 def _at_most(files: tuple[ImageFile, ...], count: int) -> tuple[ImageFile, ...]:

@@ -17,7 +17,6 @@ from typing import Any, Generic
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
-from accelerate.utils import DistributedDataParallelKwargs
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
@@ -200,7 +199,7 @@ class _Loop(Generic[B]):
         with self.accelerator.autocast():
             own = self.recipe.outputs(self.network, batch)
         outputs = tuple(
-            gather(part.float(), whole, self.share)
+            gather(part.to(torch.promote_types(part.dtype, torch.float32)), whole, self.share)
             for part, whole in zip(own, batch.sizes, strict=True)
         )
         loss = self.recipe.loss(self.parts.criterion, outputs, batch)
@@ -268,9 +267,7 @@ def _accelerator(options: Options) -> Accelerator:
     precision = options.precision
     if precision == "auto":
         precision = "no" if cpu else "bf16"
-    # Batch-norms agree by themselves, and every weight has its share in the loss.
-    kwargs = DistributedDataParallelKwargs(broadcast_buffers=False)
-    return Accelerator(cpu=cpu, mixed_precision=precision, kwargs_handlers=[kwargs])
+    return Accelerator(cpu=cpu, mixed_precision=precision)
 
 
 class _Clock:

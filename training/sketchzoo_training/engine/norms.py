@@ -25,11 +25,12 @@ class _Normalise(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, mean, var = ctx.saved_tensors
         scale = (var + ctx.eps).rsqrt()
-        shape = (1, -1, 1, 1)
+        rest = [axis for axis in range(x.ndim) if axis != 1]
+        shape = (1, -1, *(1 for _ in rest[1:]))
         apart = (x - mean.view(shape)) * scale.view(shape)
         grad = grads[0]
-        of_bias = grad.sum((0, 2, 3))
-        of_weight = (grad * apart).sum((0, 2, 3))
+        of_bias = grad.sum(rest)
+        of_weight = (grad * apart).sum(rest)
         rows = torch.tensor([x.numel() / x.shape[1]], dtype=x.dtype, device=x.device)
         sums = torch.cat([of_bias, of_weight, rows])
         distributed.all_reduce(sums)
@@ -39,6 +40,9 @@ class _Normalise(torch.autograd.Function):
         moved = grad - bias_mean.view(shape) - apart * weight_mean.view(shape)
         of_x = moved * (weight * scale).view(shape)
         return of_x, of_weight, of_bias, None, None, None
+
+
+BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
 
 
 class SharedBatchNorm(nn.Module):
@@ -51,7 +55,7 @@ class SharedBatchNorm(nn.Module):
     running_var: Tensor
     num_batches_tracked: Tensor
 
-    def __init__(self, old: nn.BatchNorm2d) -> None:
+    def __init__(self, old: BatchNorm) -> None:
         super().__init__()
         self.weight, self.bias = old.weight, old.bias
         for name in ("running_mean", "running_var", "num_batches_tracked"):
@@ -61,7 +65,7 @@ class SharedBatchNorm(nn.Module):
         self.training = old.training
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map `(n, c, h, w)` to the same shape."""
+        """Map `(n, c)` or `(n, c, h, w)` to the same shape."""
         if not self.training:
             normed = functional.batch_norm(
                 x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
@@ -75,7 +79,7 @@ class SharedBatchNorm(nn.Module):
     @torch.no_grad()
     def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         count = x.numel() / x.shape[1]
-        var, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+        var, mean = torch.var_mean(x, [axis for axis in range(x.ndim) if axis != 1], correction=0)
         sums = torch.cat([mean * count, (var + mean.square()) * count, mean.new_tensor([count])])
         distributed.all_reduce(sums)
         means = sums[:-1] / sums[-1]
@@ -94,7 +98,7 @@ def share_statistics(network: nn.Module, device: torch.device) -> nn.Module:
         converted: nn.Module = convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         return converted
     for name, child in network.named_children():
-        if isinstance(child, nn.BatchNorm2d):
+        if isinstance(child, BatchNorm):
             setattr(network, name, SharedBatchNorm(child))
         else:
             share_statistics(child, device)

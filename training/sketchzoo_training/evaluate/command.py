@@ -12,7 +12,6 @@ from rich.markup import escape
 from rich.progress import Progress, TimeRemainingColumn
 from rich.table import Table
 
-from sketchzoo.class_names import ClassNameError
 from sketchzoo.cli.tables import show
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
@@ -144,16 +143,10 @@ def _listed(folders: tuple[Path, ...], modality: Modality, split: str | None) ->
 
 
 def _classes(named: tuple[str, ...], known: set[str]) -> set[str]:
-    """Return the classes named, spelled as folders may be; a name may hold several and commas."""
-    try:
-        whole = {name: class_name_of(name) for name in named}
-        wanted = {each for each in whole.values() if each in known}
-        for name in named:
-            if whole[name] not in known:
-                wanted |= {class_name_of(part) for part in name.split(",")}
-    except ClassNameError as error:
-        raise DataError(f"--classes: {error}") from error
-    return wanted
+    """Return the classes named, spelled as folders may be; commas stand between or within."""
+    whole = {class_name_of(name) for name in named} & known
+    parts = (name.split(",") for name in named if class_name_of(name) not in known)
+    return whole | {class_name_of(part) for names in parts for part in names}
 
 
 def _of(wanted: set[str], files: tuple[ImageFile, ...]) -> tuple[ImageFile, ...]:

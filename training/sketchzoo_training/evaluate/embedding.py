@@ -109,22 +109,22 @@ def embed(
 
     with ThreadPoolExecutor(workers or default_workers()) as pool:
         results = list(pool.map(embed_one, files))
-    kept: dict[str, tuple[ImageFile, Vectors]] = {}
+    kept: list[tuple[ImageFile, str, Vectors]] = []
     left_out: list[tuple[ImageFile, str]] = []
+    seen: set[str] = set()
     for file, result in zip(files, results, strict=True):
         if isinstance(result, str):
             left_out.append((file, result))
-        elif modality is Modality.PHOTO and result[0] in kept:
-            left_out.append((file, "duplicate"))
+        elif modality is Modality.PHOTO and result[0] in seen:
+            left_out.append((file, "duplicate"))  # two equal sketches, though, are two queries
         else:
-            # Two equal sketches are two queries; only the gallery knows each content once.
-            key = result[0] if modality is Modality.PHOTO else f"{result[0]}/{len(kept)}"
-            kept[key] = (file, result[1])
+            seen.add(result[0])
+            kept.append((file, *result))
     return Embedded(
-        files=tuple(file for file, _ in kept.values()),
-        vectors=np.stack([vector for _, vector in kept.values()])
-        if kept
-        else np.zeros((0, artefact.dimension), np.float32),
-        sha256=tuple(key.partition("/")[0] for key in kept),
+        files=tuple(file for file, _, _ in kept),
+        vectors=np.array([vector for *_, vector in kept], np.float32).reshape(
+            len(kept), artefact.dimension
+        ),
+        sha256=tuple(sha256 for _, sha256, _ in kept),
         left_out=LeftOut(tuple(left_out)),
     )

@@ -18,6 +18,7 @@ from sketchzoo_training.data import (
     ImageFile,
     LeftOut,
     Listing,
+    copies,
     data_source,
     look,
     modality_called,
@@ -158,7 +159,7 @@ def inspect(
     damaged = tuple(one for one in found if isinstance(one, Damaged))
     left_out = sum((each.left_out for each in listings), LeftOut())
     left_out += LeftOut(tuple((one.file, one.reason) for one in damaged))
-    left_out += LeftOut.because("duplicate", _copies(looked))
+    left_out += copies({one.file: one.sha256 for one in looked})
     if len({one.file.modality for one in looked}) == len(Modality):
         left_out += untrainable([one.file for one in looked])
     return Inspection(source, looked, damaged, tuple(_twins(looked)), left_out)
@@ -174,18 +175,6 @@ def _look(file: ImageFile) -> Looked | Damaged:
         return Damaged(file, "unreadable", str(error))
     digest = hashlib.sha256(content).hexdigest()
     return Looked(file, image.size, len(content), digest, difference_hash(image))
-
-
-def _copies(looked: Sequence[Looked]) -> list[ImageFile]:
-    """Return the files with the content of a photo before them; training leaves them out."""
-    photos: set[str] = set()
-    copies = []
-    for one in sorted(looked, key=lambda one: one.file.modality is Modality.SKETCH):
-        if one.sha256 in photos:
-            copies.append(one.file)
-        elif one.file.modality is Modality.PHOTO:
-            photos.add(one.sha256)
-    return copies
 
 
 def _twins(looked: Sequence[Looked]) -> list[Twins]:
