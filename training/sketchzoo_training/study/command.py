@@ -1,17 +1,23 @@
-"""What `sketchzoo study` does: train the presets, measure, draw, name the model to ship."""
+"""What `sketchzoo study` does: train, measure, draw, name the model to ship."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
+from sketchzoo.cli.tables import show
+from sketchzoo.files import write_atomically
+from sketchzoo_training.data import DataSource
+from sketchzoo_training.engine.memory import told_of_lack
 from sketchzoo_training.engine.report import Report
-from sketchzoo_training.errors import ConfigError
+from sketchzoo_training.errors import ConfigError, InputError
 from sketchzoo_training.study.charts import write_charts
-from sketchzoo_training.study.experiments import Study, chosen_presets, ship
+from sketchzoo_training.study.choice import choose
+from sketchzoo_training.study.experiments import Experiment, chosen_experiments
+from sketchzoo_training.study.results import Result
+from sketchzoo_training.study.study import Study
 from sketchzoo_training.study.table import table
 
 FRONT_MILLISECONDS = 13.2
@@ -20,63 +26,95 @@ FRONT_MILLISECONDS = 13.2
 
 @dataclass(frozen=True, slots=True)
 class StudyOrder:
-    """Which presets to train and which finished models to measure, on what data, where."""
+    """What to train with which changes, which finished models to measure, on what data, where.
 
-    data_dir: Path
+    `patterns` choose presets that ship, or (ending in `.toml`) files; `changes` are
+    `TABLE.FIELD=VALUE` and go to all of them and of `configs`.
+    """
+
+    source: Path | DataSource
     out: Path
-    patterns: Sequence[str]
+    patterns: Sequence[str] = ()
+    configs: Sequence[Path] = ()
+    changes: Sequence[str] = ()
     models: Sequence[str] = ()
     most_milliseconds: float = FRONT_MILLISECONDS
-    changes: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.patterns and not self.models:
-            raise ConfigError("give at least one --preset or --model")
+        if not (self.patterns or self.configs or self.models):
+            raise ConfigError("give at least one --preset, --config or --model")
         if self.most_milliseconds <= 0:
             raise ConfigError(f"most_milliseconds must be above 0, not {self.most_milliseconds}")
 
 
-def run(order: StudyOrder) -> None:
-    """Run the study; what a folder already holds is not run again.
+def run(order: StudyOrder) -> bool:
+    """Run the study; returns whether everything that was ordered has figures.
 
     Raises:
-        training.errors.InputError: a preset, the data or a model does not fit.
+        sketchzoo_training.errors.InputError: a preset, the data or a model does not fit.
 
     """
     console = Console(stderr=True)
-    presets = chosen_presets(order.patterns)
-    study = Study(order.out, order.data_dir)
+    experiments = chosen_experiments(order.patterns, order.configs, order.changes)
+    study = Study(order.out, order.source, experiments)
+    if study.data.left_out:
+        show(console, study.data.left_out.table())
+    whole = True
     columns = (*Progress.get_default_columns(), TextColumn("{task.fields[figures]}"))
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        for preset in presets:
-            task = progress.add_task(preset, total=None, figures="")
-
-            def listen(report: Report, task: Any = task) -> None:
-                text = f"loss {report.loss:.3f}"
-                progress.update(task, total=report.steps, completed=report.step, figures=text)
-
-            study.run(preset, changes=order.changes, listen=listen)
-            progress.remove_task(task)
-            console.print(_line(study, preset), soft_wrap=True)
+        for experiment in experiments:
+            row = _trained(study, experiment, progress)
+            whole = whole and row is not None and row.measured is not None
     for model in order.models:
-        study.measure_model(model)
-    results = study.results
-    (order.out / "table.md").write_text(table(results))
-    write_charts(results, study.scatters(), order.out)
-    chosen = ship(results, most_milliseconds=order.most_milliseconds)
-    if chosen is not None:
+        for asked in study.class_sets:
+            console.print(_line(study.measure(model, asked)), soft_wrap=True)
+    rows, classes = study.rows, study.class_sets
+    path = order.out / "table.md"
+    write_atomically(path, table(rows, classes))
+    write_charts(rows, classes[0], study.scatters(), order.out, others=study.others)
+    if study.others:
         console.print(
-            f"to ship: {chosen.name} (val P@12 {chosen.validation:.3f}, "
-            f"{chosen.milliseconds:.1f} ms, {chosen.megabytes:.1f} MB)",
+            f"left out: {len(study.others)} rows of {order.out / 'results.json'} are of other "
+            f"data than {order.source}",
             soft_wrap=True,
         )
-    Console().print(str(order.out / "table.md"), soft_wrap=True)
+    chosen = choose(rows, classes[0], most_milliseconds=order.most_milliseconds)
+    if chosen is not None:
+        console.print(str(chosen), soft_wrap=True)
+    Console().print(str(path), soft_wrap=True)
+    return whole
 
 
-def _line(study: Study, preset: str) -> str:
-    result = next(one for one in study.results if one.name == preset)
+def _trained(study: Study, experiment: Experiment, progress: Progress) -> Result | None:
+    """Train one experiment, and say what it gave; None where it could not run here.
+
+    That is no row: with more memory, or with weights that can be had, it may do.
+    """
+    task = progress.add_task(experiment.name, total=None, figures="")
+
+    def listen(report: Report) -> None:
+        if report.loss is not None:
+            text = f"loss {report.loss:.3f}"
+            progress.update(task, total=report.steps, completed=report.step, figures=text)
+
+    row = None
+    try:
+        with told_of_lack("smaller sampling.*, data.size or data.cache_bytes need less"):
+            row = study.train(experiment, listen)
+        told = _line(row)
+    except InputError as error:
+        told = f"{experiment.name}: {error}"
+    progress.remove_task(task)
+    progress.console.print(told, soft_wrap=True)
+    return row
+
+
+def _line(row: Result) -> str:
+    if row.measured is None:
+        return f"{row.name}: {row.failure}"
+    by_euclid = f", {row.measured.euclidean} by Euclid" if row.measured.euclidean else ""
+    spent = f", {row.steps} steps, {row.cpu_minutes} CPU minutes" if row.steps else ""
     return (
-        f"{preset}: test P@12 {result.p_at_12:.3f} "
-        f"({result.interval[0]:.3f} to {result.interval[1]:.3f}), "
-        f"{result.steps} steps, {result.cpu_minutes} CPU minutes"
+        f"{row.name}: test P@12 {row.measured.p_at_12} by cosine{by_euclid}, "
+        f"{len(row.classes)} classes{spent}, {row.model}"
     )

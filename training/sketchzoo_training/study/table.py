@@ -2,35 +2,72 @@
 
 from collections.abc import Sequence
 
-from sketchzoo_training.recipes.settings import preset_names
-from sketchzoo_training.study.experiments import Result
-from sketchzoo_training.study.figures import FIGURES
+from sketchzoo_training.study.original import FIGURES
+from sketchzoo_training.study.results import Result, labels
 
-HEADER = (
-    "| experiment | study's P@12 | P@12 here (95 %) | by source | mAP@all | val P@12 "
-    "| steps | CPU minutes | ms a sketch |\n"
-    "|-|-|-|-|-|-|-|-|-|\n"
+COLUMNS = (
+    "experiment",
+    "classes",
+    "original study's P@12",
+    "P@12 by cosine (95 %)",
+    "P@12 by Euclid (95 %)",
+    "most possible",
+    "by source",
+    "mAP@all",
+    "val P@12 (95 %)",
+    "steps",
+    "CPU minutes",
+    "ms a sketch",
+    "model",
 )
 NOT_RUN = "not run here"
 
 
-def table(results: Sequence[Result]) -> str:
-    """Return the table; the study's experiments first, then what was measured beside them."""
-    studied = {figure.preset: figure.p_at_12 for figure in FIGURES}
-    measured = {result.name: result for result in results}
-    names = [*studied, *(n for n in preset_names() if n.startswith("lite0/") and n not in studied)]
-    names += sorted(name for name in measured if name not in names)
-    return HEADER + "".join(_row(name, studied.get(name), measured.get(name)) for name in names)
+def table(results: Sequence[Result], class_sets: Sequence[tuple[str, ...]]) -> str:
+    """Return the table: the original experiments on these classes, then all other rows."""
+    named = labels(results)
+    rows = {row.identity: _row(named[row.identity], row) for row in sorted(results, key=_order)}
+    lines = []
+    for figure in FIGURES:
+        classes = next((one for one in class_sets if figure.is_of(one)), None)
+        if classes is None:
+            continue
+        repeated = [row for row in results if row.name == figure.preset and row.classes == classes]
+        cells = [rows.pop(row.identity) for row in repeated] or [
+            [figure.preset, str(len(classes)), "", NOT_RUN]
+        ]
+        for cell in cells:
+            cell[2] = f"{figure.p_at_12:.2f}"
+        lines += cells
+    lines = [list(COLUMNS), ["-"] * len(COLUMNS), *lines, *rows.values()]
+    return "".join(f"| {' | '.join(_filled(line))} |\n" for line in lines)
 
 
-def _row(name: str, studied: float | None, result: Result | None) -> str:
-    before = f"{studied:.2f}" if studied is not None else ""
-    if result is None:
-        return f"| {name} | {before} | {NOT_RUN} | | | | | | |\n"
-    low, high = result.interval
-    sources = ", ".join(f"{source} {value:.2f}" for source, value in result.per_source.items())
-    return (
-        f"| {name} | {before} | {result.p_at_12:.3f} ({low:.2f}-{high:.2f}) | {sources} "
-        f"| {result.m_ap:.3f} | {result.validation:.3f} | {result.steps or ''} "
-        f"| {result.cpu_minutes or ''} | {result.milliseconds:.1f} |\n"
-    )
+def _order(row: Result) -> tuple[int, str, str]:
+    return len(row.classes), row.name, row.recipe
+
+
+def _row(label: str, row: Result) -> list[str]:
+    changed = f" ({', '.join(f'`{change}`' for change in row.changes)})" if row.changes else ""
+    cells = [f"{label}{changed}", str(len(row.classes)), ""]
+    if row.measured is None:
+        return [*cells, row.failure]
+    measured = row.measured
+    return [
+        *cells,
+        str(measured.p_at_12),
+        str(measured.euclidean or ""),
+        f"{measured.possible:.3f}",
+        ", ".join(f"{source} {value:.2f}" for source, value in measured.per_source.items()),
+        f"{measured.m_ap:.3f}",
+        str(measured.validation),
+        str(row.steps or ""),
+        str(row.cpu_minutes or ""),
+        f"{measured.milliseconds:.1f}",
+        row.model,
+    ]
+
+
+def _filled(cells: list[str]) -> list[str]:
+    # A bar in a name would end its cell.
+    return [*(cell.replace("|", "\\|") for cell in cells), *[""] * (len(COLUMNS) - len(cells))]

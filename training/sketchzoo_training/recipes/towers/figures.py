@@ -1,7 +1,5 @@
 """The shipped model's figures: everything that `metrics.json` and the model card state."""
 
-import statistics
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +8,11 @@ import numpy as np
 
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
-from sketchzoo.onnx import open_session
 from sketchzoo_training.data import ImageFile, class_name_of, list_images
 from sketchzoo_training.evaluate.embedding import embed
 from sketchzoo_training.evaluate.evaluation import evaluate
 from sketchzoo_training.evaluate.robustness import measure_robustness
+from sketchzoo_training.evaluate.timing import time_model
 from sketchzoo_training.recipes.towers.calibration import auroc
 from sketchzoo_training.recipes.towers.config import TowersConfig
 from sketchzoo_training.recipes.towers.drawings import UNSEEN, Drawings, held_out_classes, same
@@ -62,7 +60,7 @@ def measure(
         figures["open_world"] = _open_world(artefact, list(photos), list(sketches), unseen)
     figures["robustness"] = measure_robustness(artefact, photos, sketches).report()
     figures["milliseconds_one_thread"] = {
-        str(modality): _milliseconds(artefact, modality) for modality in Modality
+        str(modality): time_model(artefact, modality)._asdict() for modality in Modality
     }
     figures["per_class"] = report["per_class"]
     return figures
@@ -105,19 +103,6 @@ def _open_world(
         "known_sketches": len(known),
         "unknown_sketches": len(unknown),
     }
-
-
-def _milliseconds(artefact: ModelArtefact, modality: Modality, runs: int = 60) -> dict[str, float]:
-    """Time single images with one thread: the median and the least, of the network alone."""
-    session = open_session(artefact.onnx(modality))
-    how = artefact.towers[modality].preprocessing
-    image = np.zeros((1, how.channels, how.size, how.size), np.float32)
-    took = []
-    for _ in range(runs + 10):
-        began = time.perf_counter()
-        session.run(["embedding"], {"images": image})
-        took.append(1000 * (time.perf_counter() - began))
-    return {"p50": round(statistics.median(took[10:]), 2), "least": round(min(took[10:]), 2)}
 
 
 def _files(drawings: Drawings, data: Path, split: str, *sources: str) -> list[ImageFile]:
