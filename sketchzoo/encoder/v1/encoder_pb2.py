@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'sketchzoo/encoder/v1/encoder.proto'
 )
-# sketchzoo_training.protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -53,4 +53,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMODELRESPONSE']._serialized_end=912
   _globals['_ENCODERSERVICE']._serialized_start=994
   _globals['_ENCODERSERVICE']._serialized_end=1183
-# sketchzoo_training.protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

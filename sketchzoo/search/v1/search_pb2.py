@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'sketchzoo/search/v1/search.proto'
 )
-# sketchzoo_training.protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -86,4 +86,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPHOTORESPONSE']._serialized_end=3061
   _globals['_SEARCHSERVICE']._serialized_start=3156
   _globals['_SEARCHSERVICE']._serialized_end=3638
-# sketchzoo_training.protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

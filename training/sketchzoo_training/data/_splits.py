@@ -6,11 +6,13 @@ whose sketches it was taught.
 
 import csv
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sketchzoo.class_names import composed
+from sketchzoo.files import write_atomically
 from sketchzoo_training.data._image_file import ImageFile
 from sketchzoo_training.errors import DataError
 
@@ -120,10 +122,9 @@ def write_splits(folder: Path, files: Sequence[ImageFile]) -> Path:
     """Write the split of each file below `folder` as its `splits.csv`, which commands read."""
     path = folder / "splits.csv"
     rows = {(Path(file.place).relative_to(folder).as_posix(), str(file.split)) for file in files}
-    beside = path.with_suffix(".part")
-    with beside.open("w", newline="", encoding="utf-8") as lines:
-        csv.writer(lines).writerows([("path", "split"), *sorted(rows)])
-    beside.replace(path)
+    lines = io.StringIO(newline="")
+    csv.writer(lines).writerows([("path", "split"), *sorted(rows)])
+    write_atomically(path, lines.getvalue())
     return path
 
 

@@ -11,15 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import grpc
-import grpc.aio
 import numpy as np
 import numpy.typing as npt
 
+from sketchzoo.client import (
+    AsyncClient,
+    InvalidRequest,
+    SearchError,
+    SearchResult,
+    Unavailable,
+)
 from sketchzoo.images import ImageError
-from sketchzoo.rpc.channel import ChannelSettings, open_channel, outgoing_metadata
-from sketchzoo.rpc.reasons import plain
-from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
+from sketchzoo.rpc.channel import ChannelSettings
 from sketchzoo_training.data import ImageFile, LeftOut
 from sketchzoo_training.errors import DataError, ServiceAwayError, ServiceError
 from sketchzoo_training.evaluate.evaluation import Evaluation, answerable, evaluate_rankings
@@ -79,8 +82,14 @@ async def _evaluate(
     advance: Callable[[], Any],
 ) -> Answered:
     queries, skipped = answerable(gallery, queries)
-    async with open_channel(through.channel) as channel:
-        service = _Service(channel, through)
+    channel, token = through.channel, through.channel.token
+    async with AsyncClient(
+        channel.target,
+        token=None if token is None else token.get_secret_value(),
+        tls=channel.tls,
+        timeout=through.deadline_seconds,
+    ) as client:
+        service = _Service(client, channel.target)
         sketches: list[tuple[ImageFile, bytes]] = []
         refused: list[tuple[ImageFile, str]] = []
         for query in queries:
@@ -135,9 +144,9 @@ class _RefusedError(Exception):
 class _Service:
     """The search service, asked for whole rankings."""
 
-    def __init__(self, channel: grpc.aio.Channel, through: Through) -> None:
-        self._stub = search_pb2_grpc.SearchServiceStub(channel)
-        self._through = through
+    def __init__(self, client: AsyncClient, target: str) -> None:
+        self._client = client
+        self._target = target
 
     async def cosines(self, content: bytes) -> dict[str, float]:
         """Return each photo's cosine by its id."""
@@ -155,41 +164,20 @@ class _Service:
                 hit.photo_id: str(hit.payload["sha256"]) for page in pages for hit in page.hits
             }
             if not known:
-                raise ServiceError(f"{self._through.channel.target} has no photos: ingest first")
+                raise ServiceError(f"{self._target} has no photos: ingest first")
             return known, pages[0].model_fingerprint
         raise DataError("no query is an image that the service takes")
 
-    async def _pages(
-        self, content: bytes, *, payload: bool = False
-    ) -> list[search_pb2.SearchResponse]:
-        request = search_pb2.SearchRequest(
-            query=search_pb2.Query(sketch=content),
-            limit=PAGE,
-            exact=True,
-            include=search_pb2.Include(payload=payload),
-        )
-        pages: list[search_pb2.SearchResponse] = []
-        while not pages or request.page_token:
-            try:
-                page = await self._stub.Search(
-                    request,
-                    timeout=self._through.deadline_seconds,
-                    metadata=outgoing_metadata(self._through.channel.token),
-                )
-            except grpc.RpcError as error:
-                raise self._said(error) from error
-            pages.append(page)
-            request.page_token = page.next_page_token
-        return pages
-
-    def _said(self, error: grpc.RpcError) -> Exception:
-        code = error.code()
-        if code is grpc.StatusCode.INVALID_ARGUMENT:
-            return _RefusedError("refused_by_service")
-        target, reason = self._through.channel.target, plain(error.details() or "")
-        if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-            return ServiceAwayError(f"{target} cannot be reached: {reason}")
-        return ServiceError(f"{target} answered {code.name}: {reason}")
+    async def _pages(self, content: bytes, *, payload: bool = False) -> list[SearchResult]:
+        pages = self._client.pages(content, limit=PAGE, exact=True, include_payload=payload)
+        try:
+            return [page async for page in pages]
+        except InvalidRequest as error:
+            raise _RefusedError("refused_by_service") from error
+        except Unavailable as error:
+            raise ServiceAwayError(f"{self._target} cannot be reached: {error}") from error
+        except SearchError as error:
+            raise ServiceError(f"{self._target} answered {error.code}: {error}") from error
 
 
 def _match(
