@@ -3,7 +3,7 @@
     python -m embedded_qdrant.index_child FOLDER NICE < plan.json
 
 The engine's `optimize` holds the GIL until it is done, so it cannot run in the process that
-answers. The plan (`shard_config.ShardPlan`) comes on stdin, since it may be newer than the
+answers. The plan (`shard_config.ShardConfig`) comes on stdin, since it may be newer than the
 configuration in the folder.
 """
 

@@ -13,7 +13,7 @@ import qdrant_edge as edge
 _MAX_SEGMENT_KB = 50_000_000
 
 
-class HnswPlan(TypedDict):
+class HnswConfig(TypedDict):
     """Parameters of the HNSW graph; `payload_m` None leaves the engine's own."""
 
     m: int
@@ -24,14 +24,14 @@ class HnswPlan(TypedDict):
     payload_m: int | None
 
 
-class ScalarPlan(TypedDict):
+class ScalarConfig(TypedDict):
     """Parameters of int8 scalar quantization; None leaves the engine's own."""
 
     quantile: float | None
     always_ram: bool | None
 
 
-class VectorPlan(TypedDict):
+class VectorConfig(TypedDict):
     """One vector; `on_disk` None leaves the engine's own."""
 
     size: int
@@ -39,19 +39,19 @@ class VectorPlan(TypedDict):
     on_disk: bool | None
 
 
-class ShardPlan(TypedDict):
+class ShardConfig(TypedDict):
     """A shard; the unnamed vector's name is ""."""
 
-    vectors: dict[str, VectorPlan]
+    vectors: dict[str, VectorConfig]
     on_disk_payload: bool
-    hnsw: HnswPlan
-    scalar: ScalarPlan | None
+    hnsw: HnswConfig
+    scalar: ScalarConfig | None
     deleted_threshold: float
     vacuum_min_vector_number: int
     indexing_threshold: int
 
 
-def make(plan: ShardPlan) -> edge.EdgeConfig:
+def make(plan: ShardConfig) -> edge.EdgeConfig:
     """Return the engine's configuration; it raises ValueError or TypeError for bad values."""
     vectors = {name: _vector(vector) for name, vector in plan["vectors"].items()}
     return edge.EdgeConfig(
@@ -70,7 +70,7 @@ def make(plan: ShardPlan) -> edge.EdgeConfig:
     )
 
 
-def _vector(plan: VectorPlan) -> edge.EdgeVectorParams:
+def _vector(plan: VectorConfig) -> edge.EdgeVectorParams:
     return edge.EdgeVectorParams(
         size=plan["size"],
         distance=getattr(edge.Distance, plan["distance"]),
@@ -78,7 +78,7 @@ def _vector(plan: VectorPlan) -> edge.EdgeVectorParams:
     )
 
 
-def _scalar(plan: ScalarPlan | None) -> edge.ScalarQuantizationConfig | None:
+def _scalar(plan: ScalarConfig | None) -> edge.ScalarQuantizationConfig | None:
     if plan is None:
         return None
     return edge.ScalarQuantizationConfig(

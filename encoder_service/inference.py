@@ -8,7 +8,7 @@ import numpy as np
 
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.runtimes import Pixels, Runtime
-from encoder_service.work import Job, Seconds
+from encoder_service.work import Entry, Timings
 from sketchzoo.images import ImageError, Modality
 
 
@@ -16,9 +16,9 @@ from sketchzoo.images import ImageError, Modality
 class Prepared:
     """An image ready for the model; `since` is when it was, by `time.monotonic`."""
 
-    job: Job
+    job: Entry
     pixels: Pixels
-    seconds: Seconds
+    seconds: Timings
     since: float
 
 
@@ -69,12 +69,12 @@ class Inference:
                 )
         return len(wanted)
 
-    def refuse(self, job: Job, error: ImageError, seconds: Seconds) -> None:
+    def refuse(self, job: Entry, error: ImageError, seconds: Timings) -> None:
         """Answer one image with why it has no embedding."""
         self._metrics.refused(job.image.modality, error.reason)
         job.work.finish(job.index, error, seconds)
 
-    def dropped(self, job: Job) -> bool:
+    def dropped(self, job: Entry) -> bool:
         """Tell whether an image must not reach the model any more, and count it if so."""
         reason = job.work.must_drop(time.monotonic())
         if reason is None:

@@ -20,13 +20,13 @@ class EncoderMetrics:
         self._registry = registry
         self.queue_seconds = Histogram(
             "sketchzoo_encoder_queue_seconds",
-            "Seconds an image waited for a worker and, in batches, for the model.",
+            "Timings an image waited for a worker and, in batches, for the model.",
             buckets=SECONDS_BUCKETS,
             registry=registry,
         )
         self.decode_seconds = Histogram(
             "sketchzoo_encoder_decode_seconds",
-            "Seconds to decode and prepare an image.",
+            "Timings to decode and prepare an image.",
             buckets=SECONDS_BUCKETS,
             registry=registry,
         )
@@ -38,7 +38,7 @@ class EncoderMetrics:
         )
         inference = Histogram(
             "sketchzoo_encoder_inference_seconds",
-            "Seconds of a run of the model.",
+            "Timings of a run of the model.",
             ["modality"],
             buckets=SECONDS_BUCKETS,
             registry=registry,
@@ -60,7 +60,7 @@ class EncoderMetrics:
         self._dropped = {reason: dropped.labels(reason) for reason in _REASONS}
         self.busy_seconds = Counter(
             "sketchzoo_encoder_busy_seconds_total",
-            "Seconds that workers were busy; its rate over sketchzoo_encoder_workers is how "
+            "Timings that workers were busy; its rate over sketchzoo_encoder_workers is how "
             "busy the encoder is.",
             registry=registry,
         )

@@ -24,7 +24,7 @@ from encoder_service.metrics import EncoderMetrics
 from encoder_service.pace import Pace
 from encoder_service.queue import QueueFullError, WorkQueue
 from encoder_service.runtimes import Pixels, Runtime
-from encoder_service.work import Embeddings, ImageFile, Job, Seconds, Work
+from encoder_service.work import Embeddings, Entry, ImageFile, Timings, Work
 from sketchzoo.images import (
     GivenUpError,
     ImageError,
@@ -176,11 +176,11 @@ class WorkerPool:
                 self._busy.discard(number)
                 self._metrics.busy_seconds.inc(time.monotonic() - start)
 
-    def _one(self, job: Job, start: float) -> None:
+    def _one(self, job: Entry, start: float) -> None:
         if self._unwanted(job):
             self._inference.dropped(job)
             return
-        seconds = Seconds(queue=start - job.work.arrived)
+        seconds = Timings(queue=start - job.work.arrived)
         try:
             pixels = self._pixels(job)
         except GivenUpError:
@@ -210,7 +210,7 @@ class WorkerPool:
             return False
         return time.monotonic() - self._met >= self._alone_after
 
-    def _pixels(self, job: Job) -> Pixels:
+    def _pixels(self, job: Entry) -> Pixels:
         """Decode and prepare an image; whatever its bytes do to the decoder stays in here."""
         image = job.image
         try:
@@ -223,7 +223,7 @@ class WorkerPool:
             log.warning("image broke its decoder", error=repr(error), bytes=len(image.content))
             raise ImageError("could not be decoded", "not_an_image") from error
 
-    def _unwanted(self, job: Job) -> bool:
+    def _unwanted(self, job: Entry) -> bool:
         """Tell whether nobody waits for an image any more."""
         if self._closing:
             job.work.abandon()

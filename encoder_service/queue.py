@@ -9,7 +9,7 @@ first served.
 import threading
 from collections import deque
 
-from encoder_service.work import Job, Work
+from encoder_service.work import Entry, Work
 
 
 class QueueFullError(Exception):
@@ -61,7 +61,7 @@ class WorkQueue:
             self._images += work.waiting
             self._ready.notify(len(work.images))
 
-    def take(self) -> Job | None:
+    def take(self) -> Entry | None:
         """Wait for the next image; None when the queue is closed."""
         with self._ready:
             while not self._calls:
@@ -69,7 +69,7 @@ class WorkQueue:
                     return None
                 self._ready.wait()
             work = self._calls.popleft()
-            job = Job(work, work.taken)
+            job = Entry(work, work.taken)
             work.taken += 1
             self._images -= 1
             if work.waiting:

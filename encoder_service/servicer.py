@@ -10,7 +10,7 @@ from encoder_service.work import (
     DeadlinePassedError,
     Embeddings,
     ImageFile,
-    Seconds,
+    Timings,
 )
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.images import ImageError, Modality
@@ -67,7 +67,7 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
             else:
                 wanted.append(index)
                 files.append(ImageFile(image.content, modality))
-        seconds = Seconds()
+        seconds = Timings()
         if files:
             embeddings = await self._embed(files, context.time_remaining())
             seconds = embeddings.seconds

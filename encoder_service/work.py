@@ -19,7 +19,7 @@ class ImageFile:
 
 
 @dataclass(slots=True)
-class Seconds:
+class Timings:
     """Where the time of some images went, summed."""
 
     decode: float = 0.0
@@ -32,7 +32,7 @@ class Embeddings:
     """What became of a call's images, in order: packed `<f4` vectors, or why there is none."""
 
     outcomes: Sequence[bytes | ImageError]
-    seconds: Seconds
+    seconds: Timings
 
 
 class AbandonedError(Exception):
@@ -61,7 +61,7 @@ class Work:
     ended: DropReason | None = None
     error: Exception | None = None
     outcomes: list[bytes | ImageError | None] = field(init=False)
-    seconds: Seconds = field(default_factory=Seconds)
+    seconds: Timings = field(default_factory=Timings)
     _left: int = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -89,7 +89,7 @@ class Work:
             self.fail(AbandonedError())
             self.ended = "cancelled"
 
-    def finish(self, index: int, outcome: bytes | ImageError, seconds: Seconds) -> None:
+    def finish(self, index: int, outcome: bytes | ImageError, seconds: Timings) -> None:
         """Take an image's outcome; the last one ends the work."""
         with self._lock:
             self.outcomes[index] = outcome
@@ -120,7 +120,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Entry:
     """One image of a work."""
 
     work: Work

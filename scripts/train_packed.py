@@ -42,9 +42,9 @@ def main() -> None:
             subprocess.run([*command, "--target", installed, *wheels], check=True)  # noqa: S603 - ours
             sys.path.append(installed)
         from sketchzoo_training.data import data_source  # noqa: PLC0415 - needs the path
-        from sketchzoo_training.recipes.command import Order, run  # noqa: PLC0415 - the same
+        from sketchzoo_training.recipes.command import TrainRequest, run  # noqa: PLC0415 - the same
 
-        run(Order(data_source(arguments.packed), arguments.preset, None, arguments.run))
+        run(TrainRequest(data_source(arguments.packed), arguments.preset, None, arguments.run))
 
 
 if __name__ == "__main__":

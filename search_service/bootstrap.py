@@ -9,14 +9,14 @@ from dataclasses import fields
 import structlog
 from prometheus_client import CollectorRegistry
 
-from search_service.admission import Admission
 from search_service.classes import Classes
 from search_service.embedding import Embedder
 from search_service.files import GalleryFiles
+from search_service.load_shedding import LoadShedding
 from search_service.metrics import SearchMetrics
 from search_service.readiness import CheckTimes, Readiness
 from search_service.renditions import Renditions
-from search_service.searching import Limits, Searcher
+from search_service.searching import Searcher, SearchLimits
 from search_service.servicer import (
     SERVICE,
     Admissions,
@@ -150,7 +150,7 @@ def build(
     embedder = Embedder(
         encoder, metrics, settings.embedding_cache_entries, settings.embedding_cache_bytes
     )
-    limits = Limits(
+    limits = SearchLimits(
         settings.max_depth,
         settings.query_reserve_seconds,
         settings.qdrant_timeout_seconds,
@@ -159,16 +159,16 @@ def build(
     searcher = Searcher(embedder, reader, readiness, limits)
     retry = settings.retry_after_seconds
     admissions = Admissions(
-        searches=Admission(
+        searches=LoadShedding(
             "searches",
             settings.max_concurrent_searches,
             retry,
             settings.max_wait_seconds,
             settings.burst_seconds,
         ),
-        batches=Admission("batch searches", settings.max_concurrent_batches, retry),
-        streams=Admission("live searches", settings.max_live_streams, retry),
-        photos=Admission("calls for photos", settings.max_concurrent_photos, retry),
+        batches=LoadShedding("batch searches", settings.max_concurrent_batches, retry),
+        streams=LoadShedding("live searches", settings.max_live_streams, retry),
+        photos=LoadShedding("calls for photos", settings.max_concurrent_photos, retry),
     )
     for each in fields(admissions):
         metrics.watch(each.name, getattr(admissions, each.name))

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from search_service.admission import Admission
+from search_service.load_shedding import LoadShedding
 from search_service.timings import Timings
 from sketchzoo.qdrant import ScoredPhoto
 from sketchzoo.rpc import CallError
@@ -120,7 +120,7 @@ class SearchMetrics:
         for reason, gauge in self._not_ready.items():
             gauge.set(reason == found)
 
-    def watch(self, kind: str, admission: Admission) -> None:
+    def watch(self, kind: str, admission: LoadShedding) -> None:
         """Show the places for calls of a kind, and those taken, when the page is read."""
         self._places.labels(kind).set_function(lambda: admission.places)
         self._taken.labels(kind).set_function(lambda: admission.held)

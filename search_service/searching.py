@@ -29,7 +29,7 @@ Ready = tuple[Search, Embedding | None, Timings]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SearchLimits:
     """Hits that one search can be paged through, seconds kept for Qdrant, and its most.
 
     `hnsw_ef` is how many candidates its index is searched for.
@@ -64,7 +64,7 @@ class Searcher:
     """Answers searches, each with its own answer or error."""
 
     def __init__(
-        self, embedder: Embedder, reader: PhotoReader, readiness: Readiness, limits: Limits
+        self, embedder: Embedder, reader: PhotoReader, readiness: Readiness, limits: SearchLimits
     ) -> None:
         self._embedder = embedder
         self._reader = reader

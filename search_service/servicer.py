@@ -15,11 +15,11 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
-from search_service.admission import Admission
 from search_service.classes import Classes
 from search_service.deadline import Deadline
 from search_service.filters import parse_filter
 from search_service.live import answer_drawings
+from search_service.load_shedding import LoadShedding
 from search_service.metrics import SearchMetrics
 from search_service.outcomes import attempt, single, through
 from search_service.readiness import Readiness
@@ -50,10 +50,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class Admissions:
     """The places for calls of each kind."""
 
-    searches: Admission
-    batches: Admission
-    streams: Admission
-    photos: Admission
+    searches: LoadShedding
+    batches: LoadShedding
+    streams: LoadShedding
+    photos: LoadShedding
 
 
 @dataclass(frozen=True, slots=True)

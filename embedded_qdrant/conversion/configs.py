@@ -12,7 +12,7 @@ from qdrant_client import grpc
 from embedded_qdrant import shard_config
 from embedded_qdrant.conversion.vectors import Dimensions
 from embedded_qdrant.errors import engine_errors, serve_only, unserved, wrong_input
-from embedded_qdrant.shard_config import HnswPlan, ScalarPlan, ShardPlan, VectorPlan
+from embedded_qdrant.shard_config import HnswConfig, ScalarConfig, ShardConfig, VectorConfig
 
 _DISTANCES = (
     grpc.Distance.Cosine,
@@ -101,16 +101,16 @@ def dimensions(config: grpc.CollectionConfig) -> Dimensions:
 
 def plan(
     config: grpc.CollectionConfig, *, threads: int, index: bool = True, vacuum: bool = False
-) -> ShardPlan:
+) -> ShardConfig:
     """Return the engine's configuration as plain values.
 
     Asked to optimise, the engine builds an index with `threads` (unless `index` is false)
     and, with `vacuum`, rids every segment of what was deleted.
     """
     optimizers = config.optimizer_config
-    return ShardPlan(
+    return ShardConfig(
         vectors={
-            name: VectorPlan(
+            name: VectorConfig(
                 size=params.size,
                 distance=grpc.Distance.Name(params.distance),
                 on_disk=params.on_disk if params.HasField("on_disk") else None,
@@ -145,13 +145,13 @@ def _check_params(name: str, params: grpc.VectorParams) -> None:
         raise wrong_input(f"{where}: distance must be Cosine, Euclid, Dot or Manhattan")
 
 
-def _hnsw(config: grpc.HnswConfigDiff, threads: int) -> HnswPlan:
+def _hnsw(config: grpc.HnswConfigDiff, threads: int) -> HnswConfig:
     if config.m > _MAX_M or not _EF_CONSTRUCT[0] <= config.ef_construct <= _EF_CONSTRUCT[1]:
         raise wrong_input(
             f"hnsw_config: m must be at most {_MAX_M} and ef_construct from "
             f"{_EF_CONSTRUCT[0]} to {_EF_CONSTRUCT[1]}, got {config.m} and {config.ef_construct}"
         )
-    return HnswPlan(
+    return HnswConfig(
         m=config.m,
         ef_construct=config.ef_construct,
         full_scan_threshold=config.full_scan_threshold,
@@ -162,7 +162,7 @@ def _hnsw(config: grpc.HnswConfigDiff, threads: int) -> HnswPlan:
     )
 
 
-def _scalar(config: grpc.CollectionConfig) -> ScalarPlan | None:
+def _scalar(config: grpc.CollectionConfig) -> ScalarConfig | None:
     if not config.HasField("quantization_config"):
         return None
     kind = config.quantization_config.WhichOneof("quantization")
@@ -173,7 +173,7 @@ def _scalar(config: grpc.CollectionConfig) -> ScalarPlan | None:
     scalar = config.quantization_config.scalar
     if scalar.type != grpc.QuantizationType.Int8:
         raise wrong_input("quantization_config.scalar.type must be Int8")
-    return ScalarPlan(
+    return ScalarConfig(
         quantile=scalar.quantile if scalar.HasField("quantile") else None,
         always_ram=scalar.always_ram if scalar.HasField("always_ram") else None,
     )

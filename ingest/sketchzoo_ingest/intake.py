@@ -22,7 +22,7 @@ Read = ReadPhoto | Refusal | PassedOver | Emptied
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class ExistingPhotos:
     """A chunk's entries in the order of their listing, and those the collection has, by id."""
 
     entries: list[Read]
@@ -55,7 +55,7 @@ class Intake:
         self._listing = ThreadPoolExecutor(1, "list")
         self._reading = ThreadPoolExecutor(limits.read_threads, "read")
         self._fetching = ThreadPoolExecutor(limits.fetch_at_once, "fetch")
-        self._chunks: asyncio.Queue[asyncio.Task[Looked] | None] = asyncio.Queue(
+        self._chunks: asyncio.Queue[asyncio.Task[ExistingPhotos] | None] = asyncio.Queue(
             limits.read_threads + 2
         )
         metrics.watch("read_queue", "chunks", self._chunks.qsize)
@@ -92,12 +92,12 @@ class Intake:
                 await self._chunks.put(group.create_task(self._look(chunk)))
         await self._chunks.put(None)
 
-    async def looked(self) -> AsyncIterator[Looked]:
+    async def looked(self) -> AsyncIterator[ExistingPhotos]:
         """Yield the chunks in the order of their listing."""
         while (task := await self._chunks.get()) is not None:
             yield await task
 
-    async def _look(self, chunk: Chunk) -> Looked:
+    async def _look(self, chunk: Chunk) -> ExistingPhotos:
         with self._metrics.stage("read"):
             results = await self._read(chunk)
         photos = [result for result in results if isinstance(result, ReadPhoto)]
@@ -107,7 +107,7 @@ class Intake:
         ids = list(dict.fromkeys(photo.id for photo in photos))
         with self._metrics.stage("lookup"):
             known = await self._collection.known(ids) if ids else {}
-        return Looked(results, known)
+        return ExistingPhotos(results, known)
 
     async def _read(self, chunk: Chunk) -> list[Read]:
         loop = asyncio.get_running_loop()

@@ -22,8 +22,8 @@ from sketchzoo_ingest.intake import Intake
 from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome, Reason, RefusedError
+from sketchzoo_ingest.queues import first_failure, in_parallel, items
 from sketchzoo_ingest.sources import Source
-from sketchzoo_ingest.stage import drain, first_failure, in_parallel
 from sketchzoo_ingest.tally import Tally
 
 # While Qdrant writes one batch to disk, the next is on its way.
@@ -145,7 +145,7 @@ class Pipeline:
         await self._writes.put(None)
 
     async def _embed(self) -> None:
-        async for batch in drain(self._fresh):
+        async for batch in items(self._fresh):
             # A trace for each batch: one of a whole run would have no end.
             with span("ingest/embed", "internal", attributes={"photos": len(batch)}):
                 embedded = await self._embed_batch(batch)
@@ -167,7 +167,7 @@ class Pipeline:
         return embedded
 
     async def _write(self) -> None:
-        async for first in drain(self._writes):
+        async for first in items(self._writes):
             photos = list(first)
             # What is waiting goes along: a fast encoder meets fewer, larger writes.
             while len(photos) < self._limits.write_batch and not self._writes.empty():

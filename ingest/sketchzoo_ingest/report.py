@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from sketchzoo.bystanders import Bystander
+from sketchzoo.ignored import Ignored
 from sketchzoo_ingest.outcome import Outcome, Reason, Refusal
 from sketchzoo_ingest.survey import Spared
 
@@ -46,7 +46,7 @@ class Report:
     reasons: Mapping[Reason, int] = field(default_factory=dict)
     examples: Mapping[Reason, Refusal] = field(default_factory=dict)
     """The first photo left out for each reason."""
-    passed_over: Mapping[Bystander, int] = field(default_factory=dict)
+    passed_over: Mapping[Ignored, int] = field(default_factory=dict)
     pruned: int = 0
     spared: Mapping[Spared, int] = field(default_factory=dict)
     prune_skipped: Mapping[str, str] = field(default_factory=dict)
@@ -145,7 +145,7 @@ class Report:
         return f", first {refusal.origin}: {refusal.message}" if refusal else ""
 
 
-def _listed(counts: Mapping[Bystander, int]) -> str:
+def _listed(counts: Mapping[Ignored, int]) -> str:
     return ", ".join(f"{kind.replace('_', ' ')} {count}" for kind, count in sorted(counts.items()))
 
 

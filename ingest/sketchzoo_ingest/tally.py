@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TextIO
 
-from sketchzoo.bystanders import Bystander
+from sketchzoo.ignored import Ignored
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome, Reason, Refusal
 from sketchzoo_ingest.sources import Emptied, PassedOver
@@ -28,7 +28,7 @@ class Tally:
         self.reasons: Counter[Reason] = Counter()
         self.listed: Counter[str] = Counter()
         self.bytes_read = 0
-        self.passed_over: Counter[Bystander] = Counter()
+        self.passed_over: Counter[Ignored] = Counter()
         self.examples: dict[Reason, Refusal] = {}
         self.survey = Survey()
 

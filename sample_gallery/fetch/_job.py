@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sample_gallery.fetch._lock import NAME, Entry, Lock, key
 from sample_gallery.fetch._manifest import Row
-from sample_gallery.fetch._part import Budget, Part, digest
+from sample_gallery.fetch._partial import Budget, PartialDownload, digest
 from sample_gallery.fetch._photo import finish
 from sample_gallery.fetch._report import Outcome, PhotoError, Report
 from sample_gallery.folder import FolderError
@@ -54,8 +54,10 @@ async def fetch(
         waiting = iter(rows)
         async with Fetcher(limits.fetch, sleep) as fetcher:
 
-            def part(row: Row) -> Part:
-                return Part(folder / _PARTS / row.stem, row, budget, limits.max_file_bytes)
+            def part(row: Row) -> PartialDownload:
+                return PartialDownload(
+                    folder / _PARTS / row.stem, row, budget, limits.max_file_bytes
+                )
 
             async def work() -> None:
                 for row in waiting:
@@ -103,7 +105,9 @@ def _opened(folder: Path) -> Iterator[Lock]:
         os.close(descriptor)
 
 
-async def _one(part: Part, folder: Path, lock: Lock, fetcher: Fetcher, limits: Limits) -> Outcome:
+async def _one(
+    part: PartialDownload, folder: Path, lock: Lock, fetcher: Fetcher, limits: Limits
+) -> Outcome:
     row = part.row
     known = lock.get(row)
     expected = row.sha256 or (known.sha256 if known else "")
@@ -133,7 +137,7 @@ async def _one(part: Part, folder: Path, lock: Lock, fetcher: Fetcher, limits: L
     return Outcome.FETCHED
 
 
-async def _bytes(part: Part, fetcher: Fetcher, limits: Limits) -> str:
+async def _bytes(part: PartialDownload, fetcher: Fetcher, limits: Limits) -> str:
     """Bring a photo's bytes into `part` and return their SHA-256."""
     row = part.row
     if row.url is None:

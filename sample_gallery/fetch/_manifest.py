@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from sample_gallery.limits import Limits
-from sketchzoo.bystanders import of_folder
 from sketchzoo.class_names import ClassNameError, class_name
 from sketchzoo.fetch import Url
+from sketchzoo.ignored import of_folder
 from sketchzoo.manifest import Manifest, ManifestError, RowError
 from sketchzoo.manifest import Row as ManifestRow
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sketchzoo.bystanders import of_file, of_folder
+from sketchzoo.ignored import of_file, of_folder
 from sketchzoo_ingest.outcome import Reason, Refusal, RefusedError
 from sketchzoo_ingest.sources.local import LocalUris, printable, read_file
 from sketchzoo_ingest.sources.source import Candidate, Emptied, Entry, PassedOver, check_class
@@ -32,7 +32,7 @@ class FolderSource:
     folder `photo` with folders in it, or with a folder `sketch` beside it, is taken for a
     level of its own, so that a data set with `photo/` and `sketch/` can be named as it is.
     Hidden files and folders (their names start with a dot) are not looked at, and
-    bystanders are passed over (see `sketchzoo.bystanders`); links to files and to classes'
+    files of no photo are passed over (see `sketchzoo.ignored`); links to files and to classes'
     folders are followed, links to folders further down are not.
     """
 

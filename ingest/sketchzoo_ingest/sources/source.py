@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sketchzoo.bystanders import Bystander
 from sketchzoo.class_names import ClassNameError, class_name
+from sketchzoo.ignored import Ignored
 from sketchzoo_ingest.outcome import Reason, Refusal, RefusedError
 
 
@@ -38,7 +38,7 @@ class Candidate:
 class PassedOver:
     """What lies among the photos and is none; it is counted by its kind alone."""
 
-    kind: Bystander
+    kind: Ignored
 
 
 @dataclass(frozen=True, slots=True)

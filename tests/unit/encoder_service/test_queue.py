@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from encoder_service.queue import QueueFullError, WorkQueue
-from encoder_service.work import ImageFile, Job, Work
+from encoder_service.work import Entry, ImageFile, Work
 from sketchzoo.images import Modality
 
 
@@ -13,7 +13,7 @@ def work(images: int = 1) -> Work:
     return Work([ImageFile(b"", Modality.PHOTO)] * images, 1e9, 0.0, lambda: None)
 
 
-def take(queue: WorkQueue) -> Job:
+def take(queue: WorkQueue) -> Entry:
     job = queue.take()
     assert job is not None
     return job
@@ -90,7 +90,7 @@ def test_a_removed_call_frees_its_place() -> None:
 def test_closing_wakes_those_who_wait() -> None:
     """Workers end when the queue does."""
     queue = WorkQueue(1)
-    taken: list[Job | None] = []
+    taken: list[Entry | None] = []
     thread = threading.Thread(target=lambda: taken.append(queue.take()))
     thread.start()
     queue.close()

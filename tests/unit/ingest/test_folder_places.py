@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sketchzoo.bystanders import Bystander
+from sketchzoo.ignored import Ignored
 from sketchzoo_ingest.outcome import Reason, Refusal
 from sketchzoo_ingest.sources import Emptied, FolderSource, PassedOver
 from tests.unit.ingest.listing import listed, put, refused
@@ -19,7 +19,7 @@ def places(source: FolderSource) -> list[str]:
     return [Path(entry.uri).name for entry in source.candidates() if isinstance(entry, Emptied)]
 
 
-def passed_over(source: FolderSource) -> Counter[Bystander]:
+def passed_over(source: FolderSource) -> Counter[Ignored]:
     return Counter(e.kind for e in source.candidates() if isinstance(e, PassedOver))
 
 
@@ -131,10 +131,10 @@ def test_sidecars_are_passed_over(tmp_path: Path) -> None:
     assert len(listed(source)) == 3
     assert refused(source) == []
     assert passed_over(source) == {
-        Bystander.SIDECAR: 3,
-        Bystander.SYSTEM_FILE: 1,
-        Bystander.VIDEO: 1,
-        Bystander.DOCUMENT: 1,
+        Ignored.SIDECAR: 3,
+        Ignored.SYSTEM_FILE: 1,
+        Ignored.VIDEO: 1,
+        Ignored.DOCUMENT: 1,
     }
 
 
@@ -148,7 +148,7 @@ def test_systems_folders_are_passed_over(tmp_path: Path) -> None:
     put(tmp_path / "System Volume Information" / "x.jpg")
     source = FolderSource(tmp_path)
     assert listed(source) == [("owl", "b.jpg"), ("owl", "a.jpg")]
-    assert passed_over(source) == {Bystander.SYSTEM_FOLDER: 4}
+    assert passed_over(source) == {Ignored.SYSTEM_FOLDER: 4}
 
 
 def test_deep_nesting(deep: Path) -> None:

@@ -6,7 +6,7 @@ import json
 
 from prometheus_client import CollectorRegistry
 
-from sketchzoo.bystanders import Bystander
+from sketchzoo.ignored import Ignored
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome, Reason, Refusal
 from sketchzoo_ingest.report import ExitStatus, Report
@@ -89,7 +89,7 @@ def test_table_says_what_was_spared_and_passed_over() -> None:
     """Each spared place has its number of photos and why; what was passed over has its kinds."""
     rows = report(
         spared={Spared("file:///zoo/owl", "is not there"): 3, Spared("", "refused"): 5},
-        passed_over={Bystander.SIDECAR: 2, Bystander.SYSTEM_FOLDER: 1},
+        passed_over={Ignored.SIDECAR: 2, Ignored.SYSTEM_FOLDER: 1},
     )
     assert ("spared", "3 file:///zoo/owl: is not there") in rows.lines()
     assert ("spared", "5 single photos: refused") in rows.lines()

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from search_service.admission import Admission
 from search_service.deadline import Deadline
 from search_service.files import GalleryFiles
+from search_service.load_shedding import LoadShedding
 from search_service.renditions import Renditions, shrink
 from search_service.settings import SearchSettings
 from sketchzoo.images import GivenUpError, ImageError, ImageLimits
@@ -59,7 +59,7 @@ def test_no_time_left_is_deadline_exceeded() -> None:
 
 def test_places_are_given_back() -> None:
     """A place is free again however its holder ends."""
-    admission = Admission("searches", 1, 0.2)
+    admission = LoadShedding("searches", 1, 0.2)
     for _ in range(3):
         with pytest.raises(ValueError, match="ended"), admission:
             raise ValueError("ended")
@@ -71,7 +71,7 @@ def test_places_are_given_back() -> None:
 
 def test_slow_answers_leave_fewer_places() -> None:
     """As many as are answered in the wait that is allowed, at the pace of late; five always."""
-    admission = Admission("searches", 40, 0.2, wait_seconds=0.06)
+    admission = LoadShedding("searches", 40, 0.2, wait_seconds=0.06)
     assert admission.places == 40
 
     def answer(together: int, seconds: float) -> None:
@@ -94,7 +94,7 @@ def test_a_burst_gets_three_times_the_places_for_a_moment(
     burst_seconds: float, places: int
 ) -> None:
     """Calls that come soon after an idle moment are let in; later the queue stands."""
-    admission = Admission("searches", 40, 0.2, wait_seconds=0.06, burst_seconds=burst_seconds)
+    admission = LoadShedding("searches", 40, 0.2, wait_seconds=0.06, burst_seconds=burst_seconds)
     with ExitStack() as held:
         held.enter_context(admission)
         for _ in range(200):
@@ -108,7 +108,7 @@ def test_a_burst_gets_three_times_the_places_for_a_moment(
 
 def test_an_idle_moment_begins_a_burst_anew() -> None:
     """Who comes when nobody holds a place finds three times as many, whatever was before."""
-    admission = Admission("searches", 40, 0.2, wait_seconds=0.06, burst_seconds=0.01)
+    admission = LoadShedding("searches", 40, 0.2, wait_seconds=0.06, burst_seconds=0.01)
     with admission:
         for _ in range(200):
             admission.answered(4.0)
@@ -120,9 +120,9 @@ def test_an_idle_moment_begins_a_burst_anew() -> None:
 def test_a_limit_is_at_least_one() -> None:
     """No places at all is refused by name."""
     with pytest.raises(ValueError, match="limit"):
-        Admission("searches", 0, 0.2)
+        LoadShedding("searches", 0, 0.2)
     with pytest.raises(ValueError, match="burst_seconds"):
-        Admission("searches", 1, 0.2, burst_seconds=-1)
+        LoadShedding("searches", 1, 0.2, burst_seconds=-1)
 
 
 def test_a_thumbnail_carries_none_of_the_photos_metadata() -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from typer.testing import Result as Ended
 
 from sketchzoo_training.commands import evaluate, study
-from sketchzoo_training.engine.report import Report
+from sketchzoo_training.engine.report import StepReport
 from sketchzoo_training.errors import ConfigError, DataError
 from sketchzoo_training.study.command import StudyOrder
 from sketchzoo_training.study.experiments import chosen_experiments
@@ -168,7 +168,7 @@ def test_a_study_that_was_killed_goes_on(bench: Bench, first: Ended) -> None:
     steps: list[int] = []
     experiments = chosen_experiments([], [bench.folder / "long.toml"])
 
-    def listen(report: Report) -> None:
+    def listen(report: StepReport) -> None:
         steps.append(report.step)
         raise KeyboardInterrupt
 

@@ -15,7 +15,7 @@ from sketchzoo.model import ModelArtefact
 from sketchzoo_training.commands import train as app
 from sketchzoo_training.data import DataError, list_images
 from sketchzoo_training.engine.curves import Rows
-from sketchzoo_training.engine.report import Report
+from sketchzoo_training.engine.report import StepReport
 from sketchzoo_training.errors import ConfigError
 from sketchzoo_training.evaluate.evaluation import evaluate
 from sketchzoo_training.recipes.siamese.config import TrainingConfig, parse_config
@@ -63,7 +63,7 @@ def zoo(colour_zoo: Path) -> Path:
 
 def test_a_run_leaves_its_record(zoo: Path, tmp_path: Path) -> None:
     """Losses, validations, curves, weights and what made them are in the run's folder."""
-    seen: list[Report] = []
+    seen: list[StepReport] = []
     result = train(config(), zoo, tmp_path / "run", listen=seen.append)
     assert result["steps"] == 4
     record = json.loads((tmp_path / "run/run.json").read_text())

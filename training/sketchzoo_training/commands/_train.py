@@ -61,7 +61,7 @@ def train_network(
     `sketchzoo evaluate --model`.
     """
     with user_errors("train"):
-        from sketchzoo_training.recipes.command import Order, run, show_presets  # noqa: PLC0415 - slow to load
+        from sketchzoo_training.recipes.command import TrainRequest, run, show_presets  # noqa: PLC0415 - slow to load
 
         if list_presets:
             show_presets()
@@ -71,4 +71,4 @@ def train_network(
         from sketchzoo_training.data import data_source  # noqa: PLC0415 - slow to load
 
         source = data_source(data_dir, photos, sketches)
-        run(Order(source, preset, config, run_dir, tuple(change or ())))
+        run(TrainRequest(source, preset, config, run_dir, tuple(change or ())))

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sketchzoo.bystanders import of_file, of_folder
 from sketchzoo.class_names import ClassNameError
+from sketchzoo.ignored import of_file, of_folder
 from sketchzoo.images import Modality
 from sketchzoo_training.data._image_file import ImageFile, class_name_of
 from sketchzoo_training.data._left_out import LeftOut
@@ -46,7 +46,7 @@ def list_folder(folder: Path, modality: Modality, *, listed: bool = True) -> Lis
 
     Splits are folders, or what `splits.csv` says; it is read only where `listed` is set.
 
-    Hidden files, bystanders (`sketchzoo.bystanders`) and folders without images are passed
+    Hidden files, ignored ones (`sketchzoo.ignored`) and folders without images are passed
     over without a word.
 
     Raises:

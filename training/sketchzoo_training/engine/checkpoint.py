@@ -15,7 +15,7 @@ from sketchzoo_training.errors import ConfigError
 FORMAT = 2
 
 
-class Parts(NamedTuple):
+class TrainState(NamedTuple):
     """What changes while a run goes on; `scaler` is fp16's."""
 
     network: nn.Module
@@ -39,7 +39,7 @@ class Progress(NamedTuple):
     cpu_seconds: float = 0.0
 
 
-def save_checkpoint(path: Path, parts: Parts, progress: Progress, identity: str) -> None:
+def save_checkpoint(path: Path, parts: TrainState, progress: Progress, identity: str) -> None:
     """Write a checkpoint; a reader sees the old one or the new one, whole.
 
     `identity` names what the run is made of: only the same may go on from it. Batches and
@@ -55,7 +55,7 @@ def save_checkpoint(path: Path, parts: Parts, progress: Progress, identity: str)
 
 
 def load_checkpoint(
-    path: Path, parts: Parts, identity: str, differences: Sequence[str] = ()
+    path: Path, parts: TrainState, identity: str, differences: Sequence[str] = ()
 ) -> Progress:
     """Put every part back as it was; returns how far the run had come.
 
@@ -83,5 +83,5 @@ def load_checkpoint(
     return Progress(*state["progress"])
 
 
-def _named(parts: Parts) -> list[tuple[str, Any]]:
+def _named(parts: TrainState) -> list[tuple[str, Any]]:
     return list(parts._asdict().items())

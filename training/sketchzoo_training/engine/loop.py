@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from sketchzoo.towers import save_weights
 from sketchzoo_training.engine.checkpoint import (
-    Parts,
     Progress,
+    TrainState,
     load_checkpoint,
     save_checkpoint,
 )
@@ -33,11 +33,11 @@ from sketchzoo_training.engine.norms import share_statistics
 from sketchzoo_training.engine.options import Options
 from sketchzoo_training.engine.processes import Share, gather
 from sketchzoo_training.engine.recipe import B, Recipe, RunDescription
-from sketchzoo_training.engine.report import Report
+from sketchzoo_training.engine.report import StepReport
 from sketchzoo_training.engine.run_folder import RunFolder, write_json
 from sketchzoo_training.errors import DivergedError
 
-Listener = Callable[[Report], Any]
+Listener = Callable[[StepReport], Any]
 _ADVICE = "lower the size of a batch or of the images"
 
 
@@ -83,7 +83,7 @@ class _Loop(Generic[B]):
     share: Share
     network: nn.Module  # as accelerate prepared it
     average: ModelEmaV3 | None
-    parts: Parts
+    parts: TrainState
     progress: Progress
     curves: Curves | None
     unread: list[tuple[Tensor, float]] = field(default_factory=list)
@@ -113,7 +113,7 @@ class _Loop(Generic[B]):
         if recipe.averaging is not None:
             # The warm-up forgets the beginning: of few steps the mean is of few.
             average = ModelEmaV3(network, recipe.averaging, use_warmup=True, warmup_power=0.9)
-        parts = Parts(network, average, criterion, optimiser, accelerator.scaler)
+        parts = TrainState(network, average, criterion, optimiser, accelerator.scaler)
         progress = Progress()
         if folder.checkpoint.exists():
             told = folder.differences(record)
@@ -224,7 +224,7 @@ class _Loop(Generic[B]):
         if finite is not None:
             # Before it reaches a checkpoint. All processes have the same loss and stop here.
             raise DivergedError(first + finite - 1, losses[finite])
-        self.listen(Report(self.progress.step, self.recipe.steps, losses[-1]))
+        self.listen(StepReport(self.progress.step, self.recipe.steps, losses[-1]))
 
     def _measured(self) -> nn.Module:
         """Return the network that is measured and kept: the average, if there is one."""
@@ -246,7 +246,7 @@ class _Loop(Generic[B]):
             else:
                 self.progress = self.progress._replace(stale=self.progress.stale + 1)
             self.listen(
-                Report(self.progress.step, self.recipe.steps, None, found.figures, found.score)
+                StepReport(self.progress.step, self.recipe.steps, None, found.figures, found.score)
             )
             patience = self.options.patience
             stop += patience is not None and self.progress.stale >= patience

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class StepReport:
     """A step of `steps`, and its loss or the figures that were just measured.
 
     `score` is the one by which weights are kept, where there is one.

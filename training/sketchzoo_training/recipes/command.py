@@ -10,7 +10,7 @@ from rich.table import Table
 
 from sketchzoo.cli.tables import show
 from sketchzoo_training.data import DataSource, LeftOut
-from sketchzoo_training.engine.report import Report
+from sketchzoo_training.engine.report import StepReport
 from sketchzoo_training.errors import ConfigError
 from sketchzoo_training.recipes.settings import (
     apply_change,
@@ -23,7 +23,7 @@ RECIPES = ("siamese", "towers")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class TrainRequest:
     """What to train: a preset's name or a TOML file, with changes, on which data, where."""
 
     data: DataSource
@@ -55,7 +55,7 @@ def show_presets() -> None:
     show(Console(), table)
 
 
-def run(order: Order) -> None:
+def run(order: TrainRequest) -> None:
     """Train as ordered and export the weights: the towers' into `RUN/zoo-1`, else `RUN/model`.
 
     Raises:
@@ -71,7 +71,7 @@ def run(order: Order) -> None:
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(order.name, total=None, figures="", visible=False)
 
-        def listen(report: Report) -> None:
+        def listen(report: StepReport) -> None:
             if report.loss is not None:
                 said = f"loss {report.loss:.4f}"
                 progress.update(

@@ -11,7 +11,7 @@ from sketchzoo.cli.tables import show
 from sketchzoo.files import write_atomically
 from sketchzoo_training.data import DataSource
 from sketchzoo_training.engine.memory import told_of_lack
-from sketchzoo_training.engine.report import Report
+from sketchzoo_training.engine.report import StepReport
 from sketchzoo_training.errors import ConfigError, InputError
 from sketchzoo_training.study.charts import write_charts
 from sketchzoo_training.study.choice import choose
@@ -92,7 +92,7 @@ def _trained(study: Study, experiment: Experiment, progress: Progress) -> Result
     """
     task = progress.add_task(experiment.name, total=None, figures="")
 
-    def listen(report: Report) -> None:
+    def listen(report: StepReport) -> None:
         if report.loss is not None:
             text = f"loss {report.loss:.3f}"
             progress.update(task, total=report.steps, completed=report.step, figures=text)

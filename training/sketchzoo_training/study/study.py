@@ -11,7 +11,7 @@ import numpy as np
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo_training.data import DataError, DataSource, load_training_set
-from sketchzoo_training.engine.report import Report
+from sketchzoo_training.engine.report import StepReport
 from sketchzoo_training.errors import ConfigError, DivergedError
 from sketchzoo_training.models.export import ParityError
 from sketchzoo_training.recipes.siamese.config import DataConfig
@@ -83,7 +83,7 @@ class Study:
                     found[row.identity] = kept
         return found
 
-    def train(self, experiment: Experiment, listen: Callable[[Report], Any]) -> Result:
+    def train(self, experiment: Experiment, listen: Callable[[StepReport], Any]) -> Result:
         """Train (or go on, or take what is there), export, measure; returns the row.
 
         A run that diverges, or whose network gives no embeddings, is a row that says so.

@@ -9,7 +9,7 @@ from sketchzoo.model import ModelArtefact, RunRecord, TowerConfig
 from sketchzoo.towers import build_tower
 from sketchzoo_training.data import DataSource, LeftOut
 from sketchzoo_training.engine.processes import Share
-from sketchzoo_training.engine.report import Report
+from sketchzoo_training.engine.report import StepReport
 from sketchzoo_training.engine.run_folder import RunFolder
 from sketchzoo_training.models.export import export_artefact
 from sketchzoo_training.models.siamese import describe, preprocessing
@@ -52,7 +52,7 @@ def train_and_export(
     source: DataSource,
     run_dir: Path,
     *,
-    listen: Callable[[Report], Any],
+    listen: Callable[[StepReport], Any],
     told: Callable[[LeftOut], Any],
 ) -> str | None:
     """Train by a configuration and export; returns what came of it, in a line.

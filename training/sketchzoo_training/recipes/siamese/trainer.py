@@ -19,7 +19,7 @@ from sketchzoo_training.data import (
 from sketchzoo_training.engine import loop
 from sketchzoo_training.engine.processes import cpu_processes
 from sketchzoo_training.engine.recipe import RunDescription
-from sketchzoo_training.engine.report import Report
+from sketchzoo_training.engine.report import StepReport
 from sketchzoo_training.engine.run_folder import RunFolder
 from sketchzoo_training.models.siamese import SiameseNetwork, build_siamese, preprocessing
 from sketchzoo_training.recipes.siamese.batches import ImageStore
@@ -32,7 +32,7 @@ def train(
     source: Path | DataSource,
     run_dir: Path,
     *,
-    listen: Callable[[Report], Any] = lambda _: None,
+    listen: Callable[[StepReport], Any] = lambda _: None,
     told: Callable[[LeftOut], Any] = lambda _: None,
 ) -> dict[str, Any]:
     """Train, or go on where a killed run stopped; return what `result.json` holds.
@@ -54,7 +54,7 @@ def _train(
     config: TrainingConfig,
     source: Path | DataSource,
     run_dir: Path,
-    listen: Callable[[Report], Any] = lambda _: None,
+    listen: Callable[[StepReport], Any] = lambda _: None,
     told: Callable[[LeftOut], Any] = lambda _: None,
 ) -> dict[str, Any]:
     data = load_training_set(source, config.data)

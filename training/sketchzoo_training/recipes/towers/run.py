@@ -15,7 +15,7 @@ from sketchzoo_training.engine import loop
 from sketchzoo_training.engine.memory import keep_freed
 from sketchzoo_training.engine.processes import Share, cpu_processes
 from sketchzoo_training.engine.recipe import RunDescription
-from sketchzoo_training.engine.report import Report
+from sketchzoo_training.engine.report import StepReport
 from sketchzoo_training.engine.run_folder import RunFolder
 from sketchzoo_training.errors import ConfigError, DataError
 from sketchzoo_training.models.sketch_net import SketchNet
@@ -27,7 +27,7 @@ from sketchzoo_training.recipes.towers.figures import measure
 from sketchzoo_training.recipes.towers.material import Material, load_material
 from sketchzoo_training.recipes.towers.recipe import TowersRecipe
 
-Listener = Callable[[Report], Any]
+Listener = Callable[[StepReport], Any]
 
 
 def train_and_export(

@@ -2,24 +2,24 @@
 
 import pytest
 
-from sketchzoo.bystanders import Bystander, of_file, of_folder
+from sketchzoo.ignored import Ignored, of_file, of_folder
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("IMG_1.jpg.json", Bystander.SIDECAR),
-        ("IMG_1.XMP", Bystander.SIDECAR),
-        ("IMG_1.aae", Bystander.SIDECAR),
-        ("IMG_1.MOV", Bystander.VIDEO),
-        ("note.m4a", Bystander.AUDIO),
-        ("read me.TXT", Bystander.DOCUMENT),
-        ("Thumbs.db", Bystander.SYSTEM_FILE),
-        ("desktop.ini", Bystander.SYSTEM_FILE),
-        ("Icon\r", Bystander.SYSTEM_FILE),
+        ("IMG_1.jpg.json", Ignored.SIDECAR),
+        ("IMG_1.XMP", Ignored.SIDECAR),
+        ("IMG_1.aae", Ignored.SIDECAR),
+        ("IMG_1.MOV", Ignored.VIDEO),
+        ("note.m4a", Ignored.AUDIO),
+        ("read me.TXT", Ignored.DOCUMENT),
+        ("Thumbs.db", Ignored.SYSTEM_FILE),
+        ("desktop.ini", Ignored.SYSTEM_FILE),
+        ("Icon\r", Ignored.SYSTEM_FILE),
     ],
 )
-def test_files_are_told_by_their_endings(name: str, kind: Bystander) -> None:
+def test_files_are_told_by_their_endings(name: str, kind: Ignored) -> None:
     """An ending that no picture has tells what a file is, in capitals too."""
     assert of_file(name) is kind
 
@@ -28,7 +28,7 @@ def test_files_are_told_by_their_endings(name: str, kind: Bystander) -> None:
     "name", ["a.jpg", "a.HEIC", "a.dng", "a.tif", "json", "a.json.jpg", "owl", "x.unknown"]
 )
 def test_what_may_be_a_picture_is_looked_at(name: str) -> None:
-    """Pictures of every format, and files of no known ending, are no bystanders."""
+    """Pictures of every format, and files of no known ending, are not ignored."""
     assert of_file(name) is None
 
 
@@ -38,7 +38,7 @@ def test_what_may_be_a_picture_is_looked_at(name: str) -> None:
 )
 def test_systems_keep_their_folders(name: str) -> None:
     """A system's folders are known, however their names are written."""
-    assert of_folder(name) is of_folder(name.upper()) is Bystander.SYSTEM_FOLDER
+    assert of_folder(name) is of_folder(name.upper()) is Ignored.SYSTEM_FOLDER
 
 
 @pytest.mark.parametrize("name", ["owl", "@nasa", "#2020", "recycling", "photo"])

@@ -1,16 +1,16 @@
-"""Bystanders: what lies among people's photos and is none, told by its name alone.
+"""Ignored files: what lies among people's photos and is none, told by its name alone.
 
 Phones, cameras, editors, systems and network drives leave such files and folders. They are
 passed over wherever photos are listed: neither photos nor refused ones. A picture in a
-format that isn't read (HEIC, camera raw) is no bystander: it is refused, and says so.
+format that isn't read (HEIC, camera raw) is not ignored: it is refused, and says so.
 """
 
 from enum import StrEnum
 from pathlib import PurePath
 
 
-class Bystander(StrEnum):
-    """What kind of thing a bystander is."""
+class Ignored(StrEnum):
+    """What kind of thing is ignored."""
 
     SIDECAR = "sidecar"
     """What a phone, a camera or an editor notes about a photo."""
@@ -23,13 +23,13 @@ class Bystander(StrEnum):
 
 
 _ENDINGS = {
-    Bystander.SIDECAR: "json xmp aae thm xml yaml yml pp3 dop cos on1 nksc comask arp rpp vrd dr4 "
+    Ignored.SIDECAR: "json xmp aae thm xml yaml yml pp3 dop cos on1 nksc comask arp rpp vrd dr4 "
     "exif gpx kml srt",
-    Bystander.VIDEO: "mov mp4 m4v avi mts m2ts 3gp 3g2 mkv webm mpg mpeg wmv flv vob lrv insv",
-    Bystander.AUDIO: "wav mp3 m4a aac amr ogg opus flac wma aif aiff",
-    Bystander.DOCUMENT: "txt md rst html htm pdf rtf doc docx odt csv tsv xls xlsx ods ndjson log "
+    Ignored.VIDEO: "mov mp4 m4v avi mts m2ts 3gp 3g2 mkv webm mpg mpeg wmv flv vob lrv insv",
+    Ignored.AUDIO: "wav mp3 m4a aac amr ogg opus flac wma aif aiff",
+    Ignored.DOCUMENT: "txt md rst html htm pdf rtf doc docx odt csv tsv xls xlsx ods ndjson log "
     "nfo url webloc",
-    Bystander.SYSTEM_FILE: "db ini lnk tmp bak part crdownload md5 sha1 sha256 sfv lrcat "
+    Ignored.SYSTEM_FILE: "db ini lnk tmp bak part crdownload md5 sha1 sha256 sfv lrcat "
     "ctg dat info lock",
 }
 _FILES = {f".{ending}": kind for kind, endings in _ENDINGS.items() for ending in endings.split()}
@@ -66,15 +66,15 @@ _FOLDERS = frozenset(
 _PREVIEWS = ".lrdata"  # an editor's catalogue keeps them beside it
 
 
-def of_file(name: str) -> Bystander | None:
+def of_file(name: str) -> Ignored | None:
     """Return what a file is by its name, None for what may be a photo."""
     if name == "Icon\r":  # a folder's icon on a Mac
-        return Bystander.SYSTEM_FILE
+        return Ignored.SYSTEM_FILE
     return _FILES.get(PurePath(name).suffix.lower())
 
 
-def of_folder(name: str) -> Bystander | None:
+def of_folder(name: str) -> Ignored | None:
     """Return what a folder is by its name, None for what may hold photos."""
     name = name.casefold()
     known = name in _FOLDERS or name.endswith(_PREVIEWS)
-    return Bystander.SYSTEM_FOLDER if known else None
+    return Ignored.SYSTEM_FOLDER if known else None

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def drain(queue: "asyncio.Queue[T | None]") -> AsyncIterator[T]:
+async def items(queue: "asyncio.Queue[T | None]") -> AsyncIterator[T]:
     """Yield what a queue gets until its None, which is left there for the next worker."""
     while (item := await queue.get()) is not None:
         yield item

@@ -27,7 +27,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartialDownload:
     """A fetch's sink: a row's bytes in a file, and beside it the validator of what they are of."""
 
     path: Path

@@ -1,4 +1,4 @@
-"""Admission: how many calls of a kind may be under way; the others are refused at once.
+"""LoadShedding: how many calls of a kind may be under way; the others are refused at once.
 
 A caller who is refused within a millisecond can go elsewhere or come back; one who
 waits in a long queue gets an answer that is too late. So nothing waits here.
@@ -19,7 +19,7 @@ _WEIGHT = 0.05
 _BURST = 3
 
 
-class Admission:
+class LoadShedding:
     """At most `limit` holders at once; `with admission:` holds a place.
 
     With `wait_seconds` there are only as many places as let a newcomer be answered within
