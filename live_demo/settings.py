@@ -7,17 +7,9 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from sketchzoo.address import Host
+from sketchzoo.call_settings import QdrantSettings, SearchClientSettings
 from sketchzoo.limits import Peers, is_network
-from sketchzoo.settings import (
-    Count,
-    LogSettings,
-    Port,
-    QdrantSettings,
-    SearchClientSettings,
-    Seconds,
-    Settings,
-    TelemetrySettings,
-)
+from sketchzoo.settings import Count, LogSettings, Port, Seconds, Settings, TelemetrySettings
 
 Names = Annotated[tuple[str, ...], NoDecode]
 

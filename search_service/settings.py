@@ -7,15 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from sketchzoo.settings import (
-    Count,
-    EncoderCallSettings,
-    Port,
-    QdrantSettings,
-    Seconds,
-    ServerSettings,
-    Settings,
-)
+from sketchzoo.call_settings import EncoderCallSettings, QdrantSettings
+from sketchzoo.settings import Count, Port, Seconds, ServerSettings, Settings
 
 _MIB = 1024 * 1024
 

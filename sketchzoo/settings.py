@@ -187,7 +187,7 @@ class AccessSettings(Settings):
 
     @model_validator(mode="after")
     def _check_tls(self) -> Self:
-        _both(self, "tls_certificate", "tls_key")
+        given_together(self, "tls_certificate", "tls_key")
         if self.tls_client_ca is not None and self.tls_certificate is None:
             raise ValueError("tls_client_ca asks for mTLS, which needs tls_certificate and tls_key")
         return self
@@ -197,153 +197,9 @@ class ServerSettings(ListenSettings, CallLimitSettings, AccessSettings, Telemetr
     """What every gRPC server lets its operator choose."""
 
 
-class ClientTlsSettings(Settings):
-    """How a caller of one server proves itself to it, and what it trusts."""
-
-    subject = "TLS"
-
-    ca: Path | None = Field(
-        None,
-        validation_alias="SKETCHZOO_TLS_CA",
-        description="PEM file of the CA that signs the called server's certificate; "
-        "unset calls it in plain text.",
-    )
-    client_certificate: Path | None = Field(
-        None,
-        validation_alias="SKETCHZOO_TLS_CLIENT_CERTIFICATE",
-        description="PEM file of the certificate shown to the called server (mTLS).",
-    )
-    client_key: Path | None = Field(
-        None,
-        validation_alias="SKETCHZOO_TLS_CLIENT_KEY",
-        description="PEM file of that certificate's private key.",
-    )
-
-    @model_validator(mode="after")
-    def _check_client_tls(self) -> Self:
-        _both(self, "client_certificate", "client_key")
-        _needs(self, "client_certificate", "ca")
-        return self
-
-
-class EncoderCallSettings(Settings):
-    """Which encoder is called, what is trusted of it and what is shown to it."""
-
-    subject = "Encoder"
-
-    encoder_target: str = Field(
-        "127.0.0.1:50051",
-        min_length=1,
-        validation_alias="SKETCHZOO_ENCODER_TARGET",
-        description="The encoder: host:port, or dns:///name:port for every address behind a "
-        "name, called in turn.",
-    )
-    encoder_token: Token | None = Field(
-        None,
-        validation_alias="SKETCHZOO_ENCODER_CALL_TOKEN",
-        description="Bearer token sent to the encoder.",
-    )
-    encoder_ca: Path | None = Field(
-        None,
-        validation_alias="SKETCHZOO_ENCODER_CALL_CA",
-        description="PEM file of the CA that signs the encoder's certificate; unset calls it in "
-        "plain text.",
-    )
-    encoder_client_certificate: Path | None = Field(
-        None,
-        validation_alias="SKETCHZOO_ENCODER_CALL_CLIENT_CERTIFICATE",
-        description="PEM file of the certificate shown to the encoder (mTLS).",
-    )
-    encoder_client_key: Path | None = Field(
-        None,
-        validation_alias="SKETCHZOO_ENCODER_CALL_CLIENT_KEY",
-        description="PEM file of that certificate's private key.",
-    )
-
-    @model_validator(mode="after")
-    def _check_encoder_tls(self) -> Self:
-        _both(self, "encoder_client_certificate", "encoder_client_key")
-        _needs(self, "encoder_client_certificate", "encoder_ca")
-        return self
-
-
-def _both(settings: Settings, first: str, second: str) -> None:
+def given_together(settings: Settings, first: str, second: str) -> None:
     """Refuse one of two settings without the other: ValueError names what is missing."""
     given = [name for name in (first, second) if getattr(settings, name) is not None]
     if len(given) == 1:
         missing = second if given == [first] else first
         raise ValueError(f"{given[0]} needs {missing}: give both or neither")
-
-
-def _needs(settings: Settings, name: str, ca: str) -> None:
-    """Refuse a certificate that would never be shown."""
-    if getattr(settings, name) is not None and getattr(settings, ca) is None:
-        raise ValueError(f"{name} is shown over TLS alone, which needs {ca}")
-
-
-class QdrantSettings(Settings):
-    """Where Qdrant is: a server, a cluster or embedded Qdrant."""
-
-    subject = "Qdrant"
-
-    qdrant_url: str = Field(
-        "http://127.0.0.1:6334",
-        validation_alias="SKETCHZOO_QDRANT_URL",
-        description="Qdrant's gRPC address.",
-    )
-    qdrant_api_key: Token | None = Field(
-        None, validation_alias="SKETCHZOO_QDRANT_API_KEY", description="Qdrant's API key."
-    )
-    qdrant_ca: Path | None = Field(
-        None,
-        validation_alias="SKETCHZOO_QDRANT_CA",
-        description="PEM file of the CA that signs Qdrant's certificate; unset trusts the CAs "
-        "that gRPC knows.",
-    )
-    qdrant_client_certificate: Path | None = Field(
-        None,
-        validation_alias="SKETCHZOO_QDRANT_CLIENT_CERTIFICATE",
-        description="PEM file of the certificate shown to Qdrant (mTLS).",
-    )
-    qdrant_client_key: Path | None = Field(
-        None,
-        validation_alias="SKETCHZOO_QDRANT_CLIENT_KEY",
-        description="PEM file of that certificate's private key.",
-    )
-    qdrant_timeout_seconds: Seconds = Field(
-        5.0,
-        validation_alias="SKETCHZOO_QDRANT_TIMEOUT_SECONDS",
-        description="Deadline of a call to Qdrant where the caller's is not nearer.",
-    )
-    alias: str = Field(
-        "photos",
-        validation_alias="SKETCHZOO_ALIAS",
-        pattern=r"^[A-Za-z0-9_.-]{1,200}$",
-        description="The alias that names the gallery's current collection.",
-    )
-
-    @model_validator(mode="after")
-    def _check_qdrant_tls(self) -> Self:
-        _both(self, "qdrant_client_certificate", "qdrant_client_key")
-        for name in ("qdrant_ca", "qdrant_client_certificate"):
-            if getattr(self, name) is not None and not self.qdrant_url.lower().startswith("https:"):
-                raise ValueError(f"{name} needs a qdrant_url that begins with https://")
-        return self
-
-
-class SearchClientSettings(ClientTlsSettings):
-    """Which search service is called, and how its caller proves itself."""
-
-    subject = "Search service"
-
-    search_target: str = Field(
-        "127.0.0.1:50052",
-        min_length=1,
-        validation_alias="SKETCHZOO_SEARCH_TARGET",
-        description="The search service: host:port, or dns:///name:port.",
-    )
-    search_token: Token | None = Field(
-        None,
-        validation_alias="SKETCHZOO_SEARCH_CALL_TOKEN",
-        description="Bearer token sent to the search service.",
-    )

@@ -7,16 +7,9 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from sketchzoo.address import Host
+from sketchzoo.call_settings import EncoderCallSettings, QdrantSettings
 from sketchzoo.fetch import FetchLimits
-from sketchzoo.settings import (
-    Count,
-    EncoderCallSettings,
-    Port,
-    QdrantSettings,
-    Seconds,
-    Settings,
-    TelemetrySettings,
-)
+from sketchzoo.settings import Count, Port, Seconds, Settings, TelemetrySettings
 from sketchzoo_ingest.sources import UriPrefix
 
 _MIB = 1024 * 1024

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
+from sketchzoo.call_settings import ClientTlsSettings
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import with_settings
 from sketchzoo.cli.status import AWAY, FAILED, UNUSABLE, end
-from sketchzoo.settings import ClientTlsSettings
 
 app = App()
 

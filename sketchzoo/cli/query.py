@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic_settings import SettingsConfigDict
 
+from sketchzoo.call_settings import SearchClientSettings
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import of_running_stack, output_file, with_settings
 from sketchzoo.cli.status import AWAY, REFUSED, UNUSABLE, end
-from sketchzoo.settings import SearchClientSettings, TraceSettings
+from sketchzoo.settings import TraceSettings
 
 if TYPE_CHECKING:
     from sketchzoo.client import Client

@@ -18,11 +18,11 @@ from pydantic import SecretStr
 from qdrant_client import grpc as api
 
 from sketchzoo.address import authority
+from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.proxy import is_near
 from sketchzoo.qdrant.errors import from_qdrant
 from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, outgoing_metadata
 from sketchzoo.rpc.tls import ClientTls
-from sketchzoo.settings import QdrantSettings
 from sketchzoo.telemetry import SECONDS_BUCKETS, exemplar, span
 
 log = structlog.get_logger()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import grpc
 
 if TYPE_CHECKING:  # the SDK's users need none
-    from sketchzoo.settings import ClientTlsSettings, EncoderCallSettings
+    from sketchzoo.call_settings import ClientTlsSettings, EncoderCallSettings
 
 
 @dataclass(frozen=True, slots=True)

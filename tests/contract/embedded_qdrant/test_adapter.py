@@ -11,6 +11,7 @@ import grpc
 import pytest
 from qdrant_client import AsyncQdrantClient, models
 
+from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.qdrant import (
     CollectionNotFoundError,
     Filter,
@@ -23,7 +24,6 @@ from sketchzoo.qdrant import (
     connect,
 )
 from sketchzoo.rpc import CallError
-from sketchzoo.settings import QdrantSettings
 from tests.contract.embedded_qdrant.conftest import Address
 
 

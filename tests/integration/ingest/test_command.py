@@ -19,9 +19,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.model import ModelArtefact
 from sketchzoo.qdrant import Photo, PhotoWriter, connect
-from sketchzoo.settings import QdrantSettings
 from tests.artefacts import encoder_process, picture, tiny_model
 from tests.hostile_images import HOSTILE, jpeg_of_scans
 from tests.integration.ingest.command import Command

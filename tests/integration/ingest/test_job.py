@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.qdrant import Photo, PhotoWriter, connect
 from sketchzoo.rpc import unavailable
-from sketchzoo.settings import QdrantSettings
 from sketchzoo_ingest.job import Job, JobOptions
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome, Reason

@@ -16,10 +16,10 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.qdrant import Photo, PhotoWriter, connect
 from sketchzoo.rpc import ChannelSettings, open_channel
-from sketchzoo.settings import QdrantSettings
 from tests.artefacts import picture
 
 CLASSES = ("cat", "dog", "owl", "yak")

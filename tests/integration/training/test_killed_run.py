@@ -13,6 +13,7 @@ import psutil
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from safetensors.torch import load_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -40,12 +41,13 @@ photo_crop = 0.3
 [device]
 device = "cpu"
 threads = 1
+read_every = 1
 """
 RUN = """
 import sys
 from pathlib import Path
-from typing import Any
-from sketchzoo_training.recipes.siamese.config import parse_config, read_toml
+from sketchzoo_training.recipes.settings import read_toml
+from sketchzoo_training.recipes.siamese.config import parse_config
 from sketchzoo_training.recipes.siamese.trainer import train
 config, zoo, run = map(Path, sys.argv[1:])
 train(parse_config(read_toml(config), "test"), zoo, run)
@@ -53,29 +55,23 @@ train(parse_config(read_toml(config), "test"), zoo, run)
 TOWERS = """
 import json, sys
 from pathlib import Path
-from typing import Any
-from sketchzoo_training.recipes.towers import run, train_zoo
+from sketchzoo_training.recipes.settings import checked
+from sketchzoo_training.recipes.towers import run
+from sketchzoo_training.recipes.towers.config import TowersConfig
 if __name__ == "__main__":
     run.assemble = run.measure = run.write_card = lambda *_: None
     settings, data, folder = sys.argv[1:]
-    train_zoo(json.loads(settings), Path(data), Path(folder))
+    config = checked(TowersConfig, json.loads(settings), "test")
+    run.train_towers(config, Path(data), Path(folder))
 """
 SETTINGS: dict[str, Any] = {
-    "steps": 24,
-    "small_steps": 6,
-    "batch": 4,
-    "size": 32,
-    "small_size": 32,
-    "photo_size": 32,
-    "general": 4,
-    "probe_steps": 3,
-    "contours_from": 1,
-    "thick_from": 2,
-    "warm_steps": 1,
-    "kept_steps": [9, 24],
-    "checkpoint_every": 5,
-    "evaluate_every": 8,
-    "workers": 2,
+    "data": {"contours_from": 1, "thick_from": 2},
+    "drawing": {"size": 32},
+    "network": {"general": 4},
+    "schedule": {"steps": 24, "small_steps": 6, "batch": 4, "small_size": 32, "warm_steps": 1},
+    "photos": {"size": 32, "probe_steps": 3},
+    "budget": {"checkpoint_every": 5, "validate_every": 8},
+    "device": {"processes": 2, "threads": 1, "read_every": 1},
 }
 
 
@@ -158,7 +154,7 @@ def test_a_killed_run_of_two_processes_goes_on_to_the_same_losses(
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert start_towers(shapes, whole).wait(timeout=150) == 0
     process = start_towers(shapes, killed)
-    checkpoint = killed / "sketches.pt"
+    checkpoint = killed / "checkpoint.pt"
     deadline = time.monotonic() + 120
     while not checkpoint.exists() and process.poll() is None:
         assert time.monotonic() < deadline, "the run made no progress"
@@ -168,10 +164,10 @@ def test_a_killed_run_of_two_processes_goes_on_to_the_same_losses(
     process.wait(timeout=10)
     assert others, "the run was no run of two processes"
     assert not psutil.wait_procs(others, timeout=60)[1], "a process outlived its leader"
-    done = len((killed / "losses.jsonl").read_text().splitlines())
-    assert done < SETTINGS["steps"], "the run ended before it was killed"
+    assert not (killed / "result.json").exists(), "the run ended before it was killed"
     assert start_towers(shapes, killed).wait(timeout=150) == 0
-    assert (killed / "losses.jsonl").read_text() == (whole / "losses.jsonl").read_text()
-    weights = [torch.load(run / "kept-24.pt", weights_only=True) for run in (whole, killed)]
+    for name in ("losses.csv", "validation.csv"):
+        assert (killed / name).read_text() == (whole / name).read_text()
+    weights = [load_file(run / "network.safetensors") for run in (whole, killed)]
     for name, value in weights[0].items():
         assert torch.equal(value, weights[1][name]), name

@@ -14,12 +14,15 @@ PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "models").glob("*/MODEL_CARD.md")),
 ]
+# A section on one room may name its files from where its package lies.
+PACKAGES = ("ingest/sketchzoo_ingest", "training/sketchzoo_training")
 FOLDERS = {
-    path.split("/")[0]
+    path.removeprefix(f"{package}/").split("/")[0]
     for path in subprocess.run(
         ["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.splitlines()
-    if "/" in path
+    for package in ("", *PACKAGES)
+    if "/" in path.removeprefix(f"{package}/")
 }
 NAMED = re.compile(rf"`((?:{'|'.join(map(re.escape, sorted(FOLDERS)))})/[^`\s]*?)`")
 
@@ -41,7 +44,10 @@ def is_there(named: str) -> bool:
     path, _, test = named.partition("::")
     if path.endswith(".proto") and not path.startswith("protos/"):
         path = f"protos/{path}"  # as protos import each other
-    found = [sorted(ROOT.glob(pattern)) for pattern in patterns(path)]
+    found = [
+        [file for package in ("", *PACKAGES) for file in sorted((ROOT / package).glob(pattern))]
+        for pattern in patterns(path)
+    ]
     if not test:
         return all(found)
     return any(
@@ -70,6 +76,8 @@ def patterns(path: str) -> list[str]:
         ("models/<name>/config.json", True),
         ("sketchzoo/{strokes,ink}.py", True),
         ("sketchzoo/{strokes,pictures}.py", False),
+        ("engine/loop.py", True),
+        ("engine/loops.py", False),
         ("tests/unit/docs/test_paths.py::test_pages_name_paths", True),
         ("tests/unit/docs/test_paths.py::test_nothing", False),
     ],

@@ -3,8 +3,8 @@
 import pytest
 import structlog
 
+from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.qdrant import connect
-from sketchzoo.settings import QdrantSettings
 
 
 async def said_of(url: str, key: str | None = "a-key") -> list[str]:

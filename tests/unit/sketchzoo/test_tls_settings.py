@@ -7,14 +7,9 @@ import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
+from sketchzoo.call_settings import ClientTlsSettings, EncoderCallSettings, QdrantSettings
 from sketchzoo.cli.main import app
-from sketchzoo.settings import (
-    ClientTlsSettings,
-    EncoderCallSettings,
-    QdrantSettings,
-    ServerSettings,
-    Settings,
-)
+from sketchzoo.settings import ServerSettings, Settings
 
 A = Path("a.pem")
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sketchzoo.call_settings import SearchClientSettings
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import (
     of_running_stack,
@@ -17,7 +18,6 @@ from sketchzoo.cli.options import (
     output_file_or_stdout,
     with_settings,
 )
-from sketchzoo.settings import SearchClientSettings
 from sketchzoo_training.commands._shared import user_errors
 
 evaluate = App(no_args_is_help=True)

@@ -12,12 +12,12 @@ from rich.markup import escape
 from rich.progress import Progress, TimeRemainingColumn
 from rich.table import Table
 
+from sketchzoo.call_settings import SearchClientSettings
 from sketchzoo.cli.tables import show
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc.channel import ChannelSettings
 from sketchzoo.rpc.tls import ClientTls
-from sketchzoo.settings import SearchClientSettings
 from sketchzoo_training.data import (
     DataError,
     ImageFile,
