@@ -209,7 +209,7 @@ def test_a_loss_of_ones_own_trains(
     [
         torch.OutOfMemoryError("CUDA out of memory"),
         MemoryError(),
-        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 1 bytes"),
     ],
 )
 def test_no_memory_is_one_line(error: Exception) -> None:

@@ -37,6 +37,6 @@ def told_of_lack(advice: str) -> Iterator[None]:
         raise ConfigError(f"out of memory: {advice}") from error
     except RuntimeError as error:
         # The CPU's allocator has no error type of its own.
-        if "not enough memory" not in str(error):
+        if "DefaultCPUAllocator" not in str(error):
             raise
         raise ConfigError(f"out of memory: {advice}") from error

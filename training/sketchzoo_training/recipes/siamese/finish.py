@@ -67,6 +67,7 @@ def train_and_export(
         return None  # one of several GPUs; the first exports
     artefact = export_run(config, run_dir)
     return (
-        f"best validation p@12 {result['best_score']:.3f} at step {result['best_step']}; "
+        f"best validation p@12 by {config.distance} distance {result['best_score']:.3f} "
+        f"at step {result['best_step']}; "
         f"model: {artefact.folder}"
     )
