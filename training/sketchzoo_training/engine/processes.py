@@ -132,8 +132,9 @@ def _join(share: Share, port: int, work: Callable[[], Any]) -> None:
 
 
 def _enter(share: Share, store: Any) -> None:
-    # accelerate reads its place from what a launcher would have set.
+    # accelerate reads its place from what a launcher would have set, threads among it.
     os.environ.update(_names(share))
+    os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))
     distributed.init_process_group(
         "gloo", store=store, rank=share.rank, world_size=share.size, timeout=TIMEOUT
     )
