@@ -88,7 +88,7 @@ def test_a_busy_qdrant_tells_the_caller_when_to_come_back(stack: Stack) -> None:
 
 def test_a_query_refused_by_qdrant_alone_leaves_search_serving(stack: Stack) -> None:
     """RESOURCE_EXHAUSTED without more on queries alone: Overloaded; the next one is answered."""
-    stack.qdrant.refusal = Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, method="Query")
+    stack.qdrant.refusal = Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, method="QueryBatch")
     assert isinstance(stack.ask(), Overloaded)
     stack.qdrant.refusal = None
     assert isinstance(stack.ask(), SearchResult)

@@ -167,7 +167,7 @@ def test_every_command_trusts_qdrant_by_its_own_ca(stack: Stack, tmp_path: Path)
         "SKETCHZOO_ENCODER_TARGET": stack.encoder,
         "COLUMNS": "500",
     }
-    ingest = ("ingest", str(tmp_path / "photos"), "--patience-seconds", "0")
+    ingest = ("ingest", str(tmp_path / "photos"), "--retry-seconds", "0")
     mapped = ("live", "map", "--out", str(tmp_path / "map.npz"))
     assert [sketchzoo(*each, **environment)[0] for each in (ingest, mapped)] == [0, 0]
     unsigned = "its certificate is not signed by the CA that was given"

@@ -5,12 +5,8 @@ from pathlib import Path
 import pytest
 
 from sketchzoo_training.errors import ConfigError
-from sketchzoo_training.recipes.siamese.config import (
-    parse_config,
-    preset_names,
-    read_preset,
-    read_toml,
-)
+from sketchzoo_training.recipes.settings import preset_names, read_preset, read_toml
+from sketchzoo_training.recipes.siamese.config import parse_config
 
 MINIMAL = {
     "network": {"backbone": "resnet18", "dimension": 2},

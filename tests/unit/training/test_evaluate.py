@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact
+from sketchzoo.model import ModelArtefact, fingerprint
 from sketchzoo_training.commands import evaluate as app
 from sketchzoo_training.data import DataError, list_images
 from sketchzoo_training.evaluate.embedding import embed
@@ -188,9 +189,13 @@ def test_a_reader_that_has_gone_is_no_error(
 
 def test_a_network_that_cannot_run_is_one_line(colour_zoo: Path, colour_model: Path) -> None:
     """A model whose network takes other images than its config.json says is no traceback."""
-    config = json.loads((colour_model / "config.json").read_text())
-    text = json.dumps(config).replace('"size": 16', '"size": 32')
-    (colour_model / "config.json").write_text(text)
+    artefact = ModelArtefact.load(colour_model)
+    larger = {
+        modality: replace(tower, preprocessing=replace(tower.preprocessing, size=32))
+        for modality, tower in artefact.towers.items()
+    }
+    named = fingerprint(colour_model, larger.values())
+    replace(artefact, towers=larger, fingerprint=named).save_config()
     common = ("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo)
     code, _, err = run(*common)
     assert code == 2

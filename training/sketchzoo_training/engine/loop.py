@@ -16,7 +16,7 @@ from typing import Any, Generic
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState, PartialState
+from accelerate.state import AcceleratorState
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
@@ -259,11 +259,9 @@ class _Loop(Generic[B]):
 
 
 def _accelerator(options: Options) -> Accelerator:
-    # The last run of this process may have been of another device or precision.
-    AcceleratorState._reset_state(reset_partial_state=False)  # noqa: SLF001 - accelerate's own way
+    # The last run of this process may have been of another device, precision or group.
+    AcceleratorState._reset_state(reset_partial_state=True)  # noqa: SLF001 - accelerate's own way
     cpu = options.device == "cpu" or not torch.cuda.is_available()
-    if PartialState._shared_state and PartialState().num_processes == 1:  # noqa: SLF001 - the same
-        PartialState._reset_state()  # noqa: SLF001 - the same
     precision = options.precision
     if precision == "auto":
         precision = "no" if cpu else "bf16"
