@@ -107,7 +107,6 @@ def test_an_unknown_command_is_refused() -> None:
 @pytest.mark.parametrize(
     ("module", "extra", "command"),
     [
-        ("onnxruntime", "train", ("evaluate", "--gallery", "x", "--queries", "x")),
         ("torch", "train", ("study", "--data", "x", "--preset", "resnet18/*")),
         ("torch", "train", ("train", "--data", "x", "--preset", "zoo-1")),
         ("matplotlib", "train", ("data", "inspect", "x", "--out", "y")),

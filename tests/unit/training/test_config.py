@@ -49,7 +49,7 @@ def test_the_study_is_told_as_it_was() -> None:
     ("change", "message"),
     [
         ({"network": {"backbone": "vgg", "dimension": 2}}, r"network\.backbone"),
-        ({"network": {"backbone": "resnet18", "dimension": 3}}, r"network\.dimension"),
+        ({"network": {"backbone": "resnet18", "dimension": 1}}, r"network\.dimension"),
         ({"budget": {"steps": 0}}, r"budget\.steps"),
         ({"stride": 1}, r"stride: Extra"),
         ({"budget": {}}, r"budget\.steps: Field required"),

@@ -1,8 +1,8 @@
 """What a Siamese network is made of, as a configuration says it."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from sketchzoo_training.plugins import check_known
 from sketchzoo_training.tables import Table
@@ -29,7 +29,8 @@ class NetworkConfig(Table):
     normalise: bool = False
     frozen: Annotated[int, Field(ge=0, le=8)] = 0
 
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        check_known("sketchzoo.backbones", self.backbone, (*LITE, *RESNET))
-        return self
+    @field_validator("backbone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        check_known("sketchzoo.backbones", name, (*LITE, *RESNET))
+        return name

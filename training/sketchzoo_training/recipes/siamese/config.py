@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sketchzoo_training.models.network_config import NetworkConfig
 from sketchzoo_training.plugins import check_known
@@ -50,9 +50,14 @@ class LossConfig(Table):
     miner: Literal["none", "multi-similarity", "batch-hard"] = "none"
     options: dict[str, Any] = Field(default_factory=dict)
 
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        check_known("sketchzoo.losses", name, LOSSES)
+        return name
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        check_known("sketchzoo.losses", self.name, LOSSES)
         if self.options and self.name in LOSSES:
             raise ValueError(f"options go with a loss of one's own, not with {self.name}")
         if self.miner != "none" and self.name not in ("supcon", "multi-similarity"):
