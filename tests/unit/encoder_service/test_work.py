@@ -2,7 +2,7 @@
 
 import pytest
 
-from encoder_service.work import DeadlinePassedError, ImageFile, Seconds, Work
+from encoder_service.work import DeadlinePassedError, ImageFile, Timings, Work
 from sketchzoo.images import Modality
 
 IMAGE = ImageFile(b"", Modality.PHOTO)
@@ -12,12 +12,12 @@ def test_done_is_told_once_when_the_last_outcome_is_in() -> None:
     """Outcomes come in any order; the result has the call's."""
     told: list[bool] = []
     work = Work([IMAGE, IMAGE], 1e9, 0.0, lambda: told.append(True))
-    work.finish(1, b"second", Seconds(1, 2, 3))
+    work.finish(1, b"second", Timings(1, 2, 3))
     assert not told
-    work.finish(0, b"first", Seconds(1, 2, 3))
+    work.finish(0, b"first", Timings(1, 2, 3))
     assert told == [True]
     assert work.result().outcomes == [b"first", b"second"]
-    assert work.result().seconds == Seconds(2, 4, 6)
+    assert work.result().seconds == Timings(2, 4, 6)
 
 
 def test_only_the_first_error_counts() -> None:
@@ -26,8 +26,8 @@ def test_only_the_first_error_counts() -> None:
     work = Work([IMAGE, IMAGE], 1e9, 0.0, lambda: told.append(True))
     work.fail(RuntimeError("first"))
     work.fail(RuntimeError("second"))
-    work.finish(0, b"", Seconds())
-    work.finish(1, b"", Seconds())
+    work.finish(0, b"", Timings())
+    work.finish(1, b"", Timings())
     assert told == [True]
     with pytest.raises(RuntimeError, match="first"):
         work.result()
