@@ -104,6 +104,8 @@ def stack_process(
     """Start `sketchzoo up` or `demo` on free ports; whatever is left at the end is killed."""
     mark = uuid.uuid4().hex
     out = data.with_name(f"{data.name}.{mark[:8]}.txt")
+    # Tests that run under nohup hand on that a closed terminal is to be ignored; these ask for it.
+    heard = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with out.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "sketchzoo", name, "--data", str(data), *arguments],
@@ -112,6 +114,7 @@ def stack_process(
             stdout=file,
             stderr=subprocess.STDOUT,
         )
+    signal.signal(signal.SIGHUP, heard)
     stack = StackProcess(process, data, mark, out)
     try:
         yield stack
