@@ -155,6 +155,9 @@ def test_a_run_without_progress_stops_early(zoo: Path, tmp_path: Path) -> None:
     assert 3 <= result["steps"] < 20
     assert result["best_step"] == result["steps"] - 2
     assert (tmp_path / "run/result.json").exists()
+    assert train(still, zoo, tmp_path / "run") == result
+    (tmp_path / "run/result.json").unlink()  # as if killed just before it was written
+    assert train(still, zoo, tmp_path / "run") == result
 
 
 def test_loader_processes_change_nothing(zoo: Path, tmp_path: Path) -> None:

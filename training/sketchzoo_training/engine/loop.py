@@ -143,7 +143,7 @@ class _Loop(Generic[B]):
         recipe, device = self.recipe, self.accelerator.device
         left = range(self.progress.step, recipe.steps)
         clock = _Clock(self.progress)
-        if not left:
+        if not left or self._finished() or self._stale():
             return
         self.folder.result.unlink(missing_ok=True)
         for step, batch in zip(left, recipe.batches(left, self.share, device), strict=True):
@@ -156,12 +156,22 @@ class _Loop(Generic[B]):
             if stopping or self._due(self.options.checkpoint_every):
                 self._read()
                 self.progress = clock.read(self.progress)
-                self._save()
+                self._save(last=stopping or done == recipe.steps)
             if stopping:
                 break
-        self._read()
-        if self.accelerator.is_main_process:
-            save_weights(self._measured(), self.folder.last, self.record.identity)
+        # What follows reads the weights, in every process.
+        self.accelerator.wait_for_everyone()
+
+    def _finished(self) -> bool:
+        """Tell whether this very run was complete; one of another length is extended."""
+        if not self.folder.result.exists():
+            return False
+        return bool(json.loads(self.folder.result.read_text())["digest"] == self.record.digest)
+
+    def _stale(self) -> bool:
+        """Tell whether as many validations as one waits for brought nothing better."""
+        patience = self.options.patience
+        return patience is not None and self.progress.stale >= patience
 
     def result(self) -> dict[str, Any]:
         """Return what the run came to; written when it is complete."""
@@ -248,13 +258,15 @@ class _Loop(Generic[B]):
             self.listen(
                 StepReport(self.progress.step, self.recipe.steps, None, found.figures, found.score)
             )
-            patience = self.options.patience
-            stop += patience is not None and self.progress.stale >= patience
+            stop += self._stale()
         # The others wait here for the one that measures.
         return bool(self.accelerator.reduce(stop, "sum").item())
 
-    def _save(self) -> None:
+    def _save(self, *, last: bool) -> None:
         if self.accelerator.is_main_process:
+            if last:
+                # Before the checkpoint: killed between both, the last steps are taken again.
+                save_weights(self._measured(), self.folder.last, self.record.identity)
             save_checkpoint(self.folder.checkpoint, self.parts, self.progress, self.record.identity)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import distributed
 
 from sketchzoo.model import ModelArtefact
 from sketchzoo.towers import load_weights, save_weights
@@ -170,6 +171,8 @@ def train_sketches(
     average(network, others)
     if not Share.current().rank:
         save_weights(network, _network_of(run_dir, teacher), record.identity)
+    if distributed.is_initialized():
+        distributed.barrier()  # on several GPUs the others are taught by what the first has written
     return recipe, network.eval()
 
 
