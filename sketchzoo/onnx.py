@@ -35,8 +35,6 @@ def open_session(path: Path, threads: int = 1) -> "onnxruntime.InferenceSession"
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(threads > 1)))
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    # Denormal numbers cost a hundred times a normal one's time, and mean zero here.
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors share no base class but Exception
