@@ -69,11 +69,11 @@ def measure(
 
 @contextmanager
 def _own_alias() -> Iterator[None]:
-    os.environ["SKETCHZOO_ALIAS"] = f"bench{time.monotonic_ns()}"
+    os.environ["SKETCHZOO_GALLERY"] = f"bench{time.monotonic_ns()}"
     try:
         yield
     finally:
-        del os.environ["SKETCHZOO_ALIAS"]
+        del os.environ["SKETCHZOO_GALLERY"]
 
 
 def memory(out: Path, contents: Sequence[bytes], sizes: tuple[int, int]) -> Section:

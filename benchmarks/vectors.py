@@ -221,7 +221,7 @@ def _search(section: Section, parts: Parts, growth: Growth, size: int) -> None:
     part = Part(
         "search",
         ("search", "--metrics-port", "0"),
-        environment={**parts.environment, "SKETCHZOO_ALIAS": growth.alias(size)},
+        environment={**parts.environment, "SKETCHZOO_GALLERY": growth.alias(size)},
     )
     with Stack(growth.out / "logs-large") as stack:
         stack.start(part)

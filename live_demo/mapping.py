@@ -30,7 +30,7 @@ async def make(settings: MapSettings, out: Path) -> int:
     names: list[str] = []
     vectors: list[npt.NDArray[np.float32]] = []
     try:
-        reader = PhotoReader(connection, settings.alias)
+        reader = PhotoReader(connection, settings.gallery)
         gallery = await reader.current()
         # They come in the order of their ids, which are hashes: the first are a fair sample,
         # and no more of a large gallery is read.

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
-ALIAS = os.environ.get("SKETCHZOO_ALIAS") or "photos"
+ALIAS = os.environ.get("SKETCHZOO_GALLERY") or "photos"
 # The folder of Qdrant's image where a snapshot lies below its collection's name.
 FOLDER = "/qdrant/snapshots"
 SECONDS = 3600

@@ -68,7 +68,7 @@ async def serve(settings: SearchSettings) -> None:
     connection = connect(settings, registry)
     try:
         with MetricsPage(registry, settings.host, settings.metrics_port) as page:
-            reader = PhotoReader(connection, settings.alias)
+            reader = PhotoReader(connection, settings.gallery)
             async with serving(settings, reader, registry) as server:
                 log.info(
                     "serving",

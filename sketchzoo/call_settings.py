@@ -119,11 +119,11 @@ class QdrantSettings(Settings):
         validation_alias="SKETCHZOO_QDRANT_TIMEOUT_SECONDS",
         description="Deadline of a call to Qdrant where the caller's is not nearer.",
     )
-    alias: str = Field(
+    gallery: str = Field(
         "photos",
-        validation_alias="SKETCHZOO_ALIAS",
-        pattern=r"^[A-Za-z0-9_.-]{1,200}$",
-        description="The alias that names the gallery's current collection.",
+        validation_alias="SKETCHZOO_GALLERY",
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$",
+        description="The gallery: an alias in Qdrant that names its current collection.",
     )
 
     @model_validator(mode="after")

@@ -91,13 +91,13 @@ async def ingest(
     job = Job(
         sources=sources,
         encoder=EncoderClient(channel, settings.encoder_token),
-        writer=PhotoWriter(connection, settings.alias, _collection_options(settings)),
+        writer=PhotoWriter(connection, settings.gallery, _collection_options(settings)),
         retry=retry,
         tally=tally,
         metrics=metrics,
         limits=_limits(settings),
         options=JobOptions(
-            settings.alias,
+            settings.gallery,
             encode_timeout_seconds=settings.encode_timeout_seconds,
             max_bad=settings.max_bad,
             prune=settings.prune,

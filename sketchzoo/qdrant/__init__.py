@@ -1,7 +1,7 @@
 """The Qdrant adapter: photos as points, their ids, filters, writes and queries.
 
 The only package that asks Qdrant anything. A gallery's photos lie in a collection
-`photos-<model fingerprint>`; an alias names the one that search uses.
+`<gallery>-<model fingerprint>`; the alias `<gallery>` names the one that search uses.
 """
 
 from sketchzoo.qdrant.connection import QdrantConnection, connect
@@ -10,27 +10,41 @@ from sketchzoo.qdrant.errors import (
     CollectionNotFoundError,
     PhotoNotFoundError,
 )
-from sketchzoo.qdrant.filter import FieldCondition, Filter
-from sketchzoo.qdrant.photo import RESERVED, Photo, photo_id
+from sketchzoo.qdrant.filter import (
+    AnyOf,
+    FieldCondition,
+    Filter,
+    GeoBoundingBox,
+    GeoRadius,
+    Range,
+)
+from sketchzoo.qdrant.photo import NAMED, RESERVED, GeoPoint, Photo, SeenClass, photo_id
 from sketchzoo.qdrant.query import Nearest, ScoredPhoto
 from sketchzoo.qdrant.reader import Gallery, PhotoReader
 from sketchzoo.qdrant.writer import CollectionOptions, PhotoWriter
 
 __all__ = [
+    "NAMED",
     "RESERVED",
+    "AnyOf",
     "CollectionExistsError",
     "CollectionNotFoundError",
     "CollectionOptions",
     "FieldCondition",
     "Filter",
     "Gallery",
+    "GeoBoundingBox",
+    "GeoPoint",
+    "GeoRadius",
     "Nearest",
     "Photo",
     "PhotoNotFoundError",
     "PhotoReader",
     "PhotoWriter",
     "QdrantConnection",
+    "Range",
     "ScoredPhoto",
+    "SeenClass",
     "connect",
     "photo_id",
 ]

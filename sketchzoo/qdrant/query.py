@@ -13,11 +13,12 @@ from sketchzoo.qdrant.photo import Photo
 
 @dataclass(frozen=True, slots=True)
 class ScoredPhoto:
-    """A photo found; `score` is (1 + cosine) / 2."""
+    """A photo found, with a score of (1 + cosine) / 2 and how many were folded into it."""
 
     id: str
     photo: Photo
     score: float
+    near_duplicates: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Nearest:
     towards them, disliked ones push it away (Qdrant's recommend, average vector). The
     photos named in the query are not among the answer. `min_score` is (1 + cosine) / 2.
     `hnsw_ef` is how many candidates the index is searched for; None leaves it to Qdrant,
-    which takes as many as the index was built with.
+    which takes as many as the index was built with. With `collapse`, photos of one burst
+    count as one: the nearest of them, and how many others there are.
     """
 
     vector: tuple[float, ...] | None = None
@@ -41,6 +43,7 @@ class Nearest:
     min_score: float | None = None
     exact: bool = False
     hnsw_ef: int | None = None
+    collapse: bool = False
 
     def __post_init__(self) -> None:
         if self.vector is not None and self.photo_id is not None:

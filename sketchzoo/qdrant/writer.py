@@ -12,7 +12,20 @@ from sketchzoo.qdrant.errors import CollectionExistsError, CollectionNotFoundErr
 from sketchzoo.qdrant.photo import Photo
 from sketchzoo.qdrant.reader import PhotoReader
 
-INDEXED = ("class", "sha256")
+_KEYWORD = api.FieldType.FieldTypeKeyword
+INDEXED = {
+    "class": _KEYWORD,
+    "seen_class": _KEYWORD,
+    "sha256": _KEYWORD,
+    "uri": _KEYWORD,
+    "folders": _KEYWORD,
+    "camera": _KEYWORD,
+    "burst": _KEYWORD,
+    "rating": api.FieldType.FieldTypeInteger,
+    "taken_at": api.FieldType.FieldTypeDatetime,
+    "location": api.FieldType.FieldTypeGeo,
+}
+"""Payload fields that filters use, and the types of their indexes."""
 # A larger write is made as several: Qdrant and what stands before it limit a message's size.
 _MAX_WRITE_BYTES = 16 * 1024 * 1024
 
@@ -66,11 +79,11 @@ class PhotoWriter(PhotoReader):
             with suppress(CollectionExistsError):
                 await self._connection.ask("Collections/Create", self._creation(name, dimension))
         # Also after a kill between the two: making an index twice changes nothing.
-        for field in INDEXED:
+        for field, kind in INDEXED.items():
             request = api.CreateFieldIndexCollection(
                 collection_name=name,
                 field_name=field,
-                field_type=api.FieldType.FieldTypeKeyword,
+                field_type=kind,
                 wait=True,
             )
             await self._connection.ask("Points/CreateFieldIndex", request)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from sketchzoo.class_names import ClassNameError, class_name
@@ -13,9 +14,11 @@ from sketchzoo_ingest.outcome import Reason, Refusal, RefusedError
 class Candidate:
     """A photo that a source lists, before anything of it was read.
 
-    `location` tells its source where the bytes are, `origin` tells people (a path, or
-    a manifest's line). `size` is the file's length in bytes, None where only reading
-    will tell. A plain value: it may be sent to another machine that has the source.
+    `class_name` is what people named it, empty where nobody did. `location` tells its source
+    where the bytes are, `origin` tells people (a path, or a manifest's line). `folder` is
+    where it lies in its source (`2024/summer`). `size` is the file's length in bytes, None
+    where only reading will tell; `modified_at` is when it was changed last, None where nothing
+    tells. A plain value: it may be sent to another machine that has the source.
     """
 
     uri: str
@@ -24,10 +27,15 @@ class Candidate:
     origin: str
     size: int | None = None
     payload: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    folder: str = ""
+    file_name: str = ""
+    modified_at: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 0:
             raise ValueError(f"size must be bytes, not {self.size}")
+        if self.modified_at is not None and self.modified_at.tzinfo is None:
+            raise ValueError("modified_at must have a time zone")
 
     def refusal(self, reason: Reason, message: str) -> Refusal:
         """Return why this photo is left out."""

@@ -105,23 +105,55 @@ class Embedding(_message.Message):
 
     VECTOR_FIELD_NUMBER: _builtins.int
     DIMENSION_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     vector: _builtins.bytes
     """`dimension` little-endian IEEE 754 float32 values, packed; of L2 norm 1."""
     dimension: _builtins.int
     """How many values the vector holds."""
+    @_builtins.property
+    def seen(self) -> Global___SeenClass:
+        """What the model is sure to see; unset where it is not."""
+
     def __init__(
         self,
         *,
         vector: _builtins.bytes = ...,
         dimension: _builtins.int = ...,
+        seen: Global___SeenClass | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "vector", b"vector"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "seen", b"seen", "vector", b"vector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Embedding: _TypeAlias = Embedding  # noqa: Y015
+
+@_typing.final
+class SeenClass(_message.Message):
+    """SeenClass is a class that the model is sure to see."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASS_NAME_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    class_name: _builtins.str
+    """The class, as the model was trained on it."""
+    confidence: _builtins.float
+    """How sure it is, above 0 to 1."""
+    def __init__(
+        self,
+        *,
+        class_name: _builtins.str = ...,
+        confidence: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_name", b"class_name", "confidence", b"confidence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeenClass: _TypeAlias = SeenClass  # noqa: Y015
 
 @_typing.final
 class EmbedResult(_message.Message):
@@ -245,6 +277,49 @@ class GetModelRequest(_message.Message):
 Global___GetModelRequest: _TypeAlias = GetModelRequest  # noqa: Y015
 
 @_typing.final
+class Preprocessing(_message.Message):
+    """Preprocessing tells how an image becomes the network's input, so that whoever sends a
+    large one can shrink it before, exactly as the encoder would.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIZE_FIELD_NUMBER: _builtins.int
+    FIT_FIELD_NUMBER: _builtins.int
+    KEEP_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    size: _builtins.int
+    """Side of the square input in pixels."""
+    fit: _builtins.str
+    """`crop`: the short side becomes `size / keep` and the middle is cut out; `letterbox`: the
+    long side becomes `size * keep` and the rest is padded; `ink`: a drawing is cut out and
+    drawn again.
+    """
+    keep: _builtins.float
+    """The share that `fit` speaks of."""
+    channels: _builtins.int
+    """1 for grey, 3 for colours."""
+    version: _builtins.int
+    """Which code does so: whoever knows another version sends images as they are."""
+    def __init__(
+        self,
+        *,
+        size: _builtins.int = ...,
+        fit: _builtins.str = ...,
+        keep: _builtins.float = ...,
+        channels: _builtins.int = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "fit", b"fit", "keep", b"keep", "size", b"size", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Preprocessing: _TypeAlias = Preprocessing  # noqa: Y015
+
+@_typing.final
 class GetModelResponse(_message.Message):
     """GetModelResponse describes the served model."""
 
@@ -258,6 +333,8 @@ class GetModelResponse(_message.Message):
     RUNTIME_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
     MIN_SCORE_FIELD_NUMBER: _builtins.int
+    PHOTO_PREPROCESSING_FIELD_NUMBER: _builtins.int
+    SKETCH_PREPROCESSING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The artefact's name, for instance `zoo-1`."""
     fingerprint: _builtins.str
@@ -278,6 +355,14 @@ class GetModelResponse(_message.Message):
     """The calibrated score under which a hit likely shows something else than the
     sketch; 0 when the model states none.
     """
+    @_builtins.property
+    def photo_preprocessing(self) -> Global___Preprocessing:
+        """How photos are prepared."""
+
+    @_builtins.property
+    def sketch_preprocessing(self) -> Global___Preprocessing:
+        """How sketches are prepared."""
+
     def __init__(
         self,
         *,
@@ -289,10 +374,12 @@ class GetModelResponse(_message.Message):
         runtime: _builtins.str = ...,
         device: _builtins.str = ...,
         min_score: _builtins.float = ...,
+        photo_preprocessing: Global___Preprocessing | None = ...,
+        sketch_preprocessing: Global___Preprocessing | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["photo_preprocessing", b"photo_preprocessing", "sketch_preprocessing", b"sketch_preprocessing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "dimension", b"dimension", "fingerprint", b"fingerprint", "min_score", b"min_score", "name", b"name", "photo_input_size", b"photo_input_size", "runtime", b"runtime", "sketch_input_size", b"sketch_input_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "dimension", b"dimension", "fingerprint", b"fingerprint", "min_score", b"min_score", "name", b"name", "photo_input_size", b"photo_input_size", "photo_preprocessing", b"photo_preprocessing", "runtime", b"runtime", "sketch_input_size", b"sketch_input_size", "sketch_preprocessing", b"sketch_preprocessing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
@@ -308,6 +309,134 @@ class FieldRange(_message.Message):
 Global___FieldRange: _TypeAlias = FieldRange  # noqa: Y015
 
 @_typing.final
+class DatetimeRange(_message.Message):
+    """DatetimeRange is a span of time; at least one bound is set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GT_FIELD_NUMBER: _builtins.int
+    GTE_FIELD_NUMBER: _builtins.int
+    LT_FIELD_NUMBER: _builtins.int
+    LTE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def gt(self) -> _timestamp_pb2.Timestamp:
+        """Later than."""
+
+    @_builtins.property
+    def gte(self) -> _timestamp_pb2.Timestamp:
+        """At this time or later."""
+
+    @_builtins.property
+    def lt(self) -> _timestamp_pb2.Timestamp:
+        """Earlier than."""
+
+    @_builtins.property
+    def lte(self) -> _timestamp_pb2.Timestamp:
+        """At this time or earlier."""
+
+    def __init__(
+        self,
+        *,
+        gt: _timestamp_pb2.Timestamp | None = ...,
+        gte: _timestamp_pb2.Timestamp | None = ...,
+        lt: _timestamp_pb2.Timestamp | None = ...,
+        lte: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["gt", b"gt", "gte", b"gte", "lt", b"lt", "lte", b"lte"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gt", b"gt", "gte", b"gte", "lt", b"lt", "lte", b"lte"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DatetimeRange: _TypeAlias = DatetimeRange  # noqa: Y015
+
+@_typing.final
+class GeoPoint(_message.Message):
+    """GeoPoint is a place on Earth (WGS 84)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAT_FIELD_NUMBER: _builtins.int
+    LON_FIELD_NUMBER: _builtins.int
+    lat: _builtins.float
+    """Degrees north, -90 to 90."""
+    lon: _builtins.float
+    """Degrees east, -180 to 180."""
+    def __init__(
+        self,
+        *,
+        lat: _builtins.float = ...,
+        lon: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lat", b"lat", "lon", b"lon"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GeoPoint: _TypeAlias = GeoPoint  # noqa: Y015
+
+@_typing.final
+class GeoRadius(_message.Message):
+    """GeoRadius is the area within a distance of a place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CENTER_FIELD_NUMBER: _builtins.int
+    RADIUS_FIELD_NUMBER: _builtins.int
+    radius: _builtins.float
+    """Metres, above 0."""
+    @_builtins.property
+    def center(self) -> Global___GeoPoint:
+        """The area's middle."""
+
+    def __init__(
+        self,
+        *,
+        center: Global___GeoPoint | None = ...,
+        radius: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["center", b"center"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["center", b"center", "radius", b"radius"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GeoRadius: _TypeAlias = GeoRadius  # noqa: Y015
+
+@_typing.final
+class GeoBoundingBox(_message.Message):
+    """GeoBoundingBox is the area between two parallels and two meridians; where its right side
+    lies west of its left one it crosses the 180th meridian.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOP_LEFT_FIELD_NUMBER: _builtins.int
+    BOTTOM_RIGHT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def top_left(self) -> Global___GeoPoint:
+        """The corner in the north-west."""
+
+    @_builtins.property
+    def bottom_right(self) -> Global___GeoPoint:
+        """The corner in the south-east."""
+
+    def __init__(
+        self,
+        *,
+        top_left: Global___GeoPoint | None = ...,
+        bottom_right: Global___GeoPoint | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bottom_right", b"bottom_right", "top_left", b"top_left"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bottom_right", b"bottom_right", "top_left", b"top_left"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GeoBoundingBox: _TypeAlias = GeoBoundingBox  # noqa: Y015
+
+@_typing.final
 class FieldCondition(_message.Message):
     """FieldCondition holds for photos whose payload field compares as said."""
 
@@ -317,8 +446,13 @@ class FieldCondition(_message.Message):
     EQUALS_FIELD_NUMBER: _builtins.int
     IN_FIELD_NUMBER: _builtins.int
     RANGE_FIELD_NUMBER: _builtins.int
+    DATETIME_RANGE_FIELD_NUMBER: _builtins.int
+    GEO_RADIUS_FIELD_NUMBER: _builtins.int
+    GEO_BOUNDING_BOX_FIELD_NUMBER: _builtins.int
     field: _builtins.str
-    """The payload field, for instance `licence`; nested ones as `camera.iso`."""
+    """The payload field, for instance `rating`, `taken_at`, `location` or a column of the
+    source's own, such as `licence`; nested ones as `lens.maker`.
+    """
     @_builtins.property
     def equals(self) -> Global___FieldValue:
         """The field has this value."""
@@ -327,18 +461,33 @@ class FieldCondition(_message.Message):
     def range(self) -> Global___FieldRange:
         """The field's number lies in this interval."""
 
+    @_builtins.property
+    def datetime_range(self) -> Global___DatetimeRange:
+        """The field's time lies in this span."""
+
+    @_builtins.property
+    def geo_radius(self) -> Global___GeoRadius:
+        """The field's place lies within this distance."""
+
+    @_builtins.property
+    def geo_bounding_box(self) -> Global___GeoBoundingBox:
+        """The field's place lies in this box."""
+
     def __init__(
         self,
         *,
         field: _builtins.str = ...,
         equals: Global___FieldValue | None = ...,
         range: Global___FieldRange | None = ...,
+        datetime_range: Global___DatetimeRange | None = ...,
+        geo_radius: Global___GeoRadius | None = ...,
+        geo_bounding_box: Global___GeoBoundingBox | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "equals", b"equals", "in", b"in", "range", b"range"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "datetime_range", b"datetime_range", "equals", b"equals", "geo_bounding_box", b"geo_bounding_box", "geo_radius", b"geo_radius", "in", b"in", "range", b"range"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "equals", b"equals", "field", b"field", "in", b"in", "range", b"range"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "datetime_range", b"datetime_range", "equals", b"equals", "field", b"field", "geo_bounding_box", b"geo_bounding_box", "geo_radius", b"geo_radius", "in", b"in", "range", b"range"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_condition: _TypeAlias = _typing.Literal["equals", "in", "range"]  # noqa: Y015
+    _WhichOneofReturnType_condition: _TypeAlias = _typing.Literal["equals", "in", "range", "datetime_range", "geo_radius", "geo_bounding_box"]  # noqa: Y015
     _WhichOneofArgType_condition: _TypeAlias = _typing.Literal["condition", b"condition"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_condition) -> _WhichOneofReturnType_condition | None: ...
 
@@ -353,6 +502,8 @@ class Filter(_message.Message):
     CLASSES_FIELD_NUMBER: _builtins.int
     EXCLUDED_CLASSES_FIELD_NUMBER: _builtins.int
     FIELDS_FIELD_NUMBER: _builtins.int
+    FOLDERS_FIELD_NUMBER: _builtins.int
+    SEEN_CLASSES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The photo's class is one of these. Names are compared in Unicode's form NFC."""
@@ -365,16 +516,26 @@ class Filter(_message.Message):
     def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldCondition]:
         """The photo's payload meets all of these."""
 
+    @_builtins.property
+    def folders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The photo lies in one of these folders, or below one: `2024/summer` of the source."""
+
+    @_builtins.property
+    def seen_classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The model is sure to see one of these on the photo."""
+
     def __init__(
         self,
         *,
         classes: _abc.Iterable[_builtins.str] | None = ...,
         excluded_classes: _abc.Iterable[_builtins.str] | None = ...,
         fields: _abc.Iterable[Global___FieldCondition] | None = ...,
+        folders: _abc.Iterable[_builtins.str] | None = ...,
+        seen_classes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "excluded_classes", b"excluded_classes", "fields", b"fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "excluded_classes", b"excluded_classes", "fields", b"fields", "folders", b"folders", "seen_classes", b"seen_classes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -419,6 +580,8 @@ class SearchRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     EXACT_FIELD_NUMBER: _builtins.int
     INCLUDE_FIELD_NUMBER: _builtins.int
+    GALLERY_FIELD_NUMBER: _builtins.int
+    NO_COLLAPSE_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
     """How many hits at most, 1 to 1,000; 0 means 12."""
     min_score: _builtins.float
@@ -427,6 +590,10 @@ class SearchRequest(_message.Message):
     """A `next_page_token` of the same search, to go on from there."""
     exact: _builtins.bool
     """Compare with every photo instead of walking the index: slower, for measuring."""
+    gallery: _builtins.str
+    """Which gallery; empty means the service's own."""
+    no_collapse: _builtins.bool
+    """Answer each photo of a burst, and each copy, as a hit of its own."""
     @_builtins.property
     def query(self) -> Global___Query:
         """What to look for."""
@@ -449,10 +616,12 @@ class SearchRequest(_message.Message):
         page_token: _builtins.str = ...,
         exact: _builtins.bool = ...,
         include: Global___Include | None = ...,
+        gallery: _builtins.str = ...,
+        no_collapse: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "filter", b"filter", "include", b"include", "min_score", b"min_score", "query", b"query"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "exact", b"exact", "filter", b"filter", "include", b"include", "limit", b"limit", "min_score", b"min_score", "page_token", b"page_token", "query", b"query"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "exact", b"exact", "filter", b"filter", "gallery", b"gallery", "include", b"include", "limit", b"limit", "min_score", b"min_score", "no_collapse", b"no_collapse", "page_token", b"page_token", "query", b"query"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__min_score: _TypeAlias = _typing.Literal["min_score"]  # noqa: Y015
     _WhichOneofArgType__min_score: _TypeAlias = _typing.Literal["_min_score", b"_min_score"]  # noqa: Y015
@@ -473,10 +642,19 @@ class Hit(_message.Message):
     WIDTH_FIELD_NUMBER: _builtins.int
     HEIGHT_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
+    NEAR_DUPLICATES_FIELD_NUMBER: _builtins.int
+    SEEN_CLASS_FIELD_NUMBER: _builtins.int
+    SEEN_CONFIDENCE_FIELD_NUMBER: _builtins.int
+    FOLDER_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    TAKEN_AT_FIELD_NUMBER: _builtins.int
+    CAMERA_FIELD_NUMBER: _builtins.int
+    LOCATION_FIELD_NUMBER: _builtins.int
+    RATING_FIELD_NUMBER: _builtins.int
     photo_id: _builtins.str
     """The photo's id: a UUID made from its content."""
     class_name: _builtins.str
-    """The photo's class."""
+    """The photo's class as people named it; empty where nobody did."""
     score: _builtins.float
     """(1 + cosine) / 2: 1 is the same direction, 0.5 unrelated, 0 opposite."""
     uri: _builtins.str
@@ -485,9 +663,31 @@ class Hit(_message.Message):
     """Width in pixels."""
     height: _builtins.int
     """Height in pixels."""
+    near_duplicates: _builtins.int
+    """How many photos nearly the same were folded into this one."""
+    seen_class: _builtins.str
+    """What the model is sure to see; empty where it is not."""
+    seen_confidence: _builtins.float
+    """How sure it is, 0 to 1; 0 where nothing is seen."""
+    folder: _builtins.str
+    """The folder of the source that the photo lies in, for instance `2024/summer`."""
+    file_name: _builtins.str
+    """The file's name."""
+    camera: _builtins.str
+    """The camera's maker and model."""
+    rating: _builtins.int
+    """The stars that people gave it, 1 to 5; 0 where they gave none, -1 means rejected."""
     @_builtins.property
     def payload(self) -> _struct_pb2.Struct:
         """The whole payload, if asked for."""
+
+    @_builtins.property
+    def taken_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was taken, by the camera's clock; one without a zone is taken for UTC."""
+
+    @_builtins.property
+    def location(self) -> Global___GeoPoint:
+        """Where it was taken."""
 
     def __init__(
         self,
@@ -499,10 +699,19 @@ class Hit(_message.Message):
         width: _builtins.int = ...,
         height: _builtins.int = ...,
         payload: _struct_pb2.Struct | None = ...,
+        near_duplicates: _builtins.int = ...,
+        seen_class: _builtins.str = ...,
+        seen_confidence: _builtins.float = ...,
+        folder: _builtins.str = ...,
+        file_name: _builtins.str = ...,
+        taken_at: _timestamp_pb2.Timestamp | None = ...,
+        camera: _builtins.str = ...,
+        location: Global___GeoPoint | None = ...,
+        rating: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["location", b"location", "payload", b"payload", "taken_at", b"taken_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_name", b"class_name", "height", b"height", "payload", b"payload", "photo_id", b"photo_id", "score", b"score", "uri", b"uri", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["camera", b"camera", "class_name", b"class_name", "file_name", b"file_name", "folder", b"folder", "height", b"height", "location", b"location", "near_duplicates", b"near_duplicates", "payload", b"payload", "photo_id", b"photo_id", "rating", b"rating", "score", b"score", "seen_class", b"seen_class", "seen_confidence", b"seen_confidence", "taken_at", b"taken_at", "uri", b"uri", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -767,6 +976,9 @@ class ListClassesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FILTER_FIELD_NUMBER: _builtins.int
+    GALLERY_FIELD_NUMBER: _builtins.int
+    gallery: _builtins.str
+    """Which gallery; empty means the service's own."""
     @_builtins.property
     def filter(self) -> Global___Filter:
         """Count only photos that meet this."""
@@ -775,10 +987,11 @@ class ListClassesRequest(_message.Message):
         self,
         *,
         filter: Global___Filter | None = ...,
+        gallery: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "gallery", b"gallery"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -818,25 +1031,250 @@ class ListClassesResponse(_message.Message):
 
     CLASSES_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
+    SEEN_CLASSES_FIELD_NUMBER: _builtins.int
     total: _builtins.int
-    """The number of photos in all."""
+    """The number of photos in all, those without a class among them."""
     @_builtins.property
     def classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassCount]:
         """The classes that have photos, by name."""
+
+    @_builtins.property
+    def seen_classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassCount]:
+        """What the model is sure to see, by name; photos with a class are counted, too."""
 
     def __init__(
         self,
         *,
         classes: _abc.Iterable[Global___ClassCount] | None = ...,
         total: _builtins.int = ...,
+        seen_classes: _abc.Iterable[Global___ClassCount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "seen_classes", b"seen_classes", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListClassesResponse: _TypeAlias = ListClassesResponse  # noqa: Y015
+
+@_typing.final
+class ListFoldersRequest(_message.Message):
+    """ListFoldersRequest asks for the folders right below one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GALLERY_FIELD_NUMBER: _builtins.int
+    PARENT_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    gallery: _builtins.str
+    """Which gallery; empty means the service's own."""
+    parent: _builtins.str
+    """The folder; empty means the source's own."""
+    @_builtins.property
+    def filter(self) -> Global___Filter:
+        """Count only photos that meet this."""
+
+    def __init__(
+        self,
+        *,
+        gallery: _builtins.str = ...,
+        parent: _builtins.str = ...,
+        filter: Global___Filter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "gallery", b"gallery", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFoldersRequest: _TypeAlias = ListFoldersRequest  # noqa: Y015
+
+@_typing.final
+class FolderCount(_message.Message):
+    """FolderCount is a folder and the number of photos in it and below."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOLDER_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    folder: _builtins.str
+    """The folder, for instance `2024/summer`."""
+    count: _builtins.int
+    """Its number of photos."""
+    def __init__(
+        self,
+        *,
+        folder: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "folder", b"folder"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FolderCount: _TypeAlias = FolderCount  # noqa: Y015
+
+@_typing.final
+class ListFoldersResponse(_message.Message):
+    """ListFoldersResponse answers ListFoldersRequest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOLDERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def folders(self) -> _containers.RepeatedCompositeFieldContainer[Global___FolderCount]:
+        """The folders that have photos, by name."""
+
+    def __init__(
+        self,
+        *,
+        folders: _abc.Iterable[Global___FolderCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["folders", b"folders"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFoldersResponse: _TypeAlias = ListFoldersResponse  # noqa: Y015
+
+@_typing.final
+class GetGalleryRequest(_message.Message):
+    """GetGalleryRequest asks what a gallery holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GALLERY_FIELD_NUMBER: _builtins.int
+    gallery: _builtins.str
+    """Which gallery; empty means the service's own."""
+    def __init__(
+        self,
+        *,
+        gallery: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gallery", b"gallery"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetGalleryRequest: _TypeAlias = GetGalleryRequest  # noqa: Y015
+
+@_typing.final
+class PayloadField(_message.Message):
+    """PayloadField is a payload field that filters find by an index."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The field."""
+    type: _builtins.str
+    """Qdrant's name of its type: `keyword`, `integer`, `float`, `bool`, `datetime` or `geo`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        type: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PayloadField: _TypeAlias = PayloadField  # noqa: Y015
+
+@_typing.final
+class GetGalleryResponse(_message.Message):
+    """GetGalleryResponse answers GetGalleryRequest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GALLERY_FIELD_NUMBER: _builtins.int
+    MODEL_FINGERPRINT_FIELD_NUMBER: _builtins.int
+    PHOTOS_FIELD_NUMBER: _builtins.int
+    EARLIEST_FIELD_NUMBER: _builtins.int
+    LATEST_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    gallery: _builtins.str
+    """The gallery's name."""
+    model_fingerprint: _builtins.str
+    """The model that made the embeddings."""
+    photos: _builtins.int
+    """The number of photos."""
+    @_builtins.property
+    def earliest(self) -> _timestamp_pb2.Timestamp:
+        """When the earliest photo was taken; unset where no photo tells."""
+
+    @_builtins.property
+    def latest(self) -> _timestamp_pb2.Timestamp:
+        """When the latest photo was taken; unset where no photo tells."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___PayloadField]:
+        """The fields to filter by, by name."""
+
+    def __init__(
+        self,
+        *,
+        gallery: _builtins.str = ...,
+        model_fingerprint: _builtins.str = ...,
+        photos: _builtins.int = ...,
+        earliest: _timestamp_pb2.Timestamp | None = ...,
+        latest: _timestamp_pb2.Timestamp | None = ...,
+        fields: _abc.Iterable[Global___PayloadField] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["earliest", b"earliest", "latest", b"latest"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["earliest", b"earliest", "fields", b"fields", "gallery", b"gallery", "latest", b"latest", "model_fingerprint", b"model_fingerprint", "photos", b"photos"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetGalleryResponse: _TypeAlias = GetGalleryResponse  # noqa: Y015
+
+@_typing.final
+class ListGalleriesRequest(_message.Message):
+    """ListGalleriesRequest asks for the galleries; it has no fields."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListGalleriesRequest: _TypeAlias = ListGalleriesRequest  # noqa: Y015
+
+@_typing.final
+class ListGalleriesResponse(_message.Message):
+    """ListGalleriesResponse answers ListGalleriesRequest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GALLERIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def galleries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Their names."""
+
+    def __init__(
+        self,
+        *,
+        galleries: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["galleries", b"galleries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListGalleriesResponse: _TypeAlias = ListGalleriesResponse  # noqa: Y015
 
 @_typing.final
 class GetPhotoRequest(_message.Message):
@@ -847,22 +1285,26 @@ class GetPhotoRequest(_message.Message):
     PHOTO_ID_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
     MAX_SIDE_FIELD_NUMBER: _builtins.int
+    GALLERY_FIELD_NUMBER: _builtins.int
     photo_id: _builtins.str
     """The photo's id."""
     size: Global___PhotoSize.ValueType
     """Which rendition."""
     max_side: _builtins.int
     """A thumbnail's longest side in pixels, 16 to 1024; 0 means 256."""
+    gallery: _builtins.str
+    """Which gallery; empty means the service's own."""
     def __init__(
         self,
         *,
         photo_id: _builtins.str = ...,
         size: Global___PhotoSize.ValueType = ...,
         max_side: _builtins.int = ...,
+        gallery: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_side", b"max_side", "photo_id", b"photo_id", "size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gallery", b"gallery", "max_side", b"max_side", "photo_id", b"photo_id", "size", b"size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -31,7 +31,8 @@ class SearchServiceStub:
     Of every method: INVALID_ARGUMENT carries a BadRequest that names the field,
     UNAVAILABLE says that the encoder or Qdrant is away, FAILED_PRECONDITION that
     the gallery was built by another model, RESOURCE_EXHAUSTED carries a RetryInfo,
-    DEADLINE_EXCEEDED means that the work was dropped.
+    DEADLINE_EXCEEDED means that the work was dropped. A gallery that the caller's token is
+    not bound to is PERMISSION_DENIED, one that is not there NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -60,6 +61,21 @@ class SearchServiceStub:
                 request_serializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.ListClassesRequest.SerializeToString,
                 response_deserializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.ListClassesResponse.FromString,
                 _registered_method=True)
+        self.ListFolders = channel.unary_unary(
+                '/sketchzoo.search.v1.SearchService/ListFolders',
+                request_serializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.ListFoldersRequest.SerializeToString,
+                response_deserializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.ListFoldersResponse.FromString,
+                _registered_method=True)
+        self.GetGallery = channel.unary_unary(
+                '/sketchzoo.search.v1.SearchService/GetGallery',
+                request_serializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.GetGalleryRequest.SerializeToString,
+                response_deserializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.GetGalleryResponse.FromString,
+                _registered_method=True)
+        self.ListGalleries = channel.unary_unary(
+                '/sketchzoo.search.v1.SearchService/ListGalleries',
+                request_serializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.ListGalleriesRequest.SerializeToString,
+                response_deserializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.ListGalleriesResponse.FromString,
+                _registered_method=True)
         self.GetPhoto = channel.unary_unary(
                 '/sketchzoo.search.v1.SearchService/GetPhoto',
                 request_serializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.GetPhotoRequest.SerializeToString,
@@ -73,7 +89,8 @@ class SearchServiceServicer:
     Of every method: INVALID_ARGUMENT carries a BadRequest that names the field,
     UNAVAILABLE says that the encoder or Qdrant is away, FAILED_PRECONDITION that
     the gallery was built by another model, RESOURCE_EXHAUSTED carries a RetryInfo,
-    DEADLINE_EXCEEDED means that the work was dropped.
+    DEADLINE_EXCEEDED means that the work was dropped. A gallery that the caller's token is
+    not bound to is PERMISSION_DENIED, one that is not there NOT_FOUND.
     """
 
     def Search(self, request, context):
@@ -101,7 +118,30 @@ class SearchServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListClasses(self, request, context):
-        """ListClasses answers the gallery's classes with their number of photos.
+        """ListClasses answers the gallery's classes with their number of photos, those that
+        people named and those that the model is sure to see.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFolders(self, request, context):
+        """ListFolders answers the folders right below one, with the number of photos in each
+        and below it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetGallery(self, request, context):
+        """GetGallery tells what a gallery holds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListGalleries(self, request, context):
+        """ListGalleries answers the galleries that the caller may search, by name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,6 +180,21 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     request_deserializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.ListClassesRequest.FromString,
                     response_serializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.ListClassesResponse.SerializeToString,
             ),
+            'ListFolders': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFolders,
+                    request_deserializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.ListFoldersRequest.FromString,
+                    response_serializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.ListFoldersResponse.SerializeToString,
+            ),
+            'GetGallery': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGallery,
+                    request_deserializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.GetGalleryRequest.FromString,
+                    response_serializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.GetGalleryResponse.SerializeToString,
+            ),
+            'ListGalleries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGalleries,
+                    request_deserializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.ListGalleriesRequest.FromString,
+                    response_serializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.ListGalleriesResponse.SerializeToString,
+            ),
             'GetPhoto': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPhoto,
                     request_deserializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.GetPhotoRequest.FromString,
@@ -159,7 +214,8 @@ class SearchService:
     Of every method: INVALID_ARGUMENT carries a BadRequest that names the field,
     UNAVAILABLE says that the encoder or Qdrant is away, FAILED_PRECONDITION that
     the gallery was built by another model, RESOURCE_EXHAUSTED carries a RetryInfo,
-    DEADLINE_EXCEEDED means that the work was dropped.
+    DEADLINE_EXCEEDED means that the work was dropped. A gallery that the caller's token is
+    not bound to is PERMISSION_DENIED, one that is not there NOT_FOUND.
     """
 
     @staticmethod
@@ -260,6 +316,87 @@ class SearchService:
             '/sketchzoo.search.v1.SearchService/ListClasses',
             sketchzoo_dot_search_dot_v1_dot_search__pb2.ListClassesRequest.SerializeToString,
             sketchzoo_dot_search_dot_v1_dot_search__pb2.ListClassesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFolders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sketchzoo.search.v1.SearchService/ListFolders',
+            sketchzoo_dot_search_dot_v1_dot_search__pb2.ListFoldersRequest.SerializeToString,
+            sketchzoo_dot_search_dot_v1_dot_search__pb2.ListFoldersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGallery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sketchzoo.search.v1.SearchService/GetGallery',
+            sketchzoo_dot_search_dot_v1_dot_search__pb2.GetGalleryRequest.SerializeToString,
+            sketchzoo_dot_search_dot_v1_dot_search__pb2.GetGalleryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGalleries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sketchzoo.search.v1.SearchService/ListGalleries',
+            sketchzoo_dot_search_dot_v1_dot_search__pb2.ListGalleriesRequest.SerializeToString,
+            sketchzoo_dot_search_dot_v1_dot_search__pb2.ListGalleriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

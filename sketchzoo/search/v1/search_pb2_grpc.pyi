@@ -32,7 +32,8 @@ class SearchServiceStub:
     Of every method: INVALID_ARGUMENT carries a BadRequest that names the field,
     UNAVAILABLE says that the encoder or Qdrant is away, FAILED_PRECONDITION that
     the gallery was built by another model, RESOURCE_EXHAUSTED carries a RetryInfo,
-    DEADLINE_EXCEEDED means that the work was dropped.
+    DEADLINE_EXCEEDED means that the work was dropped. A gallery that the caller's token is
+    not bound to is PERMISSION_DENIED, one that is not there NOT_FOUND.
     """
 
     @_typing.overload
@@ -51,7 +52,17 @@ class SearchServiceStub:
     work of an older one of the same stream, which then gets no answer.
     """
     ListClasses: _grpc.UnaryUnaryMultiCallable[_search_pb2.ListClassesRequest, _search_pb2.ListClassesResponse]
-    """ListClasses answers the gallery's classes with their number of photos."""
+    """ListClasses answers the gallery's classes with their number of photos, those that
+    people named and those that the model is sure to see.
+    """
+    ListFolders: _grpc.UnaryUnaryMultiCallable[_search_pb2.ListFoldersRequest, _search_pb2.ListFoldersResponse]
+    """ListFolders answers the folders right below one, with the number of photos in each
+    and below it.
+    """
+    GetGallery: _grpc.UnaryUnaryMultiCallable[_search_pb2.GetGalleryRequest, _search_pb2.GetGalleryResponse]
+    """GetGallery tells what a gallery holds."""
+    ListGalleries: _grpc.UnaryUnaryMultiCallable[_search_pb2.ListGalleriesRequest, _search_pb2.ListGalleriesResponse]
+    """ListGalleries answers the galleries that the caller may search, by name."""
     GetPhoto: _grpc.UnaryUnaryMultiCallable[_search_pb2.GetPhotoRequest, _search_pb2.GetPhotoResponse]
     """GetPhoto answers a photo's file or a thumbnail of it.
 
@@ -66,7 +77,8 @@ class SearchServiceAsyncStub(SearchServiceStub):
     Of every method: INVALID_ARGUMENT carries a BadRequest that names the field,
     UNAVAILABLE says that the encoder or Qdrant is away, FAILED_PRECONDITION that
     the gallery was built by another model, RESOURCE_EXHAUSTED carries a RetryInfo,
-    DEADLINE_EXCEEDED means that the work was dropped.
+    DEADLINE_EXCEEDED means that the work was dropped. A gallery that the caller's token is
+    not bound to is PERMISSION_DENIED, one that is not there NOT_FOUND.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -82,7 +94,17 @@ class SearchServiceAsyncStub(SearchServiceStub):
     work of an older one of the same stream, which then gets no answer.
     """
     ListClasses: _aio.UnaryUnaryMultiCallable[_search_pb2.ListClassesRequest, _search_pb2.ListClassesResponse]  # type: ignore[assignment]
-    """ListClasses answers the gallery's classes with their number of photos."""
+    """ListClasses answers the gallery's classes with their number of photos, those that
+    people named and those that the model is sure to see.
+    """
+    ListFolders: _aio.UnaryUnaryMultiCallable[_search_pb2.ListFoldersRequest, _search_pb2.ListFoldersResponse]  # type: ignore[assignment]
+    """ListFolders answers the folders right below one, with the number of photos in each
+    and below it.
+    """
+    GetGallery: _aio.UnaryUnaryMultiCallable[_search_pb2.GetGalleryRequest, _search_pb2.GetGalleryResponse]  # type: ignore[assignment]
+    """GetGallery tells what a gallery holds."""
+    ListGalleries: _aio.UnaryUnaryMultiCallable[_search_pb2.ListGalleriesRequest, _search_pb2.ListGalleriesResponse]  # type: ignore[assignment]
+    """ListGalleries answers the galleries that the caller may search, by name."""
     GetPhoto: _aio.UnaryUnaryMultiCallable[_search_pb2.GetPhotoRequest, _search_pb2.GetPhotoResponse]  # type: ignore[assignment]
     """GetPhoto answers a photo's file or a thumbnail of it.
 
@@ -96,7 +118,8 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     Of every method: INVALID_ARGUMENT carries a BadRequest that names the field,
     UNAVAILABLE says that the encoder or Qdrant is away, FAILED_PRECONDITION that
     the gallery was built by another model, RESOURCE_EXHAUSTED carries a RetryInfo,
-    DEADLINE_EXCEEDED means that the work was dropped.
+    DEADLINE_EXCEEDED means that the work was dropped. A gallery that the caller's token is
+    not bound to is PERMISSION_DENIED, one that is not there NOT_FOUND.
     """
 
     @_abc_1.abstractmethod
@@ -134,7 +157,35 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _search_pb2.ListClassesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_search_pb2.ListClassesResponse, _abc.Awaitable[_search_pb2.ListClassesResponse]]:
-        """ListClasses answers the gallery's classes with their number of photos."""
+        """ListClasses answers the gallery's classes with their number of photos, those that
+        people named and those that the model is sure to see.
+        """
+
+    @_abc_1.abstractmethod
+    def ListFolders(
+        self,
+        request: _search_pb2.ListFoldersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_search_pb2.ListFoldersResponse, _abc.Awaitable[_search_pb2.ListFoldersResponse]]:
+        """ListFolders answers the folders right below one, with the number of photos in each
+        and below it.
+        """
+
+    @_abc_1.abstractmethod
+    def GetGallery(
+        self,
+        request: _search_pb2.GetGalleryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_search_pb2.GetGalleryResponse, _abc.Awaitable[_search_pb2.GetGalleryResponse]]:
+        """GetGallery tells what a gallery holds."""
+
+    @_abc_1.abstractmethod
+    def ListGalleries(
+        self,
+        request: _search_pb2.ListGalleriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_search_pb2.ListGalleriesResponse, _abc.Awaitable[_search_pb2.ListGalleriesResponse]]:
+        """ListGalleries answers the galleries that the caller may search, by name."""
 
     @_abc_1.abstractmethod
     def GetPhoto(

@@ -54,7 +54,9 @@ async def writer(
 def photo(number: int, class_name: str = "cat") -> Photo:
     digest = hashlib.sha256(str(number).encode()).hexdigest()
     taken = datetime(2026, 1, 1, tzinfo=UTC)
-    return Photo(class_name, f"file:///{number}.jpg", digest, 40, 30, taken, {"number": number})
+    return Photo(
+        class_name, f"file:///{number}.jpg", digest, 40, 30, taken, payload={"number": number}
+    )
 
 
 async def test_a_missing_collection_is_told_by_type(
@@ -172,5 +174,5 @@ async def test_a_point_of_another_kind_of_id_is_foreign(
     """A number is named as it is."""
     collection = await writer.open("model", 2)
     await client.upsert(collection, [models.PointStruct(id=7, vector=[1.0, 0.0])], wait=True)
-    with pytest.raises(CallError, match=r"the point 7, .*class must be a string, not None"):
+    with pytest.raises(CallError, match=r"the point 7, .*uri must be a string, not None"):
         await writer.nearest(collection, [Nearest(vector=(1.0, 0.0))])

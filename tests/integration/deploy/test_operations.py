@@ -49,7 +49,7 @@ def ingest(photos: Path, encoder: str, url: str, alias: str = "photos") -> None:
         **os.environ,
         "SKETCHZOO_ENCODER_TARGET": encoder,
         "SKETCHZOO_QDRANT_URL": url,
-        "SKETCHZOO_ALIAS": alias,
+        "SKETCHZOO_GALLERY": alias,
     }
     command = [sys.executable, "-m", "sketchzoo", "ingest", str(photos)]
     done = subprocess.run(
@@ -206,7 +206,7 @@ def test_a_model_is_upgraded_without_a_failed_search(tmp_path: Path) -> None:
         ingest(tmp_path / "photos", before.target, url)
         first.wait_serving()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("SKETCHZOO_ALIAS", "photos-next")
+            patch.setenv("SKETCHZOO_GALLERY", "photos-next")
             second_search = search_process(after.target, url)
             with second_search as second:
 

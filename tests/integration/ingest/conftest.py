@@ -45,7 +45,7 @@ def environment(qdrant_url: str, encoder: EncoderProcess, alias: str) -> dict[st
     return {
         "SKETCHZOO_QDRANT_URL": qdrant_url,
         "SKETCHZOO_ENCODER_TARGET": encoder.target,
-        "SKETCHZOO_ALIAS": alias,
+        "SKETCHZOO_GALLERY": alias,
         # A busy machine is no reason to fail.
         "SKETCHZOO_QDRANT_TIMEOUT_SECONDS": "60",
         "SKETCHZOO_LOG_FORMAT": "json",

@@ -44,7 +44,7 @@ def ingest(environment: dict[str, str], tmp_path: Path) -> Ingest:
 async def gallery(environment: dict[str, str]) -> tuple[str | None, dict[str, Photo]]:
     url = environment["SKETCHZOO_QDRANT_URL"]
     connection = connect(QdrantSettings(qdrant_url=url, qdrant_timeout_seconds=60))
-    writer = PhotoWriter(connection, environment["SKETCHZOO_ALIAS"])
+    writer = PhotoWriter(connection, environment["SKETCHZOO_GALLERY"])
     try:
         published = await writer.published()
         if published is None:
@@ -281,7 +281,7 @@ def test_command_from_nothing(
         timeout=300,
     )
     assert process.returncode == 0, process.stderr
-    assert f"{environment['SKETCHZOO_ALIAS']}-{model.fingerprint}" in process.stdout
+    assert f"{environment['SKETCHZOO_GALLERY']}-{model.fingerprint}" in process.stdout
     assert "published" in process.stdout
     events = [json.loads(line)["event"] for line in process.stderr.splitlines()]
     assert "published" in events

@@ -52,7 +52,7 @@ def test_a_foreign_point_is_named_by_all_that_meet_it(
     client.upsert(collection, [point], wait=True)
     named = f"the collection {collection} holds the point {FOREIGN}, which ingest did not write"
 
-    monkeypatch.setenv("SKETCHZOO_ALIAS", alias)
+    monkeypatch.setenv("SKETCHZOO_GALLERY", alias)
     with (
         search_process(environment["SKETCHZOO_ENCODER_TARGET"], where.geturl()) as search,
         Client(search.target, timeout=30) as caller,

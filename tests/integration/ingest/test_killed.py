@@ -92,9 +92,9 @@ def test_killed_runs_end_like_a_clean_one(
     # The same photo in two classes: the first must stand, whichever run wrote it.
     (folder / "class4" / "again.jpg").write_bytes(picture(0, (48, 32)))
     environment = {**environment, **STEPS}
-    alias = environment["SKETCHZOO_ALIAS"]
-    finish(folder, {**environment, "SKETCHZOO_ALIAS": f"{alias}warm"})
-    seconds = finish(folder, {**environment, "SKETCHZOO_ALIAS": f"{alias}clean"})
+    alias = environment["SKETCHZOO_GALLERY"]
+    finish(folder, {**environment, "SKETCHZOO_GALLERY": f"{alias}warm"})
+    seconds = finish(folder, {**environment, "SKETCHZOO_GALLERY": f"{alias}clean"})
     expected = gallery.points(f"{alias}clean")
     assert len(expected) == PHOTOS
 
@@ -102,7 +102,7 @@ def test_killed_runs_end_like_a_clean_one(
     written: list[int] = []
     for number in range(KILLS):
         own = f"{alias}k{number // 2}"
-        killed = {**environment, "SKETCHZOO_ALIAS": own}
+        killed = {**environment, "SKETCHZOO_GALLERY": own}
         run = Command(folder.parent, killed, folder)
         time.sleep(moments.uniform(0.0, seconds))
         run.send(signal.SIGKILL)

@@ -3,12 +3,14 @@
 import asyncio
 import hashlib
 import math
+import operator
 import random
 import struct
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import grpc
@@ -20,15 +22,19 @@ from search_service.bootstrap import serving
 from search_service.settings import SearchSettings
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.qdrant import (
+    AnyOf,
     CollectionNotFoundError,
-    FieldCondition,
     Filter,
     Gallery,
+    GeoBoundingBox,
+    GeoRadius,
     Nearest,
     Photo,
     PhotoNotFoundError,
+    Range,
     ScoredPhoto,
 )
+from sketchzoo.qdrant.filter import Test
 from sketchzoo.rpc import (
     CallError,
     ChannelSettings,
@@ -216,26 +222,40 @@ class FakeReader:
 
 def holds(condition: Filter, kept: Photo) -> bool:
     """Tell whether a photo meets a filter, as the proto's comments say it."""
-    if condition.classes and kept.class_name not in condition.classes:
-        return False
+    payload = kept.to_payload()
+    wanted = (
+        ("class", condition.classes),
+        ("folders", condition.folders),
+        ("seen_class", condition.seen_classes),
+    )
+    for name, values in wanted:
+        if values and not _meets(AnyOf(values), payload.get(name)):
+            return False
     if kept.class_name in condition.excluded_classes:
         return False
-    return all(_meets(one, kept.to_payload().get(one.field)) for one in condition.fields)
+    return all(_meets(one.test, payload.get(one.field)) for one in condition.fields)
 
 
-def _meets(condition: FieldCondition, value: Any) -> bool:
-    if condition.equals is not None:
-        return type(value) is type(condition.equals) and value == condition.equals
-    if condition.one_of:
-        return value in condition.one_of and not isinstance(value, bool)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return (
-        (condition.gt is None or value > condition.gt)
-        and (condition.gte is None or value >= condition.gte)
-        and (condition.lt is None or value < condition.lt)
-        and (condition.lte is None or value <= condition.lte)
-    )
+def _meets(test: Test, value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_meets(test, each) for each in value)
+    match test:
+        case Range():
+            bounds = test.bounds
+            if any(isinstance(bound, datetime) for bound in bounds.values()):
+                value = datetime.fromisoformat(value) if isinstance(value, str) else None
+            elif isinstance(value, bool) or not isinstance(value, int | float):
+                value = None
+            return value is not None and all(
+                getattr(operator, {"gte": "ge", "lte": "le"}.get(name, name))(value, bound)
+                for name, bound in bounds.items()
+            )
+        case AnyOf():
+            return any(_meets(each, value) for each in test.values)
+        case GeoRadius() | GeoBoundingBox():
+            raise NotImplementedError("the fake knows no places")
+        case _:
+            return type(value) is type(test) and value == test
 
 
 def _cosine(a: Sequence[float], b: Sequence[float]) -> float:

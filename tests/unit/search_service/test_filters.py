@@ -9,7 +9,8 @@ from search_service.filters import parse_filter
 from sketchzoo.class_names import composed
 from sketchzoo.client import Range
 from sketchzoo.client.query import filter_message
-from sketchzoo.qdrant import FieldCondition, Filter
+from sketchzoo.qdrant import AnyOf, FieldCondition, Filter
+from sketchzoo.qdrant import Range as Bounds
 from sketchzoo.search.v1 import search_pb2
 
 texts = st.text(min_size=1, max_size=20)
@@ -49,11 +50,11 @@ def test_what_a_client_asks_is_what_the_gallery_hears(
 def _expected(name: str, value: Any) -> FieldCondition:
     match value:
         case Range():
-            return FieldCondition(name, gt=value.gt, gte=value.gte, lt=value.lt, lte=value.lte)
+            return FieldCondition(name, Bounds(value.gt, value.gte, value.lt, value.lte))
         case list():
-            return FieldCondition(name, one_of=tuple(value))
+            return FieldCondition(name, AnyOf(tuple(value)))
         case _:
-            return FieldCondition(name, equals=value)
+            return FieldCondition(name, value)
 
 
 def test_classes_are_compared_as_ingest_writes_them() -> None:
@@ -64,7 +65,7 @@ def test_classes_are_compared_as_ingest_writes_them() -> None:
     assert parse_filter(message, "filter") == Filter(
         ("Löwe",),
         ("Löwe",),
-        (FieldCondition("class", equals="Löwe"), FieldCondition("keeper", equals=mac)),
+        (FieldCondition("class", "Löwe"), FieldCondition("keeper", mac)),
     )
 
 

@@ -1,6 +1,6 @@
 """Photos, filters and queries as Qdrant gets them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,20 @@ from hypothesis import strategies as st
 from qdrant_client import grpc, models
 from qdrant_client.conversions.conversion import RestToGrpc
 
-from sketchzoo.qdrant import RESERVED, FieldCondition, Filter, Nearest, Photo, photo_id
+from sketchzoo.qdrant import (
+    RESERVED,
+    AnyOf,
+    FieldCondition,
+    Filter,
+    GeoBoundingBox,
+    GeoPoint,
+    GeoRadius,
+    Nearest,
+    Photo,
+    Range,
+    SeenClass,
+    photo_id,
+)
 
 SHA = "ab" * 32
 
@@ -37,8 +50,37 @@ def test_a_photo_comes_back_from_its_payload(
     name: str, width: int, payload: dict[str, object]
 ) -> None:
     """What is written is what is read."""
-    photo = Photo(name, "file:///a.jpg", SHA, width, 1, datetime(2026, 1, 1, tzinfo=UTC), payload)
+    photo = Photo(
+        name, "file:///a.jpg", SHA, width, 1, datetime(2026, 1, 1, tzinfo=UTC), payload=payload
+    )
     assert Photo.from_payload(photo.to_payload()) == photo
+
+
+def test_all_that_is_known_of_a_photo_comes_back() -> None:
+    """A phone's photo: place, time with its zone, camera, stars, and what the model sees."""
+    then = datetime(2024, 7, 1, 12, tzinfo=timezone(timedelta(hours=2)))
+    photo = Photo(
+        "",
+        "file:///a.jpg",
+        SHA,
+        4,
+        3,
+        folder="2024/summer",
+        file_name="a.jpg",
+        bytes=5,
+        modified_at=then,
+        taken_at=then,
+        camera="Pear 7",
+        location=GeoPoint(47.0, 8.5),
+        rating=-1,
+        phash="0f" * 8,
+        burst=photo_id(SHA),
+        seen=SeenClass("cat", 0.9),
+    )
+    payload = photo.to_payload()
+    assert Photo.from_payload(payload) == photo
+    assert payload["folders"] == ["2024", "2024/summer"]
+    assert "class" not in payload
 
 
 def test_reserved_columns_are_refused() -> None:
@@ -62,12 +104,12 @@ def test_an_empty_filter_is_none() -> None:
 def test_a_filter_is_what_the_client_makes_of_its_models() -> None:
     """Classes wanted and unwanted, equals, one of and ranges: message by message."""
     conditions = (
-        FieldCondition("place", equals="zoo"),
-        FieldCondition("year", equals=2020),
-        FieldCondition("sharp", equals=True),
-        FieldCondition("place", one_of=("zoo", "farm")),
-        FieldCondition("year", one_of=(2020, 2021)),
-        FieldCondition("size", gt=0.0, lte=2.5),
+        FieldCondition("place", "zoo"),
+        FieldCondition("year", 2020),
+        FieldCondition("sharp", True),  # noqa: FBT003 - a value
+        FieldCondition("place", AnyOf(("zoo", "farm"))),
+        FieldCondition("year", AnyOf((2020, 2021))),
+        FieldCondition("size", Range(gt=0.0, lte=2.5)),
     )
     query = Nearest(vector=(1.0,), filter=Filter(("cat", "dog"), ("cow",), conditions))
     match = [
@@ -92,19 +134,53 @@ def test_a_filter_is_what_the_client_makes_of_its_models() -> None:
 
 
 @pytest.mark.parametrize(
-    "values",
+    ("kind", "values"),
     [
-        {},
-        {"equals": 1, "one_of": (1,)},
-        {"equals": 1, "gt": 2.0},
-        {"one_of": (1, "a")},
-        {"one_of": (True, False)},
+        (Range, {}),
+        (Range, {"gt": 1.0, "lt": datetime(2026, 1, 1, tzinfo=UTC)}),
+        (AnyOf, {"values": ()}),
+        (AnyOf, {"values": (1, "a")}),
+        (AnyOf, {"values": (True, False)}),
+        (GeoRadius, {"center": GeoPoint(0, 0), "radius": 0}),
+        (GeoBoundingBox, {"top_left": GeoPoint(0, 0), "bottom_right": GeoPoint(1, 1)}),
+        (GeoPoint, {"lat": 91, "lon": 0}),
     ],
 )
-def test_a_condition_compares_in_one_way(values: dict[str, object]) -> None:
-    """None, or more than one way to compare, is refused; so are mixed types."""
-    with pytest.raises(ValueError, match="year"):
-        FieldCondition("year", **values)  # type: ignore[arg-type] # wrong on purpose
+def test_what_a_field_is_compared_with_makes_sense(kind: type, values: dict[str, object]) -> None:
+    """No bound, mixed types, no area and no place are refused."""
+    with pytest.raises(ValueError, match=r"give|must"):
+        kind(**values)
+
+
+def test_times_places_and_folders_are_what_the_client_makes_of_its_models() -> None:
+    """A span of time, a circle, a box, folders and what the model sees: message by message."""
+    then = datetime(2024, 7, 1, tzinfo=UTC)
+    query = Nearest(
+        vector=(1.0,),
+        filter=Filter(
+            fields=(
+                FieldCondition("taken_at", Range(gte=then)),
+                FieldCondition("location", GeoRadius(GeoPoint(47, 8), 500)),
+                FieldCondition("location", GeoBoundingBox(GeoPoint(48, 7), GeoPoint(46, 9))),
+            ),
+            folders=("2024",),
+            seen_classes=("cat",),
+        ),
+    )
+    box = models.GeoBoundingBox(
+        top_left=models.GeoPoint(lat=48, lon=7), bottom_right=models.GeoPoint(lat=46, lon=9)
+    )
+    circle = models.GeoRadius(center=models.GeoPoint(lat=47, lon=8), radius=500)
+    expected = models.Filter(
+        must=[
+            models.FieldCondition(key="folders", match=models.MatchAny(any=["2024"])),
+            models.FieldCondition(key="seen_class", match=models.MatchAny(any=["cat"])),
+            models.FieldCondition(key="taken_at", range=models.DatetimeRange(gte=then)),
+            models.FieldCondition(key="location", geo_radius=circle),
+            models.FieldCondition(key="location", geo_bounding_box=box),
+        ]
+    )
+    assert filled(query).filter == RestToGrpc.convert_filter(expected)
 
 
 def test_more_like_this_leaves_the_photo_itself_out() -> None:
@@ -143,7 +219,10 @@ def test_a_query_has_one_source(values: dict[str, object]) -> None:
     [
         ("class", None, "class must be a string, not None"),
         ("class", 7, "class must be a string, not 7"),
-        ("class", "", "class_name must not be empty"),
+        ("taken_at", 7, "taken_at must be a string"),
+        ("location", {"lat": 1.0}, "location must have lat and lon"),
+        ("seen_class", "cat", "seen_confidence must be a number"),
+        ("rating", 6, "rating must be -1 to 5"),
         ("uri", ["a"], "uri must be a string"),
         ("sha256", "x", "64 hexadecimal"),
         ("width", "640", "width must be a whole number, not '640'"),

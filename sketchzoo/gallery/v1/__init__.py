@@ -1,0 +1,1 @@
+"""Generated from `protos/sketchzoo/gallery`: see `make stubs`."""
