@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from search_service.filters import parse_filter
 from sketchzoo import strokes as drawings
 from sketchzoo.encoder_client import Embedding
+from sketchzoo.filter_message import parse_filter
 from sketchzoo.images import ImageLimits, Modality
 from sketchzoo.qdrant import Filter
 from sketchzoo.rpc import invalid

@@ -17,7 +17,6 @@ from google.protobuf.message import Message
 
 from search_service.classes import Classes
 from search_service.deadline import Deadline
-from search_service.filters import parse_filter
 from search_service.live import answer_drawings
 from search_service.load_shedding import LoadShedding
 from search_service.metrics import SearchMetrics
@@ -32,6 +31,7 @@ from search_service.request import (
 )
 from search_service.response import classes_response, fill_hit, search_response
 from search_service.searching import Found, Searcher
+from sketchzoo.filter_message import parse_filter
 from sketchzoo.qdrant import PhotoReader
 from sketchzoo.rpc import CallError, invalid, not_found, parsed
 from sketchzoo.search.v1 import search_pb2

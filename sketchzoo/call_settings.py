@@ -152,3 +152,21 @@ class SearchClientSettings(ClientTlsSettings):
         validation_alias="SKETCHZOO_SEARCH_CALL_TOKEN",
         description="Bearer token sent to the search service.",
     )
+
+
+class GalleryClientSettings(ClientTlsSettings):
+    """Which gallery service is called, and how its caller proves itself."""
+
+    subject = "Gallery service"
+
+    gallery_target: str = Field(
+        "127.0.0.1:50053",
+        min_length=1,
+        validation_alias="SKETCHZOO_GALLERY_TARGET",
+        description="The gallery service: host:port, or dns:///name:port.",
+    )
+    gallery_token: Token | None = Field(
+        None,
+        validation_alias="SKETCHZOO_GALLERY_CALL_TOKEN",
+        description="Bearer token sent to the gallery service.",
+    )
