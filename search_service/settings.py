@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from sketchzoo.call_settings import EncoderCallSettings, QdrantSettings
-from sketchzoo.settings import Count, Port, Seconds, ServerSettings, Settings
+from sketchzoo.settings import Count, GalleryAccessSettings, Port, Seconds, ServerSettings, Settings
 
 _MIB = 1024 * 1024
 
@@ -112,6 +112,7 @@ class SearchSettings(
     CacheSettings,
     CheckSettings,
     QdrantSettings,
+    GalleryAccessSettings,
     ServerSettings,
 ):
     """The search service's settings, `SKETCHZOO_SEARCH_*` in the environment."""
