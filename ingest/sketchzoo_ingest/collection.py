@@ -1,6 +1,6 @@
 """The collection as the pipeline sees it: what it has, and writes that are tried again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -21,8 +21,14 @@ class Collection(Protocol):
     async def known(self, ids: Sequence[str]) -> Mapping[str, Photo]:
         """Return those of the photos that are there, by id."""
 
+    async def by_uri(self, uris: Sequence[str]) -> Mapping[str, Photo]:
+        """Return the photos whose files lie at these uris, by uri."""
+
     async def upsert(self, photos: Sequence[tuple[Photo, Vector]]) -> None:
         """Write photos with their embeddings."""
+
+    async def delete_at(self, photo: Photo) -> None:
+        """Delete a photo if it still has this uri."""
 
     async def set_payload(self, photo: Photo) -> None:
         """Replace what is kept of a photo beside its embedding."""
@@ -42,6 +48,14 @@ class QdrantCollection:
         """Return those of the photos that are there, by id."""
         return await self._retry.call(PART, partial(self._writer.get, self._name, ids))
 
+    async def by_uri(self, uris: Sequence[str]) -> Mapping[str, Photo]:
+        """Return the photos whose files lie at these uris, by uri."""
+        return await self._retry.call(PART, partial(self._writer.by_uri, self._name, uris))
+
+    async def delete_at(self, photo: Photo) -> None:
+        """Delete a photo if it still has this uri."""
+        await self._retry.call(PART, partial(self._writer.delete_at, self._name, photo))
+
     async def upsert(self, photos: Sequence[tuple[Photo, Vector]]) -> None:
         """Write photos with their embeddings; they are on disk when this returns."""
         await self._retry.call(PART, partial(self._writer.upsert, self._name, photos))
@@ -60,16 +74,28 @@ class ReadOnlyCollection:
 
     async def known(self, ids: Sequence[str]) -> Mapping[str, Photo]:
         """Return those of the photos that are there, by id."""
-        if self.is_missing:
-            return {}
-        try:
-            return await self._inner.known(ids)
-        except CollectionNotFoundError:
-            self.is_missing = True
-            return {}
+        return await self._found(partial(self._inner.known, ids))
+
+    async def by_uri(self, uris: Sequence[str]) -> Mapping[str, Photo]:
+        """Return the photos whose files lie at these uris, by uri."""
+        return await self._found(partial(self._inner.by_uri, uris))
 
     async def upsert(self, photos: Sequence[tuple[Photo, Vector]]) -> None:
         """Write nothing."""
 
     async def set_payload(self, photo: Photo) -> None:
         """Write nothing."""
+
+    async def delete_at(self, photo: Photo) -> None:
+        """Delete nothing."""
+
+    async def _found(
+        self, ask: Callable[[], Awaitable[Mapping[str, Photo]]]
+    ) -> Mapping[str, Photo]:
+        if self.is_missing:
+            return {}
+        try:
+            return await ask()
+        except CollectionNotFoundError:
+            self.is_missing = True
+            return {}

@@ -15,11 +15,13 @@ from sketchzoo.rpc import CallError
 from sketchzoo_ingest.collection import PART as QDRANT
 from sketchzoo_ingest.collection import Collection, QdrantCollection, ReadOnlyCollection
 from sketchzoo_ingest.embedder import Embedder, Encoder, has_failed
+from sketchzoo_ingest.feed import Listing
 from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome
 from sketchzoo_ingest.pipeline import Pipeline
 from sketchzoo_ingest.prune import Pruned, prune, skipped
+from sketchzoo_ingest.reading import Reading
 from sketchzoo_ingest.report import ExitStatus, Report
 from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.sources import Source
@@ -118,12 +120,14 @@ class Job:
         pipeline = Pipeline(
             embedder=None if dry_run else Embedder(self._encoder, model, self._retry, seconds),
             collection=collection,
+            reading=Reading(self._limits.images),
             tally=self._tally,
             metrics=self._metrics,
             limits=self._limits,
             stop=self._stop,
         )
-        await pipeline.run(self._sources)
+        with Listing(self._sources, self._metrics) as listing:
+            await pipeline.run(listing)
         if self._stop.is_set():
             return ExitStatus.INTERRUPTED, "stopped before the end: run it again to go on"
         problem = self._problem()

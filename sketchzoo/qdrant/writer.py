@@ -9,8 +9,9 @@ from qdrant_client import grpc as api
 from sketchzoo.payload import fill_payload
 from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import CollectionExistsError, CollectionNotFoundError
+from sketchzoo.qdrant.filter import AnyOf, FieldCondition
 from sketchzoo.qdrant.photo import Photo
-from sketchzoo.qdrant.reader import PhotoReader
+from sketchzoo.qdrant.reader import PhotoReader, read_photo
 
 _KEYWORD = api.FieldType.FieldTypeKeyword
 INDEXED = {
@@ -26,6 +27,7 @@ INDEXED = {
     "location": api.FieldType.FieldTypeGeo,
 }
 """Payload fields that filters use, and the types of their indexes."""
+_URI_PAGE = 1000
 # A larger write is made as several: Qdrant and what stands before it limit a message's size.
 _MAX_WRITE_BYTES = 16 * 1024 * 1024
 
@@ -102,6 +104,35 @@ class PhotoWriter(PhotoReader):
         fill_payload(request.payload, photo.to_payload())
         request.points_selector.points.ids.add().uuid = photo.id
         await self._connection.ask("Points/OverwritePayload", request)
+
+    async def by_uri(self, collection: str, uris: Sequence[str]) -> dict[str, Photo]:
+        """Return the photos whose files lie at these uris, by uri.
+
+        Of several at one uri, of which only one can be there still, the one ingested last.
+        """
+        request = api.ScrollPoints(collection_name=collection, limit=_URI_PAGE)
+        request.with_payload.enable = True
+        found: dict[str, Photo] = {}
+        if not uris:
+            return found
+        FieldCondition("uri", AnyOf(tuple(uris))).fill(request.filter.must.add().field)
+        while True:
+            page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
+            for point in page.result:
+                photo = read_photo(collection, point)
+                other = found.get(photo.uri)
+                if other is None or other.ingested_at <= photo.ingested_at:
+                    found[photo.uri] = photo
+            if not page.HasField("next_page_offset"):
+                return found
+            request.offset.CopyFrom(page.next_page_offset)
+
+    async def delete_at(self, collection: str, photo: Photo) -> None:
+        """Delete a photo if it still has this uri, in one step."""
+        request = api.DeletePoints(collection_name=collection, wait=True)
+        request.points.filter.must.add().has_id.has_id.add().uuid = photo.id
+        FieldCondition("uri", photo.uri).fill(request.points.filter.must.add().field)
+        await self._connection.ask("Points/Delete", request)
 
     async def delete(self, collection: str, ids: Sequence[str]) -> None:
         """Delete photos by id; unknown ones are no error."""
