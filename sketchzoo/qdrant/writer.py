@@ -9,7 +9,7 @@ from qdrant_client import grpc as api
 from sketchzoo.payload import fill_payload
 from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import CollectionExistsError, CollectionNotFoundError
-from sketchzoo.qdrant.filter import AnyOf, FieldCondition
+from sketchzoo.qdrant.filter import AnyOf, FieldCondition, Filter
 from sketchzoo.qdrant.photo import Photo
 from sketchzoo.qdrant.reader import PhotoReader, read_photo
 
@@ -126,6 +126,14 @@ class PhotoWriter(PhotoReader):
             if not page.HasField("next_page_offset"):
                 return found
             request.offset.CopyFrom(page.next_page_offset)
+
+    async def matching(self, collection: str, condition: Filter, limit: int) -> list[Photo]:
+        """Return the first photos that meet a filter, in the order of their ids."""
+        request = api.ScrollPoints(collection_name=collection, limit=limit)
+        request.with_payload.enable = True
+        condition.fill(request.filter)
+        page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
+        return [read_photo(collection, point) for point in page.result]
 
     async def delete_at(self, collection: str, photo: Photo) -> None:
         """Delete a photo if it still has this uri, in one step."""
