@@ -102,6 +102,8 @@ async def ingest(
             prune=settings.prune,
             prune_empty=settings.prune_empty,
             dry_run=settings.dry_run,
+            verify=settings.verify,
+            locations=not settings.no_location,
         ),
         stop=stop,
     )
@@ -171,6 +173,7 @@ def _limits(settings: IngestSettings) -> PipelineLimits:
         calls_in_flight=settings.calls_in_flight,
         write_batch=settings.write_batch,
         buffer_bytes=settings.buffer_bytes,
+        max_sent_bytes=settings.max_sent_bytes,
         read_threads=settings.read_threads,
         fetch_at_once=settings.fetch_at_once,
     )
