@@ -101,6 +101,8 @@ async def ingest(
             prune=settings.prune,
             prune_empty=settings.prune_empty,
             dry_run=settings.dry_run,
+            verify=settings.verify,
+            locations=not settings.no_location,
         ),
         stop=stop,
     )

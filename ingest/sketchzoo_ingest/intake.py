@@ -174,7 +174,7 @@ class Intake:
                 read = await self._read([chunk.entries[place] for place in missing])
             photos = [each for each in read if isinstance(each, ReadPhoto)]
             self._budget.correct(chunk.reserved, sum(len(each.picture) for each in photos))
-            self._tally.read(sum(each.size for each in photos))
+            self._tally.read(sum(each.photo.bytes for each in photos))
             for place, found in zip(missing, read, strict=True):
                 listed = chunk.entries[place]
                 items[place] = Item(listed, found, chunk.known.get(listed.candidate.uri))
@@ -206,11 +206,11 @@ def _trips(entries: Sequence[Listed]) -> Iterator[tuple[bool, list[Listed]]]:
     part: list[Listed] = []
     size = 0
     for each in entries:
-        more = each.candidate.size
-        if part and (more is None or size + more > _TRIP_BYTES):
+        more = each.candidate.size or 0
+        if part and (each.candidate.is_remote or size + more > _TRIP_BYTES):
             yield False, part
             part, size = [], 0
-        if more is None:
+        if each.candidate.is_remote:
             yield True, [each]
             continue
         part.append(each)

@@ -40,6 +40,8 @@ class JobOptions:
     prune: bool = False
     prune_empty: bool = False
     dry_run: bool = False
+    verify: bool = False
+    locations: bool = True
 
 
 class Job:
@@ -105,6 +107,9 @@ class Job:
             pruned=self._pruned.photos,
             spared=self._pruned.spared,
             prune_skipped=self._prune_skipped,
+            unread=self._tally.unread,
+            near_duplicates=self._tally.near_duplicates,
+            seen=dict(self._tally.seen.most_common()),
             bytes_read=self._tally.bytes_read,
             seconds=time.perf_counter() - start,
             stage_seconds=dict(self._metrics.stage_seconds),
@@ -120,11 +125,18 @@ class Job:
         pipeline = Pipeline(
             embedder=None if dry_run else Embedder(self._encoder, model, self._retry, seconds),
             collection=collection,
-            reading=Reading(self._limits.images),
+            reading=Reading(
+                self._limits.images,
+                model.photo_preprocessing,
+                max_sent_bytes=self._limits.max_sent_bytes,
+                max_held_bytes=self._limits.buffer_bytes,
+                locations=self._options.locations,
+            ),
             tally=self._tally,
             metrics=self._metrics,
             limits=self._limits,
             stop=self._stop,
+            verify=self._options.verify,
         )
         with Listing(self._sources, self._metrics) as listing:
             await pipeline.run(listing)

@@ -22,7 +22,7 @@ from sketchzoo_ingest.feed import Feed
 from sketchzoo_ingest.intake import Intake, Item
 from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
-from sketchzoo_ingest.outcome import Outcome, RefusedError, Settled
+from sketchzoo_ingest.outcome import Outcome, RefusedError
 from sketchzoo_ingest.queues import first_failure, in_parallel, items, waiting
 from sketchzoo_ingest.reading import Reading, ReadPhoto
 from sketchzoo_ingest.settling import Settler, Wanted
@@ -64,7 +64,7 @@ class Pipeline:
         self._limits = limits
         self._endless = endless
         self._budget = ByteBudget(limits.buffer_bytes)
-        self._settler = Settler(collection, tally, endless=endless)
+        self._settler = Settler(collection, reading, tally, endless=endless)
         self._intake = Intake(
             collection=collection,
             reading=reading,
@@ -157,7 +157,9 @@ class Pipeline:
                 self._tally.refuse(refusal, wanted.listed)
                 self._settler.done(wanted)
             else:
-                await self._writes.put((replace(wanted, picture=None), result))
+                photo = replace(wanted.photo, seen=result.seen)
+                embedded = replace(wanted, photo=photo, picture=None)
+                await self._writes.put((embedded, result.vector))
 
     async def _write(self) -> None:
         async for first in items(self._writes):
@@ -197,7 +199,7 @@ class Pipeline:
     def _finish(self, wanted: Wanted) -> None:
         self._settler.done(wanted)
         outcome = Outcome.WRITTEN if wanted.is_new else Outcome.UPDATED
-        self._tally.settle(wanted.listed, Settled(outcome, wanted.photo.id))
+        self._tally.keep(wanted.listed, outcome, wanted.photo)
 
     def _failed(self, photos: Sequence[Wanted], error: CallError) -> None:
         """Tell photos that a part stayed away; of a finite feed, it ends the run."""

@@ -1,16 +1,17 @@
 """Settling: what is to be done about each photo, in the order of the feed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sketchzoo.qdrant import Photo, photo_id
+from sketchzoo.qdrant import Photo
 from sketchzoo.rpc import CallError
+from sketchzoo_ingest.bursts import Bursts
 from sketchzoo_ingest.collection import Collection
 from sketchzoo_ingest.feed import Listed
 from sketchzoo_ingest.intake import Item, Unchanged
-from sketchzoo_ingest.outcome import Outcome, Reason, Settled
-from sketchzoo_ingest.reading import ReadPhoto
+from sketchzoo_ingest.outcome import Outcome, Reason
+from sketchzoo_ingest.reading import Reading, ReadPhoto
 from sketchzoo_ingest.sources import Candidate
 from sketchzoo_ingest.tally import Tally
 
@@ -37,10 +38,14 @@ class Settler:
     photo waits while another with its content is under way.
     """
 
-    def __init__(self, collection: Collection, tally: Tally, *, endless: bool) -> None:
+    def __init__(
+        self, collection: Collection, reading: Reading, tally: Tally, *, endless: bool
+    ) -> None:
         self._collection = collection
+        self._reading = reading
         self._tally = tally
         self._endless = endless
+        self._bursts = Bursts(collection)
         # The class under which each content was listed first, by its SHA-256.
         self._seen: dict[bytes, str] = {}
         self._under_way: dict[str, asyncio.Event] = {}
@@ -51,68 +56,88 @@ class Settler:
         return bytes.fromhex(sha256) in self._seen
 
     async def settle(self, items: Sequence[Item]) -> AsyncIterator[Wanted]:
-        """Settle what can be settled at once; yield what is to be written."""
-        read = [item.found.id for item in items if isinstance(item.found, ReadPhoto)]
-        await self._others(read)
-        try:
-            known = dict(await self._collection.known(list(dict.fromkeys(read)))) if read else {}
-        except CallError as error:
-            if not self._endless:
-                raise
-            for item in items:
-                item.listed.tell(error)
-            return
-        begun: set[str] = set()
-        for item in items:
-            if isinstance(item.found, ReadPhoto) and item.found.id in begun:
-                # It came twice at once: the second finds what became of the first.
-                async for wanted in self.settle([item]):
-                    yield wanted
-            elif (decided := self._decide(item, known)) is not None:
+        """Settle what can be settled at once; yield what is to be written.
+
+        Raises:
+            CallError: Qdrant stayed away. Of an endless feed the photos in question are told.
+
+        """
+        for part in _without_repeats(items) if self._endless else [items]:
+            wanted: list[Wanted] = []
+            try:
+                known = await self._known(part)
+                wanted = [each for item in part if (each := self._decide(item, known)) is not None]
+                wanted = await self._in_bursts(wanted)
+            except CallError as error:
+                if not self._endless:
+                    raise
+                for listed in [each.listed for each in wanted] or [each.listed for each in part]:
+                    listed.tell(error)
+                continue
+            for each in wanted:
                 if self._endless:
-                    self._under_way[decided.photo.id] = asyncio.Event()
-                    begun.add(decided.photo.id)
-                yield decided
+                    self._under_way[each.photo.id] = asyncio.Event()
+                yield each
 
     def done(self, wanted: Wanted) -> None:
         """Let go of a photo that was written, refused or given up."""
+        self._bursts.done(wanted.photo.id)
         event = self._under_way.pop(wanted.photo.id, None)
         if event is not None:
             event.set()
-            self._replaced.discard(wanted.photo.id)
+            if wanted.replaces is not None:
+                self._replaced.discard(wanted.replaces.id)
 
-    async def _others(self, ids: Sequence[str]) -> None:
+    async def _known(self, items: Sequence[Item]) -> Mapping[str, Photo]:
+        ids = [item.found.photo.id for item in items if isinstance(item.found, ReadPhoto)]
         for key in ids:
             while (event := self._under_way.get(key)) is not None:
                 await event.wait()
+        return await self._collection.known(list(dict.fromkeys(ids))) if ids else {}
 
-    def _decide(self, item: Item, known: dict[str, Photo]) -> Wanted | None:
+    def _decide(self, item: Item, known: Mapping[str, Photo]) -> Wanted | None:
         found, listed = item.found, item.listed
         if not isinstance(found, ReadPhoto | Unchanged):
             self._tally.note(found, listed)
             return None
         candidate = found.candidate
         self._tally.survey.read(candidate.uri)
-        before = found.known if isinstance(found, Unchanged) else known.get(found.id)
-        sha256 = found.known.sha256 if isinstance(found, Unchanged) else found.sha256
-        if self._is_duplicate(listed, candidate, sha256):
+        if isinstance(found, Unchanged):
+            self._tally.unread += 1
+            before: Photo | None = found.known
+            photo = replace(found.known, **self._reading.known(candidate, found.known))
+        else:
+            before = known.get(found.photo.id)
+            photo = found.photo
+        if self._is_duplicate(listed, candidate, photo):
             return None
-        if isinstance(found, ReadPhoto) and (before is None or before.id in self._replaced):
-            replaces = self._replaces(item, found)
-            return Wanted(
-                listed, _kept(found), is_new=True, picture=found.picture, replaces=replaces
+        if isinstance(found, ReadPhoto):
+            if before is None or before.id in self._replaced:
+                replaces = self._replaces(item, photo)
+                return Wanted(listed, photo, is_new=True, picture=found.picture, replaces=replaces)
+            # What only the collection knows.
+            photo = replace(
+                photo, ingested_at=before.ingested_at, burst=before.burst, seen=before.seen
             )
-        assert before is not None  # noqa: S101 - what is unchanged is known
-        wanted = _as_listed(found, before)
-        if wanted != before:
-            return Wanted(listed, wanted, is_new=False)
-        self._tally.settle(listed, Settled(Outcome.UNCHANGED, before.id))
+        if photo != before or not photo.burst:
+            return Wanted(listed, photo, is_new=False)
+        self._tally.keep(listed, Outcome.UNCHANGED, photo)
         return None
 
-    def _is_duplicate(self, listed: Listed, candidate: Candidate, sha256: str) -> bool:
+    async def _in_bursts(self, wanted: Sequence[Wanted]) -> list[Wanted]:
+        without = [each.photo for each in wanted if not each.photo.burst and each.photo.phash]
+        bursts = dict(zip((p.id for p in without), await self._bursts.assign(without), strict=True))
+        return [
+            replace(each, photo=replace(each.photo, burst=bursts[each.photo.id]))
+            if each.photo.id in bursts
+            else each
+            for each in wanted
+        ]
+
+    def _is_duplicate(self, listed: Listed, candidate: Candidate, photo: Photo) -> bool:
         if self._endless:
             return False
-        key = bytes.fromhex(sha256)
+        key = bytes.fromhex(photo.sha256)
         first = self._seen.get(key)
         if first is None:
             self._seen[key] = candidate.class_name
@@ -120,11 +145,12 @@ class Settler:
         reason = Reason.DUPLICATE
         if first != candidate.class_name:
             reason = Reason.DUPLICATE_IN_OTHER_CLASS
-        message = f"the same photo was listed before{f', as {first}' if first else ''}: that stands"
-        self._tally.refuse(candidate.refusal(reason, message), listed, photo_id(sha256))
+        named = f", as {first}" if first else ""
+        message = f"the same photo was listed before{named}: that one stands"
+        self._tally.refuse(candidate.refusal(reason, message), listed, photo.id)
         return True
 
-    def _replaces(self, item: Item, photo: ReadPhoto) -> Photo | None:
+    def _replaces(self, item: Item, photo: Photo) -> Photo | None:
         """Return the photo that had this one's uri, unless its content lies elsewhere, too."""
         before = item.before
         if before is None or before.id == photo.id or before.id in self._under_way:
@@ -135,33 +161,16 @@ class Settler:
         return before
 
 
-def _kept(photo: ReadPhoto) -> Photo:
-    candidate = photo.candidate
-    return Photo(
-        class_name=candidate.class_name,
-        uri=candidate.uri,
-        sha256=photo.sha256,
-        width=photo.width,
-        height=photo.height,
-        folder=candidate.folder,
-        file_name=candidate.file_name,
-        bytes=photo.size,
-        modified_at=candidate.modified_at,
-        payload=dict(candidate.payload),
-    )
-
-
-def _as_listed(found: ReadPhoto | Unchanged, before: Photo) -> Photo:
-    """Return a known photo as it is to be: what its source says, what no file says stays."""
-    if isinstance(found, ReadPhoto):
-        return replace(
-            _kept(found), ingested_at=before.ingested_at, burst=before.burst, seen=before.seen
-        )
-    candidate = found.candidate
-    return replace(
-        before,
-        class_name=candidate.class_name,
-        folder=candidate.folder,
-        file_name=candidate.file_name,
-        payload=dict(candidate.payload),
-    )
+def _without_repeats(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """Cut items so that no part has the same content twice: the second finds the first."""
+    part: list[Item] = []
+    ids: set[str] = set()
+    for item in items:
+        if isinstance(item.found, ReadPhoto):
+            if item.found.photo.id in ids:
+                yield part
+                part, ids = [], set()
+            ids.add(item.found.photo.id)
+        part.append(item)
+    if part:
+        yield part

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from sketchzoo.ignored import Ignored
+from sketchzoo.qdrant import Photo
 from sketchzoo_ingest.feed import Listed
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome, Reason, Refusal, Settled
@@ -31,6 +32,10 @@ class Tally:
         self.passed_over: Counter[Ignored] = Counter()
         self.examples: dict[Reason, Refusal] = {}
         self.survey = Survey()
+        self.unread = 0
+        """Photos whose files were known by size and time, and not read."""
+        self.near_duplicates = 0
+        self.seen: Counter[str] = Counter()
 
     @property
     def settled(self) -> int:
@@ -47,6 +52,13 @@ class Tally:
         self.outcomes[settled.outcome] += 1
         self._metrics.photos.labels(settled.outcome).inc()
         listed.tell(settled)
+
+    def keep(self, listed: Listed, outcome: Outcome, photo: Photo) -> None:
+        """Count a photo that is in the collection, and tell its feeder."""
+        self.near_duplicates += photo.burst not in ("", photo.id)
+        if photo.seen is not None:
+            self.seen[photo.seen.class_name] += 1
+        self.settle(listed, Settled(outcome, photo.id))
 
     def note(self, entry: Refusal | PassedOver | Emptied, listed: Listed) -> None:
         """Count and note what was listed and is no photo that was read."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -131,6 +131,9 @@ class FakeCollection:
     async def by_uri(self, uris: Sequence[str]) -> Mapping[str, Photo]:
         return {photo.uri: photo for photo in self.photos.values() if photo.uri in uris}
 
+    async def alike(self, photos: Sequence[Photo], within: timedelta) -> Sequence[Photo]:
+        return list(self.photos.values())
+
     async def delete_at(self, photo: Photo) -> None:
         if self.photos[photo.id].uri == photo.uri:
             del self.photos[photo.id]
@@ -185,7 +188,7 @@ class Bench:
 def small_limits(**changes: Any) -> PipelineLimits:
     """Limits that a handful of photos meet."""
     values: dict[str, Any] = {
-        "images": ImageLimits(max_bytes=4096, max_side=512),
+        "images": ImageLimits(max_bytes=4096, max_pixels=512 * 512),
         "buffer_bytes": 2 * 4096,
         "chunk_photos": 4,
         "batch_size": 4,

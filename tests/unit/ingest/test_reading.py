@@ -15,7 +15,7 @@ from sketchzoo_ingest.reading import Reading, ReadPhoto
 from tests.artefacts import picture
 from tests.unit.ingest.fakes import FakeSource
 
-LIMITS = ImageLimits(max_bytes=1000, max_side=100)
+LIMITS = ImageLimits(max_bytes=1000, max_pixels=10_000)
 SIDES = (24, 16)
 
 
@@ -31,8 +31,8 @@ def test_photo_is_hashed_and_measured() -> None:
     content = picture(1, SIDES)
     photo = read(content)
     assert isinstance(photo, ReadPhoto)
-    assert photo.sha256 == hashlib.sha256(content).hexdigest()
-    assert (photo.width, photo.height) == SIDES
+    assert photo.photo.sha256 == hashlib.sha256(content).hexdigest()
+    assert (photo.photo.width, photo.photo.height) == SIDES
 
 
 def test_turned_photo_is_measured_as_shown() -> None:
@@ -43,7 +43,7 @@ def test_turned_photo_is_measured_as_shown() -> None:
     Image.new("RGB", (30, 20)).save(file, "JPEG", exif=exif)
     photo = read(file.getvalue())
     assert isinstance(photo, ReadPhoto)
-    assert (photo.width, photo.height) == (20, 30)
+    assert (photo.photo.width, photo.photo.height) == (20, 30)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_turned_photo_is_measured_as_shown() -> None:
     [
         (b"", Reason.EMPTY),
         (b"hello", Reason.NOT_AN_IMAGE),
-        (picture(0, (101, 4), "PNG"), Reason.TOO_LARGE),
+        (picture(0, (101, 100), "PNG"), Reason.TOO_LARGE),
         (bytes(1001), Reason.TOO_LARGE),
         (Reason.UNREADABLE, Reason.UNREADABLE),
     ],
