@@ -20,7 +20,7 @@ from sketchzoo.qdrant.filter import (
 )
 from sketchzoo.qdrant.photo import NAMED, RESERVED, GeoPoint, Photo, SeenClass, photo_id
 from sketchzoo.qdrant.query import Nearest, ScoredPhoto
-from sketchzoo.qdrant.reader import Gallery, PhotoReader
+from sketchzoo.qdrant.reader import Gallery, PhotoReader, list_galleries
 from sketchzoo.qdrant.writer import CollectionOptions, PhotoWriter
 
 __all__ = [
@@ -46,5 +46,6 @@ __all__ = [
     "ScoredPhoto",
     "SeenClass",
     "connect",
+    "list_galleries",
     "photo_id",
 ]

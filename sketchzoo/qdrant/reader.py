@@ -1,7 +1,8 @@
 """Reading photos: the nearest to an embedding, single ones, all, and the classes."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from qdrant_client import grpc as api
 
@@ -25,6 +26,7 @@ class Gallery:
     collection: str
     fingerprint: str
     dimension: int
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 class PhotoReader:
@@ -98,22 +100,34 @@ class PhotoReader:
         async for point in self._scroll(collection, with_vectors=True):
             yield _photo(collection, point), _vector(point)
 
-    async def count(self, collection: str) -> int:
-        """Return the exact number of photos."""
+    async def count(
+        self,
+        collection: str,
+        condition: Filter | None = None,
+        timeout_seconds: float | None = None,
+    ) -> int:
+        """Return the exact number of photos that meet the filter, without one of all."""
+        request = api.CountPoints(collection_name=collection, exact=True)
+        if condition is not None:
+            condition.fill(request.filter)
         answer: api.CountResponse = await self._connection.ask(
-            "Points/Count", api.CountPoints(collection_name=collection, exact=True)
+            "Points/Count", request, timeout_seconds
         )
         return answer.result.count
 
     async def classes(
-        self, collection: str, condition: Filter, timeout_seconds: float | None = None
+        self,
+        collection: str,
+        condition: Filter,
+        timeout_seconds: float | None = None,
+        field: str = "class",
     ) -> dict[str, int]:
         """Return the exact number of photos of each class that meet the filter, by name.
 
         Points without a class are no photos and not counted.
         """
         request = api.FacetCounts(
-            collection_name=collection, key="class", limit=_MAX_CLASSES, exact=True
+            collection_name=collection, key=field, limit=_MAX_CLASSES, exact=True
         )
         condition.fill(request.filter)
         answer: api.FacetResponse = await self._connection.ask(
@@ -122,6 +136,40 @@ class PhotoReader:
         # An index remembers values that no point has any more.
         counts = ((hit.value.string_value, hit.count) for hit in answer.hits if hit.count)
         return dict(sorted(counts))
+
+    async def folders(
+        self,
+        collection: str,
+        parent: str,
+        condition: Filter,
+        timeout_seconds: float | None = None,
+    ) -> dict[str, int]:
+        """Return the exact number of photos in and below each folder right below one."""
+        found = await self.classes(collection, condition, timeout_seconds, field="folders")
+        depth = parent.count("/") + 1 if parent else 0
+        start = f"{parent}/" if parent else ""
+        return {
+            name: count
+            for name, count in found.items()
+            if name.startswith(start) and name.count("/") == depth
+        }
+
+    async def span(
+        self, collection: str, timeout_seconds: float | None = None
+    ) -> tuple[datetime, datetime] | None:
+        """Return when the earliest and the latest photo was taken; None where none tells."""
+        ends = []
+        for direction in (api.Direction.Asc, api.Direction.Desc):
+            request = api.ScrollPoints(collection_name=collection, limit=1)
+            request.order_by.key = "taken_at"
+            request.order_by.direction = direction
+            request.with_payload.include.fields.extend(RESERVED)
+            page: api.ScrollResponse = await self._connection.ask(
+                "Points/Scroll", request, timeout_seconds
+            )
+            ends += [_photo(collection, point).taken_at for point in page.result]
+        earliest, *_, latest = ends or (None, None)
+        return (earliest, latest) if earliest and latest else None
 
     async def _get(
         self,
@@ -183,3 +231,12 @@ def _vector(point: api.RetrievedPoint) -> list[float]:
     vector = point.vectors.vector
     # Servers before 1.16 fill `data` alone.
     return list(vector.dense.data or vector.data)
+
+
+async def list_galleries(connection: QdrantConnection) -> dict[str, str]:
+    """Return each gallery's collection, by name."""
+    answer: api.ListAliasesResponse = await connection.ask(
+        "Collections/ListAliases", api.ListAliasesRequest()
+    )
+    named = ((alias.alias_name, alias.collection_name) for alias in answer.aliases)
+    return {name: each for name, each in named if each.startswith(f"{name}-")}
