@@ -71,7 +71,8 @@ async def serve(settings: SearchSettings) -> None:
     try:
         with MetricsPage(registry, settings.host, settings.metrics_port) as page:
             reader = PhotoReader(connection, settings.gallery)
-            listing = partial(list_galleries, connection)
+            timeout = settings.check_timeout_seconds
+            listing = partial(list_galleries, connection, timeout_seconds=timeout)
             reader_of = partial(PhotoReader, connection)
             async with serving(settings, reader, registry, listing, reader_of) as server:
                 log.info(
