@@ -21,9 +21,12 @@ from sketchzoo.client.errors import (
     Unavailable,
 )
 from sketchzoo.client.gallery import AddResult, GalleryStatus, NewPhoto
+from sketchzoo.client.places import GeoBoundingBox, GeoPoint, GeoRadius
 from sketchzoo.client.query import Query
 from sketchzoo.client.results import (
+    ClassCounts,
     Embedding,
+    Gallery,
     Hit,
     LiveAnswer,
     PhotoFile,
@@ -53,13 +56,18 @@ __all__ = [
     "AddResult",
     "AsyncClient",
     "AsyncGalleryClient",
+    "ClassCounts",
     "Client",
     "ClientTls",
     "DeadlineExceeded",
     "Denied",
     "Embedding",
+    "Gallery",
     "GalleryClient",
     "GalleryStatus",
+    "GeoBoundingBox",
+    "GeoPoint",
+    "GeoRadius",
     "Hit",
     "InvalidRequest",
     "LiveAnswer",

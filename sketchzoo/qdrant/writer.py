@@ -10,11 +10,12 @@ from typing import Any
 from qdrant_client import grpc as api
 
 from sketchzoo.payload import fill_payload
+from sketchzoo.qdrant import point as points
 from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import CollectionExistsError, CollectionNotFoundError
 from sketchzoo.qdrant.filter import AnyOf, FieldCondition, Filter, Range
 from sketchzoo.qdrant.photo import RESERVED, Photo, phash_bands
-from sketchzoo.qdrant.reader import PhotoReader, read_photo
+from sketchzoo.qdrant.reader import PhotoReader
 
 _KEYWORD = api.FieldType.FieldTypeKeyword
 INDEXED = {
@@ -132,7 +133,7 @@ class PhotoWriter(PhotoReader):
         while True:
             page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
             for point in page.result:
-                photo = read_photo(collection, point)
+                photo = points.stored(collection, point)
                 other = found.get(photo.uri)
                 if other is None or other.ingested_at <= photo.ingested_at:
                     found[photo.uri] = photo
@@ -146,7 +147,7 @@ class PhotoWriter(PhotoReader):
         request.with_payload.enable = True
         condition.fill(request.filter)
         page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
-        return [read_photo(collection, point) for point in page.result]
+        return [points.stored(collection, point) for point in page.result]
 
     async def alike(
         self, collection: str, photos: Sequence[Photo], within: timedelta
@@ -173,7 +174,7 @@ class PhotoWriter(PhotoReader):
         if not request.filter.should:
             return []
         page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
-        return [read_photo(collection, point) for point in page.result]
+        return [points.stored(collection, point) for point in page.result]
 
     async def delete_at(self, collection: str, photo: Photo) -> None:
         """Delete a photo if it still has this uri, in one step."""

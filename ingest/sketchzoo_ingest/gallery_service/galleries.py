@@ -277,7 +277,7 @@ class OpenGalleries:
         )
 
     def _reading_for(self, model: EncoderModel) -> Reading:
-        """Return what reads photos for a model: one for all galleries, which bounds their memory."""
+        """Return what reads photos for a model, one for all galleries: it bounds their memory."""
         if self._reading is None or self._reading[0] != model.fingerprint:
             reading = Reading(
                 self._limits.images,
