@@ -17,7 +17,7 @@ from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Reason, Refusal, RefusedError
 from sketchzoo_ingest.pipeline import Pipeline
 from sketchzoo_ingest.retry import RetryPolicy
-from sketchzoo_ingest.sources import Candidate
+from sketchzoo_ingest.sources import Candidate, Classes, ClassFrom
 from sketchzoo_ingest.tally import Tally
 from tests.artefacts import picture
 
@@ -36,6 +36,7 @@ class FakeSource:
         on_read: Callable[[str], None] | None = None,
     ) -> None:
         self.name = name
+        self.classes = Classes(ClassFrom.FOLDER)
         self.root: str | None = f"{name}://"
         self._entries = list(entries)
         self._sizes = sizes
