@@ -13,7 +13,6 @@ from rich.console import Console
 
 from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.gallery_roots import RootsFile
-from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import CollectionOptions, PhotoWriter, connect
 from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, run_main
 from sketchzoo.rpc.tls import ClientTls
@@ -104,6 +103,8 @@ async def ingest(
             prune=settings.prune,
             prune_empty=settings.prune_empty,
             dry_run=settings.dry_run,
+            verify=settings.verify,
+            locations=not settings.no_location,
         ),
         stop=stop,
     )
@@ -172,13 +173,14 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
 
 def _limits(settings: IngestSettings) -> PipelineLimits:
     return PipelineLimits(
-        images=ImageLimits(settings.max_bytes, settings.max_side),
+        images=settings.image_limits(),
         chunk_photos=settings.chunk_photos,
         batch_size=settings.batch_size,
         batch_bytes=settings.batch_bytes,
         calls_in_flight=settings.calls_in_flight,
         write_batch=settings.write_batch,
         buffer_bytes=settings.buffer_bytes,
+        max_sent_bytes=settings.max_sent_bytes,
         read_threads=settings.read_threads,
         fetch_at_once=settings.fetch_at_once,
     )

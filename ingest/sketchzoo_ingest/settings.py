@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from sketchzoo.address import Host
 from sketchzoo.call_settings import EncoderCallSettings, QdrantSettings
 from sketchzoo.fetch import FetchLimits
+from sketchzoo.image_settings import ImageSettings
 from sketchzoo.settings import Count, Port, Seconds, Settings, TelemetrySettings
 from sketchzoo.storage import CopyLimits
 from sketchzoo_ingest.sources import ClassFrom, UriPrefix
@@ -55,19 +56,15 @@ class BatchSettings(Settings):
         128, description="Most photos in a write to Qdrant."
     )
     buffer_bytes: Count = Field(
-        128 * _MIB, description="Most bytes of photos held in memory between reading and embedding."
+        64 * _MIB,
+        description="Most bytes of files that are read at once (a larger one is read alone), and "
+        "of pictures that wait to be embedded.",
     )
     chunk_photos: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        64, description="Most photos read together and looked up in Qdrant by one call."
+        16, description="Most photos read together and looked up in Qdrant by one call."
     )
     read_threads: Annotated[int, Field(ge=1, le=64)] = Field(
-        2, description="Threads that read and hash files."
-    )
-    max_bytes: Count = Field(
-        8 * _MIB, description="Largest photo taken, in bytes; the encoder has a limit too."
-    )
-    max_side: Count = Field(
-        4096, description="Largest photo taken, in pixels a side; the encoder has a limit too."
+        2, description="Threads that read, hash and decode files."
     )
 
 
@@ -118,6 +115,7 @@ class CollectionSettings(Settings):
 class IngestSettings(
     EncoderWaitSettings,
     BatchSettings,
+    ImageSettings,
     FetchSettings,
     CollectionSettings,
     QdrantSettings,
@@ -135,6 +133,15 @@ class IngestSettings(
     prune_empty: bool = Field(
         default=False,
         description="Prune, and also what was in classes and folders in which no photo is left.",
+    )
+    verify: bool = Field(
+        default=False,
+        description="Read every file and compare its content; without it, a file whose uri, size "
+        "and time of change are those of a photo in the collection is not read.",
+    )
+    no_location: bool = Field(
+        default=False,
+        description="Keep of no photo where it was taken, and forget where that was kept.",
     )
     dry_run: bool = Field(
         default=False,
@@ -192,25 +199,28 @@ class IngestSettings(
 
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:
-        for name in ("batch_bytes", "max_bytes"):
-            if getattr(self, name) + _ENVELOPE_BYTES > self.encoder_max_message_bytes:
-                raise ValueError(
-                    f"{name} must be at least {_ENVELOPE_BYTES} less than "
-                    f"encoder_max_message_bytes ({self.encoder_max_message_bytes}), or no call "
-                    f"to the encoder holds it, not {getattr(self, name)}"
-                )
-        # A chunk is read whole, and the one before it may wait for the encoder.
-        least = 2 * max(self.max_bytes, self.batch_bytes)
+        if self.batch_bytes + _ENVELOPE_BYTES > self.encoder_max_message_bytes:
+            raise ValueError(
+                f"batch_bytes must be at least {_ENVELOPE_BYTES} less than "
+                f"encoder_max_message_bytes ({self.encoder_max_message_bytes}), or no call "
+                f"to the encoder holds it, not {self.batch_bytes}"
+            )
+        # One call's pictures are made while another's are embedded.
+        least = 2 * self.batch_bytes
         if self.buffer_bytes < least:
             raise ValueError(
-                f"buffer_bytes must be at least {least}, twice the larger of max_bytes and "
-                f"batch_bytes, not {self.buffer_bytes}"
+                f"buffer_bytes must be at least {least}, twice batch_bytes, not {self.buffer_bytes}"
             )
         return self
 
     def uri_prefixes(self) -> tuple[UriPrefix, ...]:
         """Return the prefixes read."""
         return tuple(UriPrefix.parse(text) for text in self.uri_prefix)
+
+    @property
+    def max_sent_bytes(self) -> int:
+        """The largest file that a call to the encoder can hold."""
+        return self.encoder_max_message_bytes - _ENVELOPE_BYTES
 
     def fetch_limits(self) -> FetchLimits:
         """Return the limits of fetching."""

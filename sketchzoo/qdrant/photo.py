@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from sketchzoo.seen import SeenClass
+
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://sketchzoo.dev/photos")
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 
@@ -28,6 +30,7 @@ _TYPES = {
     "bytes": int,
     "modified_at": str,
     "phash": str,
+    "phash_bands": list,
     "burst": str,
     "seen_class": str,
     "seen_confidence": float,
@@ -44,6 +47,7 @@ NAMED = frozenset(_FROM_FILE)
 RESERVED = frozenset(_TYPES)
 """Payload fields with a meaning of their own."""
 _MAX_FOLDERS = 32
+_BAND_DIGITS = 4
 
 
 def photo_id(sha256: str) -> str:
@@ -66,20 +70,6 @@ class GeoPoint:
     def __post_init__(self) -> None:
         if not (-90 <= self.lat <= 90 and -180 <= self.lon <= 180):  # noqa: PLR2004 - degrees
             raise ValueError(f"lat must be -90 to 90 and lon -180 to 180, not {self}")
-
-
-@dataclass(frozen=True, slots=True)
-class SeenClass:
-    """What a model is sure to see on a photo, and how sure it is, above 0 to 1."""
-
-    class_name: str
-    confidence: float
-
-    def __post_init__(self) -> None:
-        if not self.class_name:
-            raise ValueError("class_name must not be empty")
-        if not 0 < self.confidence <= 1:
-            raise ValueError(f"confidence must be above 0 and at most 1, not {self.confidence}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +139,7 @@ class Photo:
             "location": self.location and {"lat": self.location.lat, "lon": self.location.lon},
             "rating": self.rating,
             "phash": self.phash,
+            "phash_bands": phash_bands(self.phash),
             "burst": self.burst,
             "seen_class": self.seen and self.seen.class_name,
             "seen_confidence": self.seen and self.seen.confidence,
@@ -208,6 +199,16 @@ def folders(folder: str) -> list[str]:
     """Return a folder and all above it, the outermost first: what a folder's filter finds."""
     parts = folder.split("/")[:_MAX_FOLDERS] if folder else []
     return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
+
+def phash_bands(phash: str) -> list[str]:
+    """Return a perceptual hash's four parts, each told by its place: `0:8f3a`.
+
+    Two hashes of up to three bits' difference share one of them at least: by these, Qdrant
+    finds the few photos that are worth comparing.
+    """
+    parts = range(0, len(phash), _BAND_DIGITS)
+    return [f"{at // _BAND_DIGITS}:{phash[at : at + _BAND_DIGITS]}" for at in parts]
 
 
 def _time(text: Any) -> datetime | None:

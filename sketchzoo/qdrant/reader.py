@@ -79,7 +79,7 @@ class PhotoReader:
     ) -> dict[str, Photo]:
         """Return those of the photos that the collection has, by id."""
         found = await self._get(collection, ids, timeout_seconds) if ids else ()
-        return {photo.id: photo for photo in (_photo(collection, each) for each in found)}
+        return {photo.id: photo for photo in (read_photo(collection, each) for each in found)}
 
     async def embedding(
         self, collection: str, photo_id: str, timeout_seconds: float | None = None
@@ -91,12 +91,12 @@ class PhotoReader:
     async def scroll(self, collection: str) -> AsyncIterator[Photo]:
         """Yield every photo without its source's columns, in the order of ids, by pages."""
         async for point in self._scroll(collection):
-            yield _photo(collection, point)
+            yield read_photo(collection, point)
 
     async def embeddings(self, collection: str) -> AsyncIterator[tuple[Photo, list[float]]]:
         """Yield every photo with its embedding, else as `scroll` does."""
         async for point in self._scroll(collection, with_vectors=True):
-            yield _photo(collection, point), _vector(point)
+            yield read_photo(collection, point), _vector(point)
 
     async def count(self, collection: str) -> int:
         """Return the exact number of photos."""
@@ -161,7 +161,8 @@ def _scored(collection: str, point: api.ScoredPoint) -> ScoredPhoto:
     return ScoredPhoto(_id(point), photo, min(1.0, max(0.0, (1 + point.score) / 2)))
 
 
-def _photo(collection: str, point: api.RetrievedPoint) -> Photo:
+def read_photo(collection: str, point: api.RetrievedPoint) -> Photo:
+    """Return a point's photo; FAILED_PRECONDITION where ingest did not write it."""
     photo = _read(collection, point)
     if photo.id != _id(point):
         raise foreign_point(collection, _id(point), f"its sha256 is that of {photo.id}")

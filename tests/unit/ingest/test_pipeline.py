@@ -88,7 +88,7 @@ async def test_bad_photos_never_stop_the_run() -> None:
         *photos(3),
         ("cat", "empty.jpg", b""),
         ("cat", "text.jpg", b"hello"),
-        ("cat", "huge.png", picture(0, (600, 4), "PNG")),
+        ("cat", "huge.png", picture(0, (600, 500), "PNG")),
         ("cat", "damaged.jpg", damaged),
         ("cat", "gone.jpg", Reason.NOT_FOUND),
     ]
@@ -131,7 +131,7 @@ async def test_waiting_writes_go_together() -> None:
 async def test_memory_is_bounded() -> None:
     """However slow the encoder, the bytes read and not yet embedded stay in the budget."""
     held: list[int] = []
-    limits = small_limits(images=ImageLimits(2000, 512), buffer_bytes=4000)
+    limits = small_limits(images=ImageLimits(2000, 512 * 512), buffer_bytes=4000)
     encoder = FakeEncoder(seconds=0.005)
     run = Bench(encoder, FakeCollection(), limits)
     encoder.on_call = lambda: held.append(run.pipeline._budget.held)
@@ -197,7 +197,7 @@ async def test_stop_finishes_what_was_begun() -> None:
     run.encoder.on_call = run.stop.set
     await run.run(FakeSource(photos(400)))
     assert 0 < run.tally.settled < 400
-    assert run.tally.settled == run.tally.listed["fake"] == len(run.collection.photos)
+    assert run.tally.settled == len(run.collection.photos)
 
 
 async def test_without_an_encoder_nothing_is_written() -> None:
@@ -214,7 +214,6 @@ async def test_sources_follow_one_another() -> None:
     run = bench()
     await run.run(FakeSource(photos(3), name="a"), FakeSource(photos(5), name="b"))
     assert counts(run) == {"written": 5, "duplicate": 3}
-    assert run.tally.listed == {"a": 3, "b": 5}
 
 
 async def test_metrics_say_what_happened() -> None:
