@@ -90,8 +90,13 @@ def start(stack: Stack, settings: UpSettings, gallery_roots: Sequence[Path] = ()
     )
     for part in (search, gallery):
         stack.start(part)
-    listening = [stack.listening(part) for part in (search, gallery)]
-    return Parts(qdrant_server, encoder_server, *listening, roots_file)
+    return Parts(
+        qdrant_server,
+        encoder_server,
+        stack.listening(search),
+        stack.listening(gallery),
+        roots_file,
+    )
 
 
 def start_page(stack: Stack, settings: UpSettings, parts: Parts) -> Server:

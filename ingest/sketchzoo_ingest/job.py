@@ -93,6 +93,7 @@ class Job:
         return Report(
             status=status,
             sources=[source.name for source in self._sources],
+            class_from={source.name: source.classes for source in self._sources},
             model=self._model.name if self._model else "",
             fingerprint=self._model.fingerprint if self._model else "",
             collection=self._collection,

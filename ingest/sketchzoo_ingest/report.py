@@ -8,6 +8,7 @@ from typing import Any
 
 from sketchzoo.ignored import Ignored
 from sketchzoo_ingest.outcome import Outcome, Reason, Refusal
+from sketchzoo_ingest.sources import Classes
 from sketchzoo_ingest.survey import Spared
 
 # Places named in the table; the JSON report has them all.
@@ -37,6 +38,8 @@ class Report:
 
     status: ExitStatus
     sources: Sequence[str]
+    class_from: Mapping[str, Classes] = field(default_factory=dict)
+    """Where each source's classes come from, by its name."""
     model: str = ""
     fingerprint: str = ""
     collection: str = ""
@@ -82,6 +85,10 @@ class Report:
             "exit_status": int(self.status),
             "problem": self.problem,
             "sources": list(self.sources),
+            "class_from": {
+                name: {"from": str(classes.of), "why": classes.why}
+                for name, classes in self.class_from.items()
+            },
             "model": {"name": self.model, "fingerprint": self.fingerprint},
             "collection": self.collection,
             "alias": self.alias,
@@ -139,6 +146,7 @@ class Report:
             rows.append(("seen", _top(self.seen)))
         if self.passed_over:
             rows.append(("passed over", _listed(self.passed_over)))
+        rows += [("classes from", f"{c}: {name}") for name, c in self.class_from.items()]
         if self.pruned:
             rows.append((f"{would}pruned", f"{self.pruned}"))
         rows += [

@@ -11,7 +11,8 @@ from sketchzoo.call_settings import EncoderCallSettings, QdrantSettings
 from sketchzoo.fetch import FetchLimits
 from sketchzoo.image_settings import ImageSettings
 from sketchzoo.settings import Count, Port, Seconds, Settings, TelemetrySettings
-from sketchzoo_ingest.sources import UriPrefix
+from sketchzoo.storage import CopyLimits
+from sketchzoo_ingest.sources import ClassFrom, UriPrefix
 
 if TYPE_CHECKING:
     from sketchzoo_ingest.limits import PipelineLimits
@@ -71,21 +72,30 @@ class BatchSettings(Settings):
 
 
 class FetchSettings(Settings):
-    """How photos are fetched by url."""
+    """How photos are fetched from elsewhere."""
 
-    subject = "Urls"
+    subject = "Urls and buckets"
 
     fetch_seconds: Seconds = Field(
         30.0,
-        description="How long fetching one url may take in all, pauses and attempts included.",
+        description="How long fetching one photo from a url or a bucket may take in all, pauses "
+        "and attempts included.",
     )
     fetch_attempts: Count = Field(3, description="How often fetching a url is tried.")
     fetch_at_once: Annotated[int, Field(ge=1, le=256)] = Field(
-        8, description="Urls fetched at once."
+        8, description="Photos fetched at once from urls and buckets."
     )
     allow_private_addresses: bool = Field(
         default=False,
         description="Fetch from this machine's and its network's own addresses, too.",
+    )
+    copy_bytes: Count = Field(
+        16 * 1024 * _MIB,
+        description="Most bytes of temporary files: copies of tar files and tables that lie "
+        "elsewhere or are compressed. A larger one is not read.",
+    )
+    copy_seconds: Seconds = Field(
+        3600.0, description="How long copying such a file from a url may take in all."
     )
 
 
@@ -202,10 +212,16 @@ class IngestSettings(
         description="FOLDER=URI: photos below FOLDER get uris that start with URI instead of "
         "file:///FOLDER (in the environment separated by commas).",
     )
-    manifest_root: Annotated[tuple[Path, ...], NoDecode] = Field(
+    class_from: ClassFrom | None = Field(
+        None,
+        description="Where classes come from: `folder`, the first below a source; `column`, a "
+        "table's column `class` or what lies beside a photo in a tar file; or `none`. Unset, the "
+        "names and places of folders and columns tell, and the report says what was taken.",
+    )
+    manifest_root: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Folder in which a manifest's files may lie besides its own (in the "
-        "environment separated by commas).",
+        description="Folder in which a manifest's files may lie besides its own, a path or a uri "
+        "as s3://bucket/photos (in the environment separated by commas).",
     )
 
     gallery_roots_file: Path | None = Field(
@@ -239,3 +255,7 @@ class IngestSettings(
     def uri_prefixes(self) -> tuple[UriPrefix, ...]:
         """Return the prefixes read."""
         return tuple(UriPrefix.parse(text) for text in self.uri_prefix)
+
+    def copy_limits(self) -> CopyLimits:
+        """Return the limits of copying whole files."""
+        return CopyLimits(self.copy_bytes, self.copy_seconds)

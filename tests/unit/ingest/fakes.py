@@ -20,7 +20,7 @@ from sketchzoo_ingest.outcome import Outcome, Reason, Refusal, RefusedError, Set
 from sketchzoo_ingest.pipeline import Pipeline
 from sketchzoo_ingest.reading import Reading
 from sketchzoo_ingest.retry import RetryPolicy
-from sketchzoo_ingest.sources import Candidate
+from sketchzoo_ingest.sources import Candidate, Classes, ClassFrom
 from sketchzoo_ingest.tally import Tally
 from tests.artefacts import picture
 
@@ -40,6 +40,7 @@ class FakeSource:
         modified_at: datetime | None = None,
     ) -> None:
         self.name = name
+        self.classes = Classes(ClassFrom.FOLDER)
         self.root: str | None = f"{name}://"
         self._entries = list(entries)
         self._sizes = sizes
