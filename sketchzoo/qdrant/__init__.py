@@ -18,9 +18,10 @@ from sketchzoo.qdrant.filter import (
     GeoRadius,
     Range,
 )
+from sketchzoo.qdrant.gallery import Gallery, list_galleries
 from sketchzoo.qdrant.photo import NAMED, RESERVED, GeoPoint, Photo, SeenClass, photo_id
 from sketchzoo.qdrant.query import Nearest, ScoredPhoto
-from sketchzoo.qdrant.reader import Gallery, PhotoReader
+from sketchzoo.qdrant.reader import PhotoReader
 from sketchzoo.qdrant.writer import CollectionOptions, PhotoWriter
 
 __all__ = [
@@ -46,5 +47,6 @@ __all__ = [
     "ScoredPhoto",
     "SeenClass",
     "connect",
+    "list_galleries",
     "photo_id",
 ]
