@@ -14,8 +14,8 @@ STAGES = ("list", "read", "lookup", "encode", "write")
 # What is read when the page is: a queue and what it holds.
 WATCHED = (
     ("read_queue", "chunks"),
-    ("encode_queue", "batches"),
-    ("write_queue", "batches"),
+    ("encode_queue", "photos"),
+    ("write_queue", "photos"),
     ("buffer", "bytes"),
 )
 
