@@ -1,7 +1,7 @@
 """Settings: what ingest lets its operator choose."""
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -13,6 +13,9 @@ from sketchzoo.image_settings import ImageSettings
 from sketchzoo.settings import Count, Port, Seconds, Settings, TelemetrySettings
 from sketchzoo.storage import CopyLimits
 from sketchzoo_ingest.sources import ClassFrom, UriPrefix
+
+if TYPE_CHECKING:
+    from sketchzoo_ingest.limits import PipelineLimits
 
 _MIB = 1024 * 1024
 # What a call to the encoder holds besides its photos.
@@ -112,12 +115,62 @@ class CollectionSettings(Settings):
     )
 
 
+class PipelineSettings(
+    EncoderWaitSettings, BatchSettings, ImageSettings, FetchSettings, CollectionSettings
+):
+    """What the job and the gallery service have in common: how photos come into a collection."""
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> Self:
+        if self.batch_bytes + _ENVELOPE_BYTES > self.encoder_max_message_bytes:
+            raise ValueError(
+                f"batch_bytes must be at least {_ENVELOPE_BYTES} less than "
+                f"encoder_max_message_bytes ({self.encoder_max_message_bytes}), or no call "
+                f"to the encoder holds it, not {self.batch_bytes}"
+            )
+        # One call's pictures are made while another's are embedded.
+        least = 2 * self.batch_bytes
+        if self.buffer_bytes < least:
+            raise ValueError(
+                f"buffer_bytes must be at least {least}, twice batch_bytes, not {self.buffer_bytes}"
+            )
+        return self
+
+    def fetch_limits(self) -> FetchLimits:
+        """Return the limits of fetching."""
+        return FetchLimits(
+            seconds=self.fetch_seconds,
+            attempts=self.fetch_attempts,
+            at_once=self.fetch_at_once,
+            max_wait_seconds=self.fetch_seconds,
+            allow_private_addresses=self.allow_private_addresses,
+        )
+
+    def copy_limits(self) -> CopyLimits:
+        """Return the limits of copying whole files."""
+        return CopyLimits(self.copy_bytes, self.copy_seconds)
+
+    def pipeline_limits(self) -> "PipelineLimits":
+        """Return the pipeline's limits."""
+        # Here, since they bring the libraries of images along: `--help` needs none.
+        from sketchzoo_ingest.limits import PipelineLimits  # noqa: PLC0415
+
+        return PipelineLimits(
+            images=self.image_limits(),
+            chunk_photos=self.chunk_photos,
+            batch_size=self.batch_size,
+            batch_bytes=self.batch_bytes,
+            calls_in_flight=self.calls_in_flight,
+            write_batch=self.write_batch,
+            buffer_bytes=self.buffer_bytes,
+            max_sent_bytes=self.encoder_max_message_bytes - _ENVELOPE_BYTES,
+            read_threads=self.read_threads,
+            fetch_at_once=self.fetch_at_once,
+        )
+
+
 class IngestSettings(
-    EncoderWaitSettings,
-    BatchSettings,
-    ImageSettings,
-    FetchSettings,
-    CollectionSettings,
+    PipelineSettings,
     QdrantSettings,
     TelemetrySettings,
 ):
@@ -197,41 +250,6 @@ class IngestSettings(
             UriPrefix.parse(text)
         return value
 
-    @model_validator(mode="after")
-    def _check_sizes(self) -> Self:
-        if self.batch_bytes + _ENVELOPE_BYTES > self.encoder_max_message_bytes:
-            raise ValueError(
-                f"batch_bytes must be at least {_ENVELOPE_BYTES} less than "
-                f"encoder_max_message_bytes ({self.encoder_max_message_bytes}), or no call "
-                f"to the encoder holds it, not {self.batch_bytes}"
-            )
-        # One call's pictures are made while another's are embedded.
-        least = 2 * self.batch_bytes
-        if self.buffer_bytes < least:
-            raise ValueError(
-                f"buffer_bytes must be at least {least}, twice batch_bytes, not {self.buffer_bytes}"
-            )
-        return self
-
     def uri_prefixes(self) -> tuple[UriPrefix, ...]:
         """Return the prefixes read."""
         return tuple(UriPrefix.parse(text) for text in self.uri_prefix)
-
-    @property
-    def max_sent_bytes(self) -> int:
-        """The largest file that a call to the encoder can hold."""
-        return self.encoder_max_message_bytes - _ENVELOPE_BYTES
-
-    def fetch_limits(self) -> FetchLimits:
-        """Return the limits of fetching."""
-        return FetchLimits(
-            seconds=self.fetch_seconds,
-            attempts=self.fetch_attempts,
-            at_once=self.fetch_at_once,
-            max_wait_seconds=self.fetch_seconds,
-            allow_private_addresses=self.allow_private_addresses,
-        )
-
-    def copy_limits(self) -> CopyLimits:
-        """Return the limits of copying whole files."""
-        return CopyLimits(self.copy_bytes, self.copy_seconds)

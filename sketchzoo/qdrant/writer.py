@@ -13,7 +13,7 @@ from sketchzoo.payload import fill_payload
 from sketchzoo.qdrant import point as points
 from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import CollectionExistsError, CollectionNotFoundError
-from sketchzoo.qdrant.filter import AnyOf, FieldCondition, Range
+from sketchzoo.qdrant.filter import AnyOf, FieldCondition, Filter, Range
 from sketchzoo.qdrant.photo import RESERVED, Photo, phash_bands
 from sketchzoo.qdrant.reader import PhotoReader
 
@@ -165,6 +165,14 @@ class PhotoWriter(PhotoReader):
                 FieldCondition("taken_at", span).fill(both.add().field)
         if not request.filter.should:
             return []
+        page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
+        return [points.stored(collection, point) for point in page.result]
+
+    async def matching(self, collection: str, condition: Filter, limit: int) -> list[Photo]:
+        """Return the first photos that meet a filter, in the order of their ids."""
+        request = api.ScrollPoints(collection_name=collection, limit=limit)
+        request.with_payload.enable = True
+        condition.fill(request.filter)
         page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
         return [points.stored(collection, point) for point in page.result]
 
