@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from sketchzoo import gallery_names
 from sketchzoo.settings import Seconds, Settings, given_together
 from sketchzoo.token import Token
 
@@ -122,7 +123,7 @@ class QdrantSettings(Settings):
     gallery: str = Field(
         "photos",
         validation_alias="SKETCHZOO_GALLERY",
-        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$",
+        pattern=gallery_names.PATTERN,
         description="The gallery: an alias in Qdrant that names its current collection.",
     )
 

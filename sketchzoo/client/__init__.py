@@ -20,9 +20,12 @@ from sketchzoo.client.errors import (
     TooLarge,
     Unavailable,
 )
+from sketchzoo.client.places import GeoBoundingBox, GeoPoint, GeoRadius
 from sketchzoo.client.query import Query
 from sketchzoo.client.results import (
+    ClassCounts,
     Embedding,
+    Gallery,
     Hit,
     LiveAnswer,
     PhotoFile,
@@ -46,11 +49,16 @@ _LAZY = {
 
 __all__ = [
     "AsyncClient",
+    "ClassCounts",
     "Client",
     "ClientTls",
     "DeadlineExceeded",
     "Denied",
     "Embedding",
+    "Gallery",
+    "GeoBoundingBox",
+    "GeoPoint",
+    "GeoRadius",
     "Hit",
     "InvalidRequest",
     "LiveAnswer",

@@ -42,6 +42,11 @@ def call_seconds(registry: CollectorRegistry | None) -> Histogram:
     )
 
 
+def remaining(deadline: float | None) -> float | None:
+    """Return the seconds until a deadline in `time.monotonic()` seconds, None without one."""
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
 class QdrantConnection:
     """A channel to Qdrant and the rules of calling it; made by `connect`."""
 

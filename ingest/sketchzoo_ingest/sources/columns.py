@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-Value = str | int | float | bool
+from sketchzoo_ingest.sources.source import Value
 
 # A field's name as filters can name it: in Qdrant a dot or a bracket is a path.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
