@@ -141,14 +141,6 @@ class PhotoWriter(PhotoReader):
                 return found
             request.offset.CopyFrom(page.next_page_offset)
 
-    async def matching(self, collection: str, condition: Filter, limit: int) -> list[Photo]:
-        """Return the first photos that meet a filter, in the order of their ids."""
-        request = api.ScrollPoints(collection_name=collection, limit=limit)
-        request.with_payload.enable = True
-        condition.fill(request.filter)
-        page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
-        return [points.stored(collection, point) for point in page.result]
-
     async def alike(
         self, collection: str, photos: Sequence[Photo], within: timedelta
     ) -> list[Photo]:
@@ -173,6 +165,14 @@ class PhotoWriter(PhotoReader):
                 FieldCondition("taken_at", span).fill(both.add().field)
         if not request.filter.should:
             return []
+        page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
+        return [points.stored(collection, point) for point in page.result]
+
+    async def matching(self, collection: str, condition: Filter, limit: int) -> list[Photo]:
+        """Return the first photos that meet a filter, in the order of their ids."""
+        request = api.ScrollPoints(collection_name=collection, limit=limit)
+        request.with_payload.enable = True
+        condition.fill(request.filter)
         page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
         return [points.stored(collection, point) for point in page.result]
 
