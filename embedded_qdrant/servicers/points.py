@@ -58,6 +58,12 @@ class PointsService(grpc.PointsServicer):
         """Replace payloads."""
         return await self._write(Overwrite(request), context)
 
+    async def DeletePayload(
+        self, request: grpc.DeletePayloadPoints, context: Context
+    ) -> grpc.PointsOperationResponse:
+        """Delete fields of payloads."""
+        return await self._write(request, context)
+
     async def CreateFieldIndex(
         self, request: grpc.CreateFieldIndexCollection, context: Context
     ) -> grpc.PointsOperationResponse:
