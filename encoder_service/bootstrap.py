@@ -16,7 +16,7 @@ from encoder_service.runtimes.base import warm
 from encoder_service.servicer import EncoderServicer
 from encoder_service.settings import EncoderSettings
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
-from sketchzoo.images import ImageLimits, Modality
+from sketchzoo.images import Modality, Preprocessing
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc import RpcServer, Service, run_main, run_until_signal
 from sketchzoo.telemetry import MetricsPage, build_info, configure_logs, tracing
@@ -85,7 +85,7 @@ async def serving(
         queue_calls=settings.queue_calls or default_queue_calls(workers, runtime),
         max_delay_seconds=settings.max_delay_seconds,
         alone_after_seconds=settings.alone_after_seconds,
-        limits=ImageLimits(max_seconds=settings.decode_seconds),
+        limits=settings.image_limits(),
     )
     servicer = EncoderServicer(
         pool,
@@ -144,4 +144,16 @@ def describe(artefact: ModelArtefact, runtime: Runtime) -> encoder_pb2.GetModelR
         runtime=runtime.name,
         device=runtime.device,
         min_score=artefact.min_score,
+        photo_preprocessing=_told(artefact.towers[Modality.PHOTO].preprocessing),
+        sketch_preprocessing=_told(artefact.towers[Modality.SKETCH].preprocessing),
+    )
+
+
+def _told(preprocessing: Preprocessing) -> encoder_pb2.Preprocessing:
+    return encoder_pb2.Preprocessing(
+        size=preprocessing.size,
+        fit=preprocessing.fit,
+        keep=preprocessing.keep,
+        channels=preprocessing.channels,
+        version=preprocessing.version,
     )

@@ -32,6 +32,7 @@ from sketchzoo.images import (
     Modality,
     Preprocessing,
     decode,
+    enough_for,
     prepare,
 )
 
@@ -214,8 +215,14 @@ class WorkerPool:
         """Decode and prepare an image; whatever its bytes do to the decoder stays in here."""
         image = job.image
         try:
-            decoded = decode(image.content, self._limits, lambda: self._unwanted(job))
-            return prepare(decoded, self._preprocessing[image.modality])
+            preprocessing = self._preprocessing[image.modality]
+            decoded = decode(
+                image.content,
+                self._limits,
+                lambda: self._unwanted(job),
+                enough=enough_for(preprocessing),
+            )
+            return prepare(decoded, preprocessing)
         except (ImageError, GivenUpError):
             raise
         except Exception as error:

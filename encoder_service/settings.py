@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from sketchzoo.settings import Port, Seconds, ServerSettings
+from sketchzoo.image_settings import ImageSettings
+from sketchzoo.settings import Port, ServerSettings
 
 Unset = Annotated[int, Field(ge=0, le=4096)]
 
 
-class EncoderSettings(ServerSettings):
+class EncoderSettings(ImageSettings, ServerSettings):
     """The encoder's settings; each is an environment variable `SKETCHZOO_ENCODER_<FIELD>`."""
 
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_ENCODER_")
@@ -41,11 +42,6 @@ class EncoderSettings(ServerSettings):
         0,
         description="Calls that may wait; more are refused with RESOURCE_EXHAUSTED. "
         "0 is 8 a worker, and with torch at least 4 x max_batch.",
-    )
-    decode_seconds: Seconds = Field(
-        2.0,
-        description="Seconds of one core that decoding one image may take; one that takes "
-        "longer is refused, and its batch is not.",
     )
     threads_alone: Annotated[int, Field(ge=0, le=64)] = Field(
         0,

@@ -27,7 +27,6 @@ from search_service.servicer import (
 from search_service.settings import SearchSettings
 from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.gallery_roots import RootsFile
-from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import PhotoReader, connect
 from sketchzoo.rpc import (
     BETWEEN_PARTS,
@@ -109,7 +108,7 @@ async def serving(
             settings.max_message_bytes - _ENVELOPE_BYTES,
             RootsFile(settings.gallery_roots_file) if settings.gallery_roots_file else None,
         ),
-        ImageLimits(max_seconds=settings.decode_seconds),
+        settings.image_limits(),
         threads=settings.thumbnail_threads,
         cache_bytes=settings.thumbnail_cache_bytes,
     )

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from sketchzoo.call_settings import EncoderCallSettings, QdrantSettings
+from sketchzoo.image_settings import ImageSettings
 from sketchzoo.settings import Count, Port, Seconds, ServerSettings, Settings
 
 _MIB = 1024 * 1024
@@ -80,11 +81,6 @@ class CacheSettings(Settings):
     thumbnail_threads: Annotated[int, Field(ge=1, le=64)] = Field(
         2, description="Threads that read photos and make thumbnails."
     )
-    decode_seconds: Seconds = Field(
-        2.0,
-        description="Seconds of one core that decoding a photo for its thumbnail may take; "
-        "one that takes longer has none.",
-    )
     classes_cache_seconds: Annotated[float, Field(ge=0)] = Field(
         2.0, description="How long ListClasses answers may be repeated; 0 asks Qdrant each time."
     )
@@ -110,6 +106,7 @@ class SearchSettings(
     EncoderCallSettings,
     SearchLimitSettings,
     CacheSettings,
+    ImageSettings,
     CheckSettings,
     QdrantSettings,
     ServerSettings,

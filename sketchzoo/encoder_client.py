@@ -9,10 +9,11 @@ import grpc.aio
 from pydantic import SecretStr
 
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
-from sketchzoo.images import Modality
+from sketchzoo.images import FITS, Modality, Preprocessing
 from sketchzoo.rpc import CallError, from_rpc_error, outgoing_metadata
 from sketchzoo.rpc.durations import seconds
 from sketchzoo.rpc.errors import from_status, part_failed
+from sketchzoo.seen import SeenClass
 from sketchzoo.telemetry import span
 
 PART = "the encoder"
@@ -25,10 +26,14 @@ _MODALITIES = {
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """A point in a model's space: packed little-endian float32 values of L2 norm 1."""
+    """A point in a model's space: packed little-endian float32 values of L2 norm 1.
+
+    `seen` is what the model is sure to see; None where it is not, and for sketches.
+    """
 
     packed: bytes
     fingerprint: str
+    seen: SeenClass | None = None
 
     def __post_init__(self) -> None:
         if not self.packed or len(self.packed) % 4:
@@ -69,12 +74,18 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class EncoderModel:
-    """The model that the encoder serves; `min_score` is 0 where none was calibrated."""
+    """The model that the encoder serves; `min_score` is 0 where none was calibrated.
+
+    The preprocessings tell how images can be shrunk before they are sent; None where the
+    encoder prepares them in a way that this release does not know: then send them as they are.
+    """
 
     name: str
     fingerprint: str
     dimension: int
     min_score: float = 0.0
+    photo_preprocessing: Preprocessing | None = None
+    sketch_preprocessing: Preprocessing | None = None
 
 
 class EncoderClient:
@@ -127,18 +138,43 @@ class EncoderClient:
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, PART) from error
         return EncoderModel(
-            response.name, response.fingerprint, response.dimension, response.min_score
+            response.name,
+            response.fingerprint,
+            response.dimension,
+            response.min_score,
+            _preprocessing(response.photo_preprocessing),
+            _preprocessing(response.sketch_preprocessing),
         )
+
+
+def _preprocessing(message: encoder_pb2.Preprocessing) -> Preprocessing | None:
+    fit = next((fit for fit in FITS if fit == message.fit), None)
+    if fit is None:
+        return None
+    neutral = (0.0,) * message.channels, (1.0,) * message.channels
+    try:
+        # How values are scaled concerns nobody who only shrinks.
+        return Preprocessing(
+            message.size, fit, *neutral, keep=round(message.keep, 6), version=message.version
+        )
+    except ValueError:
+        return None
 
 
 def _outcome(result: encoder_pb2.EmbedResult, fingerprint: str) -> Embedding | CallError:
     match result.WhichOneof("outcome"):
         case "embedding":
             try:
-                return Embedding(result.embedding.vector, fingerprint)
+                return Embedding(result.embedding.vector, fingerprint, _seen(result.embedding))
             except ValueError as error:
                 return part_failed(PART, f"it answered no embedding: {error}")
         case "status":
             return from_status(result.status)
         case _:
             return part_failed(PART, "it answered neither an embedding nor a status")
+
+
+def _seen(embedding: encoder_pb2.Embedding) -> SeenClass | None:
+    if not embedding.HasField("seen"):
+        return None
+    return SeenClass(embedding.seen.class_name, embedding.seen.confidence)

@@ -20,7 +20,7 @@ Mask = npt.NDArray[np.bool_]
 
 WORK = 256
 """The side in pixels of the square in which lines are thinned."""
-_LIMIT = 640
+LARGEST_DRAWING = 640
 """Larger pictures are reduced to this many pixels a side before anything else."""
 _CLEAN = 6
 """A ground whose greys differ by less than this (of 255) needs no flattening."""
@@ -123,8 +123,8 @@ def _box(ink: Image.Image) -> tuple[int, int, int, int] | None:
 def _ink(image: Image.Image) -> Image.Image:
     """Return how much ink each pixel holds: grey, 255 full, 128 and more is ink."""
     grey = image.convert("L")
-    if max(grey.size) > _LIMIT:
-        grey.thumbnail((_LIMIT, _LIMIT), Image.Resampling.BOX, reducing_gap=None)
+    if max(grey.size) > LARGEST_DRAWING:
+        grey.thumbnail((LARGEST_DRAWING, LARGEST_DRAWING), Image.Resampling.BOX, reducing_gap=None)
     histogram = np.asarray(grey.histogram())
     middle = int(np.flatnonzero(histogram)[[0, -1]].mean())
     values = np.asarray(grey)

@@ -14,7 +14,6 @@ from rich.console import Console
 
 from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.gallery_roots import RootsFile
-from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import CollectionOptions, PhotoWriter, connect
 from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, run_main
 from sketchzoo.rpc.tls import ClientTls
@@ -165,7 +164,7 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
 
 def _limits(settings: IngestSettings) -> PipelineLimits:
     return PipelineLimits(
-        images=ImageLimits(settings.max_bytes, settings.max_side),
+        images=settings.image_limits(),
         chunk_photos=settings.chunk_photos,
         batch_size=settings.batch_size,
         batch_bytes=settings.batch_bytes,

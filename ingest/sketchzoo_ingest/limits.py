@@ -17,7 +17,7 @@ class PipelineLimits:
     batch_bytes: int = 8 * _MIB
     calls_in_flight: int = 3
     write_batch: int = 128
-    buffer_bytes: int = 128 * _MIB
+    buffer_bytes: int = 256 * _MIB
     read_threads: int = 2
     fetch_at_once: int = 8
 

@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from sketchzoo.address import Host
 from sketchzoo.call_settings import EncoderCallSettings, QdrantSettings
 from sketchzoo.fetch import FetchLimits
+from sketchzoo.image_settings import ImageSettings
 from sketchzoo.settings import Count, Port, Seconds, Settings, TelemetrySettings
 from sketchzoo_ingest.sources import UriPrefix
 
@@ -54,19 +55,13 @@ class BatchSettings(Settings):
         128, description="Most photos in a write to Qdrant."
     )
     buffer_bytes: Count = Field(
-        128 * _MIB, description="Most bytes of photos held in memory between reading and embedding."
+        256 * _MIB, description="Most bytes of photos held in memory between reading and embedding."
     )
     chunk_photos: Annotated[int, Field(ge=1, le=10_000)] = Field(
         64, description="Most photos read together and looked up in Qdrant by one call."
     )
     read_threads: Annotated[int, Field(ge=1, le=64)] = Field(
         2, description="Threads that read and hash files."
-    )
-    max_bytes: Count = Field(
-        8 * _MIB, description="Largest photo taken, in bytes; the encoder has a limit too."
-    )
-    max_side: Count = Field(
-        4096, description="Largest photo taken, in pixels a side; the encoder has a limit too."
     )
 
 
@@ -108,6 +103,7 @@ class CollectionSettings(Settings):
 class IngestSettings(
     EncoderWaitSettings,
     BatchSettings,
+    ImageSettings,
     FetchSettings,
     CollectionSettings,
     QdrantSettings,
@@ -176,13 +172,12 @@ class IngestSettings(
 
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:
-        for name in ("batch_bytes", "max_bytes"):
-            if getattr(self, name) + _ENVELOPE_BYTES > self.encoder_max_message_bytes:
-                raise ValueError(
-                    f"{name} must be at least {_ENVELOPE_BYTES} less than "
-                    f"encoder_max_message_bytes ({self.encoder_max_message_bytes}), or no call "
-                    f"to the encoder holds it, not {getattr(self, name)}"
-                )
+        if self.batch_bytes + _ENVELOPE_BYTES > self.encoder_max_message_bytes:
+            raise ValueError(
+                f"batch_bytes must be at least {_ENVELOPE_BYTES} less than "
+                f"encoder_max_message_bytes ({self.encoder_max_message_bytes}), or no call "
+                f"to the encoder holds it, not {self.batch_bytes}"
+            )
         # A chunk is read whole, and the one before it may wait for the encoder.
         least = 2 * max(self.max_bytes, self.batch_bytes)
         if self.buffer_bytes < least:

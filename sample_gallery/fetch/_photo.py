@@ -8,7 +8,7 @@ from sample_gallery.fetch._report import Outcome, PhotoError
 from sample_gallery.limits import MIB
 from sketchzoo.images import ImageError, ImageLimits, decode, measure
 
-_LARGEST = ImageLimits(max_bytes=1024 * MIB, max_side=16_384, max_seconds=30.0)
+_LARGEST = ImageLimits(max_bytes=1024 * MIB, max_memory_bytes=1024 * MIB, max_seconds=30.0)
 _ENDINGS = {b"\xff\xd8": ".jpg", b"\x89P": ".png", b"RI": ".webp", b"GI": ".gif", b"BM": ".bmp"}
 
 

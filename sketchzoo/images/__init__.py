@@ -1,27 +1,40 @@
-"""Images: decoding within limits and the one preprocessing.
+"""Images: decoding within limits, what files tell of themselves, the one preprocessing.
 
-`decode` makes RGB of an image file, `prepare` makes a network's input of that.
+`decode` makes RGB of an image file, `prepare` makes a network's input of that; `fitted` is
+what to send of a large one. `read_metadata` reads time, place, camera and stars.
 """
 
+from sketchzoo.image_limits import ImageLimits
 from sketchzoo.images._container import FORMATS
 from sketchzoo.images._decode import decode, measure
-from sketchzoo.images._limits import GivenUpError, ImageError, ImageLimits
+from sketchzoo.images._limits import GivenUpError, ImageError
+from sketchzoo.images._metadata import Metadata, read_metadata
 from sketchzoo.images._preprocessing import (
+    FITS,
     PREPROCESSING_VERSION,
     Modality,
     Preprocessing,
+    enough_for,
+    fitted,
+    lossless,
     prepare,
 )
 
 __all__ = [
+    "FITS",
     "FORMATS",
     "PREPROCESSING_VERSION",
     "GivenUpError",
     "ImageError",
     "ImageLimits",
+    "Metadata",
     "Modality",
     "Preprocessing",
     "decode",
+    "enough_for",
+    "fitted",
+    "lossless",
     "measure",
     "prepare",
+    "read_metadata",
 ]

@@ -13,7 +13,8 @@ from typing import IO
 
 from PIL import Image
 
-from sketchzoo.images._limits import ImageError, ImageLimits, Watch
+from sketchzoo.image_limits import ImageLimits
+from sketchzoo.images._limits import ImageError, Watch
 
 LEAST_PIXELS = 512 * 512
 """Smaller ones take a tenth of a second at most, and less than to start a process."""

@@ -33,6 +33,8 @@ _SCAN_OR_END = re.compile(rb"\xff[\xd9\xda]")
 _BARE_MARKERS = frozenset((*range(0xD0, 0xDA), *range(0xF0, 0xFE), 0xC8))
 _FIRST_MARKER = 0xC0
 _SOS, _APP1 = 0xDA, 0xE1
+_FRAMES = frozenset((0xC0, 0xC1, 0xC2))
+_PROGRESSIVE = 0xC2
 _NOTES = frozenset((*range(0xE0, 0xF0), 0xFE))
 _COLOUR_CODES = (b"JFIF\0", b"Adobe")
 """Notes that say how the colours are coded."""
@@ -50,18 +52,23 @@ _NUMBER_BYTES = {1: 1, 3: 2, 4: 4}
 class Container:
     """An image file taken apart.
 
-    `pixels` is a file of the same format that holds what the pixels are decoded from.
+    `pieces` are, in order, a file of the same format that holds what the pixels are decoded
+    from; `exif` and `xmp` are what is told of them, in TIFF's form and as a packet.
     `turn` is EXIF's number for how the camera was held, 1 to 8. `head` is how many
-    bytes a JPEG has before its scans, which `scans` counts.
+    bytes a JPEG has before its scans, which `scans` counts; `coefficients` is how many
+    bytes its decoder holds beside the pixels, 0 where a single scan brings them in order.
     `transparent` is the body of a PNG's tRNS chunk, `layout` its bits a sample and its
     colour type. `lossless` says that a WebP, or its alpha, may be coded without loss.
     """
 
     form: Form
-    pixels: bytes = field(repr=False)
+    pieces: tuple[bytes | memoryview, ...] = field(repr=False)
+    exif: bytes = field(default=b"", repr=False)
+    xmp: bytes = field(default=b"", repr=False)
     turn: int = 1
     head: int = 0
     scans: int = 0
+    coefficients: int = 0
     transparent: bytes = b""
     layout: tuple[int, int] = (0, 0)
     lossless: bool = False
@@ -84,22 +91,23 @@ def take_apart(content: bytes, watch: Watch) -> Container:
         return _jpeg(content, watch)
     if form == "PNG":
         return _png(content, watch)
-    return Container(form, content)
+    return Container(form, (content,))
 
 
 def _jpeg(content: bytes, watch: Watch) -> Container:
-    kept = [content[:2]]
+    kept: list[bytes | memoryview] = [content[:2]]
     exif = xmp = b""
-    scans = head = 0
+    scans = head = coefficients = 0
+    progressive = False
     at = 2
     while (marker := _MARKER.search(content, at)) is not None:
         watch.check()
         at = marker.start()
         code = content[at + 1]
         if code == _SOS:
-            scanned, scans = _scanned(content, at)
+            end, scans = _scanned(content, at)
             head = sum(map(len, kept))
-            kept.append(scanned)
+            kept.append(memoryview(content)[at:end])
             break
         if code in _BARE_MARKERS:
             at += 2
@@ -112,31 +120,54 @@ def _jpeg(content: bytes, watch: Watch) -> Container:
         if code == _APP1:
             exif = exif or (segment[10:] if segment[4:10] == b"Exif\0\0" else b"")
             xmp = xmp or (segment[4:] if segment[4:].startswith(_XMP_IN_JPEG) else b"")
+        elif code in _FRAMES:
+            kept.append(segment)
+            coefficients = _coefficients(segment)
+            progressive = code == _PROGRESSIVE
         elif code not in _NOTES or segment[4:9] in _COLOUR_CODES:
             kept.append(segment)
     if scans > MAX_SCANS:
         raise ImageError(
             f"is a JPEG of {scans} scans; at most {MAX_SCANS} are taken: save it anew", "too_slow"
         )
-    return Container("JPEG", b"".join(kept), _turn(exif, xmp), head, scans)
+    return Container(
+        "JPEG",
+        (b"".join(kept[:-1]), kept[-1]) if scans else tuple(kept),
+        exif,
+        xmp,
+        _turn(exif, xmp),
+        head,
+        scans,
+        coefficients if progressive or scans > 1 else 0,
+    )
 
 
-def _scanned(content: bytes, at: int) -> tuple[bytes, int]:
-    """Return a JPEG's scans, to its end mark if it has one, and how many they are.
+def _coefficients(frame: bytes) -> int:
+    """Return how many bytes all coefficients of a JPEG take: two a sample, of whole blocks."""
+    height, width = (int.from_bytes(frame[at : at + 2], "big") for at in (5, 7))
+    factors = [divmod(factor, 16) for factor in frame[11::3]]
+    across, down = (max([1, *side]) for side in zip(*factors, strict=True)) if factors else (1, 1)
+    columns, rows = -(-width // (8 * across)), -(-height // (8 * down))
+    return 2 * 64 * columns * rows * sum(across * down for across, down in factors)
+
+
+def _scanned(content: bytes, at: int) -> tuple[int, int]:
+    """Return where a JPEG's scans end, with its end mark if it has one, and how many they are.
 
     Within a scan's data 0xFF is followed by 0 or a restart's number: what looks like a
     mark is one.
     """
     mark = _SCAN_OR_END.search(content, at + 2)
     if mark is not None and mark[0] == END_OF_JPEG:
-        return content[at : mark.end()], 1
+        return mark.end(), 1
     end = content.find(END_OF_JPEG, at) + 2
     end = end if end > at else len(content)
-    return content[at:end], content.count(SCAN, at, end)
+    return end, content.count(SCAN, at, end)
 
 
 def _png(content: bytes, watch: Watch) -> Container:
-    runs: list[bytes] = []
+    runs: list[bytes | memoryview] = [_PNG]
+    view = memoryview(content)
     start = at = len(_PNG)
     transparent = exif = xmp = b""
     header = content[at + 8 : at + 21]
@@ -146,7 +177,7 @@ def _png(content: bytes, watch: Watch) -> Container:
         kind = content[at + 4 : at + 8]
         end = at + 12 + length
         if kind not in _PNG_PIXELS:
-            runs.append(content[start:at])
+            runs.append(view[start:at])
             start = end
         if kind == b"tRNS":
             transparent = content[at + 8 : end - 4]
@@ -157,10 +188,16 @@ def _png(content: bytes, watch: Watch) -> Container:
         at = end
         if kind == b"IEND":
             break
-    runs.append(content[start:at])
+    runs.append(view[start:at])
     layout = (header[8], header[9]) if len(header) == 13 else (0, 0)  # noqa: PLR2004 - IHDR's
     return Container(
-        "PNG", _PNG + b"".join(runs), _turn(exif, xmp), transparent=transparent, layout=layout
+        "PNG",
+        tuple(runs),
+        exif,
+        xmp,
+        _turn(exif, xmp),
+        transparent=transparent,
+        layout=layout,
     )
 
 
@@ -183,7 +220,7 @@ def _webp(content: bytes, watch: Watch) -> Container:
         elif kind == b"XMP ":
             xmp = xmp or content[at + 8 : end]
         at = end + end % 2
-    return Container("WEBP", content, _turn(exif, xmp), lossless=lossless)
+    return Container("WEBP", (content,), exif, xmp, _turn(exif, xmp), lossless=lossless)
 
 
 def _turn(exif: bytes, xmp: bytes) -> int:

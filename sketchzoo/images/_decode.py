@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import IO, cast
 
 from PIL import (
     BmpImagePlugin,
@@ -24,15 +25,18 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from sketchzoo.image_limits import ImageLimits
 from sketchzoo.images._apart import LEAST_PIXELS, load_apart
 from sketchzoo.images._container import END_OF_JPEG, FORMATS, SCAN, Container, Form, take_apart
 from sketchzoo.images._layout import over_paper, transparency
-from sketchzoo.images._limits import GivenUpError, ImageError, ImageLimits, Watch
+from sketchzoo.images._limits import GivenUpError, ImageError, Watch
+from sketchzoo.images._memory import BUDGET, needed
+from sketchzoo.images._pieces import Pieces
 
 # Pillow warns of each odd image on stderr; here its sender is told, by an ImageError.
 warnings.filterwarnings("ignore", module=r"PIL\b")
 
-_OPENERS: dict[Form, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+_OPENERS: dict[Form, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
     "WEBP": WebPImagePlugin.WebPImageFile,
@@ -56,6 +60,8 @@ _SHORT_HEAD = 4096
 """Bytes of a JPEG's header that cannot take long."""
 _BLOCK, _BLEED = 16, 2
 """Pixels a side of a JPEG's largest block, and how far its colours reach beyond."""
+_SCALES = (8, 4, 2, 1)
+"""What a JPEG's blocks of 8 x 8 can be decoded at, one over it."""
 _NO_IMAGE = bytes(range(1, 128))
 """What is decoded to nothing sensible, and holds no marker."""
 
@@ -64,6 +70,8 @@ def decode(
     content: bytes,
     limits: ImageLimits | None = None,
     unwanted: Callable[[], bool] | None = None,
+    *,
+    enough: int | None = None,
 ) -> Image.Image:
     """Decode an image file to RGB: turned as its EXIF says, alpha laid over white.
 
@@ -72,6 +80,8 @@ def decode(
 
     Sizes are read from the header and refused before any pixel is unpacked. `unwanted` is
     asked now and then, in this thread, whether nobody waits for the image any more.
+    With `enough` the image may come smaller, by a whole number, as long as its short side
+    has so many pixels: a JPEG is then decoded at a reduced scale, in little time and memory.
 
     Raises:
         ImageError: not an image, damaged, or over the limits.
@@ -81,34 +91,48 @@ def decode(
     limits = limits or ImageLimits()
     watch = Watch(limits.max_seconds, unwanted)
     container = _container(content, limits, watch)
-    image: Image.Image
-    image = opened = _open(container, limits, watch)
-    with _blaming_the_file():
-        painted = opened.tile[0].extents if opened.tile else None
-        if container.form == "JPEG":
-            image = _loaded_to_the_end(opened, container, limits, watch)
-        elif container.lossless and image.width * image.height > LEAST_PIXELS:
-            image = load_apart(container.pixels, image.size, limits, watch)
-        else:
-            image.load()
-
-        def low_bytes() -> Image.Image:
-            again = _open(container, limits, watch)
-            again.tile = [tile._replace(args="RGB;16L") for tile in again.tile]
-            again.load()
-            return again
-
-        watch.check()
-        alpha = transparency(image, container, low_bytes)
-        watch.check()
-        plain = over_paper(image, alpha)
-        if painted not in (None, (0, 0, *image.size)):
-            # A GIF may paint less than its canvas; the rest is nothing, as browsers show it.
-            ground = Image.new("RGB", image.size, "white")
-            ground.paste(plain.crop(painted), painted)
-            plain = ground
+    opened = _open(container, limits, watch)
+    size = opened.size
+    factor = max(1, min(size) // enough) if enough else 1
+    scale = _drafted(opened, factor) if container.form == "JPEG" else 1
+    with BUDGET.hold(needed(container, size, scale), limits, watch), _blaming_the_file():
+        plain = _plain(opened, container, scale, limits, watch)
+        left = factor // scale
+        if left > 1:
+            plain = plain.reduce(left)
         turned = _TURNED.get(container.turn)
         return plain if turned is None else plain.transpose(turned)
+
+
+def _plain(
+    opened: ImageFile.ImageFile, container: Container, scale: int, limits: ImageLimits, watch: Watch
+) -> Image.Image:
+    """Return an opened file's pixels, as they lie in it."""
+    image: Image.Image = opened
+    painted = opened.tile[0].extents if opened.tile else None
+    if container.form == "JPEG":
+        image = _loaded_to_the_end(opened, container, scale, limits, watch)
+    elif container.lossless and image.width * image.height > LEAST_PIXELS:
+        image = load_apart(b"".join(container.pieces), image.size, limits, watch)
+    else:
+        image.load()
+
+    def low_bytes() -> Image.Image:
+        again = _open(container, limits, watch)
+        again.tile = [tile._replace(args="RGB;16L") for tile in again.tile]
+        again.load()
+        return again
+
+    watch.check()
+    alpha = transparency(image, container, low_bytes)
+    watch.check()
+    plain = over_paper(image, alpha)
+    if painted not in (None, (0, 0, *image.size)):
+        # A GIF may paint less than its canvas; the rest is nothing, as browsers show it.
+        ground = Image.new("RGB", image.size, "white")
+        ground.paste(plain.crop(painted), painted)
+        plain = ground
+    return plain
 
 
 def measure(content: bytes, limits: ImageLimits | None = None) -> tuple[int, int]:
@@ -127,24 +151,26 @@ def measure(content: bytes, limits: ImageLimits | None = None) -> tuple[int, int
     return (image.height, image.width) if container.turn in _ON_ITS_SIDE else image.size
 
 
-class _Source(io.BytesIO):
+class _Source(Pieces):
     """An image file that Pillow reads from only while its watch allows."""
 
     def __init__(self, container: Container, watch: Watch) -> None:
-        super().__init__(container.pixels)
+        super().__init__(container.pieces)
         self._container = container
         self._watch = watch
 
     def read(self, size: int | None = -1, /) -> bytes:
         self._watch.check()
+        if size == ImageFile.SAFEBLOCK and self._container.form == "PPM":
+            size = _PPM_PIECE
+        found = super().read(size)
         if size == ImageFile.MAXBLOCK and self._container.scans > 1:
             # One scan at a time: a file may hold thousands, each a pass over all pixels.
-            at = self.tell()
-            scan = self._container.pixels.find(SCAN, at + 1, at + size)
-            size = scan - at if scan >= 0 else size
-        elif size == ImageFile.SAFEBLOCK and self._container.form == "PPM":
-            size = _PPM_PIECE
-        return super().read(size)
+            scan = found.find(SCAN, 1)
+            if scan > 0:
+                self.seek(scan - len(found), io.SEEK_CUR)
+                found = found[:scan]
+        return found
 
 
 def _container(content: bytes, limits: ImageLimits, watch: Watch) -> Container:
@@ -152,27 +178,27 @@ def _container(content: bytes, limits: ImageLimits, watch: Watch) -> Container:
         raise ImageError("is empty; send an image file", "empty")
     if len(content) > limits.max_bytes:
         raise ImageError(
-            f"has {len(content)} bytes; at most {limits.max_bytes} are taken", "too_large"
+            f"has {len(content)} bytes; max_bytes allows {limits.max_bytes}", "too_large"
         )
     return take_apart(content, watch)
 
 
 def _open(container: Container, limits: ImageLimits, watch: Watch) -> ImageFile.ImageFile:
-    source = _Source(container, watch)
+    source = cast("IO[bytes]", _Source(container, watch))
     # To watch each of the forty reads of an ordinary JPEG's header would cost a tenth of all.
     short = 0 < container.head <= _SHORT_HEAD
     try:
-        image = _OPENERS[container.form](io.BytesIO(container.pixels) if short else source)
+        image = _OPENERS[container.form](io.BytesIO(_head(container)) if short else source)
     except (ImageError, GivenUpError, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(f"is over {limits.max_side} pixels a side", "too_large") from error
+        raise ImageError(f"is over {limits.max_pixels} pixels", "too_large") from error
     except Exception as error:
         # Hostile bytes make decoders fail in any way.
         raise ImageError(f"is not a {', '.join(FORMATS)} image", "not_an_image") from error
-    if max(image.size) > limits.max_side:
+    if image.width * image.height > limits.max_pixels:
         raise ImageError(
-            f"is {image.width}x{image.height} pixels; at most {limits.max_side} a side are taken",
+            f"is {image.width}x{image.height} pixels; max_pixels allows {limits.max_pixels}",
             "too_large",
         )
     if short:
@@ -180,8 +206,25 @@ def _open(container: Container, limits: ImageLimits, watch: Watch) -> ImageFile.
     return image
 
 
+def _head(container: Container) -> bytes:
+    """Return a JPEG to the start of its scans, which is all that opening it reads."""
+    return b"".join((container.pieces[0], container.pieces[1][:_SHORT_HEAD]))
+
+
+def _drafted(image: ImageFile.ImageFile, factor: int) -> int:
+    """Have a JPEG decoded at one over the largest scale up to `factor` that there is."""
+    scale = next(scale for scale in _SCALES if scale <= max(1, factor))
+    if scale > 1:
+        image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
+    return scale
+
+
 def _loaded_to_the_end(
-    image: ImageFile.ImageFile, container: Container, limits: ImageLimits, watch: Watch
+    image: ImageFile.ImageFile,
+    container: Container,
+    scale: int,
+    limits: ImageLimits,
+    watch: Watch,
 ) -> ImageFile.ImageFile:
     """Load a JPEG, also one that lacks its end mark and at most its very last block."""
     try:
@@ -189,14 +232,20 @@ def _loaded_to_the_end(
     except OSError:
         # With the end mark added the decoder fills up what is missing. What it makes of
         # bytes that are no image shows what that is: nothing, if the file has all pixels.
-        pixels = container.pixels.removesuffix(END_OF_JPEG[:1])
-        filled, other = (
-            _open(replace(container, pixels=pixels + filling + END_OF_JPEG), limits, watch)
-            for filling in (b"", _NO_IMAGE)
-        )
+        *before, last = container.pieces
+        last = last[:-1] if bytes(last[-1:]) == END_OF_JPEG[:1] else last
+
+        def filled_with(filling: bytes) -> ImageFile.ImageFile:
+            pieces = (*before, last, filling + END_OF_JPEG)
+            opened = _open(replace(container, pieces=pieces), limits, watch)
+            _drafted(opened, scale)
+            return opened
+
+        filled, other = filled_with(b""), filled_with(_NO_IMAGE)
         missing = ImageChops.difference(filled, other).getbbox()
-        last = [(side - 1) // _BLOCK * _BLOCK - _BLEED for side in image.size]
-        if missing and (missing[0] < last[0] or missing[1] < last[1]):
+        block, bleed = _BLOCK // scale, _BLEED if scale == 1 else 1
+        corner = [(side - 1) // block * block - bleed for side in filled.size]
+        if missing and (missing[0] < corner[0] or missing[1] < corner[1]):
             raise
         return filled
     return image

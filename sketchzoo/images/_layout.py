@@ -48,7 +48,7 @@ def over_paper(image: Image.Image, alpha: Image.Image | None) -> Image.Image:
         # Pillow clips 16-bit values to 255 on conversion: scale them instead.
         image = Image.fromarray((np.asarray(image, dtype=np.uint32) >> 8).astype(np.uint8))
     if alpha is None:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     image = image.convert("RGBA")
     image.putalpha(alpha)
     # What is white itself would vanish on white: chalk, a drawing for dark pages.

@@ -1,8 +1,7 @@
-"""Limits: how large an image may be, how long it may take, and how a decode is given up."""
+"""How a decode is given up: unwanted, over its time, or for what its file is."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 _LOOK_SECONDS = 0.01
@@ -24,26 +23,6 @@ class ImageError(ValueError):
 
 class GivenUpError(Exception):
     """Nobody wants the image any more; nothing is said of the image."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageLimits:
-    """How large an image may be and how long it may take.
-
-    Its file in bytes, its sides in pixels, and the seconds of one core that decoding it
-    may take, waiting not counted.
-    """
-
-    max_bytes: int = 8 * 1024 * 1024
-    max_side: int = 4096
-    max_seconds: float = 2.0
-
-    def __post_init__(self) -> None:
-        for name in ("max_bytes", "max_side"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if not self.max_seconds > 0:
-            raise ValueError(f"max_seconds must be above 0, not {self.max_seconds}")
 
 
 class Watch:

@@ -6,25 +6,30 @@ a network sees in service what it saw in training.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from sketchzoo.images._limits import ImageError
-from sketchzoo.ink import lines, redraw
+from sketchzoo.ink import LARGEST_DRAWING, lines, redraw
 
 _BLANK = 96
 """Greys that differ by less than this (of 255) are paper in uneven light, not a picture."""
 
-PREPROCESSING_VERSION = 2
+PREPROCESSING_VERSION = 3
 """Which pixels an image file becomes: of `decode`, `prepare`, `sketchzoo.ink` and `.sheet`.
 
 Who changes a pixel raises it, and gives the shipped models their new fingerprint
 (docs/adr/0046-a-version-of-the-preprocessing.md). 2: sheets are cut out of their desk,
-transparent colours of every layout are white.
+transparent colours of every layout are white. 3: large images are decoded at a reduced
+scale, large drawings are reduced before a sheet is looked for.
 """
+
+
+Fit = Literal["crop", "letterbox", "ink"]
+FITS: tuple[Fit, ...] = get_args(Fit)
 
 
 class Modality(StrEnum):
@@ -48,7 +53,7 @@ class Preprocessing:
     """
 
     size: int
-    fit: Literal["crop", "letterbox", "ink"]
+    fit: Fit
     mean: tuple[float, ...]
     std: tuple[float, ...]
     keep: float = 1.0
@@ -58,7 +63,7 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if not 16 <= self.size <= 1024:  # noqa: PLR2004 - stated in the message
             raise ValueError(f"size must be 16 to 1024 pixels, not {self.size}")
-        if self.fit not in ("crop", "letterbox", "ink"):
+        if self.fit not in FITS:
             raise ValueError(f"fit must be crop, letterbox or ink, not {self.fit!r}")
         if len(self.mean) not in (1, 3) or len(self.mean) != len(self.std):
             raise ValueError("mean and std must both have 1 or 3 values, one a channel")
@@ -70,6 +75,13 @@ class Preprocessing:
             raise ValueError(f"pen must be an odd number of pixels from 1 to 15, not {self.pen}")
         if self.version != PREPROCESSING_VERSION:
             raise ValueError(f"version must be {PREPROCESSING_VERSION}, not {self.version}")
+
+    @property
+    def cut(self) -> int:
+        """What the side that `fit` speaks of is resized to, in pixels."""
+        if self.fit == "crop":
+            return round(self.size / self.keep)
+        return max(1, round(self.size * self.keep))
 
     @property
     def channels(self) -> int:
@@ -85,8 +97,7 @@ def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.
 
     """
     size = preprocessing.size
-    if preprocessing.channels == 1:
-        image = image.convert("L")
+    image = fitted(image, preprocessing)
     if preprocessing.fit == "ink":
         drawn = lines(image, preprocessing.keep)
         if not drawn.any():
@@ -97,13 +108,9 @@ def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.
         if preprocessing.channels != 1:
             image = image.convert("RGB")
     elif preprocessing.fit == "crop":
-        cut = round(size / preprocessing.keep)
-        image = ImageOps.fit(image, (cut, cut), Image.Resampling.BICUBIC)
-        offset = (cut - size) // 2
+        offset = (preprocessing.cut - size) // 2
         image = image.crop((offset, offset, offset + size, offset + size))
     else:
-        inner = max(1, round(size * preprocessing.keep))
-        image = ImageOps.contain(image, (inner, inner), Image.Resampling.BICUBIC)
         ground = Image.new(image.mode, (size, size), "white")
         ground.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
         image = ground
@@ -111,3 +118,42 @@ def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.
     mean = np.asarray(preprocessing.mean, np.float32) * 255
     std = np.asarray(preprocessing.std, np.float32) * 255
     return np.ascontiguousarray(((pixels - mean) / std).transpose(2, 0, 1))
+
+
+def fitted(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+    """Return the small picture of which `prepare` makes the very input that it makes of `image`.
+
+    Who sends a large photo sends this one: for `crop` it is the square that the network
+    sees, with what `keep` leaves around it, for `letterbox` the whole picture in that
+    square's size. A drawing (`ink`) is only reduced, to twice what its lines are looked for in.
+    """
+    if preprocessing.channels == 1 and image.mode != "L":
+        image = image.convert("L")
+    if preprocessing.fit == "ink":
+        if max(image.size) <= 2 * LARGEST_DRAWING:
+            return image
+        image = image.copy()
+        image.thumbnail(
+            (2 * LARGEST_DRAWING, 2 * LARGEST_DRAWING), Image.Resampling.BOX, reducing_gap=None
+        )
+        return image
+    if preprocessing.fit == "crop":
+        return ImageOps.fit(image, (preprocessing.cut, preprocessing.cut), Image.Resampling.BICUBIC)
+    return ImageOps.contain(image, (preprocessing.cut, preprocessing.cut), Image.Resampling.BICUBIC)
+
+
+def enough_for(preprocessing: Preprocessing) -> int:
+    """Return how many pixels of an image's short side are enough for `decode`.
+
+    Of so many on nothing of what the network sees depends on a reduced scale: twice what it
+    is resized to (docs/adr/0068-reduced-scale.md has the measurements).
+    """
+    return 2 * (LARGEST_DRAWING if preprocessing.fit == "ink" else preprocessing.cut)
+
+
+def lossless(image: Image.Image) -> bytes:
+    """Return a file that is decoded to the very pixels of a grey or RGB image: a plain PPM."""
+    if image.mode not in ("L", "RGB"):
+        raise ValueError(f"image must be of mode L or RGB, not {image.mode}")
+    form = b"P5" if image.mode == "L" else b"P6"
+    return b"%s %d %d 255\n" % (form, *image.size) + image.tobytes()

@@ -19,10 +19,11 @@ from sketchzoo.qdrant.filter import (
     Range,
 )
 from sketchzoo.qdrant.gallery import Gallery, list_galleries
-from sketchzoo.qdrant.photo import NAMED, RESERVED, GeoPoint, Photo, SeenClass, photo_id
+from sketchzoo.qdrant.photo import NAMED, RESERVED, GeoPoint, Photo, photo_id
 from sketchzoo.qdrant.query import Nearest, ScoredPhoto
 from sketchzoo.qdrant.reader import PhotoReader
 from sketchzoo.qdrant.writer import CollectionOptions, PhotoWriter
+from sketchzoo.seen import SeenClass
 
 __all__ = [
     "NAMED",

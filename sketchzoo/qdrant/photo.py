@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from sketchzoo.seen import SeenClass
+
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://sketchzoo.dev/photos")
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 
@@ -66,20 +68,6 @@ class GeoPoint:
     def __post_init__(self) -> None:
         if not (-90 <= self.lat <= 90 and -180 <= self.lon <= 180):  # noqa: PLR2004 - degrees
             raise ValueError(f"lat must be -90 to 90 and lon -180 to 180, not {self}")
-
-
-@dataclass(frozen=True, slots=True)
-class SeenClass:
-    """What a model is sure to see on a photo, and how sure it is, above 0 to 1."""
-
-    class_name: str
-    confidence: float
-
-    def __post_init__(self) -> None:
-        if not self.class_name:
-            raise ValueError("class_name must not be empty")
-        if not 0 < self.confidence <= 1:
-            raise ValueError(f"confidence must be above 0 and at most 1, not {self.confidence}")
 
 
 @dataclass(frozen=True, slots=True)

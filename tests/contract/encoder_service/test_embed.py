@@ -17,7 +17,7 @@ from encoder_service.bootstrap import SERVICE, open_runtime, serving
 from encoder_service.settings import EncoderSettings
 from sketchzoo.encoder.v1 import encoder_pb2 as pb
 from sketchzoo.encoder.v1.encoder_pb2_grpc import EncoderServiceStub
-from sketchzoo.images import Modality, decode, prepare
+from sketchzoo.images import Modality, Preprocessing, decode, prepare
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc import ChannelSettings, from_rpc_error, open_channel
 from tests.artefacts import picture, tiny_model, torch_model
@@ -77,6 +77,17 @@ async def test_vectors_are_packed_float32_of_norm_one_in_order(
         np.testing.assert_allclose(vector, runtime.embed(kind, [pixels])[0], atol=1e-4)
 
 
+def preprocessing(stated: Preprocessing) -> pb.Preprocessing:
+    """Return a tower's preprocessing as the contract has it."""
+    return pb.Preprocessing(
+        size=stated.size,
+        fit=stated.fit,
+        keep=stated.keep,
+        channels=stated.channels,
+        version=stated.version,
+    )
+
+
 async def test_get_model_describes_what_is_served(
     channel: grpc.aio.Channel, settings: EncoderSettings, artefact: ModelArtefact
 ) -> None:
@@ -91,6 +102,8 @@ async def test_get_model_describes_what_is_served(
         runtime=settings.runtime,
         device="cpu",
         min_score=artefact.min_score,
+        photo_preprocessing=preprocessing(artefact.towers[Modality.PHOTO].preprocessing),
+        sketch_preprocessing=preprocessing(artefact.towers[Modality.SKETCH].preprocessing),
     )
 
 
@@ -131,21 +144,23 @@ async def test_one_bad_image_never_fails_its_batch(channel: grpc.aio.Channel) ->
 
 
 async def test_images_over_the_limits_are_refused(channel: grpc.aio.Channel) -> None:
-    """8 MiB a file and 4096 pixels a side; the most that is allowed is taken."""
-    wide, long = io.BytesIO(), io.BytesIO()
-    Image.new("L", (4096, 2), 255).save(wide, "PNG")
-    Image.new("L", (2, 4097), 255).save(long, "PNG")
+    """More pixels than max_pixels, or than max_memory_bytes holds; the message names it."""
+    far, wide = io.BytesIO(), io.BytesIO()
+    Image.new("1", (20_001, 10_000), 1).save(far, "PNG")
+    Image.new("1", (12_000, 10_000), 1).save(wide, "PNG")
     answer = await embed(
         channel,
+        pb.Image(content=far.getvalue(), modality=PHOTO),
         pb.Image(content=wide.getvalue(), modality=PHOTO),
-        pb.Image(content=long.getvalue(), modality=PHOTO),
-        pb.Image(content=picture() + bytes(8 * 1024 * 1024), modality=PHOTO),
+        pb.Image(content=picture(), modality=PHOTO),
     )
-    assert answer.results[0].HasField("embedding")
-    assert violation(answer.results[1].status) == (code_pb2.INVALID_ARGUMENT, "images[1].content")
-    assert "2x4097" in answer.results[1].status.message
-    assert violation(answer.results[2].status) == (code_pb2.INVALID_ARGUMENT, "images[2].content")
-    assert "8388608" in answer.results[2].status.message
+    for index, named in enumerate(
+        ("20001x10000 pixels; max_pixels allows 200000000", "max_memory")
+    ):
+        status = answer.results[index].status
+        assert violation(status) == (code_pb2.INVALID_ARGUMENT, f"images[{index}].content")
+        assert named in status.message
+    assert answer.results[2].HasField("embedding")
 
 
 @pytest.mark.parametrize("count", [0, 65])

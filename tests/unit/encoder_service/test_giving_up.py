@@ -19,7 +19,9 @@ class Endless:
     def __init__(self) -> None:
         self.begun = threading.Event()
 
-    def __call__(self, content: bytes, limits: ImageLimits, unwanted: Callable[[], bool]) -> None:
+    def __call__(
+        self, content: bytes, limits: ImageLimits, unwanted: Callable[[], bool], *, enough: int
+    ) -> None:
         self.begun.set()
         end = time.monotonic() + 30
         while time.monotonic() < end:

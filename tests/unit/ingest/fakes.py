@@ -167,7 +167,7 @@ class Bench:
 def small_limits(**changes: Any) -> PipelineLimits:
     """Limits that a handful of photos meet."""
     values: dict[str, Any] = {
-        "images": ImageLimits(max_bytes=4096, max_side=512),
+        "images": ImageLimits(max_bytes=4096, max_pixels=512 * 512),
         "buffer_bytes": 2 * 4096,
         "chunk_photos": 4,
         "batch_size": 4,

@@ -14,7 +14,7 @@ from sketchzoo_ingest.outcome import Reason, Refusal
 from tests.artefacts import picture
 from tests.unit.ingest.fakes import FakeSource
 
-LIMITS = ImageLimits(max_bytes=1000, max_side=100)
+LIMITS = ImageLimits(max_bytes=1000, max_pixels=10_000)
 SIDES = (24, 16)
 
 
@@ -71,7 +71,7 @@ def test_turned_photo_is_measured_as_shown() -> None:
     [
         (b"", Reason.EMPTY),
         (b"hello", Reason.NOT_AN_IMAGE),
-        (picture(0, (101, 4), "PNG"), Reason.TOO_LARGE),
+        (picture(0, (101, 100), "PNG"), Reason.TOO_LARGE),
         (bytes(1001), Reason.TOO_LARGE),
         (Reason.UNREADABLE, Reason.UNREADABLE),
     ],

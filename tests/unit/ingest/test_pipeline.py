@@ -88,7 +88,7 @@ async def test_bad_photos_never_stop_the_run() -> None:
         *photos(3),
         ("cat", "empty.jpg", b""),
         ("cat", "text.jpg", b"hello"),
-        ("cat", "huge.png", picture(0, (600, 4), "PNG")),
+        ("cat", "huge.png", picture(0, (600, 500), "PNG")),
         ("cat", "damaged.jpg", damaged),
         ("cat", "gone.jpg", Reason.NOT_FOUND),
     ]
@@ -131,7 +131,7 @@ async def test_waiting_writes_go_together() -> None:
 async def test_memory_is_bounded() -> None:
     """However slow the encoder, the bytes read and not yet embedded stay in the budget."""
     held: list[int] = []
-    limits = small_limits(images=ImageLimits(2000, 512), buffer_bytes=4000)
+    limits = small_limits(images=ImageLimits(2000, 512 * 512), buffer_bytes=4000)
     encoder = FakeEncoder(seconds=0.005)
     run = Bench(encoder, FakeCollection(), limits)
     encoder.on_call = lambda: held.append(run.pipeline._budget.held)

@@ -57,7 +57,7 @@ WRONG = [
     (pb.SearchRequest(), "query"),
     (query(disliked_photo_ids=[ID]), "query"),
     (query(sketch=b""), "query.sketch"),
-    (query(sketch=bytes(8 * 1024 * 1024 + 1)), "query.sketch"),
+    (query(sketch=bytes(128 * 1024 * 1024 + 1)), "query.sketch"),
     (query(photo=b""), "query.photo"),
     (query(photo_id=""), "query.photo_id"),
     (query(photo_id="{" + ID + "}"), "query.photo_id"),
