@@ -133,6 +133,8 @@ async def test_a_batch_may_mix(writer: PhotoWriter) -> None:
         [],
         [("1", 1), ("3", 0)],
     ]
+    many = await writer.nearest(collection, [QUERY] * 20)
+    assert many == [answers[0]] * 20
     missing = replace(QUERY, vector=None, photo_id=photo(9, 9).id)
     for queries in ([plain, missing], [replace(missing, collapse=False), QUERY]):
         with pytest.raises(PhotoNotFoundError):
