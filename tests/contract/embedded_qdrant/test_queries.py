@@ -1,5 +1,6 @@
 """Queries, filters, recommendations, facets and counts, as a Qdrant client sees them."""
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -263,3 +264,24 @@ async def test_groups_that_cannot_be_are_refused(
         )
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert words in (caught.value.details() or "")
+
+
+async def test_a_collection_may_go_while_groups_are_gathered(
+    client: AsyncQdrantClient, collection: str
+) -> None:
+    """Each call has its groups or is NOT_FOUND."""
+    points = [
+        models.PointStruct(id=n, vector=[n, 1, 0, 0], payload={"class": str(n // 90)})
+        for n in range(1, 900)
+    ]
+    await client.upsert(collection, points, wait=True)
+    calls = [
+        client.query_points_groups(collection, "class", [1, 0, 0, 0], limit=5) for _ in range(20)
+    ]
+    *answers, _ = await asyncio.gather(
+        *calls, client.delete_collection(collection), return_exceptions=True
+    )
+    refused = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
+    assert all(error.code() == grpc.StatusCode.NOT_FOUND for error in refused)
+    told = [len(answer.groups) for answer in answers if isinstance(answer, models.GroupsResult)]
+    assert told == [5] * (len(answers) - len(refused))
