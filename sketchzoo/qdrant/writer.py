@@ -10,11 +10,12 @@ from typing import Any
 from qdrant_client import grpc as api
 
 from sketchzoo.payload import fill_payload
+from sketchzoo.qdrant import points
 from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import CollectionExistsError, CollectionNotFoundError
 from sketchzoo.qdrant.filter import AnyOf, FieldCondition, Range
 from sketchzoo.qdrant.photo import RESERVED, Photo, phash_bands
-from sketchzoo.qdrant.reader import PhotoReader, read_photo
+from sketchzoo.qdrant.reader import PhotoReader
 
 _KEYWORD = api.FieldType.FieldTypeKeyword
 INDEXED = {
@@ -160,7 +161,7 @@ class PhotoWriter(PhotoReader):
         if not request.filter.should:
             return []
         page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
-        return [read_photo(collection, point) for point in page.result]
+        return [points.stored(collection, point) for point in page.result]
 
     async def delete_at(self, collection: str, photo: Photo) -> None:
         """Delete a photo if it still has this uri, in one step."""
@@ -206,7 +207,7 @@ class PhotoWriter(PhotoReader):
         while True:
             page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
             for point in page.result:
-                yield read_photo(collection, point)
+                yield points.stored(collection, point)
             if not page.HasField("next_page_offset"):
                 return
             request.offset.CopyFrom(page.next_page_offset)
