@@ -10,7 +10,7 @@ from typing import Any
 from qdrant_client import grpc as api
 
 from sketchzoo.payload import fill_payload
-from sketchzoo.qdrant import points
+from sketchzoo.qdrant import point as points
 from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import CollectionExistsError, CollectionNotFoundError
 from sketchzoo.qdrant.filter import AnyOf, FieldCondition, Range
