@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
@@ -66,6 +66,7 @@ class Listing:
         self._entries = _entries(sources)
         self._metrics = metrics
         self._thread = ThreadPoolExecutor(1, "list")
+        self._ahead: Future[list[Listed]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -79,14 +80,15 @@ class Listing:
         self._thread.shutdown(cancel_futures=True)
 
     async def next(self, most: int) -> Sequence[Listed] | None:
-        """Return the next entries, listed in a thread."""
-
-        def take() -> list[Listed]:
-            return list(islice(self._entries, most))
-
+        """Return the next entries, listed in a thread, and begin with those after."""
+        ahead = self._ahead or self._thread.submit(self._take, most)
         with self._metrics.stage("list"):
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, take) or None
+            taken = await asyncio.wrap_future(ahead)
+        self._ahead = self._thread.submit(self._take, most) if taken else ahead
+        return taken or None
+
+    def _take(self, most: int) -> list[Listed]:
+        return list(islice(self._entries, most))
 
 
 def _entries(sources: Sequence[Source]) -> Iterator[Listed]:
