@@ -87,9 +87,10 @@ class Places:
             return _url(text, column)
         if scheme_of(text) == "file":
             try:
-                return self._local(str(local.path_of(text)), text)
+                path = str(local.path_of(text))
             except ValueError as error:
                 raise RowError(f"its {column} {error}") from error
+            return self._local(path, text)
         if not scheme_of(text):
             raise RowError(
                 f"its {column} must be a uri, such as s3://bucket/a.jpg, not {text[:200]!r}"
@@ -113,7 +114,7 @@ class Places:
         if self._folder is not None or text.startswith("/"):
             return self._local(text, text)
         if scheme_of(self._base) in _WEB:
-            return _url(self._base + quote(_inner(text)), "path")
+            return _url(self._base + quote(_inner(text), errors="surrogateescape"), "path")
         return self._stored(self._base + _inner(text))
 
     def _local(self, path: str, text: str) -> LocalFile:
@@ -134,6 +135,10 @@ class Places:
             raise OutsideError(
                 f"its uri must be below the manifest's own folder, not {uri[:200]!r}"
             )
+        try:
+            uri.encode()
+        except UnicodeEncodeError as error:
+            raise RowError("has a key that is not UTF-8") from error
         return StoredFile(uri)
 
 
