@@ -99,6 +99,13 @@ def dimensions(config: grpc.CollectionConfig) -> Dimensions:
     return {name: params.size for name, params in _vectors(config.params.vectors_config)}
 
 
+def nearer_is_less(config: grpc.CollectionConfig, using: str) -> bool:
+    """Tell whether scores of the vector `using` are distances, the least of them the nearest."""
+    distances = (grpc.Distance.Euclid, grpc.Distance.Manhattan)
+    vectors = dict(_vectors(config.params.vectors_config))
+    return vectors[using].distance in distances
+
+
 def plan(
     config: grpc.CollectionConfig, *, threads: int, index: bool = True, vacuum: bool = False
 ) -> ShardConfig:

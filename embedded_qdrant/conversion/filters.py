@@ -18,7 +18,11 @@ def to_engine(message: grpc.Filter) -> edge.Filter:
 
 
 def optional(
-    owner: grpc.QueryPoints | grpc.ScrollPoints | grpc.CountPoints | grpc.FacetCounts,
+    owner: grpc.QueryPoints
+    | grpc.QueryPointGroups
+    | grpc.ScrollPoints
+    | grpc.CountPoints
+    | grpc.FacetCounts,
 ) -> edge.Filter | None:
     """Return the filter of a message that may have one."""
     return to_engine(owner.filter) if owner.HasField("filter") else None

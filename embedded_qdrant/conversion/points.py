@@ -13,6 +13,7 @@ from sketchzoo.payload import fill_payload, read_payload
 
 # Repeated fields of messages, whose `add` makes a message in place.
 Hits = Any
+Groups = Any
 Records = Any
 
 
@@ -66,6 +67,32 @@ def add_hits(result: Hits, hits: Iterable[edge.ScoredPoint]) -> None:
         vectors.fill(message, point.vector)
 
 
+def add_groups(
+    result: Groups,
+    groups: Iterable[tuple[str | int, Iterable[edge.ScoredPoint]]],
+    records: Iterable[edge.Record],
+) -> None:
+    """Add groups to an answer's `groups`; `records` hold what to tell of the hits.
+
+    A hit that was deleted meanwhile is left out.
+    """
+    stored = {record.id: record for record in records}
+    for key, hits in groups:
+        group = result.add()
+        if isinstance(key, str):
+            group.id.string_value = key
+        elif key < 0:
+            group.id.integer_value = key
+        else:
+            group.id.unsigned_value = key
+        for point in hits:
+            if point.id in stored:
+                message = group.hits.add(score=point.score, version=point.version)
+                ids.fill(message.id, point.id)
+                fill_payload(message.payload, stored[point.id].payload)
+                vectors.fill(message, stored[point.id].vector)
+
+
 def add_records(result: Records, records: Iterable[edge.Record]) -> None:
     """Add stored points to an answer's `result`."""
     for record in records:
@@ -73,3 +100,7 @@ def add_records(result: Records, records: Iterable[edge.Record]) -> None:
         ids.fill(message.id, record.id)
         fill_payload(message.payload, record.payload)
         vectors.fill(message, record.vector)
+        if isinstance(record.order_value, float):
+            message.order_value.float = record.order_value
+        elif record.order_value is not None:
+            message.order_value.int = record.order_value

@@ -1,5 +1,6 @@
 """Queries: nearest, "more like this" and recommend."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import qdrant_edge as edge
@@ -17,7 +18,8 @@ from embedded_qdrant.errors import (
 )
 
 DEFAULT_LIMIT = 10
-_SERVED = (
+DEFAULT_GROUP_SIZE = 3
+_SERVED_SCORING = (
     "collection_name",
     "query",
     "using",
@@ -25,12 +27,13 @@ _SERVED = (
     "params",
     "score_threshold",
     "limit",
-    "offset",
     "with_payload",
     "with_vectors",
     "read_consistency",
     "timeout",
 )
+_SERVED = (*_SERVED_SCORING, "offset")
+_SERVED_GROUPS = (*_SERVED_SCORING, "group_by", "group_size")
 
 
 class Examples:
@@ -73,6 +76,34 @@ class Examples:
         return list(vector)
 
 
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """What a query ranks points by, and which; not how many, nor what to tell of them."""
+
+    query: edge.Query
+    filter: edge.Filter | None
+    score_threshold: float | None
+    params: edge.SearchParams | None
+
+    def request(self, limit: int, offset: int = 0, **told: Any) -> edge.QueryRequest:
+        """Return the engine's query; `told` is `with_payload` and `with_vector`."""
+        return edge.QueryRequest(
+            limit=limit,
+            offset=offset,
+            query=self.query,
+            filter=self.filter,
+            score_threshold=self.score_threshold,
+            params=self.params,
+            **told,
+        )
+
+    def among(self, restriction: edge.Filter) -> "Scoring":
+        """Return the same of fewer points."""
+        if self.filter is None:
+            return replace(self, filter=restriction)
+        return replace(self, filter=edge.Filter(must=[self.filter, restriction]))
+
+
 def to_engine(
     message: grpc.QueryPoints, shard: edge.EdgeShard, dimensions: Dimensions
 ) -> edge.QueryRequest:
@@ -82,19 +113,37 @@ def to_engine(
     there, UNIMPLEMENTED by name for what only the server has.
     """
     serve_only(message, _SERVED)
-    examples = Examples(shard, message.using, dimensions)
+    scoring = _scored(message, shard, dimensions)
     with engine_errors():
-        return edge.QueryRequest(
-            limit=message.limit if message.HasField("limit") else DEFAULT_LIMIT,
-            offset=message.offset,
-            query=_scoring(message.query, message.using, examples),
-            filter=filters.excluding(filters.optional(message), examples.named),
-            score_threshold=message.score_threshold
-            if message.HasField("score_threshold")
-            else None,
-            params=_params(message.params) if message.HasField("params") else None,
+        return scoring.request(
+            message.limit if message.HasField("limit") else DEFAULT_LIMIT,
+            message.offset,
             with_payload=points.payload_selector(message.with_payload),
             with_vector=points.vector_selector(message.with_vectors, dimensions),
+        )
+
+
+def grouped(
+    message: grpc.QueryPointGroups, shard: edge.EdgeShard, dimensions: Dimensions
+) -> Scoring:
+    """Return what groups are ranked by; errors as those of `to_engine`."""
+    serve_only(message, _SERVED_GROUPS)
+    return _scored(message, shard, dimensions)
+
+
+def _scored(
+    message: grpc.QueryPoints | grpc.QueryPointGroups,
+    shard: edge.EdgeShard,
+    dimensions: Dimensions,
+) -> Scoring:
+    examples = Examples(shard, message.using, dimensions)
+    with engine_errors():
+        query = _scoring(message.query, message.using, examples)
+        return Scoring(
+            query,
+            filters.excluding(filters.optional(message), examples.named),
+            message.score_threshold if message.HasField("score_threshold") else None,
+            _params(message.params) if message.HasField("params") else None,
         )
 
 

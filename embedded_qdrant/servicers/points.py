@@ -1,6 +1,7 @@
 """`qdrant.Points`: writes, reads and queries."""
 # ruff: noqa: N802 - methods have the contract's names
 
+import asyncio
 import time
 
 import qdrant_edge as edge
@@ -9,24 +10,15 @@ from qdrant_client.grpc import points_service_pb2
 
 from embedded_qdrant.catalogue import Catalogue
 from embedded_qdrant.collection import Collection
-from embedded_qdrant.conversion import filters, ids, points, queries
-from embedded_qdrant.errors import engine_errors, serve_only, wrong_input
+from embedded_qdrant.conversion import configs, filters, ids, points, queries, scrolls
+from embedded_qdrant.errors import engine_errors, wrong_input
+from embedded_qdrant.grouping import Grouping
 from embedded_qdrant.operations import Overwrite, Write, message_of
 from embedded_qdrant.servicers.calls import Context, Gate, refuse_the_rest
 from embedded_qdrant.settings import EmbeddedQdrantSettings
+from sketchzoo.rpc import deadline_exceeded
 
 SERVICE = points_service_pb2.DESCRIPTOR.services_by_name["Points"]
-_SERVED_SCROLL = (
-    "collection_name",
-    "filter",
-    "offset",
-    "limit",
-    "with_payload",
-    "with_vectors",
-    "read_consistency",
-    "timeout",
-)
-_DEFAULT_SCROLL = 10
 _DEFAULT_FACETS = 10
 
 
@@ -66,6 +58,12 @@ class PointsService(grpc.PointsServicer):
         """Replace payloads."""
         return await self._write(Overwrite(request), context)
 
+    async def DeletePayload(
+        self, request: grpc.DeletePayloadPoints, context: Context
+    ) -> grpc.PointsOperationResponse:
+        """Delete fields of payloads."""
+        return await self._write(request, context)
+
     async def CreateFieldIndex(
         self, request: grpc.CreateFieldIndexCollection, context: Context
     ) -> grpc.PointsOperationResponse:
@@ -88,23 +86,12 @@ class PointsService(grpc.PointsServicer):
         return response
 
     async def Scroll(self, request: grpc.ScrollPoints, context: Context) -> grpc.ScrollResponse:
-        """Return points in the order of their ids, a page at a time."""
+        """Return points in the order of their ids or of a field, a page at a time."""
         start, collection = self._read(request, context)
-        serve_only(request, _SERVED_SCROLL)
-        limit = request.limit if request.HasField("limit") else _DEFAULT_SCROLL
-        if limit < 1:
-            raise wrong_input("limit must be 1 or larger")
-        self._limit("limit", limit, self._settings.max_limit)
+        self._limit("limit", request.limit, self._settings.max_limit)
+        wanted = scrolls.to_engine(request, collection.dimensions)
         with engine_errors():
-            records, following = collection.shard.scroll(
-                edge.ScrollRequest(
-                    offset=ids.to_engine(request.offset) if request.HasField("offset") else None,
-                    limit=limit,
-                    filter=filters.optional(request),
-                    with_payload=points.payload_selector(request.with_payload),
-                    with_vector=points.vector_selector(request.with_vectors, collection.dimensions),
-                )
-            )
+            records, following = collection.shard.scroll(wanted)
         response = grpc.ScrollResponse()
         if following is not None:
             ids.fill(response.next_page_offset, following)
@@ -150,6 +137,34 @@ class PointsService(grpc.PointsServicer):
         response.time = time.perf_counter() - start
         return response
 
+    async def QueryGroups(
+        self, request: grpc.QueryPointGroups, context: Context
+    ) -> grpc.QueryGroupsResponse:
+        """Return the nearest points of each value of a payload field."""
+        deadline = self._gate.enter(context)
+        start = time.perf_counter()
+        collection = self._catalogue.get(request.collection_name)
+        grouping = self._grouping(collection, request)
+        while (wanted := grouping.next_request()) is not None:
+            with engine_errors():
+                grouping.add(collection.shard.query(wanted))
+            # Others get their turn, and one of them may delete the collection.
+            await asyncio.sleep(0)
+            collection = self._catalogue.get(collection.name)
+            if time.monotonic() >= deadline:
+                raise deadline_exceeded("the groups were not complete in time")
+        best = grouping.best()
+        with engine_errors():
+            records = collection.shard.retrieve(
+                [point.id for _, hits in best for point in hits],
+                points.payload_selector(request.with_payload),
+                points.vector_selector(request.with_vectors, collection.dimensions),
+            )
+        response = grpc.QueryGroupsResponse()
+        points.add_groups(response.result.groups, best, records)
+        response.time = time.perf_counter() - start
+        return response
+
     async def Facet(self, request: grpc.FacetCounts, context: Context) -> grpc.FacetResponse:
         """Count points by the values of an indexed payload field."""
         start, collection = self._read(request, context)
@@ -186,6 +201,23 @@ class PointsService(grpc.PointsServicer):
         self._limit("limit", request.limit, self._settings.max_limit)
         self._limit("offset", request.offset, self._settings.max_offset)
         return queries.to_engine(request, collection.shard, collection.dimensions)
+
+    def _grouping(self, collection: Collection, request: grpc.QueryPointGroups) -> Grouping:
+        limit = request.limit if request.HasField("limit") else queries.DEFAULT_LIMIT
+        size = request.group_size if request.HasField("group_size") else queries.DEFAULT_GROUP_SIZE
+        for field, value in (("limit", limit), ("group_size", size)):
+            if value < 1:
+                raise wrong_input(f"{field} must be 1 or larger")
+        if not request.group_by:
+            raise wrong_input("group_by must name a payload field")
+        self._limit("limit times group_size", limit * size, self._settings.max_limit)
+        return Grouping(
+            queries.grouped(request, collection.shard, collection.dimensions),
+            request.group_by,
+            limit,
+            size,
+            nearer_is_less=configs.nearer_is_less(collection.config, request.using),
+        )
 
     async def _write(self, write: Write, context: Context) -> grpc.PointsOperationResponse:
         deadline = self._gate.enter(context, writes=True)

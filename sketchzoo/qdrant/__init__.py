@@ -18,9 +18,10 @@ from sketchzoo.qdrant.filter import (
     GeoRadius,
     Range,
 )
+from sketchzoo.qdrant.gallery import Gallery, list_galleries
 from sketchzoo.qdrant.photo import NAMED, RESERVED, GeoPoint, Photo, photo_id
 from sketchzoo.qdrant.query import Nearest, ScoredPhoto
-from sketchzoo.qdrant.reader import Gallery, PhotoReader
+from sketchzoo.qdrant.reader import PhotoReader
 from sketchzoo.qdrant.writer import CollectionOptions, PhotoWriter
 from sketchzoo.seen import SeenClass
 
@@ -47,5 +48,6 @@ __all__ = [
     "ScoredPhoto",
     "SeenClass",
     "connect",
+    "list_galleries",
     "photo_id",
 ]

@@ -20,8 +20,14 @@ from qdrant_client import grpc as api
 from sketchzoo.address import authority
 from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.proxy import is_near
-from sketchzoo.qdrant.errors import from_qdrant
-from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, outgoing_metadata
+from sketchzoo.qdrant.errors import PART, from_qdrant
+from sketchzoo.rpc import (
+    BETWEEN_PARTS,
+    ChannelSettings,
+    deadline_exceeded,
+    open_channel,
+    outgoing_metadata,
+)
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.telemetry import SECONDS_BUCKETS, exemplar, span
 
@@ -40,6 +46,19 @@ def call_seconds(registry: CollectorRegistry | None) -> Histogram:
         buckets=SECONDS_BUCKETS,
         registry=registry,
     )
+
+
+def remaining(deadline: float | None) -> float | None:
+    """Return the seconds until a deadline in `time.monotonic()` seconds, None without one.
+
+    DEADLINE_EXCEEDED where it has passed: gRPC might answer a call of no seconds.
+    """
+    if deadline is None:
+        return None
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise deadline_exceeded(f"waiting for {PART}")
+    return seconds
 
 
 class QdrantConnection:

@@ -3,12 +3,22 @@
 Qdrant's messages are filled in place, since each that is made by itself is copied.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from qdrant_client import grpc as api
 
 from sketchzoo.qdrant.filter import Filter
 from sketchzoo.qdrant.photo import Photo
+
+BURST = "burst"
+"""The payload field that photos of one burst have in common."""
+
+
+def in_bursts(message: api.Condition, bursts: Iterable[str]) -> None:
+    """Write into Qdrant's message that photos are of one of these bursts."""
+    message.field.key = BURST
+    message.field.match.keywords.strings.extend(bursts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,7 @@ class Nearest:
     photos named in the query are not among the answer. `min_score` is (1 + cosine) / 2.
     `hnsw_ef` is how many candidates the index is searched for; None leaves it to Qdrant,
     which takes as many as the index was built with. With `collapse`, photos of one burst
-    count as one: the nearest of them, and how many others there are.
+    count as one: the nearest of them, and how many others meet the filter.
     """
 
     vector: tuple[float, ...] | None = None
@@ -61,8 +71,30 @@ class Nearest:
 
     def fill(self, message: api.QueryPoints, collection: str) -> None:
         """Write the query of a collection into Qdrant's message."""
-        message.collection_name = collection
         message.limit, message.offset = self.limit, self.offset
+        self._fill(message, collection)
+
+    def fill_without_burst(self, message: api.QueryPoints, collection: str) -> None:
+        """Write the query for photos that are of no burst, from the first on."""
+        message.limit = self.offset + self.limit
+        self._fill(message, collection)
+        message.filter.must.add().is_empty.key = BURST
+
+    def fill_groups(
+        self, message: api.QueryPointGroups, collection: str, *, excluded: Sequence[str]
+    ) -> None:
+        """Write the query for the nearest photo of each burst but the excluded ones.
+
+        Groups have no offset: the caller leaves out the first ones.
+        """
+        message.limit, message.group_size = self.offset + self.limit - len(excluded), 1
+        message.group_by = BURST
+        self._fill(message, collection)
+        if excluded:
+            in_bursts(message.filter.must_not.add(), excluded)
+
+    def _fill(self, message: api.QueryPoints | api.QueryPointGroups, collection: str) -> None:
+        message.collection_name = collection
         message.with_payload.enable = True
         self.filter.fill(message.filter, excluded_ids=self.named)
         if self.exact:
@@ -71,9 +103,9 @@ class Nearest:
             message.params.hnsw_ef = self.hnsw_ef
         if self.min_score is not None:
             message.score_threshold = 2 * self.min_score - 1
-        self._fill(message.query)
+        self._fill_scoring(message.query)
 
-    def _fill(self, query: api.Query) -> None:
+    def _fill_scoring(self, query: api.Query) -> None:
         if not self.liked and not self.disliked:
             self._fill_source(query.nearest)
             return

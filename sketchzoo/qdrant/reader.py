@@ -1,30 +1,30 @@
-"""Reading photos: the nearest to an embedding, single ones, all, and the classes."""
+"""Reading photos: the nearest to an embedding, single ones, all, and what there is of them."""
 
+import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import datetime
 
 from qdrant_client import grpc as api
 
-from sketchzoo.payload import read_payload
-from sketchzoo.qdrant.connection import QdrantConnection
-from sketchzoo.qdrant.errors import foreign_point
-from sketchzoo.qdrant.filter import Filter
+from sketchzoo.qdrant import point as points
+from sketchzoo.qdrant.bursts import Bursts
+from sketchzoo.qdrant.connection import QdrantConnection, remaining
+from sketchzoo.qdrant.facet import facet
+from sketchzoo.qdrant.filter import FieldCondition, Filter
+from sketchzoo.qdrant.gallery import Gallery, Schema, aliases_of
 from sketchzoo.qdrant.photo import RESERVED, Photo
 from sketchzoo.qdrant.query import Nearest, ScoredPhoto
 from sketchzoo.rpc import precondition
 
 _SCROLL_PAGE = 500
-# More classes than any animal gallery has; a facet needs a limit.
-_MAX_CLASSES = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Gallery:
-    """The collection that the alias names, and the model that its embeddings come from."""
-
-    collection: str
-    fingerprint: str
-    dimension: int
+# Indexes and bursts come by an ingest, seldom.
+_SCHEMA_SECONDS = 30.0
+# More classes than any animal gallery has, and more folders than can be looked through; a
+# facet needs a limit.
+_MAX_VALUES = 10_000
 
 
 class PhotoReader:
@@ -37,14 +37,12 @@ class PhotoReader:
     def __init__(self, connection: QdrantConnection, alias: str) -> None:
         self._connection = connection
         self._alias = alias
+        # What was last seen of the collections that were asked about.
+        self._schemas: dict[str, tuple[float, Schema]] = {}
 
     async def published(self, timeout_seconds: float | None = None) -> str | None:
         """Return the collection that the alias names, if any."""
-        answer: api.ListAliasesResponse = await self._connection.ask(
-            "Collections/ListAliases", api.ListAliasesRequest(), timeout_seconds
-        )
-        named = (a.collection_name for a in answer.aliases if a.alias_name == self._alias)
-        return next(named, None)
+        return (await aliases_of(self._connection, timeout_seconds)).get(self._alias)
 
     async def current(self, timeout_seconds: float | None = None) -> Gallery:
         """Return what the alias names; FAILED_PRECONDITION where it names nothing yet."""
@@ -54,49 +52,64 @@ class PhotoReader:
                 "NO_GALLERY",
                 f"the alias {self._alias} names no collection yet: ingest photos first",
             )
-        answer: api.GetCollectionInfoResponse = await self._connection.ask(
-            "Collections/Get", api.GetCollectionInfoRequest(collection_name=name), timeout_seconds
-        )
-        vectors = answer.result.config.params.vectors_config
+        info = await self._info(name, timeout_seconds)
+        vectors = info.config.params.vectors_config
         if not vectors.HasField("params"):
             raise precondition("NO_GALLERY", f"{name} was not made by ingest: it has no vector")
-        return Gallery(name, name.removeprefix(f"{self._alias}-"), vectors.params.size)
+        schema = self._saw(name, info)
+        fingerprint = name.removeprefix(f"{self._alias}-")
+        return Gallery(name, fingerprint, vectors.params.size, schema.fields)
 
     async def nearest(
         self, collection: str, queries: Sequence[Nearest], timeout_seconds: float | None = None
     ) -> list[list[ScoredPhoto]]:
-        """Return the photos nearest to each query, best first; one failure fails all."""
-        request = api.QueryBatchPoints(collection_name=collection)
-        for query in queries:
-            query.fill(request.query_points.add(), collection)
-        answer: api.QueryBatchResponse = await self._connection.ask(
-            "Points/QueryBatch", request, timeout_seconds
-        )
-        return [[_scored(collection, point) for point in each.result] for each in answer.result]
+        """Return the photos nearest to each query, best first; one failure fails all.
+
+        Bursts are collapsed where a query says so and the collection has an index of them.
+        """
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        without_burst: int | None = None
+        if any(query.collapse for query in queries):
+            schema = await self._schema(collection, timeout_seconds)
+            without_burst = schema.without_burst
+        if without_burst is None:
+            return await self._batch(collection, queries, deadline)
+        bursts = Bursts(self._connection, collection, deadline, with_others=without_burst > 0)
+        plain = [query for query in queries if not query.collapse]
+        try:
+            async with asyncio.TaskGroup() as group:
+                batch = group.create_task(self._batch(collection, plain, deadline))
+                tasks = [
+                    group.create_task(bursts.nearest(query)) for query in queries if query.collapse
+                ]
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from errors
+        answers, collapsed = iter(batch.result()), iter(tasks)
+        return [next(collapsed).result() if each.collapse else next(answers) for each in queries]
 
     async def get(
         self, collection: str, ids: Sequence[str], timeout_seconds: float | None = None
     ) -> dict[str, Photo]:
         """Return those of the photos that the collection has, by id."""
         found = await self._get(collection, ids, timeout_seconds) if ids else ()
-        return {photo.id: photo for photo in (read_photo(collection, each) for each in found)}
+        return {photo.id: photo for photo in (points.stored(collection, each) for each in found)}
 
     async def embedding(
         self, collection: str, photo_id: str, timeout_seconds: float | None = None
     ) -> tuple[float, ...] | None:
         """Return a photo's embedding, None if the collection does not have the photo."""
         found = await self._get(collection, [photo_id], timeout_seconds, with_vectors=True)
-        return tuple(_vector(found[0])) if found else None
+        return tuple(points.vector(found[0])) if found else None
 
     async def scroll(self, collection: str) -> AsyncIterator[Photo]:
         """Yield every photo without its source's columns, in the order of ids, by pages."""
         async for point in self._scroll(collection):
-            yield read_photo(collection, point)
+            yield points.stored(collection, point)
 
     async def embeddings(self, collection: str) -> AsyncIterator[tuple[Photo, list[float]]]:
         """Yield every photo with its embedding, else as `scroll` does."""
         async for point in self._scroll(collection, with_vectors=True):
-            yield read_photo(collection, point), _vector(point)
+            yield points.stored(collection, point), points.vector(point)
 
     async def count(self, collection: str) -> int:
         """Return the exact number of photos."""
@@ -106,22 +119,114 @@ class PhotoReader:
         return answer.result.count
 
     async def classes(
-        self, collection: str, condition: Filter, timeout_seconds: float | None = None
+        self,
+        collection: str,
+        condition: Filter,
+        timeout_seconds: float | None = None,
+        field: str = "class",
     ) -> dict[str, int]:
         """Return the exact number of photos of each class that meet the filter, by name.
 
+        Or of each value of another `field`; none where the collection has no index of it.
         Points without a class are no photos and not counted.
         """
+        return await self._facet(collection, field, condition, timeout_seconds)
+
+    async def folders(
+        self,
+        collection: str,
+        parent: str,
+        condition: Filter,
+        timeout_seconds: float | None = None,
+    ) -> dict[str, int]:
+        """Return the exact number of photos in each folder right below `parent`, and below it.
+
+        Of those that meet the filter; `parent` is empty for the source's own folder. Of very
+        many folders those with most photos.
+        """
+        if parent:
+            condition = replace(
+                condition, fields=(*condition.fields, FieldCondition("folders", parent))
+            )
+        counts = await self._facet(collection, "folders", condition, timeout_seconds)
+        start = f"{parent}/" if parent else ""
+        return {
+            folder: count
+            for folder, count in counts.items()
+            if folder.startswith(start) and "/" not in folder[len(start) :]
+        }
+
+    async def span(
+        self, collection: str, timeout_seconds: float | None = None
+    ) -> tuple[datetime, datetime] | None:
+        """Return when the earliest and the latest photo were taken, None where no photo tells."""
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        schema = await self._schema(collection, timeout_seconds)
+        if schema.fields.get("taken_at") != "datetime":
+            return None
+        ends = []
+        for direction in (api.Direction.Asc, api.Direction.Desc):
+            request = api.ScrollPoints(collection_name=collection, limit=1)
+            request.with_payload.enable = True
+            request.order_by.key, request.order_by.direction = "taken_at", direction
+            page: api.ScrollResponse = await self._connection.ask(
+                "Points/Scroll", request, remaining(deadline)
+            )
+            ends += [points.stored(collection, point).taken_at for point in page.result]
+        match ends:
+            case [datetime() as earliest, datetime() as latest]:
+                return earliest, latest
+        return None
+
+    async def _batch(
+        self, collection: str, queries: Sequence[Nearest], deadline: float | None
+    ) -> list[list[ScoredPhoto]]:
+        if not queries:
+            return []
+        request = api.QueryBatchPoints(collection_name=collection)
+        for query in queries:
+            query.fill(request.query_points.add(), collection)
+        answer: api.QueryBatchResponse = await self._connection.ask(
+            "Points/QueryBatch", request, remaining(deadline)
+        )
+        return [
+            [points.scored(collection, point) for point in each.result] for each in answer.result
+        ]
+
+    async def _facet(
+        self, collection: str, field: str, condition: Filter, timeout_seconds: float | None
+    ) -> dict[str, int]:
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        if field not in (await self._schema(collection, timeout_seconds)).fields:
+            return {}
         request = api.FacetCounts(
-            collection_name=collection, key="class", limit=_MAX_CLASSES, exact=True
+            collection_name=collection, key=field, limit=_MAX_VALUES, exact=True
         )
         condition.fill(request.filter)
-        answer: api.FacetResponse = await self._connection.ask(
-            "Points/Facet", request, timeout_seconds
+        return await facet(self._connection, request, remaining(deadline))
+
+    async def _info(self, collection: str, timeout_seconds: float | None) -> api.CollectionInfo:
+        answer: api.GetCollectionInfoResponse = await self._connection.ask(
+            "Collections/Get",
+            api.GetCollectionInfoRequest(collection_name=collection),
+            timeout_seconds,
         )
-        # An index remembers values that no point has any more.
-        counts = ((hit.value.string_value, hit.count) for hit in answer.hits if hit.count)
-        return dict(sorted(counts))
+        return answer.result
+
+    async def _schema(self, collection: str, timeout_seconds: float | None) -> Schema:
+        """Return what a collection was like a moment ago."""
+        seen, schema = self._schemas.get(collection, (-math.inf, None))
+        if schema is not None and time.monotonic() - seen < _SCHEMA_SECONDS:
+            return schema
+        return self._saw(collection, await self._info(collection, timeout_seconds))
+
+    def _saw(self, collection: str, info: api.CollectionInfo) -> Schema:
+        now, schema = time.monotonic(), Schema.of(info)
+        kept = {
+            name: each for name, each in self._schemas.items() if now - each[0] < _SCHEMA_SECONDS
+        }
+        self._schemas = {**kept, collection: (now, schema)}
+        return schema
 
     async def _get(
         self,
@@ -153,34 +258,3 @@ class PhotoReader:
             if not page.HasField("next_page_offset"):
                 return
             request.offset.CopyFrom(page.next_page_offset)
-
-
-def _scored(collection: str, point: api.ScoredPoint) -> ScoredPhoto:
-    photo = _read(collection, point)
-    # Rounding may carry a cosine past 1.
-    return ScoredPhoto(_id(point), photo, min(1.0, max(0.0, (1 + point.score) / 2)))
-
-
-def read_photo(collection: str, point: api.RetrievedPoint) -> Photo:
-    """Return a point's photo; FAILED_PRECONDITION where ingest did not write it."""
-    photo = _read(collection, point)
-    if photo.id != _id(point):
-        raise foreign_point(collection, _id(point), f"its sha256 is that of {photo.id}")
-    return photo
-
-
-def _read(collection: str, point: api.ScoredPoint | api.RetrievedPoint) -> Photo:
-    try:
-        return Photo.from_payload(read_payload(point.payload))
-    except ValueError as error:
-        raise foreign_point(collection, _id(point), error) from error
-
-
-def _id(point: api.ScoredPoint | api.RetrievedPoint) -> str:
-    return point.id.uuid or str(point.id.num)
-
-
-def _vector(point: api.RetrievedPoint) -> list[float]:
-    vector = point.vectors.vector
-    # Servers before 1.16 fill `data` alone.
-    return list(vector.dense.data or vector.data)

@@ -14,8 +14,8 @@ from qdrant_client.grpc import collections_service_pb2, points_service_pb2, snap
 
 SERVED = {
     "Points": {
-        "Upsert", "Delete", "Get", "SetPayload", "OverwritePayload", "CreateFieldIndex", "Scroll",
-        "Count", "Query", "QueryBatch", "Facet",
+        "Upsert", "Delete", "Get", "SetPayload", "OverwritePayload", "DeletePayload",
+        "CreateFieldIndex", "Scroll", "Count", "Query", "QueryBatch", "QueryGroups", "Facet",
     },
     "Collections": {
         "Get", "List", "Create", "Delete", "UpdateAliases", "ListAliases", "CollectionExists",
@@ -204,7 +204,6 @@ async def test_parts_of_writes_that_are_not_served_are_named(
             ),
             "CreateFieldIndexCollection.field_index_params",
         ),
-        (client.scroll(filled, order_by="width"), "ScrollPoints.order_by"),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call

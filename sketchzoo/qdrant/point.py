@@ -1,0 +1,42 @@
+"""Points that Qdrant answered, read as photos; one that ingest did not write is named."""
+
+from qdrant_client import grpc as api
+
+from sketchzoo.payload import read_payload
+from sketchzoo.qdrant.errors import foreign_point
+from sketchzoo.qdrant.photo import Photo
+from sketchzoo.qdrant.query import ScoredPhoto
+
+
+def scored(collection: str, point: api.ScoredPoint, near_duplicates: int = 0) -> ScoredPhoto:
+    """Return a hit."""
+    photo = _read(collection, point)
+    # Rounding may carry a cosine past 1.
+    score = min(1.0, max(0.0, (1 + point.score) / 2))
+    return ScoredPhoto(_id(point), photo, score, near_duplicates)
+
+
+def stored(collection: str, point: api.RetrievedPoint) -> Photo:
+    """Return a photo that was asked for by id, or by going through all."""
+    photo = _read(collection, point)
+    if photo.id != _id(point):
+        raise foreign_point(collection, _id(point), f"its sha256 is that of {photo.id}")
+    return photo
+
+
+def vector(point: api.RetrievedPoint) -> list[float]:
+    """Return a point's embedding."""
+    found = point.vectors.vector
+    # Servers before 1.16 fill `data` alone.
+    return list(found.dense.data or found.data)
+
+
+def _read(collection: str, point: api.ScoredPoint | api.RetrievedPoint) -> Photo:
+    try:
+        return Photo.from_payload(read_payload(point.payload))
+    except ValueError as error:
+        raise foreign_point(collection, _id(point), error) from error
+
+
+def _id(point: api.ScoredPoint | api.RetrievedPoint) -> str:
+    return point.id.uuid or str(point.id.num)
