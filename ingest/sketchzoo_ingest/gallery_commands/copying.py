@@ -126,7 +126,7 @@ class GalleryCopy:
     ) -> AsyncIterator[Sequence[api.RetrievedPoint]]:
         after: api.PointId | None = None
         while True:
-            page = await self._call(partial(end.page, after, whole=whole))
+            page = await self._call(partial(end.page, after, payload=whole, vectors=whole))
             if page.points:
                 yield page.points
             if page.next is None:
