@@ -17,6 +17,10 @@ from sketchzoo.qdrant.errors import CollectionExistsError
 _PAGE = 256
 
 
+Point = api.RetrievedPoint
+PointId = api.PointId
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Points in the order of their ids, and where the next page begins; None after the last."""

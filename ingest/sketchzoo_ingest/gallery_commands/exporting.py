@@ -11,11 +11,9 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any, BinaryIO
 
-from qdrant_client import grpc as api
-
 from sketchzoo.payload import read_payload
 from sketchzoo.qdrant import NAMED, RESERVED, PhotoReader, QdrantConnection
-from sketchzoo.qdrant.copying import CollectionEnd
+from sketchzoo.qdrant.copying import CollectionEnd, PointId
 from sketchzoo_ingest.retry import RetryPolicy
 
 PART = "Qdrant"
@@ -56,7 +54,7 @@ class GalleryTable:
         return photos
 
     async def _payloads(self, end: CollectionEnd) -> AsyncIterator[dict[str, Any]]:
-        after: api.PointId | None = None
+        after: PointId | None = None
         while True:
             page = await self._retry.call(PART, partial(end.page, after, payload=True))
             for point in page.points:
