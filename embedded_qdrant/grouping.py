@@ -20,7 +20,7 @@ _COLLECTING_ROUNDS = 5
 _FILLING_ROUNDS = 5
 # How many times the points that all groups hold are asked for, and how many more at most.
 _CANDIDATES = 3
-_MOST_SPARE = 1000
+_MOST_SPARE = 64
 
 
 class Grouping:
