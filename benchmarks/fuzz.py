@@ -98,7 +98,7 @@ def strokes(seed: int) -> str:
     if not wild:
         content = mutate(content, content, chance)
     try:
-        search = parse_search(search_pb2.SearchRequest.FromString(content))
+        search = parse_search(search_pb2.SearchRequest.FromString(content), "photos")
     except DecodeError:
         return "refused: no message"
     except CallError as error:

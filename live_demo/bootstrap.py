@@ -9,11 +9,15 @@ import structlog
 import uvicorn
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from live_demo.access import guard_of
+from live_demo.adder import Adder
 from live_demo.application import Gateway
 from live_demo.connections import Connections, timed
 from live_demo.gallery_map import MapFile
 from live_demo.metrics import LiveMetrics
+from live_demo.middleware import PeerMiddleware
 from live_demo.searcher import Searcher
 from live_demo.settings import LiveSettings
 from sketchzoo.address import listen, tell_port
@@ -51,9 +55,12 @@ async def running(settings: LiveSettings) -> AsyncIterator[Running]:
     """Serve the page while the context is open; leaving it, connections are drained."""
     registry = CollectorRegistry()
     build_info(registry, "live")
-    searcher = Searcher(settings)
     metrics = LiveMetrics(registry)
-    gateway = Gateway(settings, searcher, metrics, MapFile(settings.map_file))
+    guard = guard_of(settings)
+    searcher = Searcher(settings)
+    adder = Adder(settings) if settings.lets_add else None
+    map_file = MapFile(settings.map_file)
+    gateway = Gateway(settings, searcher, adder, guard, metrics=metrics, map_file=map_file)
     try:
         with (
             MetricsPage(registry, settings.host, settings.metrics_port) as page,
@@ -73,6 +80,8 @@ async def running(settings: LiveSettings) -> AsyncIterator[Running]:
                 await serving
     finally:
         await searcher.close()
+        if adder is not None:
+            await adder.close()
 
 
 async def serve(settings: LiveSettings) -> None:
@@ -85,6 +94,10 @@ async def serve(settings: LiveSettings) -> None:
             port=gateway.port,
             metrics_port=gateway.metrics_port,
         )
+        if not (settings.is_private or settings.asks):
+            log.warning(
+                "whoever reaches the page sees its photos; SKETCHZOO_LIVE_PASSWORD asks them"
+            )
         stopping = asyncio.create_task(run_until_signal())
         ending = asyncio.create_task(gateway.ended.wait())
         await asyncio.wait({stopping, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -103,8 +116,10 @@ def _config(application: ASGIApp, settings: LiveSettings, metrics: LiveMetrics) 
         idle=2 * _KEEP_ALIVE_SECONDS,
         metrics=metrics,
     )
+    if settings.trusted_proxies:
+        application = ProxyHeadersMiddleware(application, settings.trusted_proxies)  # type: ignore[arg-type,assignment] # ASGI by other names
     return uvicorn.Config(
-        application,
+        PeerMiddleware(application),
         http=timed(connections),
         ws="websockets-sansio",
         ws_max_size=settings.max_message_bytes,
@@ -113,8 +128,7 @@ def _config(application: ASGIApp, settings: LiveSettings, metrics: LiveMetrics) 
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies or None,
+        proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
     )

@@ -17,6 +17,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from live_demo.metrics import LiveMetrics
 from sketchzoo.limits import NoneLeftError, Peers, Shares, caller
 
+_LARGE = 64 * 1024
+
 
 class State(Enum):
     """What a connection is at."""
@@ -32,7 +34,7 @@ class Connections:
     """The open connections of a server that serve no WebSocket, the one quiet longest first.
 
     A request may take `arriving` seconds to arrive, its answer `answering` to be read, and the
-    next may be waited for for `idle`.
+    next may be waited for for `idle`. Of what is large each 64 KiB may take as long.
     """
 
     shares: Shares
@@ -85,6 +87,7 @@ class TimedProtocol(H11Protocol):
         host = self.client[0] if self.client else ""
         self.who = None if host in self.connections_open.exempt else caller(host)
         self.state = State.OPENED
+        self._arrived = 0
         if self.connections_open.enter(self):
             self._arm(self.connections_open.arriving)
         else:
@@ -99,6 +102,15 @@ class TimedProtocol(H11Protocol):
         """Take bytes of a request."""
         super().data_received(data)
         self._watch()
+        self._arrived += len(data)
+        if self.state is State.ARRIVING and self._arrived >= _LARGE:
+            self._go_on(self.connections_open.arriving)
+
+    def resume_writing(self) -> None:
+        """Go on with an answer, of which the reader has taken some."""
+        super().resume_writing()
+        if self.state is State.ANSWERING:
+            self._go_on(self.connections_open.answering)
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""
@@ -148,7 +160,19 @@ class TimedProtocol(H11Protocol):
     def _arm(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self.loop.call_later(seconds, self.cut, "time")
+        self._arrived = 0
+        self._timer = self.loop.call_later(seconds, self._expire)
+
+    def _go_on(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._arm(seconds)
+
+    def _expire(self) -> None:
+        # What the gateway itself does not take, since a part is slow, is not the sender's fault.
+        if self.state is State.ARRIVING and self.flow.read_paused:
+            self._arm(self.connections_open.arriving)
+        else:
+            self.cut("time")
 
     def _leave(self) -> None:
         if self._timer is not None:

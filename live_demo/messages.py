@@ -5,6 +5,8 @@ before. The gateway sends answers and failures, both with the sequence they belo
 """
 
 from collections.abc import Collection
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -28,6 +30,10 @@ PhotoId = Annotated[
     str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 ]
 ClassName = Annotated[str, Field(min_length=1, max_length=200)]
+Gallery = Annotated[str, Field(max_length=100)]
+Folder = Annotated[str, Field(max_length=_MAX_ADDRESS)]
+# As a form's field gives it.
+Day = Annotated[date, Field(strict=False, le=date(9000, 1, 1))]
 
 
 class _Message(BaseModel):
@@ -56,20 +62,54 @@ class Drawing(_Message):
     strokes: list[Stroke] = Field(min_length=1, max_length=MAX_STROKES)
 
 
-class SearchMessage(_Message):
+class Narrowed(_Message):
+    """Among which photos to look: all that meet each of these.
+
+    `first_day` and `last_day` are by the camera's clock; `burst` is that of photos that look
+    nearly the same, which are each a hit of their own then.
+    """
+
+    gallery: Gallery = ""
+    classes: list[ClassName] = Field(default=[], max_length=_MAX_CLASSES)
+    seen_classes: list[ClassName] = Field(default=[], max_length=_MAX_CLASSES)
+    folder: Folder = ""
+    first_day: Day | None = None
+    last_day: Day | None = None
+    burst: str = Field(default="", max_length=100)
+
+    def condition(self) -> search_pb2.Filter:
+        """Return it as the search service takes it."""
+        condition = search_pb2.Filter(
+            classes=self.classes,
+            seen_classes=self.seen_classes,
+            folders=[self.folder] if self.folder else [],
+        )
+        if self.first_day or self.last_day:
+            taken = condition.fields.add(field="taken_at").datetime_range
+            if self.first_day:
+                taken.gte.FromDatetime(_midnight(self.first_day))
+            if self.last_day:
+                taken.lt.FromDatetime(_midnight(self.last_day) + timedelta(days=1))
+        if self.burst:
+            condition.fields.add(field="burst").equals.string_value = self.burst
+        return condition
+
+
+class SearchMessage(Narrowed):
     """One state of the page: what to look for and among which photos.
 
     `source` says where the query comes from: the `drawing`, the image sent last taken as
-    a `sketch` or a `photo`, or the `photo_id`.
+    a `sketch` or a `photo`, or the `photo_id`. `picture` names one that was handed in by
+    itself, instead of the one sent last.
     """
 
     sequence: int = Field(ge=1, le=_MAX_SEQUENCE)
     source: Literal["drawing", "sketch", "photo", "photo_id"]
     drawing: Drawing | None = None
     photo_id: PhotoId | None = None
+    picture: str = Field(default="", max_length=100)
     liked: list[PhotoId] = Field(default=[], max_length=100)
     disliked: list[PhotoId] = Field(default=[], max_length=100)
-    classes: list[ClassName] = Field(default=[], max_length=_MAX_CLASSES)
     limit: int = Field(default=12, ge=1, le=MAX_HITS)
     page_token: str = Field(default="", max_length=4096)
 
@@ -112,7 +152,9 @@ def to_request(
         request=search_pb2.SearchRequest(
             query=query,
             limit=ask.limit,
-            filter=search_pb2.Filter(classes=ask.classes),
+            filter=ask.condition(),
+            gallery=ask.gallery,
+            no_collapse=bool(ask.burst),
             page_token=ask.page_token,
             include=search_pb2.Include(payload=True, query_embedding=query_embedding),
         ),
@@ -150,6 +192,7 @@ def failure(sequence: int | None, error: CallError) -> dict[str, Any]:
         message["retry_milliseconds"] = round(error.retry_after * 1e3, 2)
     if error.reason:
         message["part"] = error.part
+        message["reason"] = error.reason
     return message
 
 
@@ -165,17 +208,45 @@ def original(uri: str) -> str | None:
 
 def _hit(hit: search_pb2.Hit, shown_fields: Collection[str]) -> dict[str, Any]:
     payload = MessageToDict(hit.payload)
-    address = original(hit.uri)
+    known = {
+        "original": original(hit.uri),
+        "seen": hit.seen_class,
+        "sure": round(hit.seen_confidence, 3),
+        "alike": hit.near_duplicates,
+        "burst": payload.get("burst") if hit.near_duplicates else "",
+        "file": hit.file_name,
+        "folder": hit.folder,
+        "taken": _taken(hit, str(payload.get("taken_at", ""))),
+        "camera": hit.camera,
+        "place": [round(hit.location.lat, 6), round(hit.location.lon, 6)]
+        if hit.HasField("location")
+        else None,
+        "stars": hit.rating,
+    }
     return {
         "id": hit.photo_id,
         "class": hit.class_name,
         "score": round(hit.score, 4),
         "width": hit.width,
         "height": hit.height,
-        **({"original": address} if address else {}),
+        **{name: value for name, value in known.items() if value},
         "about": {
             name: str(payload[name])[:300]
             for name in shown_fields
             if payload.get(name) not in (None, "")
         },
     }
+
+
+def _taken(hit: search_pb2.Hit, told: str) -> str:
+    """Return when a photo was taken, by its camera's clock, in ISO 8601 without a zone."""
+    if not hit.HasField("taken_at"):
+        return ""
+    when = hit.taken_at.ToDatetime()
+    with suppress(ValueError):  # the payload tells the camera's zone, too
+        when = datetime.fromisoformat(told).replace(tzinfo=None)
+    return when.isoformat(timespec="seconds")
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

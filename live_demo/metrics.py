@@ -30,9 +30,16 @@ class LiveMetrics:
             ["outcome"],
             registry=registry,
         )
+        self.added = Counter(
+            "sketchzoo_live_added_total",
+            "Photos that were added: written, updated, unchanged or failed.",
+            ["outcome"],
+            registry=registry,
+        )
         self.refused = Counter(
             "sketchzoo_live_refused_total",
-            "What was refused or cut off: origin, connections, rate, message, image or time.",
+            "What was refused or cut off: access, password, origin, connections, rate, message, "
+            "image, adding or time.",
             ["reason"],
             registry=registry,
         )

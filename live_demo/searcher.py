@@ -1,7 +1,10 @@
 """The search service as the gateway calls it: one channel, the token, deadlines."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import grpc.aio
@@ -11,6 +14,7 @@ from live_demo.settings import LiveSettings
 from sketchzoo.rpc import (
     BETWEEN_PARTS,
     ChannelSettings,
+    NotFoundError,
     from_rpc_error,
     not_found,
     open_channel,
@@ -24,6 +28,26 @@ PART = "search"
 _SERVICE = "sketchzoo.search.v1.SearchService"
 
 
+# What an answer holds beside a photo's file.
+_ROOM_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """A gallery: its name and the others', its photos, and what they are chosen by.
+
+    `classes` are those that people named, `seen_classes` those that the model is sure to see,
+    with their numbers of photos; `taken` the earliest and the latest time that a photo tells.
+    """
+
+    gallery: str
+    galleries: tuple[str, ...]
+    total: int
+    classes: Mapping[str, int]
+    seen_classes: Mapping[str, int]
+    taken: tuple[datetime, ...]
+
+
 class Searcher:
     """Calls the search service; failures raise `CallError`."""
 
@@ -35,6 +59,7 @@ class Searcher:
                 settings.search_target,
                 tls=ClientTls.of(settings),
                 token=self._token,
+                max_message_bytes=settings.max_original_bytes + _ROOM_BYTES,
                 keepalive=BETWEEN_PARTS,
             )
         )
@@ -48,29 +73,73 @@ class Searcher:
         call: Any = self._stub.LiveSearch
         return call(metadata=outgoing_metadata(self._token))
 
-    async def classes(self) -> dict[str, int]:
-        """Return the gallery's classes with their number of photos, by name."""
-        async with self._call("ListClasses"):
-            found = await self._stub.ListClasses(
-                search_pb2.ListClassesRequest(),
-                timeout=self._seconds,
-                metadata=outgoing_metadata(self._token),
+    async def about(self, gallery: str) -> About:
+        """Return what there is to choose from in a gallery, "" for the service's own."""
+        async with self._call("ListGalleries"):
+            named = await self._stub.ListGalleries(
+                search_pb2.ListGalleriesRequest(), **self._options()
             )
-        return {each.class_name: each.count for each in found.classes}
+        galleries = tuple(named.galleries)
+        try:
+            async with self._call("GetGallery"):
+                classes, found = await asyncio.gather(
+                    self._stub.ListClasses(
+                        search_pb2.ListClassesRequest(gallery=gallery), **self._options()
+                    ),
+                    self._stub.GetGallery(
+                        search_pb2.GetGalleryRequest(gallery=gallery), **self._options()
+                    ),
+                )
+        except NotFoundError:
+            if gallery:
+                raise
+            # Nothing was ingested yet.
+            return About("", galleries, 0, {}, {}, ())
+        taken = [found.earliest, found.latest] if found.HasField("earliest") else []
+        return About(
+            gallery=found.gallery,
+            galleries=galleries,
+            total=classes.total,
+            classes={each.class_name: each.count for each in classes.classes},
+            seen_classes={each.class_name: each.count for each in classes.seen_classes},
+            taken=tuple(each.ToDatetime(UTC) for each in taken),
+        )
 
-    async def photo(self, photo_id: str, max_side: int) -> tuple[bytes, str]:
-        """Return a photo's thumbnail and its media type."""
-        async with self._call("GetPhoto"):
-            photo = await self._stub.GetPhoto(
-                search_pb2.GetPhotoRequest(
-                    photo_id=photo_id,
-                    size=search_pb2.PHOTO_SIZE_THUMBNAIL,
-                    max_side=max_side,
-                ),
-                timeout=self._seconds,
-                metadata=outgoing_metadata(self._token),
+    async def folders(
+        self, gallery: str, parent: str, condition: search_pb2.Filter
+    ) -> dict[str, int]:
+        """Return the folders right below one with their number of photos, by name."""
+        async with self._call("ListFolders"):
+            found = await self._stub.ListFolders(
+                search_pb2.ListFoldersRequest(gallery=gallery, parent=parent, filter=condition),
+                **self._options(),
             )
+        return {each.folder: each.count for each in found.folders}
+
+    async def photo(self, gallery: str, photo_id: str, max_side: int) -> tuple[bytes, str]:
+        """Return a photo's thumbnail and its media type."""
+        photo = await self._photo(
+            search_pb2.GetPhotoRequest(
+                gallery=gallery,
+                photo_id=photo_id,
+                size=search_pb2.PHOTO_SIZE_THUMBNAIL,
+                max_side=max_side,
+            )
+        )
         return photo.content, photo.content_type
+
+    async def original(self, gallery: str, photo_id: str) -> tuple[bytes, str, str]:
+        """Return a photo's file, its media type and its name, "" where none is known."""
+        photo = await self._photo(
+            search_pb2.GetPhotoRequest(
+                gallery=gallery, photo_id=photo_id, size=search_pb2.PHOTO_SIZE_ORIGINAL
+            )
+        )
+        return photo.content, photo.content_type, photo.photo.file_name
+
+    async def _photo(self, request: search_pb2.GetPhotoRequest) -> search_pb2.GetPhotoResponse:
+        async with self._call("GetPhoto"):
+            return await self._stub.GetPhoto(request, **self._options())
 
     async def is_serving(self) -> bool:
         """Ask whether searches can be answered now."""
@@ -85,6 +154,9 @@ class Searcher:
     async def close(self) -> None:
         """Close the channel; what is under way ends."""
         await self._channel.close(None)
+
+    def _options(self) -> dict[str, Any]:
+        return {"timeout": self._seconds, "metadata": outgoing_metadata(self._token)}
 
     @asynccontextmanager
     async def _call(self, method: str) -> AsyncIterator[None]:

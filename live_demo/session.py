@@ -7,10 +7,12 @@ import structlog
 from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from live_demo.access import seconds_left
 from live_demo.gallery_map import MapFile
 from live_demo.live_search import LatestRequest, LiveSearch
 from live_demo.messages import SearchMessage, answer, failure, to_request
 from live_demo.metrics import LiveMetrics
+from live_demo.pictures import Pictures
 from live_demo.searcher import Searcher
 from live_demo.settings import LiveSettings
 from sketchzoo.limits import TokenBucket
@@ -25,6 +27,7 @@ _BURST_SECONDS = 3
 _MAX_REFUSALS = 50
 POLICY_VIOLATION = 1008
 IDLE = 4408
+LOCKED = 4401
 
 
 class Session:
@@ -36,13 +39,16 @@ class Session:
         searcher: Searcher,
         settings: LiveSettings,
         metrics: LiveMetrics,
+        *,
         map_file: MapFile,
+        pictures: Pictures,
     ) -> None:
         self._websocket = websocket
         self._searcher = searcher
         self._settings = settings
         self._metrics = metrics
         self._map_file = map_file
+        self._pictures = pictures
         self._newest = LatestRequest()
         self._image: bytes | None = None
         rate = settings.searches_per_second
@@ -50,11 +56,17 @@ class Session:
         self._refusals = 0
 
     async def run(self) -> None:
-        """Serve until the page leaves, is idle for too long or misbehaves."""
+        """Serve until the page leaves, is idle for too long, misbehaves or is let in no more."""
         # Either one's end is the page's: it left, or could not be told something.
         tasks = [asyncio.create_task(self._search()), asyncio.create_task(self._listen())]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                tasks,
+                timeout=seconds_left(self._websocket),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if not done:
+                await self._websocket.close(LOCKED, "the session is over")
         finally:
             for task in tasks:
                 task.cancel()
@@ -100,8 +112,14 @@ class Session:
             await self._refuse("message", None, invalid(where, problem["msg"]))
             return
         try:
-            mapped = await self._map_file.current() is not None
-            request = to_request(ask, self._image, query_embedding=mapped)
+            # The map is of the service's own gallery.
+            mapped = not ask.gallery and await self._map_file.current() is not None
+            image = self._image
+            if ask.picture and (image := self._pictures.get(ask.picture)) is None:
+                gone = invalid("picture", "is held no more: hand it in again", reason="GONE")
+                await self._refuse("image", ask.sequence, gone)
+                return
+            request = to_request(ask, image, query_embedding=mapped)
         except ValueError as error:
             await self._refuse("image", ask.sequence, invalid("source", str(error)))
             return
@@ -145,7 +163,8 @@ class Session:
         gallery_map = await self._map_file.current()
         if gallery_map is None or gallery_map.fingerprint != response.model_fingerprint:
             return
-        if response.HasField("query_embedding"):
-            message["at"] = gallery_map.place(response.query_embedding.vector)
+        if not response.HasField("query_embedding"):
+            return
+        message["at"] = gallery_map.place(response.query_embedding.vector)
         for hit in message["hits"]:
             hit["at"] = gallery_map.where(hit["id"])

@@ -2,16 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import fields
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry
 
-from search_service.classes import Classes
+from search_service.contents import Contents
 from search_service.embedding import Embedder
 from search_service.files import GalleryFiles
+from search_service.galleries import Galleries, Listing
 from search_service.load_shedding import LoadShedding
 from search_service.metrics import SearchMetrics
 from search_service.readiness import CheckTimes, Readiness
@@ -27,7 +29,7 @@ from search_service.servicer import (
 from search_service.settings import SearchSettings
 from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.gallery_roots import RootsFile
-from sketchzoo.qdrant import PhotoReader, connect
+from sketchzoo.qdrant import PhotoReader, connect, list_galleries
 from sketchzoo.rpc import (
     BETWEEN_PARTS,
     ChannelSettings,
@@ -68,7 +70,10 @@ async def serve(settings: SearchSettings) -> None:
     try:
         with MetricsPage(registry, settings.host, settings.metrics_port) as page:
             reader = PhotoReader(connection, settings.gallery)
-            async with serving(settings, reader, registry) as server:
+            timeout = settings.check_timeout_seconds
+            listing = partial(list_galleries, connection, timeout_seconds=timeout)
+            reader_of = partial(PhotoReader, connection)
+            async with serving(settings, reader, registry, listing, reader_of) as server:
                 log.info(
                     "serving",
                     port=server.port,
@@ -84,9 +89,13 @@ async def serve(settings: SearchSettings) -> None:
 
 @asynccontextmanager
 async def serving(
-    settings: SearchSettings, reader: PhotoReader, registry: CollectorRegistry
+    settings: SearchSettings,
+    reader: PhotoReader,
+    registry: CollectorRegistry,
+    listing: Listing,
+    reader_of: Callable[[str], PhotoReader],
 ) -> AsyncIterator[RpcServer]:
-    """Serve searches in a gallery while the context is open."""
+    """Serve searches in galleries while the context is open; `reader` is the service's own's."""
     metrics = SearchMetrics(registry)
     channel = open_channel(
         ChannelSettings(
@@ -102,6 +111,7 @@ async def serving(
         settings.check_seconds, settings.recheck_seconds, settings.check_timeout_seconds
     )
     readiness = Readiness(encoder, reader, metrics, times)
+    galleries = Galleries(settings.gallery, readiness, listing, reader_of, times)
     renditions = Renditions(
         GalleryFiles(
             settings.gallery_roots,
@@ -116,7 +126,7 @@ async def serving(
         settings,
         encoder=encoder,
         reader=reader,
-        readiness=readiness,
+        galleries=galleries,
         renditions=renditions,
         metrics=metrics,
     )
@@ -141,7 +151,7 @@ def build(
     *,
     encoder: EncoderClient,
     reader: PhotoReader,
-    readiness: Readiness,
+    galleries: Galleries,
     renditions: Renditions,
     metrics: SearchMetrics,
 ) -> SearchServicer:
@@ -155,7 +165,7 @@ def build(
         settings.qdrant_timeout_seconds,
         settings.hnsw_ef,
     )
-    searcher = Searcher(embedder, reader, readiness, limits)
+    searcher = Searcher(embedder, reader, galleries, limits)
     retry = settings.retry_after_seconds
     admissions = Admissions(
         searches=LoadShedding(
@@ -173,10 +183,10 @@ def build(
         metrics.watch(each.name, getattr(admissions, each.name))
     return SearchServicer(
         searcher=searcher,
-        classes=Classes(reader, readiness, settings.classes_cache_seconds),
+        galleries=galleries,
+        contents=Contents(reader, galleries, settings.classes_cache_seconds),
         renditions=renditions,
         reader=reader,
-        readiness=readiness,
         admissions=admissions,
         metrics=metrics,
         default_deadlines=DefaultDeadlines(

@@ -18,6 +18,16 @@ def attempt(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Call
         return error
 
 
+async def attempt_later(
+    work: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+) -> T | CallError:
+    """Do the same for what is awaited."""
+    try:
+        return await work(*args, **kwargs)
+    except CallError as error:
+        return error
+
+
 def single(outcomes: Sequence[T | CallError]) -> T:
     """Return the value of the one outcome that there is, or raise its error."""
     (outcome,) = outcomes

@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 # A part that does not answer in time may be busy: so many times in a row it is away.
 _FAILURE_THRESHOLD = 2
+_SLOW = grpc.StatusCode.DEADLINE_EXCEEDED
 
 T = TypeVar("T")
 
@@ -64,6 +65,7 @@ class Readiness:
         self._seen: Serving | CallError = unavailable(
             PART, "it has not been asked yet; the service has just started"
         )
+        self._model: EncoderModel | CallError = self._seen
         self._gallery: Gallery | None = None
         self._announced = False
         self._timeouts = 0
@@ -86,21 +88,29 @@ class Readiness:
             raise self._seen.again()
         return self._seen
 
-    def collection(self) -> str:
-        """Return the gallery's collection, even if no model that fits is served.
+    def gallery(self) -> Gallery:
+        """Return the gallery, even if no model that fits is served.
 
         Raises:
             CallError: FAILED_PRECONDITION, there is none; UNAVAILABLE, Qdrant is away.
 
         """
-        if self._gallery is None:
-            return self.require().gallery.collection
-        return self._gallery.collection
+        return self.require().gallery if self._gallery is None else self._gallery
 
-    async def refresh(self) -> Serving:
-        """Look again now, since what was seen last does not hold; then as `require`."""
+    def model(self) -> EncoderModel:
+        """Return the encoder's model, whatever the gallery was made by.
+
+        Raises:
+            CallError: UNAVAILABLE, the encoder is away.
+
+        """
+        if isinstance(self._model, CallError):
+            raise self._model.again()
+        return self._model
+
+    async def look_again(self) -> None:
+        """Look again now, since what was seen last does not hold."""
         await self._checks.run(None, self._check)
-        return self.require()
 
     async def watch(self) -> None:
         """Look again and again until cancelled."""
@@ -119,7 +129,7 @@ class Readiness:
 
     async def _check(self) -> None:
         seen = await self._look()
-        if isinstance(seen, CallError) and seen.code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        if isinstance(seen, CallError) and seen.code is _SLOW:
             self._timeouts += 1
             if self.ready and self._timeouts < _FAILURE_THRESHOLD:
                 return
@@ -143,13 +153,15 @@ class Readiness:
         before = self._seen if isinstance(self._seen, Serving) else None
         model: EncoderModel | CallError = _told(answers[0], before.model if before else None)
         gallery: Gallery | CallError = _told(answers[1], before.gallery if before else None)
+        if isinstance(model, EncoderModel) or model.code is not _SLOW:
+            self._model = model
         if isinstance(gallery, Gallery):
             self._gallery = gallery
         elif gallery.code is grpc.StatusCode.FAILED_PRECONDITION:
             self._gallery = None
         if isinstance(model, CallError):
             return model
-        return gallery if isinstance(gallery, CallError) else _match(model, gallery)
+        return gallery if isinstance(gallery, CallError) else match(model, gallery)
 
 
 def _told(answer: T | BaseException, known: T | None) -> T | CallError:
@@ -166,7 +178,8 @@ def _told(answer: T | BaseException, known: T | None) -> T | CallError:
     return answer
 
 
-def _match(model: EncoderModel, gallery: Gallery) -> Serving | CallError:
+def match(model: EncoderModel, gallery: Gallery) -> Serving | CallError:
+    """Return what answers searches, or why a gallery and the encoder's model do not fit."""
     if model.fingerprint != gallery.fingerprint:
         return precondition(
             "MODEL_MISMATCH",

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from search_service.filters import parse_filter
 from sketchzoo import strokes as drawings
 from sketchzoo.encoder_client import Embedding
+from sketchzoo.filter_message import MAX_TEXT, parse_filter
 from sketchzoo.images import ImageLimits, Modality
 from sketchzoo.qdrant import Filter
 from sketchzoo.rpc import invalid
@@ -62,9 +62,11 @@ class Search:
 
     `source` is a picture, a ready embedding, the id of a photo, or None where there are
     only liked photos. `identity` is a digest of all that decides which hits come in which
-    order; `offset` is what `page_token` says of a gallery.
+    order; `offset` is what `page_token` says of a gallery. With `collapse`, photos of one burst
+    are one hit.
     """
 
+    gallery: str
     kind: Kind
     source: Picture | Embedding | str | None
     liked: tuple[str, ...]
@@ -73,6 +75,7 @@ class Search:
     limit: int
     min_score: float | None
     exact: bool
+    collapse: bool
     identity: bytes
     page_token: str
     with_payload: bool
@@ -88,8 +91,8 @@ class PhotoWanted:
     max_side: int | None
 
 
-def parse_search(message: search_pb2.SearchRequest) -> Search:
-    """Check a search.
+def parse_search(message: search_pb2.SearchRequest, gallery: str) -> Search:
+    """Check a search of a gallery.
 
     Raises:
         CallError: INVALID_ARGUMENT, naming the field.
@@ -108,8 +111,10 @@ def parse_search(message: search_pb2.SearchRequest) -> Search:
     kind = Kind(query.WhichOneof("source") or Kind.LIKED)
     source = _source(kind, query)
     condition = parse_filter(message.filter, "filter")
-    parts = (source, liked, disliked, condition, min_score, message.exact)
+    collapse = not message.no_collapse
+    parts = (gallery, source, liked, disliked, condition, min_score, message.exact, collapse)
     return Search(
+        gallery=gallery,
         kind=kind,
         source=source,
         liked=liked,
@@ -118,11 +123,25 @@ def parse_search(message: search_pb2.SearchRequest) -> Search:
         limit=message.limit or DEFAULT_LIMIT,
         min_score=min_score,
         exact=message.exact,
+        collapse=collapse,
         identity=_digest(repr(parts).encode()),
         page_token=message.page_token,
         with_payload=message.include.payload,
         with_embedding=message.include.query_embedding,
     )
+
+
+def parse_parent(message: search_pb2.ListFoldersRequest) -> str:
+    """Check the folder whose folders are listed; the source's own is empty.
+
+    Raises:
+        CallError: INVALID_ARGUMENT, naming the field.
+
+    """
+    parent = message.parent.strip("/")
+    if len(parent) > MAX_TEXT:
+        raise invalid("parent", f"must have at most {MAX_TEXT:,} characters")
+    return parent
 
 
 def parse_photo(message: search_pb2.GetPhotoRequest) -> PhotoWanted:

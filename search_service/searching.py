@@ -1,9 +1,11 @@
 """Searching: the way of queries, from their pictures to the photos found.
 
-Searches go it together, one alone as a batch of one: one call to the encoder, one to Qdrant.
+Searches go it together, one alone as a batch of one: one call to the encoder, and one to Qdrant for
+each gallery that they ask.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
@@ -12,20 +14,22 @@ import grpc
 
 from search_service.deadline import Deadline
 from search_service.embedding import Embedder
-from search_service.outcomes import attempt, through
+from search_service.galleries import Galleries
+from search_service.outcomes import attempt, attempt_later, through
 from search_service.paging import read_token, write_token
-from search_service.readiness import Readiness, Serving
+from search_service.readiness import Serving
 from search_service.request import Picture, Search
 from search_service.timings import Timings
 from sketchzoo.encoder_client import Embedding
-from sketchzoo.qdrant import CollectionNotFoundError, Gallery, Nearest, PhotoReader, ScoredPhoto
+from sketchzoo.qdrant import CollectionNotFoundError, Nearest, PhotoReader, ScoredPhoto
 from sketchzoo.rpc import CallError, invalid, precondition
 
 # What one search may be refused for while those beside it are answered.
 _OWN_FAULTS = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
 
-# A search, its embedding where it has one, and where the time went.
-Ready = tuple[Search, Embedding | None, Timings]
+# A search and what answers it; then its embedding where it has one, and where the time went.
+Placed = tuple[Search, Serving]
+Ready = tuple[Search, Serving, Embedding | None, Timings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,11 @@ class Searcher:
     """Answers searches, each with its own answer or error."""
 
     def __init__(
-        self, embedder: Embedder, reader: PhotoReader, readiness: Readiness, limits: SearchLimits
+        self, embedder: Embedder, reader: PhotoReader, galleries: Galleries, limits: SearchLimits
     ) -> None:
         self._embedder = embedder
         self._reader = reader
-        self._readiness = readiness
+        self._galleries = galleries
         self._limits = limits
 
     async def search(
@@ -81,27 +85,44 @@ class Searcher:
 
         """
         started = perf_counter()
+        names = list(dict.fromkeys(search.gallery for search in searches))
         try:
-            return await self._attempt(searches, self._readiness.require(), deadline, started)
+            return await self._attempt(searches, await self._servings(names), deadline, started)
         except _CHANGED:
-            serving = await self._readiness.refresh()
+            for name in names:
+                await self._galleries.look_again(name)
         try:
-            return await self._attempt(searches, serving, deadline, started)
+            return await self._attempt(searches, await self._servings(names), deadline, started)
         except _CHANGED as error:
             raise precondition(
                 "MODEL_MISMATCH", "the gallery is changing to another model right now: try again"
             ) from error
 
-    async def _attempt(
-        self, searches: Sequence[Search], serving: Serving, deadline: Deadline, started: float
-    ) -> list[Found | CallError]:
-        gallery = serving.gallery
-        placed = [attempt(self._placed, search, gallery) for search in searches]
-        ready = await through(placed, partial(self._embed, gallery, deadline))
-        return await through(ready, partial(self._find, serving, deadline, started))
+    async def _servings(self, names: Sequence[str]) -> dict[str, Serving | CallError]:
+        """Return what answers for each gallery; what is wrong with one is its searches' own."""
+        servings = {name: await attempt_later(self._galleries.serving, name) for name in names}
+        if len(names) == 1:
+            only = servings[names[0]]
+            if isinstance(only, CallError) and only.code not in _OWN_FAULTS:
+                raise only
+        return servings
 
-    def _placed(self, search: Search, gallery: Gallery) -> Search:
+    async def _attempt(
+        self,
+        searches: Sequence[Search],
+        servings: Mapping[str, Serving | CallError],
+        deadline: Deadline,
+        started: float,
+    ) -> list[Found | CallError]:
+        placed = [attempt(self._placed, each, servings[each.gallery]) for each in searches]
+        ready = await through(placed, partial(self._embed, deadline))
+        return await through(ready, partial(self._find, deadline, started))
+
+    def _placed(self, search: Search, serving: Serving | CallError) -> Placed:
         """Return the search at its page's place; check what depends on the gallery."""
+        if isinstance(serving, CallError):
+            raise serving.again()
+        gallery = serving.gallery
         offset = read_token(
             search.page_token, search.identity, gallery.fingerprint, self._limits.max_depth
         )
@@ -118,48 +139,45 @@ class Searcher:
                 f"must be {gallery.dimension}, as the model's embeddings have",
             )
         limit = min(search.limit, self._limits.max_depth - offset)
-        if (offset, limit) == (search.offset, search.limit):
-            return search
-        return replace(search, offset=offset, limit=limit)
+        if (offset, limit) != (search.offset, search.limit):
+            search = replace(search, offset=offset, limit=limit)
+        return search, serving
 
-    async def _embed(
-        self, gallery: Gallery, deadline: Deadline, searches: Sequence[Search]
-    ) -> list[Ready | CallError]:
-        pictures = [each.source for each in searches if isinstance(each.source, Picture)]
+    async def _embed(self, deadline: Deadline, placed: Sequence[Placed]) -> list[Ready | CallError]:
+        if not placed:
+            return []
+        pictures = [each.source for each, _ in placed if isinstance(each.source, Picture)]
         seconds = deadline.for_encoder(self._limits.query_reserve_seconds)
-        made = iter(await self._embedder.embed(pictures, gallery.fingerprint, seconds))
+        # There is one encoder: what is served was made by its model, whatever the gallery.
+        fingerprint = placed[0][1].model.fingerprint
+        made = iter(await self._embedder.embed(pictures, fingerprint, seconds))
         ready: list[Ready | CallError] = []
-        for search in searches:
+        for search, serving in placed:
             if not isinstance(search.source, Picture):
                 given = search.source if isinstance(search.source, Embedding) else None
-                ready.append((search, given, Timings()))
+                ready.append((search, serving, given, Timings()))
                 continue
             outcome = next(made)
             if isinstance(outcome, CallError):
                 ready.append(outcome)
-            elif outcome[0].fingerprint != gallery.fingerprint:
+            elif outcome[0].fingerprint != serving.gallery.fingerprint:
                 raise ModelChanged
             else:
-                ready.append((search, *outcome))
+                ready.append((search, serving, *outcome))
         return ready
 
     async def _find(
-        self,
-        serving: Serving,
-        deadline: Deadline,
-        started: float,
-        ready: Sequence[Ready],
+        self, deadline: Deadline, started: float, ready: Sequence[Ready]
     ) -> list[Found | CallError]:
-        collection, fingerprint = serving.gallery.collection, serving.gallery.fingerprint
         asked = perf_counter()
-        queries = [self._nearest(search, embedding) for search, embedding, _ in ready]
-        answers = await self._ask(collection, deadline, queries)
+        answers = await self._answers(deadline, ready)
         ended = perf_counter()
         found: list[Found | CallError] = []
-        for (search, made, timings), photos in zip(ready, answers, strict=True):
+        for (search, serving, made, timings), photos in zip(ready, answers, strict=True):
             if isinstance(photos, CallError):
                 found.append(photos)
                 continue
+            collection, fingerprint = serving.gallery.collection, serving.gallery.fingerprint
             embedding = made if search.with_embedding else None
             if search.with_embedding and isinstance(search.source, str):
                 timeout = self._timeout(deadline, "waiting for Qdrant")
@@ -172,12 +190,36 @@ class Searcher:
                     tuple(photos[: search.limit]),
                     fingerprint,
                     write_token(end, search.identity, fingerprint) if more else "",
-                    timings.ended(query=(ended - asked) / len(queries), total=ended - started),
+                    timings.ended(query=(ended - asked) / len(ready), total=ended - started),
                     serving.model.min_score,
                     embedding,
                 )
             )
         return found
+
+    async def _answers(
+        self, deadline: Deadline, ready: Sequence[Ready]
+    ) -> list[list[ScoredPhoto] | CallError]:
+        """Ask each collection once for all of its searches."""
+        queries: dict[str, list[Nearest]] = {}
+        for search, serving, embedding, _ in ready:
+            asked = queries.setdefault(serving.gallery.collection, [])
+            asked.append(self._nearest(search, embedding))
+        if len(queries) == 1:
+            ((collection, asked),) = queries.items()
+            return await self._ask(collection, deadline, asked)
+        each = await asyncio.gather(
+            *(attempt_later(self._ask, one, deadline, asked) for one, asked in queries.items())
+        )
+        for outcome in each:
+            if isinstance(outcome, CollectionNotFoundError):
+                raise outcome
+        told = {
+            # What is wrong with one gallery is its searches' own.
+            one: iter([found] * len(asked) if isinstance(found, CallError) else found)
+            for (one, asked), found in zip(queries.items(), each, strict=True)
+        }
+        return [next(told[serving.gallery.collection]) for _, serving, _, _ in ready]
 
     async def _ask(
         self, collection: str, deadline: Deadline, queries: Sequence[Nearest]
@@ -210,6 +252,7 @@ class Searcher:
             offset=search.offset,
             min_score=search.min_score,
             exact=search.exact,
+            collapse=search.collapse,
             hnsw_ef=self._limits.hnsw_ef,
         )
 

@@ -15,23 +15,30 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
-from search_service.classes import Classes
+from search_service.contents import Contents
 from search_service.deadline import Deadline
-from search_service.filters import parse_filter
+from search_service.galleries import Galleries
 from search_service.live import answer_drawings
 from search_service.load_shedding import LoadShedding
 from search_service.metrics import SearchMetrics
 from search_service.outcomes import attempt, single, through
-from search_service.readiness import Readiness
 from search_service.renditions import Renditions
 from search_service.request import (
     MAX_BATCH,
     Search,
+    parse_parent,
     parse_photo,
     parse_search,
 )
-from search_service.response import classes_response, fill_hit, search_response
+from search_service.response import (
+    classes_response,
+    fill_hit,
+    folders_response,
+    gallery_response,
+    search_response,
+)
 from search_service.searching import Found, Searcher
+from sketchzoo.filter_message import parse_filter
 from sketchzoo.qdrant import PhotoReader
 from sketchzoo.rpc import CallError, invalid, not_found, parsed
 from sketchzoo.search.v1 import search_pb2
@@ -42,6 +49,7 @@ SERVICE = "sketchzoo.search.v1.SearchService"
 _UNREAD = "unread"
 # That of the searches of a batch that failed as a whole.
 _BATCH = "batch"
+_READING = "reading the request"
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -71,19 +79,19 @@ class SearchServicer:
         self,
         *,
         searcher: Searcher,
-        classes: Classes,
+        galleries: Galleries,
+        contents: Contents,
         renditions: Renditions,
         reader: PhotoReader,
-        readiness: Readiness,
         admissions: Admissions,
         metrics: SearchMetrics,
         default_deadlines: DefaultDeadlines,
     ) -> None:
         self._searcher = searcher
-        self._classes = classes
+        self._galleries = galleries
+        self._contents = contents
         self._renditions = renditions
         self._reader = reader
-        self._readiness = readiness
         self._admissions = admissions
         self._metrics = metrics
         self._default_deadlines = default_deadlines
@@ -104,7 +112,7 @@ class SearchServicer:
             request = parsed(content, search_pb2.BatchSearchRequest.FromString)
             if not 1 <= len(request.requests) <= MAX_BATCH:
                 raise invalid("requests", f"must be 1 to {MAX_BATCH} searches")
-            searches = [attempt(parse_search, each) for each in request.requests]
+            searches = [attempt(self._parsed, each) for each in request.requests]
             try:
                 outcomes = await through(
                     searches, partial(self._searcher.search, deadline=deadline)
@@ -144,22 +152,55 @@ class SearchServicer:
         deadline = self._deadline(context)
         with self._admissions.photos:
             request = parsed(content, search_pb2.ListClassesRequest.FromString)
+            gallery = self._galleries.named(request.gallery)
             condition = parse_filter(request.filter, "filter")
-            counts = await self._classes.count(condition, deadline.remaining("reading the request"))
-        return classes_response(counts)
+            timeout = deadline.remaining(_READING)
+            classes = await self._contents.classes(gallery, condition, timeout)
+        return classes_response(classes)
+
+    async def list_folders(
+        self, content: bytes, context: Context
+    ) -> search_pb2.ListFoldersResponse:
+        """Answer ListFolders."""
+        deadline = self._deadline(context)
+        with self._admissions.photos:
+            request = parsed(content, search_pb2.ListFoldersRequest.FromString)
+            gallery = self._galleries.named(request.gallery)
+            parent, condition = parse_parent(request), parse_filter(request.filter, "filter")
+            timeout = deadline.remaining(_READING)
+            folders = await self._contents.folders(gallery, parent, condition, timeout)
+        return folders_response(folders)
+
+    async def get_gallery(self, content: bytes, context: Context) -> search_pb2.GetGalleryResponse:
+        """Answer GetGallery."""
+        deadline = self._deadline(context)
+        with self._admissions.photos:
+            request = parsed(content, search_pb2.GetGalleryRequest.FromString)
+            gallery = self._galleries.named(request.gallery)
+            summary = await self._contents.summary(gallery, deadline.remaining(_READING))
+        return gallery_response(gallery, summary)
+
+    async def list_galleries(self, content: bytes, _: Context) -> search_pb2.ListGalleriesResponse:
+        """Answer ListGalleries."""
+        with self._admissions.photos:
+            parsed(content, search_pb2.ListGalleriesRequest.FromString)
+            names = await self._galleries.names()
+        return search_pb2.ListGalleriesResponse(galleries=names)
 
     async def get_photo(self, content: bytes, context: Context) -> search_pb2.GetPhotoResponse:
         """Answer GetPhoto."""
         deadline = self._deadline(context)
         with self._admissions.photos:
-            wanted = parse_photo(parsed(content, search_pb2.GetPhotoRequest.FromString))
+            request = parsed(content, search_pb2.GetPhotoRequest.FromString)
+            gallery, wanted = self._galleries.named(request.gallery), parse_photo(request)
+            timeout = deadline.remaining(_READING)
             # Photos can be looked at while the encoder is away.
-            collection = self._readiness.collection()
-            timeout = deadline.remaining("reading the request")
-            found = await self._reader.get(collection, [wanted.photo_id], timeout)
+            found = await self._galleries.ask(
+                gallery, lambda collection: self._reader.get(collection, [wanted.photo_id], timeout)
+            )
             photo = found.get(wanted.photo_id)
             if photo is None:
-                raise not_found(f"the gallery has no photo {wanted.photo_id}")
+                raise not_found(f"the gallery {gallery} has no photo {wanted.photo_id}")
             made = await self._renditions.of(photo, wanted.max_side)
         response = search_pb2.GetPhotoResponse(content=made.content, content_type=made.content_type)
         fill_hit(response.photo, wanted.photo_id, photo, 0.0, with_payload=True)
@@ -171,7 +212,7 @@ class SearchServicer:
         kind = _UNREAD
         try:
             with self._admissions.searches as place:
-                search = parse_search(read())
+                search = self._parsed(read())
                 kind = search.kind
                 found = single(await self._searcher.search([search], deadline))
                 place.answered(found.timings.total)
@@ -188,6 +229,9 @@ class SearchServicer:
             self._metrics.searched(kind, "INTERNAL")
             raise
         return self._answered(search, found)
+
+    def _parsed(self, message: search_pb2.SearchRequest) -> Search:
+        return parse_search(message, self._galleries.named(message.gallery))
 
     def _answered(self, search: Search, found: Found) -> search_pb2.SearchResponse:
         self._metrics.searched(search.kind, "OK")
@@ -220,6 +264,9 @@ def add_to_server(servicer: SearchServicer, server: grpc.aio.Server) -> None:
         ("BatchSearch", unary, servicer.batch_search, search_pb2.BatchSearchResponse),
         ("LiveSearch", stream, servicer.live_search, search_pb2.LiveSearchResponse),
         ("ListClasses", unary, servicer.list_classes, search_pb2.ListClassesResponse),
+        ("ListFolders", unary, servicer.list_folders, search_pb2.ListFoldersResponse),
+        ("GetGallery", unary, servicer.get_gallery, search_pb2.GetGalleryResponse),
+        ("ListGalleries", unary, servicer.list_galleries, search_pb2.ListGalleriesResponse),
         ("GetPhoto", unary, servicer.get_photo, search_pb2.GetPhotoResponse),
     )
     handlers = {

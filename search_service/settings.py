@@ -9,7 +9,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from sketchzoo.call_settings import EncoderCallSettings, QdrantSettings
 from sketchzoo.image_settings import ImageSettings
-from sketchzoo.settings import Count, Port, Seconds, ServerSettings, Settings
+from sketchzoo.settings import Count, GalleryAccessSettings, Port, Seconds, ServerSettings, Settings
 
 _MIB = 1024 * 1024
 
@@ -38,7 +38,9 @@ class SearchLimitSettings(Settings):
         4, description="BatchSearch calls under way at once; more are refused."
     )
     max_concurrent_photos: Count = Field(
-        128, description="GetPhoto and ListClasses calls under way at once; more are refused."
+        128,
+        description="Calls under way at once that ask for photos or for what a gallery holds; "
+        "more are refused.",
     )
     max_live_streams: Count = Field(
         64, description="LiveSearch streams at work at once; further drawings are refused."
@@ -82,7 +84,9 @@ class CacheSettings(Settings):
         2, description="Threads that read photos and make thumbnails."
     )
     classes_cache_seconds: Annotated[float, Field(ge=0)] = Field(
-        2.0, description="How long ListClasses answers may be repeated; 0 asks Qdrant each time."
+        2.0,
+        description="How long counts of classes and folders, and what a gallery holds, may be "
+        "repeated; 0 asks Qdrant each time.",
     )
 
 
@@ -109,6 +113,7 @@ class SearchSettings(
     ImageSettings,
     CheckSettings,
     QdrantSettings,
+    GalleryAccessSettings,
     ServerSettings,
 ):
     """The search service's settings, `SKETCHZOO_SEARCH_*` in the environment."""

@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from sketchzoo import gallery_names
 from sketchzoo.settings import Seconds, Settings, given_together
 from sketchzoo.token import Token
 
@@ -122,7 +123,7 @@ class QdrantSettings(Settings):
     gallery: str = Field(
         "photos",
         validation_alias="SKETCHZOO_GALLERY",
-        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$",
+        pattern=gallery_names.PATTERN,
         description="The gallery: an alias in Qdrant that names its current collection.",
     )
 
@@ -150,4 +151,22 @@ class SearchClientSettings(ClientTlsSettings):
         None,
         validation_alias="SKETCHZOO_SEARCH_CALL_TOKEN",
         description="Bearer token sent to the search service.",
+    )
+
+
+class GalleryClientSettings(ClientTlsSettings):
+    """Which gallery service is called, and how its caller proves itself."""
+
+    subject = "Gallery service"
+
+    gallery_target: str = Field(
+        "127.0.0.1:50053",
+        min_length=1,
+        validation_alias="SKETCHZOO_GALLERY_TARGET",
+        description="The gallery service: host:port, or dns:///name:port.",
+    )
+    gallery_token: Token | None = Field(
+        None,
+        validation_alias="SKETCHZOO_GALLERY_CALL_TOKEN",
+        description="Bearer token sent to the gallery service.",
     )

@@ -20,7 +20,12 @@ from pathlib import Path
 from typing import Any
 
 # The settings that name a stack's services.
-SERVICES = ("SKETCHZOO_SEARCH_TARGET", "SKETCHZOO_ENCODER_TARGET", "SKETCHZOO_QDRANT_URL")
+SERVICES = (
+    "SKETCHZOO_SEARCH_TARGET",
+    "SKETCHZOO_ENCODER_TARGET",
+    "SKETCHZOO_GALLERY_TARGET",
+    "SKETCHZOO_QDRANT_URL",
+)
 # A stack's data folder where no other was said.
 DATA = Path("out")
 # A stack that was just killed holds its lock until its guardian has ended the parts, and who

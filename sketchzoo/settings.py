@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sketchzoo.address import Host
 from sketchzoo.limits import Peers
-from sketchzoo.token import Token
+from sketchzoo.token import Grant, Token, read_grants
 
 Seconds = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -191,6 +191,53 @@ class AccessSettings(Settings):
         if self.tls_client_ca is not None and self.tls_certificate is None:
             raise ValueError("tls_client_ca asks for mTLS, which needs tls_certificate and tls_key")
         return self
+
+    def grants(self) -> tuple[Grant, ...]:
+        """Return the tokens that callers may send; none are asked for where there are none.
+
+        Raises:
+            OSError: a file of tokens can't be read.
+            ValueError: it holds something else.
+
+        """
+        return () if self.token is None else (Grant(self.token),)
+
+
+class GalleryAccessSettings(AccessSettings):
+    """Who is let in to which galleries, for servers that have several."""
+
+    subject = "TLS and access"
+
+    tokens: Annotated[tuple[Grant, ...], NoDecode] = Field(
+        (),
+        description="Further tokens that callers may send, each alone or with the galleries that "
+        "it is good for, as `s3cret photos,holiday` (in the environment with semicolons between).",
+    )
+    tokens_file: Path | None = Field(
+        None, description="A file of further such tokens, one a line; read at the start."
+    )
+
+    @field_validator("tokens", mode="before")
+    @classmethod
+    def _read_tokens(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return read_grants(value)
+        if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
+            return read_grants("\n".join(value))
+        return value
+
+    def grants(self) -> tuple[Grant, ...]:
+        """Return the tokens that callers may send, as `AccessSettings.grants`."""
+        listed: tuple[Grant, ...] = ()
+        if self.tokens_file is not None:
+            try:
+                listed = read_grants(self.tokens_file.read_text("utf-8"))
+            except ValueError as error:
+                raise ValueError(f"tokens_file {self.tokens_file}: {error}") from error
+            if not listed:
+                # An empty file must not mean that no token is asked for.
+                raise ValueError(f"tokens_file {self.tokens_file}: holds no token")
+        return (*super().grants(), *self.tokens, *listed)
 
 
 class ServerSettings(ListenSettings, CallLimitSettings, AccessSettings, TelemetrySettings):

@@ -8,3 +8,9 @@ INGEST = Command(
     place=50,
     posix_only=True,
 )
+GALLERY = Command(
+    "sketchzoo_ingest.gallery_commands:app",
+    "Add photos to galleries; list, copy and drop them.",
+    place=55,
+    posix_only=True,
+)

@@ -1,4 +1,5 @@
-// The address: it holds the drawing, as a link that can be kept and passed on.
+// The address: it holds the drawing and where it is searched, as a link that can be kept and
+// passed on.
 
 import { fromFragment, toFragment } from "./link.js";
 import { DAMAGED, LINK } from "./words.js";
@@ -8,11 +9,13 @@ const PAUSE = 400;
 export class Address {
   #drawing;
   #views;
+  #place;
   #toast;
   #saving = 0;
 
-  constructor(drawing, views, toast) {
-    [this.#drawing, this.#views, this.#toast] = [drawing, views, toast];
+  constructor(drawing, views, place, toast) {
+    [this.#drawing, this.#views, this.#place, this.#toast] = [drawing, views, place, toast];
+    place.addEventListener("change", () => this.save());
     drawing.addEventListener("change", ({ detail }) => {
       if (detail !== "finished") return;
       clearTimeout(this.#saving);
@@ -24,12 +27,14 @@ export class Address {
   save() {
     clearTimeout(this.#saving);
     const fragment = toFragment(this.#drawing.finished);
-    this.#views.address(fragment?.text ?? "");
+    const parts = [fragment?.text.slice(1), this.#place.text].filter(Boolean);
+    this.#views.address(parts.length ? `#${parts.join("&")}` : "");
     return fragment;
   }
 
   // Draws what it holds.
   restore() {
+    this.#place.read(location.hash);
     const strokes = fromFragment(location.hash);
     if (strokes) this.#drawing.load(strokes);
     else if (location.hash.startsWith("#d=")) this.#toast.say(DAMAGED);

@@ -1,5 +1,7 @@
 // Controls: the buttons and the keys that do the same, wherever the focus is.
 
+import { turn } from "./colours.js";
+
 const BUTTONS = ["pen", "eraser", "undo", "redo", "clear", "upload", "download", "link", "help-open"];
 const KEYS = { p: "pen", e: "eraser", u: "upload", d: "download", l: "link", Delete: "clear", "?": "help-open", "[": "thinner", "]": "thicker" };
 const $ = (id) => document.getElementById(id);
@@ -17,6 +19,20 @@ export function bind(actions) {
   for (const dialog of document.querySelectorAll("dialog")) {
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   }
+}
+
+// Calls `recolour` when light turns to dark or back, by the button or the system; and lets the
+// button beside it leave the page to the next one who knows the password.
+export function onTurn(recolour) {
+  $("theme").addEventListener("click", () => {
+    turn();
+    recolour();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+  $("leave").addEventListener("click", async () => {
+    await fetch("/logout", { method: "POST" });
+    location.reload();
+  });
 }
 
 function named({ key, ctrlKey, metaKey, altKey, shiftKey }) {

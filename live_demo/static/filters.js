@@ -1,15 +1,20 @@
-// Filters: one chip a class, with its number of photos.
+// Filters: one chip a class, with its number of photos: what people named, and then, told apart,
+// what the model is sure to see.
 
 import { colour } from "./colours.js";
 import { element } from "./results.js";
-import { label, only } from "./words.js";
+import { SEEN, label, only, photos } from "./words.js";
+
+// The two kinds, and the field of a hit that tells each.
+const FIELDS = { classes: "class", seen: "seen" };
 
 export class Filters extends EventTarget {
   #list;
   #all;
   #only;
-  #chips = new Map();
-  #chosen = new Set();
+  // By kind, and there by name.
+  #chips = { classes: new Map(), seen: new Map() };
+  #chosen = { classes: new Set(), seen: new Set() };
 
   constructor(list, all, only) {
     super();
@@ -17,80 +22,111 @@ export class Filters extends EventTarget {
     this.#all = all;
     this.#only = only;
     only.addEventListener("click", () => {
-      this.#chosen.clear();
+      for (const kind in FIELDS) this.#chosen[kind].clear();
       this.#press();
       this.dispatchEvent(new Event("change"));
     });
     all.addEventListener("click", () => {
       const open = list.classList.toggle("open");
       all.setAttribute("aria-expanded", open);
-      all.textContent = open ? "Fewer" : `All ${this.#chips.size} classes`;
+      all.textContent = open ? "Fewer" : this.#every;
     });
     new ResizeObserver(() => this.#fit()).observe(list);
   }
 
-  get known() {
-    return this.#chips.size > 0;
+  // As a search names them.
+  get asked() {
+    return { classes: [...this.#chosen.classes], seen_classes: [...this.#chosen.seen] };
   }
 
-  get chosen() {
-    return [...this.#chosen];
+  get names() {
+    return [...this.#chosen.classes, ...this.#chosen.seen];
   }
 
   // Shows the classes that a view is of, and changes them from now on.
-  use({ classes }) {
-    this.#chosen = classes;
+  use({ classes, seen }) {
+    this.#chosen = { classes, seen };
     this.#press();
   }
 
-  learn(classes) {
-    const unchanged = classes.length === this.#chips.size && classes.every(({ class: name, count }) => this.#chips.get(name)?.dataset.count === String(count));
-    if (unchanged) return;
-    this.#chips.clear();
-    for (const { class: name, count } of classes) {
-      const dot = element("span", { className: "dot", "aria-hidden": "true" });
-      const chip = element("button", { type: "button", className: "chip" }, dot, label(name), element("span", { className: "number" }, String(count)));
-      chip.dataset.count = count;
-      chip.setAttribute("aria-label", `${label(name)}, ${count} photos`);
-      chip.addEventListener("click", () => this.#toggle(name));
-      this.#chips.set(name, chip);
+  // Takes the classes with their numbers of photos. Where people named every photo, what the
+  // model sees is not asked for.
+  learn({ classes, seen, total }) {
+    const named = classes.reduce((sum, { count }) => sum + count, 0);
+    const given = { classes, seen: named < total ? seen : [] };
+    if (Object.keys(FIELDS).every((kind) => this.#knows(kind, given[kind]))) return;
+    const items = [];
+    for (const kind in FIELDS) {
+      this.#chips[kind] = new Map(given[kind].map((each) => [each.name, this.#make(kind, each)]));
+      for (const name of this.#chosen[kind]) if (!this.#chips[kind].has(name)) this.#chosen[kind].delete(name);
+      if (kind === "seen" && given.seen.length) items.push(element("li", { className: "kind" }, SEEN));
+      items.push(...[...this.#chips[kind].values()].map((chip) => element("li", {}, chip)));
     }
-    for (const name of this.#chosen) if (!this.#chips.has(name)) this.#chosen.delete(name);
-    this.#list.replaceChildren(...[...this.#chips.values()].map((chip) => element("li", {}, chip)));
+    this.#list.replaceChildren(...items);
+    this.#list.parentElement.hidden = !this.#count;
     this.#press();
     this.recolour();
     this.#fit();
   }
 
   recolour() {
-    for (const [name, chip] of this.#chips) chip.firstChild.style.background = colour(name);
+    for (const [, name, chip] of this.#each()) chip.firstChild.style.color = colour(name);
   }
 
   // Marks the classes that the photos shown are of.
   highlight(hits) {
-    const shown = new Set(hits.map((hit) => hit.class));
-    for (const [name, chip] of this.#chips) chip.classList.toggle("shown", shown.has(name));
+    for (const [kind, name, chip] of this.#each()) {
+      chip.classList.toggle("shown", hits.some((hit) => hit[FIELDS[kind]] === name));
+    }
   }
 
-  #toggle(name) {
-    if (!this.#chosen.delete(name)) this.#chosen.add(name);
+  get #count() {
+    return this.#chips.classes.size + this.#chips.seen.size;
+  }
+
+  get #every() {
+    return `All ${this.#count} classes`;
+  }
+
+  #knows(kind, given) {
+    const chips = this.#chips[kind];
+    return given.length === chips.size && given.every(({ name, count }) => chips.get(name)?.dataset.count === String(count));
+  }
+
+  #each() {
+    return Object.keys(FIELDS).flatMap((kind) => [...this.#chips[kind]].map(([name, chip]) => [kind, name, chip]));
+  }
+
+  #make(kind, { name, count }) {
+    const isSeen = kind === "seen";
+    const dot = element("span", { className: isSeen ? "dot seen" : "dot", "aria-hidden": "true" });
+    const chip = element("button", { type: "button", className: isSeen ? "chip seen" : "chip" }, dot, label(name), element("span", { className: "number" }, String(count)));
+    chip.dataset.count = count;
+    chip.setAttribute("aria-label", `${label(name)}, ${isSeen ? "seen on " : ""}${photos(count)}`);
+    chip.addEventListener("click", () => this.#toggle(kind, name));
+    return chip;
+  }
+
+  #toggle(kind, name) {
+    if (!this.#chosen[kind].delete(name)) this.#chosen[kind].add(name);
     this.#press();
     this.dispatchEvent(new Event("change"));
   }
 
   // Shows what is chosen: chips may be scrolled out of sight, the words never are.
   #press() {
-    for (const [name, chip] of this.#chips) chip.setAttribute("aria-pressed", this.#chosen.has(name));
-    this.#only.hidden = !this.#chosen.size;
-    if (!this.#chosen.size) return;
-    this.#only.textContent = `${only(this.chosen)} ×`;
-    this.#only.setAttribute("aria-label", `${only(this.chosen)}: show every class again`);
+    for (const [kind, name, chip] of this.#each()) chip.setAttribute("aria-pressed", this.#chosen[kind].has(name));
+    const { names } = this;
+    this.#only.hidden = !names.length;
+    if (!names.length) return;
+    this.#only.textContent = `${only(names)} ×`;
+    this.#only.setAttribute("aria-label", `${only(names)}: show every class again`);
   }
 
   #fit() {
     const open = this.#list.classList.contains("open");
     const hidden = this.#list.scrollWidth > this.#list.clientWidth + 1;
     this.#all.hidden = !open && !hidden;
-    if (!open) this.#all.textContent = `All ${this.#chips.size} classes`;
+    if (!open) this.#all.textContent = this.#every;
   }
 }

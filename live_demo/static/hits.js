@@ -1,6 +1,6 @@
 // Hits: photos found, best first, and how many of them are like what is searched for.
 
-import { summary } from "./words.js";
+import { ORDERED, kind, summary } from "./words.js";
 
 export const MOST = 60;
 
@@ -36,16 +36,25 @@ export class Hits {
     return Boolean(this.token) && !this.isEmpty && this.hits.length < MOST;
   }
 
+  // These, the alike ones and the others each by date: "newest", "oldest", "" for as they are.
+  ordered(order) {
+    if (!order) return this.hits;
+    const sign = order === "newest" ? -1 : 1;
+    const by = (a, b) => (a.taken && b.taken ? sign * (a.taken < b.taken ? -1 : Number(a.taken > b.taken)) : Number(!a.taken) - Number(!b.taken));
+    return [...this.hits.slice(0, this.alike).sort(by), ...this.hits.slice(this.alike).sort(by)];
+  }
+
   // In words, where only some classes were searched.
-  told(only) {
-    return summary(this.hits, this.alike, only);
+  told(only, order) {
+    const text = summary(this.hits, this.alike, only);
+    return order && this.hits.length > 1 ? `${text} · ${ORDERED[order]}` : text;
   }
 }
 
 // How many come before the first that likely shows something else: its score says so, and no
-// photo of its class is surely like the query. All, where the model states no score.
+// photo that shows the same is surely like the query. All, where the model states no score.
 function alike(hits, confident) {
-  const sure = new Set(hits.filter((hit) => hit.score >= confident).map((hit) => hit.class));
-  const at = hits.findIndex((hit) => hit.score < confident && !(hit.class && sure.has(hit.class)));
+  const sure = new Set(hits.filter((hit) => hit.score >= confident).map(kind));
+  const at = hits.findIndex((hit) => hit.score < confident && !(kind(hit) && sure.has(kind(hit))));
   return at < 0 ? hits.length : at;
 }

@@ -96,4 +96,4 @@ export function decode(text) {
   }
 }
 
-export const fromFragment = (hash) => (hash.startsWith("#d=") ? decode(hash.slice(3)) : null);
+export const fromFragment = (hash) => decode(new URLSearchParams(hash.slice(1)).get("d"));

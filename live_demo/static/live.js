@@ -29,6 +29,13 @@ export class Live extends EventTarget {
   #resting = 0;
   #timers = new Set();
   #state = "connecting";
+  #gallery = "";
+
+  // Whose state is asked for; "" is the service's own gallery.
+  set gallery(name) {
+    this.#gallery = name;
+    if (this.#state !== "connecting") this.#check();
+  }
 
   // Finds out how things stand, now and from time to time while the page is looked at.
   start() {
@@ -112,7 +119,7 @@ export class Live extends EventTarget {
   #send() {
     if (this.#socket?.readyState !== WebSocket.OPEN || !this.#wanted) return;
     const { context, answered: _, ...message } = this.#wanted;
-    if (message.source in { sketch: 1, photo: 1 } && this.#given !== this.#image) {
+    if (message.source in { sketch: 1, photo: 1 } && !message.picture && this.#given !== this.#image) {
       this.#socket.send(this.#image);
       this.#given = this.#image;
     }
@@ -145,12 +152,12 @@ export class Live extends EventTarget {
     this.#fail(message);
   }
 
-  #fail({ code, message, part, retry_milliseconds: retry }) {
+  #fail({ code, message, part, reason, retry_milliseconds: retry }) {
     const states = { UNAVAILABLE: "away", RESOURCE_EXHAUSTED: "busy", DEADLINE_EXCEEDED: "slow" };
     const state = states[code] ?? "refused";
     // Asked again it would be refused again.
     if (state === "refused" && this.#wanted) this.#wanted.answered = true;
-    this.#become(state, message, part);
+    this.#become(state, message, part, reason);
     if (state === "refused") return;
     this.#later(() => this.#resume(), Math.max(retry ?? 0, this.#pause()));
   }
@@ -159,11 +166,17 @@ export class Live extends EventTarget {
   async #check() {
     let found = null;
     let reached = true;
+    let lacking = false;
     try {
-      const response = await fetch("/classes", { signal: AbortSignal.timeout(5000) });
+      const gallery = this.#gallery;
+      const response = await fetch(`/gallery?${new URLSearchParams({ gallery })}`, { signal: AbortSignal.timeout(5000) });
+      // The session is over: the door asks for the password in the page's place.
+      if (response.status === 401) return location.reload();
+      if (gallery !== this.#gallery) return;
       // Busy is not away: the next look tells.
       if (response.status === 429) return this.#later(() => this.#check(), LOOK);
       if (response.ok) found = await response.json();
+      lacking = response.status === 404;
     } catch (error) {
       reached = error.name === "TimeoutError";
     }
@@ -171,8 +184,10 @@ export class Live extends EventTarget {
     if (found) {
       this.#failures = 0;
       this.#become("live");
-      this.dispatchEvent(new CustomEvent("classes", { detail: found }));
+      this.dispatchEvent(new CustomEvent("gallery", { detail: found }));
       if (this.#isOwed) this.#resume();
+    } else if (lacking) {
+      this.dispatchEvent(new Event("lacking"));
     } else {
       if (reached) this.#become("away", "", "search");
       else this.#become("offline");
@@ -180,7 +195,8 @@ export class Live extends EventTarget {
     }
   }
 
-  refreshClasses() {
+  // Looks at the gallery again: something was added.
+  refresh() {
     return this.#check();
   }
 
@@ -198,9 +214,9 @@ export class Live extends EventTarget {
     this.#timers.add(timer);
   }
 
-  #become(state, message = "", part = "") {
+  #become(state, message = "", part = "", reason = "") {
     const before = this.#state;
     this.#state = state;
-    this.dispatchEvent(new CustomEvent("state", { detail: { state, before, message, part } }));
+    this.dispatchEvent(new CustomEvent("state", { detail: { state, before, message, part, reason } }));
   }
 }

@@ -5,7 +5,7 @@
 
 import { colour, isDark } from "./colours.js";
 import { place } from "./labels.js";
-import { label } from "./words.js";
+import { kind, label } from "./words.js";
 
 const MAGIC = "SZMAP1\0\0";
 const TRAIL = 80;
@@ -68,7 +68,7 @@ export class GalleryMap extends EventTarget {
       this.#target = at;
       if (!this.#spot || matchMedia("(prefers-reduced-motion: reduce)").matches) this.#spot = [...at];
     }
-    const names = [...new Set(hits.slice(0, 6).map((hit) => label(hit.class)))].slice(0, 3);
+    const names = [...new Set(hits.slice(0, 6).map(kind).filter(Boolean).map(label))].slice(0, 3);
     const near = at && names.length ? ` Your sketch lies near ${names.join(", ")}.` : "";
     this.#canvas.setAttribute("aria-label", `Map of ${this.size} photos.${near}`);
     this.#wake();

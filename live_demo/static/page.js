@@ -1,50 +1,19 @@
 // The page: wires the canvas, the line to the gateway, the photos and the map together.
 
-import { Address } from "./address.js";
-import { MapCard } from "./map_card.js";
-import { learn, turn } from "./colours.js";
-import { bind } from "./controls.js";
-import { Details } from "./details.js";
-import { Drawing, toMessage } from "./drawing.js";
-import { Canvas } from "./canvas.js";
-import { Examples } from "./examples.js";
-import { Filters } from "./filters.js";
+import { learn } from "./colours.js";
+import { bind, onTurn } from "./controls.js";
+import { watch } from "./drops.js";
 import { Hits, MOST } from "./hits.js";
-import { Live } from "./live.js";
-import { Pictures } from "./pictures.js";
-import { Refinement } from "./refinement.js";
-import { Results } from "./results.js";
-import { Scrolling } from "./scrolling.js";
-import { Seed } from "./seed.js";
-import { Status } from "./status.js";
-import { Timing } from "./timing.js";
-import { Toast } from "./toast.js";
-import { Tools, download } from "./tools.js";
-import { Views } from "./views.js";
-import { Welcome } from "./welcome.js";
+import {
+  adding, address, canvas, details, drawing, examples, filters, live, mapCard,
+  pictures, place, refinement, results, scrolling, seed, status, timing, toast, tools, views, welcome, where,
+} from "./parts.js";
+import { lookIn } from "./photo.js";
+import { source as sourceOf } from "./query.js";
+import { download } from "./tools.js";
 import * as words from "./words.js";
 
 const $ = (id) => document.getElementById(id);
-
-const drawing = new Drawing();
-const canvas = new Canvas($("canvas"), drawing);
-const tools = new Tools(canvas);
-const live = new Live();
-const views = new Views();
-const pictures = new Pictures();
-const seed = new Seed($("seed"));
-const results = new Results($("grid"));
-const filters = new Filters($("chips"), $("chips-all"), $("chips-only"));
-const refinement = new Refinement($("refine"));
-const details = new Details();
-const mapCard = new MapCard();
-const timing = new Timing($("clock"), $("stages"), $("stage-list"));
-const examples = new Examples($("examples"));
-const scrolling = new Scrolling($("more"));
-const welcome = new Welcome();
-const status = new Status();
-const toast = new Toast($("toast"));
-const address = new Address(drawing, views, toast);
 
 // The photos shown, and whose view's they are.
 const NOTHING = new Hits([], "", 0, null);
@@ -54,23 +23,18 @@ let trouble = { state: "connecting", message: "", part: "" };
 let searching = false;
 let galleryIsEmpty = false;
 
-// What is searched for: a photo of the gallery, a picture, or the drawing.
-function source() {
-  const { seed: photo, picture } = views.current;
-  if (photo) return { source: "photo_id", photo_id: photo.id };
-  if (picture) return { source: picture.modality };
-  if (!drawing.isEmpty) return { source: "drawing", drawing: toMessage(drawing.strokes) };
-  return null;
-}
+const source = () => sourceOf(views.current, drawing);
 
 function search({ urgent = true, penUp = null, page = "" } = {}) {
   const view = views.current;
   const what = source();
-  if (!page) view.answer = null;
+  if (!page) [view.answer, view.at] = [null, place.key];
   if (!what) return rest(NOTHING);
   if (!page) scrolling.reset();
   const limit = Math.min(Number($("limit").value), page ? MOST - shown.hits.length : MOST);
-  const ask = { ...what, ...refinement.ids, classes: filters.chosen, limit, page_token: page };
+  // What looks nearly the same may lie anywhere.
+  const within = view.burst ? { gallery: place.gallery, burst: view.burst } : place.asked;
+  const ask = { ...what, ...refinement.ids, ...within, ...filters.asked, limit, page_token: page };
   live.ask({ ...ask, context: { view, penUp, page } }, { urgent });
 }
 
@@ -92,13 +56,13 @@ function enter() {
   pictures.cancel();
   pictures.show(view.picture);
   live.give(view.picture?.content ?? null);
-  seed.show(view.seed);
+  seed.show(view.seed, Boolean(view.burst));
   if (view.strokes && view.strokes !== drawing.finished) drawing.load(view.strokes);
   view.strokes = drawing.finished;
   refinement.use(view);
   filters.use(view);
   status.announce("");
-  if (!view.answer) return searchNow();
+  if (!view.answer || view.at !== place.key) return searchNow();
   rest(view.answer);
   announce();
 }
@@ -112,7 +76,8 @@ function rest(found) {
 }
 
 views.addEventListener("travel", ({ detail: { before } }) => {
-  if (views.current !== before) {
+  const moved = place.read(location.hash);
+  if (views.current !== before || moved) {
     // A link that was opened here, or a place that only the browser remembers.
     if (!views.current.strokes) address.restore();
     enter();
@@ -125,31 +90,24 @@ views.addEventListener("travel", ({ detail: { before } }) => {
 
 function show(found) {
   [shown, shownIn] = [found, views.current];
-  results.show(shown.hits, drawing.active ? shown.hits.length : shown.alike);
+  const hits = shown.ordered(drawing.active ? "" : place.order);
+  results.show(hits, drawing.active ? hits.length : shown.alike);
   results.mark(refinement.liked, refinement.disliked);
-  filters.highlight(shown.hits);
-  details.hits = shown.hits;
+  filters.highlight(hits);
+  details.hits = hits;
   $("more").hidden = !shown.hasMore;
   tell();
 }
 
-const announce = () => status.announce(shown.told(filters.chosen), shown.isUnlike);
+const announce = () => status.announce(shown.told(filters.names, place.order), shown.isUnlike);
 
 // Says in words how things stand.
 function tell() {
   const asked = source() !== null;
   results.faint(shown.isUnlike && !drawing.active);
-  const lost = words.notice(trouble);
-  const none = asked && shown.isEmpty && trouble.state === "live" && !searching;
-  const hint = lost || (galleryIsEmpty && words.EMPTY_GALLERY) || (!asked && words.EMPTY) || (none && words.NO_PHOTOS) || "";
-  status.notice(hint, lost ? "trouble" : "hint");
-  status.connection(trouble.state);
-  status.waits(searching && shown.isEmpty);
-  for (const id of ["clear", "download", "link"]) $(id).disabled = drawing.isEmpty;
-  $("clear").disabled &&= !views.current.picture;
-  $("undo").disabled = !drawing.canUndo;
-  $("redo").disabled = !drawing.canRedo;
-  $("invitation").hidden = !drawing.isEmpty || Boolean(views.current.picture);
+  const empty = galleryIsEmpty && words.emptyGallery(adding.isAllowed);
+  status.tell({ asked, trouble, searching, found: !shown.isEmpty, empty });
+  tools.enable(drawing, Boolean(views.current.picture));
   welcome.show(!asked && !galleryIsEmpty);
 }
 
@@ -178,8 +136,9 @@ live.addEventListener("answer", async ({ detail: { answer, ask, way } }) => {
 
 live.addEventListener("state", ({ detail }) => {
   trouble = detail;
-  const { state, before } = detail;
+  const { state, before, reason } = detail;
   if (state !== "live") searching = false;
+  if (reason === "GONE" && views.current.picture?.file) return void pictures.renew(views.current.picture);
   // Photos of another query would pass for this one's.
   if (words.notice(detail) && (shownIn !== views.current || state === "refused")) show(NOTHING);
   if (state !== before) {
@@ -189,13 +148,41 @@ live.addEventListener("state", ({ detail }) => {
   tell();
 });
 
-live.addEventListener("classes", async ({ detail }) => {
-  learn(detail.classes.map((each) => each.class));
-  filters.learn(detail.classes);
-  galleryIsEmpty = detail.classes.length === 0;
+live.addEventListener("gallery", async ({ detail }) => {
+  learn([...new Set([...detail.classes, ...detail.seen].map((each) => each.name))].sort());
+  filters.learn(detail);
+  where.learn(detail);
+  adding.learn(detail);
+  $("leave").hidden = !detail.leave;
+  galleryIsEmpty = detail.total === 0;
   if (detail.map) await mapCard.open();
   tell();
 });
+
+// Where is looked.
+
+function look() {
+  lookIn(place.gallery);
+  live.gallery = place.gallery;
+}
+place.addEventListener("read", look);
+place.addEventListener("change", ({ detail }) => {
+  // A gallery's photos are in no other one.
+  if ("gallery" in detail) begin({}, look);
+  else if ("sort" in detail) show(shown);
+  else searchNow();
+  if ("sort" in detail) announce();
+});
+live.addEventListener("lacking", () => {
+  toast.say(words.NO_GALLERY);
+  place.change({ gallery: "" });
+});
+adding.addEventListener("added", () => {
+  live.refresh();
+  where.refresh();
+  if (source()) searchNow();
+});
+watch(pictures, adding);
 
 // The drawing.
 
@@ -242,7 +229,7 @@ examples.addEventListener("choose", ({ detail }) => begin({}, () => drawing.load
 
 pictures.addEventListener("given", ({ detail }) => begin({ picture: detail }));
 pictures.addEventListener("unread", ({ detail }) => toast.say(detail));
-pictures.addEventListener("modality", searchNow);
+for (const kind of ["modality", "renewed"]) pictures.addEventListener(kind, searchNow);
 pictures.addEventListener("close", backToDrawing);
 seed.addEventListener("back", backToDrawing);
 
@@ -250,8 +237,8 @@ function backToDrawing() {
   if (!views.back()) begin();
 }
 
-function follow(hit) {
-  begin({ seed: hit });
+function follow(hit, burst = "") {
+  begin({ seed: hit, burst });
   scrollTo({ top: 0, behavior: "smooth" });
 }
 
@@ -261,6 +248,11 @@ results.addEventListener("open", ({ detail }) => inspect(detail));
 details.addEventListener("shown", ({ detail }) => inspect(detail));
 details.addEventListener("closed", () => views.closed());
 details.addEventListener("follow", ({ detail }) => follow(detail));
+details.addEventListener("burst", ({ detail }) => follow(detail, detail.burst));
+details.addEventListener("folder", ({ detail }) => {
+  views.stay();
+  place.change({ in: detail.folder });
+});
 for (const [kind, list] of [["like", "liked"], ["dislike", "disliked"]]) {
   for (const place of [results, details]) place.addEventListener(kind, ({ detail }) => refinement.toggle(list, detail));
 }
@@ -298,18 +290,10 @@ bind({
   "help-open": () => $("help").showModal(),
 });
 
-function repaintAll() {
-  canvas.recolour();
-  mapCard.recolour();
-  examples.recolour();
-  filters.recolour();
-  results.show(shown.hits, shown.alike);
-}
-$("theme").addEventListener("click", () => {
-  turn();
-  repaintAll();
+onTurn(() => {
+  for (const each of [canvas, mapCard, examples, filters]) each.recolour();
+  show(shown);
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaintAll);
 
 examples.load();
 live.start();

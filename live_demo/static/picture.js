@@ -1,6 +1,10 @@
-// A picture that was uploaded, dropped or pasted: made small here, before it is sent.
+// A picture that was uploaded, dropped or pasted: made small here, before it is sent, but never
+// smaller than what changes nothing for the network. What the browser cannot read is handed to
+// the gateway as it is.
 
 const LONGEST = 1024;
+// The network sees 224 pixels a side: twice as many and more of either are left to it.
+const SHORTEST = 512;
 // The gateway takes messages of up to 1 MiB.
 const MOST_BYTES = 1000000;
 // Lines lighter than this on nothing are chalk: they are shown on black, as the search does.
@@ -9,19 +13,23 @@ const OPAQUE = 128;
 // What differs by less in every channel is nothing; of more the search decides.
 const NOTHING = 4;
 
+// What systems may not know for a picture.
+const RAW = /\.(heic|heif|hif|avif|tiff?|dng|cr2|cr3|nef|arw|raf|orf|rw2|pef|srw)$/i;
+
 export class PictureError extends Error {}
 
 // Returns {content, url, modality, isChalk}: the file to send, its address to show, whether
-// it is taken for a "sketch" or a "photo", and whether it wants a dark ground.
+// it is taken for a "sketch" or a "photo", and whether it wants a dark ground. One that the
+// browser cannot read has its `file` and the `handle` that the gateway knows it by instead.
 export async function read(file) {
-  if (!file.type.startsWith("image/")) throw new PictureError("That is no picture. Give a PNG, JPEG, WebP or GIF.");
+  if (!file.type.startsWith("image/") && !RAW.test(file.name)) throw new PictureError("That is no picture.");
   let bitmap;
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    throw new PictureError("The browser cannot read that picture. Give a PNG, JPEG, WebP or GIF.");
+    return { file, handle: await hand(file), url: "", modality: "photo", isChalk: false };
   }
-  const scale = Math.min(1, LONGEST / Math.max(bitmap.width, bitmap.height));
+  const scale = Math.min(1, Math.max(LONGEST / Math.max(bitmap.width, bitmap.height), SHORTEST / Math.min(bitmap.width, bitmap.height)));
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
   const pen = canvas.getContext("2d", { willReadFrequently: true });
@@ -38,10 +46,24 @@ export async function read(file) {
   return { content: await blob.arrayBuffer(), url: URL.createObjectURL(blob), modality, isChalk };
 }
 
+// Hands a file to the gateway as it is, and returns what it is known by there.
+export async function hand(file) {
+  let response;
+  try {
+    response = await fetch("/pictures", { method: "POST", body: file });
+  } catch {
+    throw new PictureError("The gateway did not take that picture. Try again.");
+  }
+  const told = await response.json().catch(() => ({}));
+  if (response.ok) return told.picture;
+  if (response.status === 413) throw new PictureError(`That picture is too large: give one of at most ${Math.floor(told.most_bytes / 2 ** 20)} MB, or a JPEG.`);
+  throw new PictureError("The gateway is busy. Try again in a moment.");
+}
+
 const blobOf = (canvas, ...format) => new Promise((resolve) => canvas.toBlob(resolve, ...format));
 
 async function small(canvas) {
-  for (const quality of [0.9, 0.75, 0.5, 0.2]) {
+  for (const quality of [0.95, 0.9, 0.75, 0.5, 0.2]) {
     const blob = await blobOf(canvas, "image/jpeg", quality);
     if (blob && blob.size < MOST_BYTES) return blob;
   }

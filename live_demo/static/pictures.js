@@ -1,8 +1,9 @@
-// Pictures: where they are given (uploaded, dropped, pasted) and how one is shown.
+// Pictures to search with: where they are given (uploaded, pasted; what is dropped comes from
+// `drops.js`) and how one is shown.
 //
 // Reading one takes a moment. The newest given wins: what is read meanwhile is let go.
 
-import { PictureError, read } from "./picture.js";
+import { PictureError, hand, read } from "./picture.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -13,21 +14,13 @@ export class Pictures extends EventTarget {
   constructor() {
     super();
     $("file").addEventListener("change", () => {
-      this.#take($("file").files[0]);
+      this.take($("file").files[0]);
       $("file").value = "";
     });
     document.addEventListener("paste", (event) => {
       const file = [...(event.clipboardData?.files ?? [])].find((each) => each.type.startsWith("image/"));
-      if (file) this.#take(file);
+      if (file) this.take(file);
     });
-    for (const kind of ["dragover", "drop"]) {
-      document.addEventListener(kind, (event) => {
-        event.preventDefault();
-        $("paper").classList.toggle("dropping", kind === "dragover");
-        if (kind === "drop") this.#take(event.dataTransfer?.files[0]);
-      });
-    }
-    document.addEventListener("dragleave", () => $("paper").classList.remove("dropping"));
     for (const radio of document.querySelectorAll("[name=modality]")) {
       radio.addEventListener("change", () => {
         this.#shown.modality = radio.value;
@@ -52,12 +45,26 @@ export class Pictures extends EventTarget {
     this.#shown = picture;
     $("picture").hidden = !picture;
     if (!picture) return;
-    $("picture-image").src = picture.url;
+    $("picture-image").hidden = !picture.url;
+    $("picture-name").hidden = Boolean(picture.url);
+    if (picture.url) $("picture-image").src = picture.url;
+    else $("picture-name").textContent = `${picture.file.name}: the browser cannot show it, the search can read it.`;
     $("picture").classList.toggle("chalk", picture.isChalk);
     document.querySelector(`[name=modality][value=${picture.modality}]`).checked = true;
   }
 
-  async #take(file) {
+  // Hands one in anew that the gateway has let go.
+  async renew(picture) {
+    try {
+      picture.handle = await hand(picture.file);
+    } catch (error) {
+      if (!(error instanceof PictureError)) throw error;
+      return void this.dispatchEvent(new CustomEvent("unread", { detail: error.message }));
+    }
+    this.dispatchEvent(new Event("renewed"));
+  }
+
+  async take(file) {
     if (!file) return;
     const turn = ++this.#turn;
     let picture;

@@ -2,7 +2,7 @@
 
 import { load, thumbnail } from "./photo.js";
 import { element } from "./results.js";
-import { label } from "./words.js";
+import { such } from "./words.js";
 
 const MOST = 100;
 
@@ -53,7 +53,7 @@ export class Refinement extends EventTarget {
     const group = (kind, title, photos) => {
       if (!photos.size) return [];
       const buttons = [...photos.values()].map((hit) => {
-        const name = `Take back: ${title.toLowerCase()} this ${label(hit.class)}`;
+        const name = `Take back: ${title.toLowerCase()} ${such(hit)}`;
         const image = element("img", { alt: "" });
         load(image, thumbnail(hit.id));
         const button = element("button", { type: "button", title: name }, image);

@@ -2,7 +2,7 @@
 
 import { colour } from "./colours.js";
 import { load, thumbnail } from "./photo.js";
-import { LESS_ALIKE, label, lost } from "./words.js";
+import { LESS_ALIKE, alike as nearly, day, kind, label, lost, such, title } from "./words.js";
 
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -31,7 +31,7 @@ export function icon(path) {
 // A link to where a photo of the web lies.
 export function original(hit, text) {
   const link = element("a", { href: hit.original, target: "_blank", rel: "noopener noreferrer" }, text);
-  link.setAttribute("aria-label", `The original of this ${label(hit.class)}, in a new tab`);
+  link.setAttribute("aria-label", `The original of ${such(hit)}, in a new tab`);
   return link;
 }
 
@@ -93,22 +93,27 @@ export class Results extends EventTarget {
   }
 
   #make(hit) {
-    const name = label(hit.class);
+    const name = title(hit);
     const image = element("img", { alt: name, width: 320, height: 320, draggable: false });
     const score = element("span", { className: "score" });
     const dot = element("span", { className: "dot", "aria-hidden": "true" });
     const caption = element("span", { className: "caption" }, dot, element("span", { className: "name" }, name), score);
     const open = element("button", { type: "button", className: "open" }, image, caption);
+    // What nobody named is known by its file; what the model sees and when it was taken help.
+    const about = hit.class ? [] : [hit.seen && label(hit.seen), hit.taken && day(hit.taken)].filter(Boolean);
+    if (about.length) open.append(element("span", { className: "about" }, about.join(" · ")));
+    const alike = element("span", { className: "alike", "aria-hidden": "true" });
+    open.append(alike);
     const like = element("button", { type: "button", className: "vote", title: "More like this one" }, icon(UP));
     const dislike = element("button", { type: "button", className: "vote", title: "Less like this one" }, icon(DOWN));
     const item = element("li", { className: "tile" }, open, element("span", { className: "votes" }, like, dislike));
-    const tile = { item, image, score, dot, like, dislike, open, hit };
+    const tile = { item, image, score, dot, alike, like, dislike, open, hit };
     open.addEventListener("click", () => this.#tell("open", tile.hit));
     like.addEventListener("click", () => this.#tell("like", tile.hit));
     dislike.addEventListener("click", () => this.#tell("dislike", tile.hit));
     load(image, thumbnail(hit.id), (reason) => this.#lose(tile, reason));
-    like.setAttribute("aria-label", `Like: more photos such as this ${name}`);
-    dislike.setAttribute("aria-label", `Dislike: fewer photos such as this ${name}`);
+    like.setAttribute("aria-label", `Like: more photos such as ${such(hit)}`);
+    dislike.setAttribute("aria-label", `Dislike: fewer photos such as ${such(hit)}`);
     for (const button of [like, dislike]) button.setAttribute("aria-pressed", "false");
     return tile;
   }
@@ -116,8 +121,13 @@ export class Results extends EventTarget {
   #update(tile, hit) {
     tile.hit = hit;
     tile.score.textContent = hit.score.toFixed(2);
-    tile.dot.style.background = colour(hit.class);
-    tile.open.setAttribute("aria-label", `${label(hit.class)}, score ${hit.score.toFixed(2)}: details`);
+    tile.dot.hidden = !kind(hit);
+    tile.dot.classList.toggle("seen", !hit.class);
+    tile.dot.style.color = colour(kind(hit));
+    tile.alike.hidden = !hit.alike;
+    tile.alike.textContent = hit.alike ? `+${hit.alike}` : "";
+    const parts = [title(hit), !hit.class && hit.seen && `seen: ${label(hit.seen)}`, `score ${hit.score.toFixed(2)}`, hit.alike && nearly(hit.alike)];
+    tile.open.setAttribute("aria-label", `${parts.filter(Boolean).join(", ")}: details`);
   }
 
   // Says in the photo's place why it is not there, and where it lies.

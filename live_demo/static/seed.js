@@ -2,7 +2,7 @@
 
 import { load, thumbnail } from "./photo.js";
 import { element } from "./results.js";
-import { label } from "./words.js";
+import { such } from "./words.js";
 
 export class Seed extends EventTarget {
   #bar;
@@ -14,12 +14,12 @@ export class Seed extends EventTarget {
     this.#back.addEventListener("click", () => this.dispatchEvent(new Event("back")));
   }
 
-  // Shows a photo; null shows none.
-  show(hit) {
+  // Shows a photo, and whether only the nearly same are searched; null shows none.
+  show(hit, isBurst = false) {
     this.#bar.hidden = !hit;
     if (!hit) return this.#bar.replaceChildren();
     const image = element("img", { alt: "" });
     load(image, thumbnail(hit.id));
-    this.#bar.replaceChildren(image, element("p", {}, `More like this ${label(hit.class)}`), this.#back);
+    this.#bar.replaceChildren(image, element("p", {}, `${isBurst ? "Nearly the same as" : "More like"} ${such(hit)}`), this.#back);
   }
 }

@@ -1,6 +1,6 @@
 // Status: what the page says of how things stand, to eyes and to screen readers.
 
-import { PILL } from "./words.js";
+import * as words from "./words.js";
 
 const REST = 500;
 const $ = (id) => document.getElementById(id);
@@ -19,21 +19,23 @@ export class Status {
     else say();
   }
 
+  // Says in words how things stand: whether something is asked, what is wrong, and what came.
+  tell({ asked, trouble, searching, found, empty }) {
+    const lost = words.notice(trouble);
+    const none = asked && !found && trouble.state === "live" && !searching;
+    const hint = lost || empty || (!asked && words.EMPTY) || (none && words.NO_PHOTOS) || "";
+    this.#notice(hint, lost ? "trouble" : "hint");
+    $("pill").dataset.state = trouble.state;
+    $("pill-text").textContent = words.PILL[trouble.state];
+    // Whether the first photos are still to come.
+    $("grid").setAttribute("aria-busy", String(searching && !found));
+    $("grid").classList.toggle("waiting", searching && !found);
+  }
+
   // A hint, or a trouble, in the photos' place; `""` for none.
-  notice(text, kind) {
+  #notice(text, kind) {
     if ($("notice").textContent !== text) $("notice").textContent = text;
     $("notice").hidden = !text;
     $("notice").dataset.kind = kind;
-  }
-
-  connection(state) {
-    $("pill").dataset.state = state;
-    $("pill-text").textContent = PILL[state];
-  }
-
-  // Whether the first photos are still to come.
-  waits(on) {
-    $("grid").setAttribute("aria-busy", String(on));
-    $("grid").classList.toggle("waiting", on);
   }
 }

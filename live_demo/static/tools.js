@@ -21,6 +21,15 @@ export class Tools {
     this.#canvas.repaint();
   }
 
+  // Lets what makes sense be pressed; a picture lies over the drawing.
+  enable(drawing, isPicture) {
+    for (const id of ["download", "link"]) $(id).disabled = drawing.isEmpty;
+    $("clear").disabled = drawing.isEmpty && !isPicture;
+    $("undo").disabled = !drawing.canUndo;
+    $("redo").disabled = !drawing.canRedo;
+    $("invitation").hidden = !drawing.isEmpty || isPicture;
+  }
+
   // Makes the strokes to come wider by so many steps.
   widen(steps) {
     $("width").value = Number($("width").value) + steps * STEP;

@@ -1,22 +1,30 @@
 // Views: what is searched for at each place of the browser's history.
 //
 // A view is a query with all that belongs to it: likes, dislikes, class chips and the answer.
-// A new query is a new view, so nothing of the last one stays. An entry of the history names
+// A new query is a new view, so nothing of the last one stays, but for where one looks: that is
+// the address's. An entry of the history names
 // its view, and the photo whose details are open over it, so Back closes the details first.
+
+import { isLink } from "./place.js";
 
 const MOST = 20;
 const PATIENCE = 1000;
 
 export class View {
   // A photo of the gallery, or a picture that was given; with neither the drawing is searched.
-  constructor({ seed = null, picture = null } = {}) {
+  // With `burst` only those that look nearly the same as the photo are.
+  constructor({ seed = null, burst = "", picture = null } = {}) {
     this.seed = seed;
+    this.burst = burst;
     this.picture = picture;
     this.strokes = null;
     this.liked = new Map();
     this.disliked = new Map();
     this.classes = new Set();
+    this.seen = new Set();
+    // What was found, and where.
     this.answer = null;
+    this.at = "";
   }
 
   get isDrawing() {
@@ -33,8 +41,8 @@ export class Views extends EventTarget {
 
   constructor() {
     super();
-    const { seed = null, depth = 0, details = null } = history.state ?? {};
-    this.current = new View({ seed });
+    const { seed = null, burst = "", depth = 0, details = null } = history.state ?? {};
+    this.current = new View({ seed, burst });
     this.#replace({ depth, details });
     addEventListener("popstate", ({ state }) => this.#travelled(state));
     // Not every browser calls an opened link a step of the history, too.
@@ -66,6 +74,11 @@ export class Views extends EventTarget {
       if (this.open) this.#replace({ view, depth: this.#depth, details: hit });
       else this.#push({ view, depth: this.#depth + 1, details: hit });
     });
+  }
+
+  // Lets the photos take the place of the details that are open: what comes now is a step of its own.
+  stay() {
+    if (this.open) this.#replace({ depth: this.#depth });
   }
 
   // The details were closed by their own means.
@@ -101,7 +114,7 @@ export class Views extends EventTarget {
       this.#views.set(number, view);
       if (this.#views.size > MOST) this.#forget();
     }
-    return { view: number, seed: view.seed, depth, details };
+    return { view: number, seed: view.seed, burst: view.burst, depth, details };
   }
 
   // Pictures take memory; of a view that is forgotten the history's own state is left.
@@ -146,9 +159,9 @@ export class Views extends EventTarget {
     const before = this.current;
     if (this.#arrive()) return;
     if (state?.view) {
-      this.current = this.#views.get(state.view) ?? new View({ seed: state.seed });
+      this.current = this.#views.get(state.view) ?? new View(state);
       if (!this.#views.has(state.view)) this.#views.set(state.view, this.current);
-    } else if (location.hash.startsWith("#d=")) {
+    } else if (isLink(location.hash)) {
       // A link that was opened here.
       this.current = new View();
       this.#replace({ depth: 0 });

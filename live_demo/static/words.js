@@ -39,20 +39,52 @@ export function notice({ state, message, part }) {
 export const BLANK = "There is nothing to see on this picture: it is blank. Give another, or draw.";
 export const EMPTY = "Nothing drawn yet. Start with a line: the first photos come while you draw.";
 export const NO_PHOTOS = "No photo is left under these filters.";
-export const EMPTY_GALLERY = "The gallery has no photos yet: ingest some, and they show up here.";
+export const emptyGallery = (canAdd) => `The gallery has no photos yet: ${canAdd ? "drop some here" : "ingest some"}, and they show up.`;
+export const NO_GALLERY = "There is no such gallery any more.";
 
 export const photos = (count) => `${count} photo${count === 1 ? "" : "s"}`;
+
+// What a photo is called: what it is, else its file, else when it was taken.
+export const title = (hit) => (hit.class ? label(hit.class) : hit.file || (hit.taken ? day(hit.taken) : "photo"));
+// What is on it, as people say or else as the model is sure to see; "" where neither does.
+export const kind = (hit) => hit.class || hit.seen || "";
+// A title in a sentence: "this owl", but "IMG_1.JPG".
+export const such = (hit) => (hit.class || !(hit.file || hit.taken) ? `this ${title(hit)}` : title(hit));
+
+export const alike = (count) => `${count} more nearly the same`;
+
+// A camera's clock is shown as it was, wherever that was.
+const format = (options) => new Intl.DateTimeFormat(undefined, { timeZone: "UTC", ...options });
+const DAY = format({ dateStyle: "medium" });
+const MOMENT = format({ dateStyle: "long", timeStyle: "short" });
+export const day = (iso) => DAY.format(new Date(`${iso.slice(0, 10)}T00:00Z`));
+export const moment = (iso) => MOMENT.format(new Date(`${iso}Z`));
 
 // What was found: of the first `alike` photos the classes, of the rest only their number.
 export function summary(hits, alike, only) {
   if (!hits.length) return photos(0);
-  if (!alike) return only.length ? `Nothing like this in ${list(only)} alone.` : `Nothing like this here. Nearest: ${named(hits)}`;
+  if (!alike) return only.length ? `Nothing like this in ${list(only)} alone.` : `Nothing like this here. Nearest: ${named(hits) || title(hits[0])}`;
   const rest = hits.length - alike;
-  return `${photos(alike)}: ${named(hits.slice(0, alike))}${rest ? `; ${rest} less alike` : ""}`;
+  const names = named(hits.slice(0, alike));
+  return `${photos(alike)}${names && `: ${names}`}${rest ? `; ${rest} less alike` : ""}`;
+}
+
+export const ORDERED = { newest: "newest of these first", oldest: "oldest of these first" };
+export const ALL_FOLDERS = "All folders";
+export const folder = (path) => (path ? path.replaceAll("/", " / ") : ALL_FOLDERS);
+
+// A span of days, either end of it open.
+export function days(from, to) {
+  if (!from && !to) return "Any time";
+  if (!to) return `Since ${day(from)}`;
+  if (!from) return `Until ${day(to)}`;
+  if (from.endsWith("-01-01") && to === `${from.slice(0, 4)}-12-31`) return from.slice(0, 4);
+  return from === to ? day(from) : `${day(from)} – ${day(to)}`;
 }
 
 export const LESS_ALIKE = "Less alike";
 export const only = (names) => `Only ${list(names)}`;
+export const SEEN = "The model sees";
 
 // Why a photo is not shown.
 export function lost(reason, original) {
@@ -72,10 +104,10 @@ const list = (names) => {
   return names.length > 3 ? `${names.length} classes` : all.length > 1 ? `${all.slice(0, -1).join(", ")} and ${all.at(-1)}` : all[0];
 };
 
-// The classes of the photos, the most frequent first.
+// What is on the photos, the most frequent first.
 function named(hits) {
   const counts = new Map();
-  for (const hit of hits) counts.set(hit.class, (counts.get(hit.class) ?? 0) + 1);
+  for (const each of hits.map(kind)) if (each) counts.set(each, (counts.get(each) ?? 0) + 1);
   const names = [...counts].sort((a, b) => b[1] - a[1]).map(([name]) => label(name));
   return names.slice(0, 3).join(", ") + (names.length > 3 ? " …" : "");
 }
@@ -107,3 +139,25 @@ export const LINK = {
 
 // Where one can start, without an article: an owl, a zebra.
 export const start = (name) => `Start from a drawing: ${name}`;
+
+// What the card that adds photos says.
+const MEGABYTE = 1024 * 1024;
+const told = (counts) => {
+  const { written, updated, unchanged, failed, skipped } = counts;
+  return [
+    [written, "added"], [updated, "updated"], [unchanged, "there already"], [failed, "failed"], [skipped, skipped === 1 ? "other file left out" : "other files left out"],
+  ].filter(([count]) => count).map(([count, what]) => `${count} ${what}`).join(", ");
+};
+export const ADDING = {
+  where: (path) => (path ? `They go into the folder ${folder(path)}.` : "Their folders are kept."),
+  looking: "Looking into the folder …",
+  progress: (finished, total, counts) => `${finished} of ${total}${counts.failed ? ` · ${counts.failed} failed` : ""}`,
+  again: "The gallery is busy or away; it is tried again in a moment.",
+  end: (counts) => `Done: ${told(counts)}.`,
+  cancelled: (counts) => `Stopped. ${told(counts) ? `Until then: ${told(counts)}.` : ""}`,
+  nothing: "There was no file in it.",
+  outcome: { written: "added", updated: "updated", unchanged: "there already", failed: "failed" },
+  large: (most) => `It is larger than ${Math.round(most / MEGABYTE)} MB, the most that is taken.`,
+  empty: "The file is empty.",
+  away: "The gallery service could not be reached.",
+};

@@ -1,11 +1,22 @@
 """Answers: the contract's messages as the values that users get."""
 
 import struct
+from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.timestamp_pb2 import Timestamp
 
-from sketchzoo.client.results import Embedding, Hit, PhotoFile, SearchResult, Timings
+from sketchzoo.client.places import GeoPoint
+from sketchzoo.client.results import (
+    ClassCounts,
+    Embedding,
+    Gallery,
+    Hit,
+    PhotoFile,
+    SearchResult,
+    Timings,
+)
 from sketchzoo.rpc.durations import seconds
 from sketchzoo.search.v1 import search_pb2
 
@@ -35,9 +46,40 @@ def result(response: search_pb2.SearchResponse) -> SearchResult:
     )
 
 
-def counts(response: search_pb2.ListClassesResponse) -> dict[str, int]:
+def classes(response: search_pb2.ListClassesResponse) -> ClassCounts:
     """Read the photos that each class has."""
-    return {each.class_name: each.count for each in response.classes}
+    return ClassCounts(
+        {each.class_name: each.count for each in response.classes},
+        {each.class_name: each.count for each in response.seen_classes},
+        response.total,
+    )
+
+
+def named_classes(response: search_pb2.ListClassesResponse) -> dict[str, int]:
+    """Read the photos that each class has that people named."""
+    return dict(classes(response).named)
+
+
+def folders(response: search_pb2.ListFoldersResponse) -> dict[str, int]:
+    """Read the photos in and below each folder."""
+    return {each.folder: each.count for each in response.folders}
+
+
+def gallery(response: search_pb2.GetGalleryResponse) -> Gallery:
+    """Read what a gallery holds."""
+    return Gallery(
+        name=response.gallery,
+        model_fingerprint=response.model_fingerprint,
+        photos=response.photos,
+        earliest=_time(response.earliest) if response.HasField("earliest") else None,
+        latest=_time(response.latest) if response.HasField("latest") else None,
+        fields={each.name: each.type for each in response.fields},
+    )
+
+
+def galleries(response: search_pb2.ListGalleriesResponse) -> list[str]:
+    """Read the galleries' names."""
+    return list(response.galleries)
 
 
 def photo(response: search_pb2.GetPhotoResponse) -> PhotoFile:
@@ -54,7 +96,20 @@ def _hit(hit: search_pb2.Hit) -> Hit:
         width=hit.width,
         height=hit.height,
         payload=_plain(MessageToDict(hit.payload)) if hit.HasField("payload") else {},
+        near_duplicates=hit.near_duplicates,
+        seen_class=hit.seen_class,
+        seen_confidence=hit.seen_confidence,
+        folder=hit.folder,
+        file_name=hit.file_name,
+        taken_at=_time(hit.taken_at) if hit.HasField("taken_at") else None,
+        camera=hit.camera,
+        location=GeoPoint(hit.location.lat, hit.location.lon) if hit.HasField("location") else None,
+        rating=hit.rating,
     )
+
+
+def _time(message: Timestamp) -> datetime:
+    return message.ToDatetime(UTC)
 
 
 def _plain(value: Any) -> Any:

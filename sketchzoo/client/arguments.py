@@ -9,6 +9,7 @@ import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sketchzoo.gallery_names import RIGHT, is_gallery_name
 from sketchzoo.token import read_token
 
 # gRPC overflows somewhere beyond; a stream that is to last has no timeout at all.
@@ -83,6 +84,14 @@ def texts(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, bytes | bytearray | Mapping) or not isinstance(value, Iterable):
         raise TypeError(f"{name} must be a list of strings, not {_shown(value)}")
     return tuple(text(f"{name}[{index}]", each) for index, each in enumerate(value))
+
+
+def gallery(value: Any) -> str:
+    """Return a gallery's name; empty is the service's own."""
+    name = text("gallery", value)
+    if name and not is_gallery_name(name):
+        raise ValueError(f"gallery must be {RIGHT}, not {_shown(value)}")
+    return name
 
 
 def token(value: Any) -> str | None:

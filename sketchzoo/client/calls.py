@@ -3,18 +3,24 @@
 A `Call` is a method's name, its request and how its response is read.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, Unpack
 
 import grpc
 from google.rpc import status_pb2
 
 from sketchzoo.client import answers, arguments, errors
 from sketchzoo.client.condition import filter_message
-from sketchzoo.client.options import as_query
+from sketchzoo.client.options import FilterOptions, as_query
 from sketchzoo.client.query import Query
-from sketchzoo.client.results import LiveAnswer, PhotoFile, SearchResult
+from sketchzoo.client.results import (
+    ClassCounts,
+    Gallery,
+    LiveAnswer,
+    PhotoFile,
+    SearchResult,
+)
 from sketchzoo.rpc import errors as rpc_errors
 from sketchzoo.rpc.channel import REQUEST_ID
 from sketchzoo.rpc.errors import CallError, MessageTooLargeError, from_call
@@ -93,15 +99,43 @@ def batch(queries: Iterable[Any], most: int) -> Call[list[Answer]]:
     return Call("BatchSearch", _fitting(request, most), _results)
 
 
-def classes(
-    classes: Sequence[str], excluded: Sequence[str], where: Mapping[str, Any] | None, most: int
+def classes(most: int, **condition: Unpack[FilterOptions]) -> Call[dict[str, int]]:
+    """Return the call that counts photos by the class that people named."""
+    return Call("ListClasses", list_classes(most, **condition).request, answers.named_classes)
+
+
+def list_classes(most: int, **condition: Unpack[FilterOptions]) -> Call[ClassCounts]:
+    """Return the call that counts photos by classes of both kinds."""
+    gallery, wanted = _condition(condition)
+    request = search_pb2.ListClassesRequest(filter=wanted, gallery=gallery)
+    return Call("ListClasses", _fitting(request, most), answers.classes)
+
+
+def list_folders(
+    parent: str, most: int, **condition: Unpack[FilterOptions]
 ) -> Call[dict[str, int]]:
-    """Return the call that counts classes."""
-    request = search_pb2.ListClassesRequest(filter=filter_message(classes, excluded, where))
-    return Call("ListClasses", _fitting(request, most), answers.counts)
+    """Return the call that counts photos by the folders right below one."""
+    gallery, wanted = _condition(condition)
+    request = search_pb2.ListFoldersRequest(
+        parent=arguments.text("parent", parent), filter=wanted, gallery=gallery
+    )
+    return Call("ListFolders", _fitting(request, most), answers.folders)
 
 
-def photo(photo_id: str, max_side: int | None, *, original: bool) -> Call[PhotoFile]:
+def get_gallery(gallery: str) -> Call[Gallery]:
+    """Return the call that tells what a gallery holds."""
+    request = search_pb2.GetGalleryRequest(gallery=arguments.gallery(gallery))
+    return Call("GetGallery", request, answers.gallery)
+
+
+def list_galleries() -> Call[list[str]]:
+    """Return the call that lists galleries."""
+    return Call("ListGalleries", search_pb2.ListGalleriesRequest(), answers.galleries)
+
+
+def photo(
+    photo_id: str, max_side: int | None, gallery: str = "", *, original: bool
+) -> Call[PhotoFile]:
     """Return the call that gets a photo."""
     request = search_pb2.GetPhotoRequest(
         photo_id=arguments.text("photo_id", photo_id),
@@ -109,6 +143,7 @@ def photo(photo_id: str, max_side: int | None, *, original: bool) -> Call[PhotoF
         if arguments.flag("original", original)
         else search_pb2.PHOTO_SIZE_THUMBNAIL,
         max_side=0 if max_side is None else arguments.whole("max_side", max_side, 1, _UINT32),
+        gallery=arguments.gallery(gallery),
     )
     return Call("GetPhoto", request, answers.photo)
 
@@ -150,6 +185,12 @@ def _told(error: CallError, request_id: str = "") -> errors.SearchError:
         message = "what answers there is no search service, or one that lacks this call"
     known: dict[str, Any] = {} if detail is None else {detail: getattr(error, detail)}
     return kind(message, code=error.code.name, request_id=request_id, **known)
+
+
+def _condition(options: FilterOptions) -> tuple[str, search_pb2.Filter | None]:
+    """Return the gallery that options name, and their filter."""
+    rest: dict[str, Any] = dict(options)
+    return arguments.gallery(rest.pop("gallery", "")), filter_message(**rest)
 
 
 def _fitting(request: Any, most: int) -> Any:

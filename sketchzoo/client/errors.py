@@ -30,7 +30,7 @@ class InvalidRequest(SearchError):  # noqa: N818 - reads as what is raised; Sear
 
 
 class NotFound(SearchError):  # noqa: N818 - as above
-    """The gallery has no such photo, or its file has gone."""
+    """There is no such gallery, or it has no such photo, or the photo's file has gone."""
 
 
 class NotReady(SearchError):  # noqa: N818 - as above
@@ -60,7 +60,7 @@ class TooLarge(SearchError):  # noqa: N818 - as above
 
 
 class Denied(SearchError):  # noqa: N818 - as above
-    """The token is missing or wrong."""
+    """The token is missing or wrong, or not good for the gallery."""
 
 
 class Unavailable(SearchError):  # noqa: N818 - as above

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypedDict
 
-from sketchzoo.client.condition import Range, Value
+from sketchzoo.client.condition import Condition
 from sketchzoo.client.picture import Picture, is_picture
 from sketchzoo.client.query import Query
 from sketchzoo.client.results import Embedding
@@ -13,7 +13,18 @@ from sketchzoo.strokes import Strokes
 _KINDS: dict[type, str] = {Iterable: "a list", AsyncIterable: "an async iterator"}
 
 
-class Options(TypedDict, total=False):
+class FilterOptions(TypedDict, total=False):
+    """Which photos of which gallery are considered; see `Query`."""
+
+    gallery: str
+    classes: Sequence[str]
+    excluded_classes: Sequence[str]
+    where: Mapping[str, Condition] | None
+    folders: Sequence[str]
+    seen_classes: Sequence[str]
+
+
+class Options(FilterOptions, total=False):
     """The fields of `Query` besides the sketch."""
 
     photo: Picture | None
@@ -21,13 +32,11 @@ class Options(TypedDict, total=False):
     embedding: Embedding | None
     liked: Sequence[str]
     disliked: Sequence[str]
-    classes: Sequence[str]
-    excluded_classes: Sequence[str]
-    where: Mapping[str, Value | Sequence[str] | Sequence[int] | Range] | None
     limit: int
     min_score: float | None
     page_token: str
     exact: bool
+    no_collapse: bool
     include_payload: bool
     include_embedding: bool
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sketchzoo.client import arguments
-from sketchzoo.client.condition import Range, Value, conditions, filter_message
+from sketchzoo.client.condition import Condition, conditions, filter_message
 from sketchzoo.client.picture import Picture, content
 from sketchzoo.client.results import Embedding
 from sketchzoo.search.v1 import search_pb2
@@ -30,8 +30,11 @@ class Query:
     One of `sketch`, `photo`, `photo_id` and `embedding` says what to look for, or
     `liked` alone. A sketch is a path, the bytes of an image file, an open binary file, a
     Pillow image, a NumPy array of uint8 or `Strokes`; a photo the same but strokes.
-    `where` compares payload fields: with a value, with several (any of a list), or with a
-    `Range`. TypeError and ValueError name the argument that makes no sense.
+    `where` compares payload fields: with a value, with several (any of a list), with a `Range`
+    of numbers or times, or with an area. `folders` hold what is below them as well;
+    `seen_classes` are what the model is sure to see. `gallery` is the service's own where it is
+    empty. Photos that look nearly the same are one hit unless `no_collapse` says otherwise.
+    TypeError and ValueError name the argument that makes no sense.
     """
 
     sketch: "Picture | Strokes | None" = None
@@ -42,11 +45,15 @@ class Query:
     disliked: Sequence[str] = ()
     classes: Sequence[str] = ()
     excluded_classes: Sequence[str] = ()
-    where: Mapping[str, Value | Sequence[str] | Sequence[int] | Range] | None = None
+    where: Mapping[str, Condition] | None = None
+    folders: Sequence[str] = ()
+    seen_classes: Sequence[str] = ()
+    gallery: str = ""
     limit: int = 12
     min_score: float | None = None
     page_token: str = ""
     exact: bool = False
+    no_collapse: bool = False
     include_payload: bool = False
     include_embedding: bool = False
 
@@ -58,12 +65,16 @@ class Query:
         checked: dict[str, Any] = {
             "limit": arguments.whole("limit", self.limit, 1, _MAX_LIMIT),
             "page_token": arguments.text("page_token", self.page_token),
+            "gallery": arguments.gallery(self.gallery),
         }
         if self.where is not None:
             checked["where"] = conditions(self.where)
-        for name in ("liked", "disliked", "classes", "excluded_classes"):
+        for name in (
+            *("liked", "disliked"),
+            *("classes", "excluded_classes", "folders", "seen_classes"),
+        ):
             checked[name] = arguments.texts(name, getattr(self, name))
-        for name in ("exact", "include_payload", "include_embedding"):
+        for name in ("exact", "no_collapse", "include_payload", "include_embedding"):
             checked[name] = arguments.flag(name, getattr(self, name))
         if self.photo_id is not None:
             checked["photo_id"] = arguments.text("photo_id", self.photo_id)
@@ -95,11 +106,15 @@ class Query:
             min_score=self.min_score,
             page_token=self.page_token,
             exact=self.exact,
+            gallery=self.gallery,
+            no_collapse=self.no_collapse,
             include=search_pb2.Include(
                 payload=self.include_payload, query_embedding=self.include_embedding
             ),
         )
-        condition = filter_message(self.classes, self.excluded_classes, self.where)
+        condition = filter_message(
+            self.classes, self.excluded_classes, self.where, self.folders, self.seen_classes
+        )
         if condition is not None:
             request.filter.CopyFrom(condition)
         return request

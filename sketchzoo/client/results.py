@@ -4,11 +4,13 @@ import io
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sketchzoo.client import arguments
 from sketchzoo.client.errors import SearchError
+from sketchzoo.client.places import GeoPoint
 from sketchzoo.files import write_atomically
 
 if TYPE_CHECKING:
@@ -21,9 +23,12 @@ _FLOAT32 = 3.4028234663852886e38
 class Hit:
     """A photo found.
 
-    `score` is (1 + cosine) / 2: 1 is the same direction, 0.5 unrelated. `width` and
-    `height` are in pixels. `payload` is empty unless it was asked for; its whole numbers
-    are `int`, even where the source's were floats.
+    `class_name` is what people named it, empty where nobody did; `seen_class` what the model is
+    sure to see, with `seen_confidence` from 0 to 1. `score` is (1 + cosine) / 2: 1 is the same
+    direction, 0.5 unrelated. `width` and `height` are in pixels. `near_duplicates` is how many
+    photos were folded into this one. `taken_at` is by the camera's clock, in UTC where that
+    knows no zone. `rating` is -1 (rejected) to 5 stars, 0 for none. `payload` is empty unless it
+    was asked for; its whole numbers are `int`, even where the source's were floats.
     """
 
     photo_id: str
@@ -33,6 +38,40 @@ class Hit:
     width: int
     height: int
     payload: Mapping[str, Any] = field(default_factory=dict)
+    near_duplicates: int = 0
+    seen_class: str = ""
+    seen_confidence: float = 0.0
+    folder: str = ""
+    file_name: str = ""
+    taken_at: datetime | None = None
+    camera: str = ""
+    location: GeoPoint | None = None
+    rating: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCounts:
+    """Photos by the class that people named, by what the model is sure to see, and in all."""
+
+    named: Mapping[str, int]
+    seen: Mapping[str, int]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """What a gallery holds: photos, the model they were embedded by, and what filters find.
+
+    `earliest` and `latest` are when its photos were taken, None where none tells. `fields` are
+    the payload's fields with an index, by name, each with Qdrant's name of its type.
+    """
+
+    name: str
+    model_fingerprint: str
+    photos: int
+    earliest: datetime | None
+    latest: datetime | None
+    fields: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

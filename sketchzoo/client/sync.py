@@ -1,7 +1,7 @@
 """The blocking client."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -12,10 +12,16 @@ from sketchzoo.client import arguments, calls
 from sketchzoo.client.calls import Answer, Call
 from sketchzoo.client.connection import Connection
 from sketchzoo.client.live import Drawings, Progress
-from sketchzoo.client.options import Options, as_query, several
+from sketchzoo.client.options import FilterOptions, Options, as_query, several
 from sketchzoo.client.picture import Picture
 from sketchzoo.client.query import MAX_MESSAGE_BYTES, Query
-from sketchzoo.client.results import LiveAnswer, PhotoFile, SearchResult
+from sketchzoo.client.results import (
+    ClassCounts,
+    Gallery,
+    LiveAnswer,
+    PhotoFile,
+    SearchResult,
+)
 from sketchzoo.rpc.channel import ChannelSettings, open_blocking_channel
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.search.v1 import search_pb2_grpc
@@ -145,14 +151,43 @@ class Client:
     def classes(
         self,
         *,
-        classes: Sequence[str] = (),
-        excluded_classes: Sequence[str] = (),
-        where: Mapping[str, Any] | None = None,
         timeout: float | None = None,
+        **condition: Unpack[FilterOptions],
     ) -> dict[str, int]:
-        """Return the gallery's classes with their number of photos that meet the filter."""
-        call = calls.classes(classes, excluded_classes, where, self._most)
-        return self._call(call, timeout)
+        """Return the classes that people named with their number of photos that meet the filter."""
+        return self._call(calls.classes(self._most, **condition), timeout)
+
+    def list_classes(
+        self,
+        *,
+        timeout: float | None = None,
+        **condition: Unpack[FilterOptions],
+    ) -> ClassCounts:
+        """Count photos that meet the filter by classes, named and seen, and all of them."""
+        return self._call(calls.list_classes(self._most, **condition), timeout)
+
+    def list_folders(
+        self,
+        parent: str = "",
+        *,
+        timeout: float | None = None,
+        **condition: Unpack[FilterOptions],
+    ) -> dict[str, int]:
+        """Count photos that meet the filter in and below each folder right below one."""
+        return self._call(calls.list_folders(parent, self._most, **condition), timeout)
+
+    def get_gallery(self, gallery: str = "", *, timeout: float | None = None) -> Gallery:
+        """Return what a gallery holds; the service's own where none is named.
+
+        Raises:
+            NotFound: there is no such gallery.
+
+        """
+        return self._call(calls.get_gallery(gallery), timeout)
+
+    def list_galleries(self, *, timeout: float | None = None) -> list[str]:
+        """Return the names of the galleries that this client may search."""
+        return self._call(calls.list_galleries(), timeout)
 
     def photo(
         self,
@@ -160,16 +195,18 @@ class Client:
         *,
         max_side: int | None = None,
         original: bool = False,
+        gallery: str = "",
         timeout: float | None = None,
     ) -> PhotoFile:
         """Return a photo's thumbnail of at most `max_side` pixels (256), or its original file.
 
         Raises:
             NotFound: the gallery has no such photo, or its file has gone.
-            NotReady: the photo lies outside of the service's gallery roots.
+            NotReady: the photo lies where the service may not read.
 
         """
-        return self._call(calls.photo(photo_id, max_side, original=original), timeout)
+        call = calls.photo(photo_id, max_side, gallery, original=original)
+        return self._call(call, timeout)
 
     def close(self) -> None:
         """Close the connection; calls under way fail."""

@@ -111,10 +111,18 @@ class PhotoReader:
         async for point in self._scroll(collection, with_vectors=True):
             yield points.stored(collection, point), points.vector(point)
 
-    async def count(self, collection: str) -> int:
-        """Return the exact number of photos."""
+    async def count(
+        self,
+        collection: str,
+        condition: Filter | None = None,
+        timeout_seconds: float | None = None,
+    ) -> int:
+        """Return the exact number of photos that meet the filter; of all without one."""
+        request = api.CountPoints(collection_name=collection, exact=True)
+        if condition is not None:
+            condition.fill(request.filter)
         answer: api.CountResponse = await self._connection.ask(
-            "Points/Count", api.CountPoints(collection_name=collection, exact=True)
+            "Points/Count", request, timeout_seconds
         )
         return answer.result.count
 

@@ -15,13 +15,13 @@ from typing import Self
 from urllib.parse import unquote
 
 import grpc
-from pydantic import SecretStr
 
 from sketchzoo.limits import NoneLeftError, Peers, Rates, Shares, caller
 from sketchzoo.rpc.errors import CallError, exhausted
 from sketchzoo.rpc.metrics import CallMetrics
 from sketchzoo.rpc.streams import OpenStreams, Stream
 from sketchzoo.settings import ServerSettings
+from sketchzoo.token import Grant
 
 # How soon the caller of a server with too much under way may come back.
 RETRY_SECONDS = 0.2
@@ -52,12 +52,12 @@ class Rules:
     answer_seconds: float
     stream_idle_seconds: float
     default_deadline_seconds: float
-    token: SecretStr | None = None
+    grants: tuple[Grant, ...] = ()
     rates: Rates | None = None
 
     @classmethod
     def of(cls, settings: ServerSettings) -> Self:
-        """Return the rules that an operator chose."""
+        """Return the rules that an operator chose; raises as `AccessSettings.grants`."""
         rate = settings.calls_per_second
         return cls(
             max_calls=settings.max_concurrent_calls,
@@ -69,7 +69,7 @@ class Rules:
             answer_seconds=settings.answer_seconds,
             stream_idle_seconds=settings.stream_idle_seconds,
             default_deadline_seconds=settings.default_deadline_seconds,
-            token=settings.token,
+            grants=settings.grants(),
             # A rate below one call in two seconds still lets single calls through.
             rates=None if rate is None else Rates(rate, max(1.0, rate * _BURST_SECONDS)),
         )
@@ -80,9 +80,9 @@ class Admission:
 
     def __init__(self, rules: Rules, metrics: CallMetrics) -> None:
         self.rules = rules
-        self._token = None
-        if rules.token is not None:
-            self._token = f"Bearer {rules.token.get_secret_value()}".encode()
+        self._grants = [
+            (f"Bearer {grant.token.get_secret_value()}".encode(), grant) for grant in rules.grants
+        ]
         each = max(1, int(rules.max_calls * rules.peer_share))
         self._calls = Shares(rules.max_calls, each)
         # Places of their own: who fills the others hides no health.
@@ -113,15 +113,18 @@ class Admission:
                 self._whose.cache_clear()
             await asyncio.sleep(_LOOK_UP_SECONDS)
 
-    def judge(self, peer: str, headers: Mapping[str, str], authorize: Authorize | None) -> None:
-        """Check the token, what `authorize` asks for, and the rate.
+    def judge(
+        self, peer: str, headers: Mapping[str, str], authorize: Authorize | None
+    ) -> Grant | None:
+        """Check the token, what `authorize` asks for, and the rate; return what the token grants.
+
+        None says that no token is asked for.
 
         Raises:
             CallError: UNAUTHENTICATED, or RESOURCE_EXHAUSTED with RetryInfo.
 
         """
-        if self._token is not None:
-            self._check_token(headers)
+        grant = self._granted(headers) if self._grants else None
         if authorize is not None:
             authorize(headers)
         if self.rules.rates is not None:
@@ -129,6 +132,7 @@ class Admission:
             if wait:
                 self.refused("rate")
                 raise exhausted("this caller makes more calls a second than it may", wait)
+        return grant
 
     def enter(self, peer: str, *, is_health: bool) -> "Permit":
         """Give a call its place.
@@ -183,16 +187,23 @@ class Admission:
         """Count a refusal."""
         self._refused.labels(reason).inc()
 
-    def _check_token(self, headers: Mapping[str, str]) -> None:
+    def _granted(self, headers: Mapping[str, str]) -> Grant:
         given = headers.get("authorization")
-        if given is not None and hmac.compare_digest(given.encode(), self._token or b""):
-            return
+        found = None
+        if given is not None:
+            sent = given.encode()
+            # All are compared: how long it takes tells nothing of which one came near.
+            for token, grant in self._grants:
+                if hmac.compare_digest(sent, token):
+                    found = grant
+        if found is not None:
+            return found
         self.refused("token")
         raise CallError(
             grpc.StatusCode.UNAUTHENTICATED,
             "send the bearer token as `authorization: Bearer <token>`"
             if given is None
-            else "this is not the server's bearer token",
+            else "this is no bearer token of the server's",
         )
 
     def _held_to(self, peer: str) -> str | None:

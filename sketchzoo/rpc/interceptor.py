@@ -13,6 +13,7 @@ import grpc.aio
 import structlog
 from grpc_status import rpc_status
 
+from sketchzoo.rpc.access import let_in
 from sketchzoo.rpc.admission import Admission, Authorize, Permit, Rules
 from sketchzoo.rpc.call import Call, Context
 from sketchzoo.rpc.channel import REQUEST_ID
@@ -135,13 +136,13 @@ class _Around:
         method, peer = self._method, self._context.peer()
         is_health = method.call.is_health
         if not is_health:
-            method.admission.judge(peer, self._headers, method.authorize)
+            let_in(method.admission.judge(peer, self._headers, method.authorize))
         return _until_done(method.admission.enter(peer, is_health=is_health))
 
     def open(self, parse: Parse) -> tuple[Permit, Requests]:
         """Let a stream of requests in, or refuse it: raises `CallError`."""
         method, peer = self._method, self._context.peer()
-        method.admission.judge(peer, self._headers, method.authorize)
+        let_in(method.admission.judge(peer, self._headers, method.authorize))
         permit, self.stream = method.admission.open(peer)
         return _until_done(permit), Requests(self._context, self.stream, parse)
 

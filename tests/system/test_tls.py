@@ -50,7 +50,7 @@ def test_search_and_encoder_speak_tls_and_change_their_ca(
     stack.page("rotate.md", "cat tls/new-ca.pem")
     stack.wait_healthy()
     wait_found(stack, drawn, ClientTls(new.ca))
-    assert stack.get("LIVE_PORT", "/classes")[0] == 200
+    assert stack.get("LIVE_PORT", "/gallery")[0] == 200
 
     (stack.folder / ".env").write_text("".join(f"{k}={v}\n" for k, v in before.items()))
     stack.run("docker compose up -d")

@@ -1,13 +1,19 @@
 """The protocol of sources, and what they list."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from sketchzoo.class_names import ClassNameError, class_name
 from sketchzoo.ignored import Ignored
 from sketchzoo_ingest.outcome import Reason, Refusal, RefusedError
+
+Value = str | int | float | bool | Sequence[str]
+"""What a source's own column may hold."""
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +21,12 @@ class Candidate:
     """A photo that a source lists, before anything of it was read.
 
     `class_name` is what people named it, empty where nobody did. `location` tells its source
-    where the bytes are, `origin` tells people (a path, or a manifest's line). `folder` is
-    where it lies in its source (`2024/summer`). `size` is the file's length in bytes, None
-    where only reading will tell; `modified_at` is when it was changed last, None where nothing
-    tells. A plain value: it may be sent to another machine that has the source.
+    where the bytes are, `origin` tells people (a path, or a manifest's line). `size` is the
+    file's length in bytes, None where only reading will tell. `folder` is where it lies in its
+    source (`2024/summer`, empty for the source itself), `modified_at` when it was changed last,
+    None where nothing tells. `taken_at`, `camera`, `place` (latitude and longitude in degrees)
+    and `rating` (-1 to 5) are what a manifest says, None and empty where the file itself is to
+    be asked. A plain value: it may be sent to another machine that has the source.
     """
 
     uri: str
@@ -26,16 +34,27 @@ class Candidate:
     location: str = field(repr=False)  # a url's may have user info
     origin: str
     size: int | None = None
-    payload: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    payload: Mapping[str, Value] = field(default_factory=dict)
     folder: str = ""
     file_name: str = ""
     modified_at: datetime | None = None
+    taken_at: datetime | None = None
+    camera: str = ""
+    place: tuple[float, float] | None = None
+    rating: int | None = None
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 0:
             raise ValueError(f"size must be bytes, not {self.size}")
-        if self.modified_at is not None and self.modified_at.tzinfo is None:
-            raise ValueError("modified_at must have a time zone")
+        for name in ("modified_at", "taken_at"):
+            when = getattr(self, name)
+            if when is not None and when.tzinfo is None:
+                raise ValueError(f"{name} must have a time zone")
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether reading waits for a network rather than for a disk."""
+        return self.size is None or _SCHEME.match(self.location) is not None
 
     def refusal(self, reason: Reason, message: str) -> Refusal:
         """Return why this photo is left out."""
@@ -60,12 +79,38 @@ Entry = Candidate | Refusal | PassedOver | Emptied
 """What a listing is made of; the first two are photos, listed and refused ones."""
 
 
+class ClassFrom(StrEnum):
+    """Where the classes of a source's photos come from."""
+
+    FOLDER = "folder"
+    """The first folder below the source that a photo lies in."""
+    NONE = "none"
+    """Nowhere: nobody named any."""
+    COLUMN = "column"
+    """A column, or what lies beside a photo in its shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """Where a source's classes come from, and why where that was not said."""
+
+    of: ClassFrom
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.of} ({self.why})" if self.why else str(self.of)
+
+
 class Source(Protocol):
-    """Where photos come from: a folder, a manifest, later shards and object stores."""
+    """Where photos come from: a folder, a bucket, a manifest, shards."""
 
     @property
     def name(self) -> str:
         """What the operator called it."""
+
+    @property
+    def classes(self) -> Classes:
+        """Where its classes come from; the report says so."""
 
     @property
     def root(self) -> str | None:

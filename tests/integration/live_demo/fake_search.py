@@ -10,6 +10,7 @@ import functools
 import io
 import json
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -107,7 +108,8 @@ def gallery() -> dict[str, FakePhoto]:
 class FakeSearch(search_pb2_grpc.SearchServiceServicer):
     """Answers as the contract says; `failure`, `delay` and `confident_score` are for tests.
 
-    `lost` fails GetPhoto alone, photo by photo, and `uris` says where photos lie.
+    `lost` fails GetPhoto alone, photo by photo, and `uris` says where photos lie. `known` is
+    what is known of a photo beside its class, by its id; `classless` photos have none.
     """
 
     def __init__(self) -> None:
@@ -115,6 +117,9 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         self.failure: CallError | None = None
         self.lost: dict[str, CallError] = {}
         self.uris: dict[str, str] = {}
+        self.known: dict[str, search_pb2.Hit] = {}
+        self.classless = False
+        self.galleries = ["photos"]
         self._no_sketch: CallError | None = None
         self.delay = 0.0
         self.confident_score = 0.6
@@ -166,11 +171,44 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
     async def ListClasses(self, request: Any, context: Any) -> search_pb2.ListClassesResponse:  # noqa: N802 - as above
         if self.failure is not None:
             raise self.failure
-        names = sorted({photo.class_name for photo in self.photos.values()})
+        hits = [self._hit(photo_id, 0) for photo_id in self.photos]
+        classes = Counter(hit.class_name for hit in hits if hit.class_name)
+        seen = Counter(hit.seen_class for hit in hits if hit.seen_class)
         return search_pb2.ListClassesResponse(
-            classes=[search_pb2.ClassCount(class_name=name, count=PER_CLASS) for name in names],
-            total=len(self.photos),
+            classes=_counted(classes), total=len(hits), seen_classes=_counted(seen)
         )
+
+    async def ListFolders(self, request: Any, context: Any) -> search_pb2.ListFoldersResponse:  # noqa: N802 - as above
+        above = f"{request.parent}/" if request.parent else ""
+        found: Counter[str] = Counter()
+        for photo_id in self.photos:
+            hit = self._hit(photo_id, 0)
+            if hit.folder.startswith(above) and hit.folder != request.parent:
+                below = hit.folder.removeprefix(above).split("/")[0]
+                found[above + below] += _meets(hit, request.filter)
+        return search_pb2.ListFoldersResponse(
+            folders=[
+                search_pb2.FolderCount(folder=name, count=count)
+                for name, count in sorted(found.items())
+                if count
+            ]
+        )
+
+    async def GetGallery(self, request: Any, context: Any) -> search_pb2.GetGalleryResponse:  # noqa: N802 - as above
+        name = request.gallery or self.galleries[0]
+        if name not in self.galleries:
+            raise not_found(f"there is no gallery {name}")
+        response = search_pb2.GetGalleryResponse(
+            gallery=name, model_fingerprint=FINGERPRINT, photos=len(self.photos)
+        )
+        taken = sorted(h.taken_at.ToDatetime() for h in self.known.values())
+        if taken:
+            response.earliest.FromDatetime(taken[0])
+            response.latest.FromDatetime(taken[-1])
+        return response
+
+    async def ListGalleries(self, request: Any, context: Any) -> search_pb2.ListGalleriesResponse:  # noqa: N802 - as above
+        return search_pb2.ListGalleriesResponse(galleries=self.galleries)
 
     async def GetPhoto(self, request: Any, context: Any) -> search_pb2.GetPhotoResponse:  # noqa: N802 - as above
         self.photos_asked += 1
@@ -179,7 +217,9 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
             raise self.lost[request.photo_id]
         if photo is None:
             raise not_found("no such photo")
-        return search_pb2.GetPhotoResponse(content=photo.content, content_type="image/jpeg")
+        return search_pb2.GetPhotoResponse(
+            content=photo.content, content_type="image/jpeg", photo=self._hit(photo.id, 0)
+        )
 
     async def Search(self, request: Any, context: Any) -> search_pb2.SearchResponse:  # noqa: N802 - as above
         return self.search(request)
@@ -203,11 +243,10 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
             vector = vector - self.photos[photo_id].vector
         vector = vector / max(float(np.linalg.norm(vector)), 1e-9)
         named = {*query.liked_photo_ids, *query.disliked_photo_ids, query.photo_id}
-        wanted = set(request.filter.classes)
         scored = sorted(
             ((1 + float(photo.vector @ vector)) / 2, photo.id)
             for photo in self.photos.values()
-            if photo.id not in named and (not wanted or photo.class_name in wanted)
+            if photo.id not in named and _meets(self._hit(photo.id, 0), request.filter)
         )[::-1]
         start = int(request.page_token or 0)
         end = start + (request.limit or 12)
@@ -253,15 +292,44 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
     def _hit(self, photo_id: str, score: float) -> search_pb2.Hit:
         payload = Struct()
         payload.update({"author": "Nobody", "licence": "CC0", "secret": "x", "uri": "/srv/a.jpg"})
-        return search_pb2.Hit(
+        hit = search_pb2.Hit(
             photo_id=photo_id,
-            class_name=self.photos[photo_id].class_name,
+            class_name="" if self.classless else self.photos[photo_id].class_name,
             score=score,
             uri=self.uris.get(photo_id, "file:///srv/a.jpg"),
             width=256,
             height=256,
             payload=payload,
         )
+        if photo_id in self.known:
+            hit.MergeFrom(self.known[photo_id])
+        return hit
+
+
+def _counted(counts: Counter[str]) -> list[search_pb2.ClassCount]:
+    return [search_pb2.ClassCount(class_name=n, count=c) for n, c in sorted(counts.items())]
+
+
+def _meets(hit: search_pb2.Hit, condition: search_pb2.Filter) -> bool:
+    """Tell whether a photo meets what the page filters by."""
+    for field in condition.fields:
+        if field.field == "burst" and hit.payload["burst"] != field.equals.string_value:
+            return False
+        if field.field == "taken_at":
+            taken = hit.taken_at.ToNanoseconds()
+            span = field.datetime_range
+            if span.HasField("gte") and taken < span.gte.ToNanoseconds():
+                return False
+            if span.HasField("lt") and taken >= span.lt.ToNanoseconds():
+                return False
+    return (
+        (not condition.classes or hit.class_name in condition.classes)
+        and (not condition.seen_classes or hit.seen_class in condition.seen_classes)
+        and (
+            not condition.folders
+            or any(f"{hit.folder}/".startswith(f"{each}/") for each in condition.folders)
+        )
+    )
 
 
 def server(fake: FakeSearch, port: int = 0, **settings: Any) -> RpcServer:

@@ -62,7 +62,7 @@ async def test_a_strangers_name_for_this_address_is_refused(live: Live) -> None:
 async def test_every_answer_carries_the_headers(live: Live) -> None:
     """Nothing inline, nothing foreign, no frame, no sniffing; on errors, too."""
     async with httpx.AsyncClient(base_url=live.url) as http:
-        for path in ("/", "/static/page.js", "/nowhere", "/photos/x/320", "/classes"):
+        for path in ("/", "/static/page.js", "/nowhere", "/photos/x/320", "/gallery"):
             headers = (await http.get(path)).headers
             policy = headers["content-security-policy"]
             assert "default-src 'none'" in policy

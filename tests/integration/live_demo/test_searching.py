@@ -110,7 +110,7 @@ async def test_a_search_service_that_dies_and_returns_is_found_again(fake: FakeS
         assert (await page.search())["code"] == "UNAVAILABLE"
         async with httpx.AsyncClient(base_url=live.url) as http:
             assert (await http.get("/readyz")).status_code == 503
-            assert (await http.get("/classes")).status_code == 503
+            assert (await http.get("/gallery")).status_code == 503
         async with server(fake, port) as second:
             await second.set_serving(True)
             for _ in range(50):

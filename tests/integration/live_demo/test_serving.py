@@ -186,7 +186,7 @@ async def test_a_map_tells_where_the_drawing_and_its_photos_lie(
         assert found.content.startswith(b"SZMAP1")
         kept = await http.get("/map", headers={"if-none-match": found.headers["etag"]})
         assert (kept.status_code, kept.content) == (304, b"")
-        assert (await http.get("/classes")).json()["map"] is True
+        assert (await http.get("/gallery")).json()["map"] is True
         photo = next(photo for photo in fake.photos.values() if photo.class_name == "owl")
         answer = await page.search(source="photo_id", photo_id=photo.id)
         places = np.array([hit["at"] for hit in answer["hits"]])

@@ -29,11 +29,16 @@ from sketchzoo.rpc import (
     open_channel,
     outgoing_metadata,
 )
-from sketchzoo.settings import ServerSettings
+from sketchzoo.rpc.access import check_gallery, may_use
+from sketchzoo.settings import GalleryAccessSettings, ServerSettings
 from sketchzoo.telemetry import current_request_id, request_context
 
 NAME = "sketchzoo.encoder.v1.EncoderService"
 ANSWER = pb.GetModelResponse(name="fake")
+
+
+class _Access(GalleryAccessSettings, ServerSettings):
+    """A server with several galleries."""
 
 
 class FakeEncoder(encoder_pb2_grpc.EncoderServiceServicer):
@@ -56,10 +61,13 @@ class FakeEncoder(encoder_pb2_grpc.EncoderServiceServicer):
 
 @asynccontextmanager
 async def serving(
-    fake: FakeEncoder, registry: CollectorRegistry | None = None, **settings: Any
+    fake: FakeEncoder,
+    registry: CollectorRegistry | None = None,
+    kind: type[ServerSettings] = ServerSettings,
+    **settings: Any,
 ) -> AsyncIterator[grpc.aio.Channel]:
     service = Service(NAME, fake, encoder_pb2_grpc.add_EncoderServiceServicer_to_server)
-    server = RpcServer(ServerSettings(**settings), [service], registry or CollectorRegistry())
+    server = RpcServer(kind(**settings), [service], registry or CollectorRegistry())
     async with (
         server,
         open_channel(ChannelSettings(f"127.0.0.1:{server.port}")) as channel,
@@ -145,6 +153,29 @@ async def test_a_call_without_the_token_is_refused_and_health_is_not() -> None:
         await health_pb2_grpc.HealthStub(channel).Check(
             health_pb2.HealthCheckRequest(service=NAME), timeout=5
         )
+
+
+async def test_each_token_is_good_for_its_own_galleries() -> None:
+    """Any of several tokens lets a call in; what it is good for goes along with the call."""
+    fake = FakeEncoder()
+    told: list[str] = []
+
+    async def tell(request: pb.GetModelRequest, context: Any) -> pb.GetModelResponse:
+        told.append(",".join(name for name in ("photos", "zoo") if may_use(name)))
+        check_gallery("photos")
+        return ANSWER
+
+    fake.GetModel = tell  # type: ignore[method-assign] # the test's own
+    async with serving(
+        fake, kind=_Access, token=SecretStr("all"), tokens="own zoo; both zoo,photos"
+    ) as channel:
+        for token in ("all", "both"):
+            assert await call(channel, metadata=outgoing_metadata(SecretStr(token))) == ANSWER
+        for token, code in (("own", "PERMISSION_DENIED"), ("none", "UNAUTHENTICATED")):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call(channel, metadata=outgoing_metadata(SecretStr(token)))
+            assert caught.value.code().name == code
+    assert told == ["photos,zoo", "photos,zoo", "zoo"]
 
 
 async def test_a_quiet_connection_between_parts_is_kept() -> None:

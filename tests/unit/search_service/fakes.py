@@ -7,9 +7,10 @@ import operator
 import random
 import struct
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +28,7 @@ from sketchzoo.qdrant import (
     Filter,
     Gallery,
     GeoBoundingBox,
+    GeoPoint,
     GeoRadius,
     Nearest,
     Photo,
@@ -120,7 +122,7 @@ class FakeEncoder(encoder_pb2_grpc.EncoderServiceServicer):
 
 
 def photo(number: int, class_name: str = "cat", **payload: Any) -> Photo:
-    """Make up a photo."""
+    """Make up a photo with columns of its source's."""
     return Photo(
         class_name=class_name,
         uri=f"file:///nowhere/{number}.jpg",
@@ -131,11 +133,20 @@ def photo(number: int, class_name: str = "cat", **payload: Any) -> Photo:
     )
 
 
+def taken(number: int, **known: Any) -> Photo:
+    """Make up a photo of a library: without a class, with what else is known of it."""
+    return replace(photo(number, ""), **known)
+
+
 @dataclass
 class FakeReader:
     """The `PhotoReader` of a gallery in memory: exact, and told when to fail."""
 
     fingerprint: str = "model-a"
+    name: str = "photos"
+    suffix: str = ""
+    others: dict[str, "FakeReader"] = field(default_factory=dict)
+    listed: int = 0
     photos: dict[str, tuple[Photo, tuple[float, ...]]] = field(default_factory=dict)
     seconds: float = 0.0
     error: CallError | None = None
@@ -151,9 +162,37 @@ class FakeReader:
         self.photos[photo.id] = photo, embedding_of(photo.sha256.encode(), "photo")
         return photo.id
 
+    @property
+    def collection(self) -> str:
+        return f"{self.name}-{self.fingerprint}{self.suffix}"
+
+    def beside(self, name: str) -> "FakeReader":
+        """Make another gallery, without photos, in the same Qdrant."""
+        made = self.others[name] = FakeReader(name=name)
+        return made
+
+    def of(self, name: str) -> "FakeReader":
+        """Return the reader of a gallery."""
+        return self if name == self.name else self.others[name]
+
+    async def listing(self) -> dict[str, str]:
+        self.listed += 1
+        self._fail()
+        return {each.name: each.collection for each in (self, *self.others.values())}
+
     async def current(self, timeout_seconds: float | None = None) -> Gallery:
         self._fail()
-        return Gallery(f"photos-{self.fingerprint}", self.fingerprint, DIMENSION)
+        fields = {"class": "keyword", "taken_at": "datetime"}
+        return Gallery(self.collection, self.fingerprint, DIMENSION, fields)
+
+    def _in(self, collection: str) -> "FakeReader":
+        """Return the gallery of a collection: this one's where no other has it."""
+        found = [each for each in self.others.values() if each.collection == collection]
+        gallery = found[0] if found else self
+        if collection in self.missing:
+            raise CollectionNotFoundError(collection)
+        gallery._fail()
+        return gallery
 
     async def nearest(
         self, collection: str, queries: Sequence[Nearest], timeout_seconds: float | None = None
@@ -162,29 +201,66 @@ class FakeReader:
         self.asked += [(collection, query) for query in queries]
         self.timeouts.append(timeout_seconds)
         await self._wait()
-        return [self._nearest(collection, query) for query in queries]
+        gallery = self._in(collection)
+        return [gallery._nearest(query) for query in queries]
 
     async def get(
         self, collection: str, ids: Sequence[str], timeout_seconds: float | None = None
     ) -> dict[str, Photo]:
-        self._fail()
-        return {each: self.photos[each][0] for each in ids if each in self.photos}
+        photos = self._in(collection).photos
+        return {each: photos[each][0] for each in ids if each in photos}
 
     async def embedding(
         self, collection: str, photo_id: str, timeout_seconds: float | None = None
     ) -> tuple[float, ...] | None:
-        return self.photos[photo_id][1] if photo_id in self.photos else None
+        photos = self._in(collection).photos
+        return photos[photo_id][1] if photo_id in photos else None
 
     async def classes(
-        self, collection: str, condition: Filter, timeout_seconds: float | None = None
+        self,
+        collection: str,
+        condition: Filter,
+        timeout_seconds: float | None = None,
+        field: str = "class",
+    ) -> dict[str, int]:
+        await self._wait()
+        found = (each.to_payload().get(field) for each in self._meeting(collection, condition))
+        return dict(sorted(Counter(filter(None, found)).items()))
+
+    async def count(
+        self,
+        collection: str,
+        condition: Filter | None = None,
+        timeout_seconds: float | None = None,
+    ) -> int:
+        self.counted += 1
+        return len(self._meeting(collection, condition or Filter()))
+
+    async def folders(
+        self,
+        collection: str,
+        parent: str,
+        condition: Filter,
+        timeout_seconds: float | None = None,
     ) -> dict[str, int]:
         self.counted += 1
-        await self._wait()
-        counts: dict[str, int] = {}
-        for found, _ in self.photos.values():
-            if holds(condition, found):
-                counts[found.class_name] = counts.get(found.class_name, 0) + 1
-        return dict(sorted(counts.items()))
+        depth = len(parent.split("/")) if parent else 0
+        found: Counter[str] = Counter()
+        for each in self._meeting(collection, condition):
+            above = [*each.to_payload().get("folders", ())]
+            if len(above) > depth and (not parent or above[depth - 1] == parent):
+                found[above[depth]] += 1
+        return dict(found)
+
+    async def span(
+        self, collection: str, timeout_seconds: float | None = None
+    ) -> tuple[datetime, datetime] | None:
+        taken = [each.taken_at for each in self._meeting(collection, Filter()) if each.taken_at]
+        return (min(taken), max(taken)) if taken else None
+
+    def _meeting(self, collection: str, condition: Filter) -> list[Photo]:
+        kept = self._in(collection).photos.values()
+        return [found for found, _ in kept if holds(condition, found)]
 
     async def _wait(self) -> None:
         try:
@@ -198,9 +274,7 @@ class FakeReader:
         if self.error is not None:
             raise self.error
 
-    def _nearest(self, collection: str, query: Nearest) -> list[ScoredPhoto]:
-        if collection in self.missing:
-            raise CollectionNotFoundError(collection)
+    def _nearest(self, query: Nearest) -> list[ScoredPhoto]:
         for named in query.named:
             if named not in self.photos:
                 raise PhotoNotFoundError(named)
@@ -217,6 +291,11 @@ class FakeReader:
         ]
         found.sort(key=lambda scored: (-scored.score, scored.id))
         found = [one for one in found if one.score >= (query.min_score or 0)]
+        if query.collapse:
+            bursts: dict[str, list[ScoredPhoto]] = {}
+            for one in found:
+                bursts.setdefault(one.photo.burst or one.id, []).append(one)
+            found = [replace(same[0], near_duplicates=len(same) - 1) for same in bursts.values()]
         return found[query.offset : query.offset + query.limit]
 
 
@@ -252,10 +331,24 @@ def _meets(test: Test, value: Any) -> bool:
             )
         case AnyOf():
             return any(_meets(each, value) for each in test.values)
-        case GeoRadius() | GeoBoundingBox():
-            raise NotImplementedError("the fake knows no places")
+        case GeoRadius():
+            return value is not None and _metres(value, test.center) <= test.radius
+        case GeoBoundingBox():
+            north, south = test.top_left.lat, test.bottom_right.lat
+            east = (test.bottom_right.lon - test.top_left.lon) % 360
+            return value is not None and (
+                south <= value["lat"] <= north and (value["lon"] - test.top_left.lon) % 360 <= east
+            )
         case _:
             return type(value) is type(test) and value == test
+
+
+def _metres(place: Any, center: GeoPoint) -> float:
+    """Return how far a payload's place is, as on a ball (haversine)."""
+    a, b = math.radians(place["lat"]), math.radians(center.lat)
+    across = math.radians(place["lon"] - center.lon)
+    chord = math.sin((a - b) / 2) ** 2 + math.cos(a) * math.cos(b) * math.sin(across / 2) ** 2
+    return 2 * 6_371_000 * math.asin(math.sqrt(chord))
 
 
 def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
@@ -309,7 +402,7 @@ async def bench(*, ready: bool = True, **settings: Any) -> AsyncIterator[Bench]:
     async with RpcServer(plain, [service], CollectorRegistry()) as upstream:
         chosen = SearchSettings(port=0, encoder_target=f"127.0.0.1:{upstream.port}", **values)
         async with (
-            serving(chosen, reader, registry) as server,  # type: ignore[arg-type] # a fake
+            serving(chosen, reader, registry, reader.listing, reader.of) as server,  # type: ignore[arg-type] # a fake
             open_channel(ChannelSettings(f"127.0.0.1:{server.port}")) as channel,
         ):
             stub = search_pb2_grpc.SearchServiceStub(channel)

@@ -55,7 +55,8 @@ def readiness(parts: Parts) -> Readiness:
 
 async def look(readiness: Readiness) -> CallError | None:
     try:
-        await readiness.refresh()
+        await readiness.look_again()
+        readiness.require()
     except CallError as error:
         return error
     return None
@@ -138,11 +139,11 @@ async def test_photos_can_be_looked_at_while_the_encoder_is_away(
     """The gallery's collection is known without a model, and forgotten with its alias."""
     parts.model_answer = unavailable("the encoder", "gone")
     await look(readiness)
-    assert readiness.collection() == "photos-a"
+    assert readiness.gallery().collection == "photos-a"
     parts.gallery_answer = precondition("NO_GALLERY", "ingest first")
     await look(readiness)
     with pytest.raises(CallError):
-        readiness.collection()
+        readiness.gallery()
 
 
 async def test_watches_until_it_is_cancelled(parts: Parts) -> None:

@@ -123,7 +123,7 @@ WRONG = [
 def test_names_the_field_that_is_wrong(request_: pb.SearchRequest, field: str) -> None:
     """INVALID_ARGUMENT with the field's path in message and detail."""
     with pytest.raises(CallError) as caught:
-        parse_search(request_)
+        parse_search(request_, "photos")
     assert caught.value.code.name == "INVALID_ARGUMENT"
     detail = caught.value.details[0]
     assert isinstance(detail, error_details_pb2.BadRequest)
@@ -133,7 +133,7 @@ def test_names_the_field_that_is_wrong(request_: pb.SearchRequest, field: str) -
 
 def test_twelve_hits_of_anything_are_the_default() -> None:
     """An otherwise empty search with a sketch: 12 hits, no filter, no payload."""
-    search = parse_search(query(sketch=b"x"))
+    search = parse_search(query(sketch=b"x"), "photos")
     assert isinstance(search.source, Picture)
     assert (search.source.kind, search.source.modality) == (Kind.SKETCH, Modality.SKETCH)
     assert (search.limit, search.min_score, search.page_token, search.exact) == (
@@ -147,14 +147,14 @@ def test_twelve_hits_of_anything_are_the_default() -> None:
 
 def test_a_photo_is_a_photo() -> None:
     """A photo's bytes are embedded as a photo."""
-    source = parse_search(query(photo=b"x")).source
+    source = parse_search(query(photo=b"x"), "photos").source
     assert isinstance(source, Picture)
     assert source.modality is Modality.PHOTO
 
 
 def test_strokes_become_a_drawing() -> None:
     """Points, canvas and widths arrive as they were sent."""
-    source = parse_search(strokes(width=3)).source
+    source = parse_search(strokes(width=3), "photos").source
     assert isinstance(source, Picture)
     assert source.content == Strokes(100, 50, (Stroke(((0, 0), (100, 50))),), 3)
     assert source.modality is Modality.SKETCH
@@ -170,11 +170,21 @@ def test_strokes_become_a_drawing() -> None:
         pb.SearchRequest(query=pb.Query(sketch=b"x"), filter=pb.Filter(classes=["a"])),
         pb.SearchRequest(query=pb.Query(sketch=b"x"), min_score=0.5),
         pb.SearchRequest(query=pb.Query(sketch=b"x"), exact=True),
+        pb.SearchRequest(query=pb.Query(sketch=b"x"), no_collapse=True),
     ],
 )
 def test_what_changes_the_hits_changes_the_identity(other: pb.SearchRequest) -> None:
     """Searches whose hits may differ have different identities."""
-    assert parse_search(query(sketch=b"x")).identity != parse_search(other).identity
+    assert (
+        parse_search(query(sketch=b"x"), "photos").identity
+        != parse_search(other, "photos").identity
+    )
+
+
+def test_another_gallery_has_another_identity() -> None:
+    """A page token of one gallery is none of another."""
+    asked = query(sketch=b"x")
+    assert parse_search(asked, "photos").identity != parse_search(asked, "zoo").identity
 
 
 def test_what_only_changes_the_page_keeps_the_identity() -> None:
@@ -186,11 +196,11 @@ def test_what_only_changes_the_page_keeps_the_identity() -> None:
         include=pb.Include(payload=True),
         page_token="t",  # noqa: S106 - no password
     )
-    assert parse_search(one).identity == parse_search(two).identity
+    assert parse_search(one, "photos").identity == parse_search(two, "photos").identity
 
 
 def test_a_drawing_without_strokes_is_called_empty() -> None:
     """Programs tell it by the reason, people by the words."""
     with pytest.raises(CallError, match=r"query\.strokes\.strokes is empty: nothing") as caught:
-        parse_search(strokes(strokes=[]))
+        parse_search(strokes(strokes=[]), "photos")
     assert caught.value.details[1].reason == "EMPTY"

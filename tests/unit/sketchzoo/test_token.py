@@ -1,5 +1,7 @@
 """Tokens and keys, as files and environments hand them over."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -8,7 +10,7 @@ from encoder_service.settings import EncoderSettings
 from live_demo.settings import LiveSettings
 from search_service.settings import SearchSettings
 from sketchzoo.settings import Settings
-from sketchzoo.token import read_token
+from sketchzoo.token import read_grants, read_token
 from sketchzoo_ingest.settings import IngestSettings
 
 SECRETS = [
@@ -60,3 +62,48 @@ def test_every_secret_is_read_so(
     monkeypatch.setenv(variable, " \n")
     with pytest.raises(ValidationError, match="blank"):
         kind()
+
+
+def test_several_tokens_are_read_each_with_its_galleries() -> None:
+    """Lines or semicolons part them; one without galleries is good for every one."""
+    text = "# a comment\nabc photos, holiday\n\n  def  ; ghi== zoo-2.b\r\n"
+    grants = read_grants(text)
+    assert [grant.token.get_secret_value() for grant in grants] == ["abc", "def", "ghi=="]
+    assert [grant.galleries for grant in grants] == [{"photos", "holiday"}, None, {"zoo-2.b"}]
+    assert "abc" not in repr(grants)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("abc\nsécret photos", "entry 2 must be TOKEN"),
+        ("s3cret,photos", "entry 1 must be TOKEN"),
+        ("s3cret ../etc", "a gallery's name must be"),
+        ("s3cret photos,", "a gallery's name must be"),
+        ("s3cret a;x y;s3cret b", "entry 3 has the token of another"),
+        (";".join(f"t{n}" for n in range(1_001)), "over the 1,000"),
+    ],
+)
+def test_what_is_no_list_of_tokens_is_refused(text: str, problem: str) -> None:
+    """The message says which entry, and what would be right, and shows no token."""
+    with pytest.raises(ValueError, match=problem) as raised:
+        read_grants(text)
+    assert "cret" not in str(raised.value).replace("`s3cret photos,holiday`", "")
+
+
+def test_search_takes_tokens_of_settings_and_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them are good; a file without any is a mistake, not an open door."""
+    file = tmp_path / "tokens"
+    file.write_text("of-file holiday\n")
+    monkeypatch.setenv("SKETCHZOO_SEARCH_TOKENS", "second photos; third")
+    settings = SearchSettings(token="first", tokens_file=file)  # noqa: S106 - of a test
+    named = {grant.token.get_secret_value(): grant.galleries for grant in settings.grants()}
+    assert named == {"first": None, "second": {"photos"}, "third": None, "of-file": {"holiday"}}
+    file.write_text("# none yet\n")
+    with pytest.raises(ValueError, match=r"tokens_file .* holds no token"):
+        settings.grants()
+    file.write_text("one two three/four\n")
+    with pytest.raises(ValueError, match=r"tokens_file .* entry 1 must be"):
+        settings.grants()

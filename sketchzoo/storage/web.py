@@ -1,12 +1,12 @@
-"""The web as a source's threads see it: a url in, its bytes out."""
+"""The web as threads see it: a url in, its bytes out."""
 
 import threading
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sketchzoo.fetch import Buffer, Failure, FetchError, FetchLimits, Url
-from sketchzoo_ingest.outcome import Reason, RefusedError
+from sketchzoo.fetch import Buffer, Failure, FetchError, FetchLimits, Sink, Url
+from sketchzoo.storage.error import StorageError, StorageReason
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
@@ -14,17 +14,14 @@ if TYPE_CHECKING:
     from sketchzoo.fetch.fetcher import Fetcher
 
 _REASONS = {
-    Failure.GONE: (Reason.NOT_FOUND, "is not there: {}"),
-    Failure.TOO_LARGE: (Reason.TOO_LARGE, "{}"),
-    Failure.PRIVATE: (Reason.PRIVATE_ADDRESS, "is not fetched: {}"),
+    Failure.GONE: (StorageReason.NOT_FOUND, "is not there: {}"),
+    Failure.TOO_LARGE: (StorageReason.TOO_LARGE, "{}"),
+    Failure.PRIVATE: (StorageReason.PRIVATE_ADDRESS, "is not fetched: {}"),
 }
 
 
 class Web:
-    """Fetches for several threads at once, on an event loop that begins with the first url.
-
-    Folders need neither the loop nor the HTTP library.
-    """
+    """Fetches for several threads at once, on an event loop that begins with the first url."""
 
     def __init__(self, limits: FetchLimits | None = None) -> None:
         self._limits = limits or FetchLimits()
@@ -47,19 +44,28 @@ class Web:
         """Return what lies at a url.
 
         Raises:
-            RefusedError: it is not there, has more than `limit` bytes, or could not be had.
+            StorageError: it is not there, has more than `limit` bytes, or could not be had.
+
+        """
+        buffer = Buffer(limit)
+        self.fetch(url, buffer)
+        return bytes(buffer.content)
+
+    def fetch(self, url: Url, sink: Sink) -> None:
+        """Bring what lies at a url into a sink.
+
+        Raises:
+            StorageError: as `read` does.
 
         """
         portal, fetcher = self._begin()
-        buffer = Buffer(limit)
         try:
-            portal.call(fetcher.fetch, url, buffer)
+            portal.call(fetcher.fetch, url, sink)
         except FetchError as error:
             reason, words = _REASONS.get(
-                error.failure, (Reason.FETCH_FAILED, "cannot be fetched: {}")
+                error.failure, (StorageReason.FETCH_FAILED, "cannot be fetched: {}")
             )
-            raise RefusedError(reason, words.format(error)) from error
-        return bytes(buffer.content)
+            raise StorageError(reason, words.format(error)) from error
 
     def _begin(self) -> "tuple[BlockingPortal, Fetcher]":
         with self._mutex:

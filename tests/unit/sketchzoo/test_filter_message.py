@@ -5,10 +5,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_service.filters import parse_filter
 from sketchzoo.class_names import composed
 from sketchzoo.client import Range
 from sketchzoo.client.query import filter_message
+from sketchzoo.filter_message import parse_filter
 from sketchzoo.qdrant import AnyOf, FieldCondition, Filter
 from sketchzoo.qdrant import Range as Bounds
 from sketchzoo.search.v1 import search_pb2

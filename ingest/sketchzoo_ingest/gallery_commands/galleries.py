@@ -1,0 +1,192 @@
+"""`sketchzoo gallery list`, `drop` and `copy`: whole galleries, straight in Qdrant."""
+
+import asyncio
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from sketchzoo.cli.app import App
+from sketchzoo.cli.options import of_running_stack, with_settings
+from sketchzoo.cli.status import AWAY, REFUSED, UNUSABLE, end
+from sketchzoo_ingest.gallery_commands.settings import CopySettings, GalleriesSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from sketchzoo.qdrant import QdrantConnection
+    from sketchzoo.qdrant.galleries import Galleries, GalleryCollection
+    from sketchzoo_ingest.gallery_commands.copying import Copied
+
+T = TypeVar("T")
+
+_INTERRUPTED = 130
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+def add_to(app: App) -> None:
+    """Add the commands to the group."""
+    app.command("list")(list_galleries)
+    app.command("drop")(drop)
+    app.command("copy")(copy)
+
+
+@with_settings(GalleriesSettings)
+def list_galleries(settings: GalleriesSettings, *, as_json: AsJson = False) -> None:
+    """List the galleries in Qdrant: their collections, photos and models' fingerprints.
+
+    A collection that is not published is being filled, or was replaced by a newer model's.
+    Exit status: 0 done, 2 wrong usage, 4 Qdrant is away.
+    """
+    found = _ask("list", settings, lambda galleries: galleries.all_collections())
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found], indent=2))
+        return
+    _print_galleries(f"galleries in {_described(settings.qdrant_url)}", found)
+
+
+@with_settings(GalleriesSettings)
+def drop(
+    settings: GalleriesSettings,
+    name: Annotated[str, typer.Argument(metavar="GALLERY", help="The gallery to drop.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Drop a gallery: its alias and all its collections. Photos' files stay.
+
+    Exit status: 0 done, 2 wrong usage, 3 there is no such gallery or you said no,
+    4 Qdrant is away.
+    """
+    settings = of_running_stack(settings)
+    gone = _ask("drop", settings, lambda galleries: galleries.collections(name))
+    if not gone:
+        end("gallery drop", f"there is no gallery {name!r} in {settings.qdrant_url}", REFUSED)
+    photos = sum(each.photos for each in gone)
+    if not yes and not typer.confirm(
+        f"Drop the gallery {name}, {photos} photos in {len(gone)} collection(s), "
+        f"from {_described(settings.qdrant_url)}?",
+        err=True,
+    ):
+        end("gallery drop", "nothing was dropped", REFUSED)
+    gone = _ask("drop", settings, lambda galleries: galleries.drop(name))
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in gone], indent=2))
+        return
+    _print_galleries("dropped", gone)
+
+
+@with_settings(CopySettings)
+def copy(
+    settings: CopySettings,
+    *,
+    name: Annotated[
+        str | None, typer.Option("--as", help="What the copy is called; as the gallery, if unset.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy a gallery to another Qdrant, embedded or a server, without embedding again.
+
+    Points go over with embeddings, payload and payload indexes; at the end the counts are
+    compared and the alias moves. Cut off, it is run again: what is there is passed over.
+    Photos' files stay where they lie. Exit status: 0 done, 2 wrong usage, 3 there is no such
+    gallery, or the copy differs from it, 4 a Qdrant is away, 130 stopped.
+    """
+    settings = of_running_stack(settings)
+    name = name or settings.gallery
+    if (settings.to, name) == (settings.qdrant_url, settings.gallery):
+        end("gallery copy", "the copy would be the gallery itself: give --to or --as", UNUSABLE)
+    try:
+        copied = _run("copy", _copying(settings, name))
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED) from None
+    if as_json:
+        typer.echo(json.dumps(asdict(copied), indent=2))
+        return
+    typer.echo(
+        f"{copied.gallery} in {settings.to}: {copied.photos} photos "
+        f"({copied.written} written, {copied.unchanged} were there, {copied.deleted} deleted)"
+    )
+
+
+async def _copying(settings: CopySettings, name: str) -> "Copied":
+    from sketchzoo.qdrant import connect  # noqa: PLC0415 - loaded when the command runs
+    from sketchzoo.telemetry import configure_logs  # noqa: PLC0415 - as above
+    from sketchzoo_ingest.gallery_commands.copying import GalleryCopy  # noqa: PLC0415 - as above
+    from sketchzoo_ingest.retry import RetryPolicy  # noqa: PLC0415 - as above
+
+    configure_logs("gallery-copy", level=settings.log_level, form=settings.log_format)
+    source = connect(settings)
+    try:
+        target = connect(settings.target(name))
+        try:
+            return await GalleryCopy(
+                source,
+                target,
+                RetryPolicy(settings.retry_seconds, asyncio.Event()),
+                gallery=settings.gallery,
+                name=name,
+                delete_others=settings.delete_others,
+            ).run()
+        finally:
+            await target.close()
+    finally:
+        await source.close()
+
+
+def _ask(
+    command: str,
+    settings: GalleriesSettings,
+    ask: "Callable[[Galleries], Coroutine[Any, Any, list[GalleryCollection]]]",
+) -> "list[GalleryCollection]":
+    settings = of_running_stack(settings)
+
+    async def asking() -> "list[GalleryCollection]":
+        from sketchzoo.qdrant import connect  # noqa: PLC0415 - loaded when the command runs
+        from sketchzoo.qdrant.galleries import Galleries  # noqa: PLC0415 - as above
+
+        connection: QdrantConnection = connect(settings)
+        try:
+            return await ask(Galleries(connection))
+        finally:
+            await connection.close()
+
+    return _run(command, asking())
+
+
+def _run(command: str, work: "Coroutine[Any, Any, T]") -> T:
+    import grpc  # noqa: PLC0415 - loaded when the command runs
+
+    from sketchzoo.rpc import CallError  # noqa: PLC0415 - as above
+
+    try:
+        return asyncio.run(work)
+    except CallError as error:
+        away = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+        end(f"gallery {command}", error.message, AWAY if error.code in away else REFUSED)
+    except (OSError, ValueError) as error:
+        end(f"gallery {command}", error, UNUSABLE)
+
+
+def _print_galleries(title: str, found: "list[GalleryCollection]") -> None:
+    from rich.console import Console  # noqa: PLC0415 - loaded when the command runs
+    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    from sketchzoo.cli.tables import show  # noqa: PLC0415 - as above
+
+    table = Table(title=Text(title), title_justify="left")
+    for column in ("gallery", "photos", "published", "model", "collection"):
+        table.add_column(column, justify="right" if column == "photos" else "left", no_wrap=True)
+    for each in found:
+        published = "yes" if each.is_published else "no"
+        cells = (each.gallery, str(each.photos), published, each.fingerprint, each.collection)
+        table.add_row(*map(Text, cells))
+    show(Console(), table)
+
+
+def _described(url: str) -> str:
+    from sketchzoo.running import described  # noqa: PLC0415 - loaded when the command runs
+
+    return described(url)

@@ -1,0 +1,58 @@
+"""Settings of the commands that act on whole galleries in Qdrant."""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from sketchzoo.call_settings import QdrantSettings
+from sketchzoo.settings import LogSettings, Settings
+from sketchzoo.token import Token
+
+
+class GalleriesSettings(QdrantSettings):
+    """Which Qdrant's galleries `gallery list` and `gallery drop` act on."""
+
+    model_config = SettingsConfigDict(env_prefix="SKETCHZOO_GALLERY_")
+
+
+class TargetSettings(Settings):
+    """The Qdrant that a gallery is copied to."""
+
+    subject = "Copy"
+
+    to: str = Field(
+        min_length=1,
+        description="gRPC address of the Qdrant to copy to, for instance http://qdrant:6334; "
+        "TLS is that of the Qdrant copied from.",
+    )
+    to_api_key: Token | None = Field(None, description="That Qdrant's API key.")
+    to_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="Deadline of a call to that Qdrant."
+    )
+    retry_seconds: Annotated[float, Field(ge=0)] = Field(
+        60.0, description="How long a failing call is made again before the copy is given up."
+    )
+    delete_others: bool = Field(
+        default=False,
+        description="Delete photos that the copy's collection has and the gallery has not.",
+    )
+
+
+class CopySettings(TargetSettings, QdrantSettings, LogSettings):
+    """`gallery copy`'s settings."""
+
+    model_config = SettingsConfigDict(env_prefix="SKETCHZOO_GALLERY_COPY_")
+
+    def target(self, name: str) -> QdrantSettings:
+        """Return the settings of the Qdrant copied to, where the copy is called `name`."""
+        secure = self.to.lower().startswith("https:")
+        return QdrantSettings(
+            qdrant_url=self.to,
+            qdrant_api_key=self.to_api_key,
+            qdrant_ca=self.qdrant_ca if secure else None,
+            qdrant_client_certificate=self.qdrant_client_certificate if secure else None,
+            qdrant_client_key=self.qdrant_client_key if secure else None,
+            qdrant_timeout_seconds=self.to_timeout_seconds,
+            gallery=name,
+        )

@@ -1,0 +1,77 @@
+// The place: which gallery is searched, which folder and days of it, and how photos are sorted.
+//
+// It stays from one query to the next, and lives in the address beside the drawing.
+
+const KEYS = ["gallery", "in", "from", "to", "sort"];
+const DAY = /^\d{4}-\d\d-\d\d$/;
+const ORDERS = new Set(["newest", "oldest"]);
+
+export class Place extends EventTarget {
+  #values = new Map();
+
+  get gallery() {
+    return this.#values.get("gallery") ?? "";
+  }
+
+  get folder() {
+    return this.#values.get("in") ?? "";
+  }
+
+  get from() {
+    return this.#values.get("from") ?? "";
+  }
+
+  get to() {
+    return this.#values.get("to") ?? "";
+  }
+
+  get order() {
+    return this.#values.get("sort") ?? "";
+  }
+
+  // As a search names it.
+  get asked() {
+    return { gallery: this.gallery, folder: this.folder, ...this.days };
+  }
+
+  get days() {
+    return Object.fromEntries([["first_day", this.from], ["last_day", this.to]].filter(([, day]) => day));
+  }
+
+  // What an answer was found at: another has other photos.
+  get key() {
+    return JSON.stringify(this.asked);
+  }
+
+  // As part of a link's fragment, "" for everywhere.
+  get text() {
+    return [...this.#values].map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&");
+  }
+
+  // Goes where a link leads; tells whether that is elsewhere.
+  read(hash) {
+    const before = this.text;
+    const given = new URLSearchParams(hash.slice(1));
+    this.#values.clear();
+    for (const key of KEYS) this.#put(key, given.get(key) ?? "");
+    if (this.text !== before) this.dispatchEvent(new Event("read"));
+    return this.text !== before;
+  }
+
+  // Changes some of it: `{in: "2024/summer"}`; "" is everywhere. In another gallery the rest starts anew.
+  change(values) {
+    if ("gallery" in values) this.#values.clear();
+    for (const [key, value] of Object.entries(values)) this.#put(key, value);
+    this.dispatchEvent(new CustomEvent("change", { detail: values }));
+  }
+
+  #put(key, value) {
+    this.#values.delete(key);
+    const isDay = key === "from" || key === "to";
+    if (!value || (isDay && !DAY.test(value)) || (key === "sort" && !ORDERS.has(value))) return;
+    this.#values.set(key, value);
+  }
+}
+
+// Whether a fragment is a link's of ours.
+export const isLink = (hash) => /^#(d|gallery|in|from|to|sort)=/.test(hash);

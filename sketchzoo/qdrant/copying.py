@@ -1,0 +1,127 @@
+"""Copying a collection to another Qdrant: points as they are, nothing is embedded again.
+
+Embedded Qdrant and a server speak the same API, so each may be either end. A copy may be cut
+off at any point and made again: what is there as it should be is passed over.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from qdrant_client import grpc as api
+
+from sketchzoo.qdrant.connection import QdrantConnection
+from sketchzoo.qdrant.errors import CollectionExistsError
+
+# A page of points with embeddings is a few MB at most, and one write.
+_PAGE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Points in the order of their ids, and where the next page begins; None after the last."""
+
+    points: Sequence[api.RetrievedPoint]
+    next: api.PointId | None
+
+
+class CollectionEnd:
+    """A collection as one end of a copy; failures raise `CallError`."""
+
+    def __init__(self, connection: QdrantConnection, name: str) -> None:
+        self._connection = connection
+        self.name = name
+
+    async def describe(self) -> api.CollectionInfo:
+        """Return the collection's configuration and its payload indexes."""
+        answer: api.GetCollectionInfoResponse = await self._connection.ask(
+            "Collections/Get", api.GetCollectionInfoRequest(collection_name=self.name)
+        )
+        return answer.result
+
+    async def make_like(self, model: api.CollectionInfo) -> None:
+        """Make the collection and its payload indexes as `model` has them, where missing."""
+        exists: api.CollectionExistsResponse = await self._connection.ask(
+            "Collections/CollectionExists",
+            api.CollectionExistsRequest(collection_name=self.name),
+        )
+        if not exists.result.exists:
+            # Made by another copy in between, it is what was wanted.
+            with suppress(CollectionExistsError):
+                await self._connection.ask("Collections/Create", self._creation(model))
+        for field, index in sorted(model.payload_schema.items()):
+            request = api.CreateFieldIndexCollection(
+                collection_name=self.name, field_name=field, wait=True
+            )
+            kind = api.PayloadSchemaType.Name(index.data_type)
+            request.field_type = api.FieldType.Value(f"FieldType{kind}")
+            await self._connection.ask("Points/CreateFieldIndex", request)
+
+    async def count(self) -> int:
+        """Return the exact number of points."""
+        answer: api.CountResponse = await self._connection.ask(
+            "Points/Count", api.CountPoints(collection_name=self.name, exact=True)
+        )
+        return answer.result.count
+
+    async def page(self, after: api.PointId | None, *, whole: bool) -> "Page":
+        """Return the next points in the order of their ids: ids alone, or all of each."""
+        request = api.ScrollPoints(collection_name=self.name, limit=_PAGE)
+        request.with_payload.enable = whole
+        request.with_vectors.enable = whole
+        if after is not None:
+            request.offset.CopyFrom(after)
+        page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
+        return Page(
+            page.result, page.next_page_offset if page.HasField("next_page_offset") else None
+        )
+
+    async def get(
+        self, points: Sequence[api.RetrievedPoint], *, payload: bool
+    ) -> dict[str, api.RetrievedPoint]:
+        """Return those of the points that are here, by id, without their embeddings."""
+        request = api.GetPoints(collection_name=self.name, ids=[point.id for point in points])
+        request.with_payload.enable = payload
+        request.with_vectors.enable = False
+        answer: api.GetResponse = await self._connection.ask("Points/Get", request)
+        return {key(point): point for point in answer.result}
+
+    async def write(self, points: Sequence[api.RetrievedPoint]) -> None:
+        """Write points as another end has them; on disk when this returns."""
+        request = api.UpsertPoints(collection_name=self.name, wait=True)
+        for point in points:
+            written = request.points.add()
+            written.id.CopyFrom(point.id)
+            # Servers before 1.16 fill `data` alone.
+            vector = point.vectors.vector
+            written.vectors.vector.dense.data.extend(vector.dense.data or vector.data)
+            for field, value in point.payload.items():
+                written.payload[field].CopyFrom(value)
+        await self._connection.ask("Points/Upsert", request)
+
+    async def delete(self, points: Sequence[api.RetrievedPoint]) -> None:
+        """Delete points."""
+        request = api.DeletePoints(collection_name=self.name, wait=True)
+        request.points.points.ids.extend(point.id for point in points)
+        await self._connection.ask("Points/Delete", request)
+
+    def _creation(self, model: api.CollectionInfo) -> api.CreateCollection:
+        request = api.CreateCollection(collection_name=self.name)
+        vectors = model.config.params.vectors_config.params
+        request.vectors_config.params.size = vectors.size
+        request.vectors_config.params.distance = vectors.distance
+        request.hnsw_config.m = model.config.hnsw_config.m
+        request.hnsw_config.ef_construct = model.config.hnsw_config.ef_construct
+        if model.config.HasField("quantization_config"):
+            request.quantization_config.CopyFrom(model.config.quantization_config)
+        return request
+
+
+def key(point: api.RetrievedPoint) -> str:
+    """Return a point's id as text."""
+    return point.id.uuid or str(point.id.num)
+
+
+def same_payload(one: api.RetrievedPoint, other: api.RetrievedPoint) -> bool:
+    """Tell whether two points have the same payload."""
+    return dict(one.payload) == dict(other.payload)
