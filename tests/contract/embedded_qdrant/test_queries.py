@@ -275,6 +275,7 @@ async def test_groups_tell_what_is_asked_of_their_points(
         ({"limit": 0}, "limit"),
         ({"group_size": 0}, "group_size"),
         ({"group_by": ""}, "group_by"),
+        ({"group_by": "class!"}, "JSON path"),
         ({"query": [1, 0]}, "Vector dimension error: expected dim: 4, got 2"),
         ({"using": "no"}, "Not existing vector name error: no"),
     ],
