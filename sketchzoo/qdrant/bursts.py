@@ -90,7 +90,9 @@ class Bursts:
         answer: api.QueryGroupsResponse = await self._connection.ask(
             "Points/QueryGroups", request, remaining(self._deadline)
         )
-        return [scored(self._collection, group.hits[0]) for group in answer.result.groups]
+        # A photo that is deleted meanwhile may leave its group empty.
+        groups = (group for group in answer.result.groups if group.hits)
+        return [scored(self._collection, group.hits[0]) for group in groups]
 
     async def _counted(
         self, query: Nearest, hits: Sequence[ScoredPhoto]
