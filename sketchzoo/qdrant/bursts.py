@@ -61,19 +61,23 @@ class Bursts:
             if self._with_others:
                 found += await self._others(query)
                 found.sort(key=attrgetter("score"), reverse=True)
-        return found[query.offset : query.offset + query.limit]
+        page = found[query.offset : query.offset + query.limit]
+        # Found in rounds by an index that may miss some, they may be out of order.
+        return sorted(page, key=attrgetter("score"), reverse=True)
 
     async def _nearest(self, query: Nearest) -> list[ScoredPhoto]:
         """Return the nearest photo of each burst, from the first to the last one wanted.
 
-        The others of a burst are counted from the offset on.
+        The others of a burst are counted where the page may have it.
         """
         found: list[ScoredPhoto] = []
         wanted = query.offset + query.limit
+        # What stands between the bursts moves them on.
+        first = 0 if self._with_others else query.offset
         for _ in range(_MAX_ROUNDS):
             limit = min(wanted - len(found), _MAX_GROUPS)
             hits = await self._groups(query, limit, found)
-            before = max(0, query.offset - len(found))
+            before = max(0, first - len(found))
             counted, others = await self._counted(query, hits[before:])
             found += [*hits[:before], *counted]
             # It ended early only if the bursts found hold as many photos as it looked for.
