@@ -25,6 +25,7 @@ from sketchzoo_ingest.sources import Candidate, ClassFrom, PassedOver, Source, o
 from sketchzoo_ingest.tally import Tally
 from tests.artefacts import picture
 from tests.integration.fetch.site_server import Site, a_site
+from tests.integration.ingest.command import Command
 from tests.integration.storage.bucket_server import Buckets, bucket_server
 from tests.unit.ingest.fakes import FakeEncoder, small_limits
 
@@ -301,3 +302,16 @@ def test_password_of_a_url_is_shown_nowhere(site: Site, storage: Storage) -> Non
         open_source(f"{url}/none/", storage)
     told = f"{source.name} {source.root} {candidate!r} {error.value}"
     assert "secret" not in told
+
+
+def test_command_over_a_bucket(
+    environment: dict[str, str], bucket: str, server: Buckets, tmp_path: Path
+) -> None:
+    """The command takes a bucket, its credentials from the environment, and tells none of them."""
+    given = {**environment, **server.environment(), "AWS_SECRET_ACCESS_KEY": "tell-nobody"}
+    command = Command(tmp_path, given, f"s3://{bucket}/zoo", "--json", "-")
+    report = command.report()
+    assert report["photos"]["written"] == len(FILES)
+    [found] = report["class_from"].values()
+    assert found["from"] == "folder"
+    assert "tell-nobody" not in command.out + command.err

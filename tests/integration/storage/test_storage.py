@@ -9,6 +9,7 @@ import sys
 import tarfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from sketchzoo.fetch import FetchLimits
 from sketchzoo.storage import Member, Storage, StorageError, StorageReason, container
 from sketchzoo_ingest.outcome import Reason
-from tests.integration.fetch.site_server import a_site
+from tests.integration.fetch.site_server import a_site, status
 from tests.integration.storage.bucket_server import Buckets
 
 LIMIT = 1000
@@ -95,6 +96,29 @@ def test_store_that_never_answers_is_given_up(
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         error = failure("s3://bucket/a.jpg", Storage(limits=FetchLimits(seconds=1)))
     assert (error.reason, "too long" in str(error)) == (StorageReason.FETCH_FAILED, True)
+
+
+def test_passing_faults_of_a_store_are_tried_again(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that is busy for a moment is asked again; what it forbids is told at once."""
+
+    def busy(handler: BaseHTTPRequestHandler, hit: int) -> None:
+        handler.send_response(503 if hit == 1 else 206)
+        handler.send_header("content-length", "0" if hit == 1 else "5")
+        handler.end_headers()
+        if hit > 1:
+            handler.wfile.write(b"photo")
+
+    with a_site() as site, Storage() as storage:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", site.url)
+        site.answers["/bucket/busy.jpg"] = busy
+        site.answers["/bucket/closed.jpg"] = status(403)
+        assert storage.read("s3://bucket/busy.jpg", LIMIT) == b"photo"
+        with pytest.raises(StorageError, match="access is denied") as error:
+            storage.read("s3://bucket/closed.jpg", LIMIT)
+    assert error.value.reason is StorageReason.UNREADABLE
+    assert site.hits["/bucket/closed.jpg"] == 1
 
 
 def test_members_of_tar_files(tmp_path: Path, buckets: Buckets) -> None:
