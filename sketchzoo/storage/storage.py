@@ -14,7 +14,7 @@ from sketchzoo.storage.copies import Copies, FileSink
 from sketchzoo.storage.error import StorageError, StorageReason, too_large
 from sketchzoo.storage.found import Found
 from sketchzoo.storage.local import find_file, open_file, path_of, read_file
-from sketchzoo.storage.member import PREFIX, Member, container
+from sketchzoo.storage.member import PREFIX, Member, container, is_packed
 from sketchzoo.storage.stores import Stores, scheme_of
 from sketchzoo.storage.web import Web
 
@@ -164,7 +164,7 @@ class Storage:
     def _member(self, member: Member, limit: int) -> bytes:
         if member.size > limit:
             raise too_large(member.size, limit)
-        if member.container.endswith((".gz", ".tgz")):
+        if is_packed(member.container):
             return self._unpacked(member)
         scheme = scheme_of(member.container)
         if scheme == "file":
