@@ -244,7 +244,7 @@ def test_what_cannot_be_opened_is_said(bucket: str, storage: Storage) -> None:
     for name in (f"s3://{bucket}/none.csv", f"s3://{bucket}/none.parquet"):
         with pytest.raises(ValueError, match="is not there"):
             open_source(name, storage)
-    with pytest.raises(ValueError, match=r"no tar file is called so"):
+    with pytest.raises(ValueError, match=r"no file is called so"):
         open_source(f"s3://{bucket}/zoo/*.tar", storage)
 
 
