@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from sketchzoo.fetch import FetchLimits, Url
+from sketchzoo.fetch import FetchLimits, Part, Url
 from sketchzoo.storage.copies import Copies, FileSink
 from sketchzoo.storage.error import StorageError, StorageReason, too_large
 from sketchzoo.storage.found import Found
@@ -172,9 +172,9 @@ class Storage:
                 file.seek(member.first)
                 content = file.read(member.size)
         elif scheme in _WEB:
-            raise StorageError(
-                StorageReason.UNREADABLE, "lies in a tar file behind a url: no part of it is read"
-            )
+            part = Part(member.first, member.size)
+            self._web.fetch(Url.parse(member.container), part)
+            content = bytes(part.content)
         else:
             content = self._stores.read_part(member.container, member.first, member.size)
         return _whole(content, member)

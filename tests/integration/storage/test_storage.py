@@ -140,6 +140,39 @@ def test_members_of_tar_files(tmp_path: Path, buckets: Buckets) -> None:
         assert storage.read(uri, LIMIT) == b"cat"
 
 
+def test_members_behind_urls(tmp_path: Path) -> None:
+    """Of a tar file behind a url the member's range alone is asked for, where the server has it."""
+    path = tmp_path / "x.tar"
+    first, last = tar(path, ("a.jpg", bytes(700)), ("b.jpg", b"b" * 600))
+    content = path.read_bytes()
+
+    def ranged(handler: BaseHTTPRequestHandler, hit: int) -> None:
+        begin, end = map(int, handler.headers["range"].removeprefix("bytes=").split("-"))
+        sent = content[begin : end + 1]
+        handler.send_response(206)
+        handler.send_header("content-range", f"bytes {begin}-{end}/{len(content)}")
+        handler.send_header("content-length", str(len(sent)))
+        handler.end_headers()
+        # A connection that breaks is gone on from.
+        handler.wfile.write(sent[: len(sent) // hit] if hit == 2 else sent)
+
+    def whole(handler: BaseHTTPRequestHandler, hit: int) -> None:
+        handler.send_response(200)
+        handler.send_header("content-length", str(last.first + last.size))
+        handler.end_headers()
+        handler.wfile.write(content[: last.first + last.size])
+
+    limits = FetchLimits(allow_private_addresses=True, backoff_seconds=0, read_seconds=2)
+    with a_site() as site, Storage(limits=limits) as storage:
+        site.answers["/x.tar"], site.answers["/y.tar"] = ranged, whole
+        for member, wanted in ((first, bytes(700)), (last, b"b" * 600)):
+            there = Member(f"{site.url}/x.tar", member.name, member.first, member.size)
+            assert storage.read(there.uri, LIMIT) == wanted
+        there = Member(f"{site.url}/y.tar", last.name, last.first, last.size)
+        assert storage.read(there.uri, LIMIT) == b"b" * 600
+        assert site.hits["/x.tar"] == 3
+
+
 def test_members_that_are_there_no_more(tmp_path: Path) -> None:
     """A tar file that is shorter, gone or damaged is told, and a large member is not read."""
     path = tmp_path / "x.tar.gz"
