@@ -2,7 +2,8 @@
 
 WebP without loss, TIFF, HEIC and AVIF take what their file makes them take, in one call that
 nothing interrupts, some of it under Python's lock. Nothing but the end of a process gives
-that up, and a decoder that crashes takes no service with it.
+that up, and a decoder that crashes takes no service with it. Large PNGs and JPEGs of several
+scans go the same way for their memory, which leaves with its process.
 """
 
 import math
@@ -20,10 +21,15 @@ from PIL import Image
 from sketchzoo.image_limits import ImageLimits
 from sketchzoo.images._container import Container
 from sketchzoo.images._decoder import NO_RANGE
+from sketchzoo.images._jpeg import END_OF_JPEG
 from sketchzoo.images._limits import ImageError, Watch
 
-LEAST_PIXELS = 512 * 512
+_LEAST_PIXELS = 512 * 512
 """WebPs of fewer take a tenth of a second at most, and less than to start a process."""
+_MOST_HERE = 64 * 1024 * 1024
+"""Bytes that decoding may take of a service's own memory: freed, they do not always leave it."""
+_PNG_PIXEL, _WEBP_PIXEL = 5, 17
+"""Bytes that a pixel takes while it is decoded."""
 _DECODER = Path(__file__).with_name("_decoder.py")
 _LOOK_SECONDS = 0.05
 _START_SECONDS = 1
@@ -31,6 +37,21 @@ _BESIDE_BYTES = 768 * 1024 * 1024
 """Address space of an interpreter with Pillow and a decoder, before they hold an image."""
 _TOO_SLOW = (-24, -9)
 """How a process ends that had its time on a core: by SIGXCPU, or SIGKILL right after."""
+
+
+def goes_apart(container: Container, size: tuple[int, int]) -> bool:
+    """Tell whether an image is decoded in a process of its own."""
+    area = size[0] * size[1]
+    match container.form:
+        case "JPEG":
+            whole = bytes(container.pieces[-1][-2:]) == END_OF_JPEG
+            return whole and container.coefficients > _MOST_HERE
+        case "PNG":
+            return not container.transparent and _PNG_PIXEL * area > _MOST_HERE
+        case "WEBP":
+            return (container.lossless and area > _LEAST_PIXELS) or _WEBP_PIXEL * area > _MOST_HERE
+        case _:
+            return container.size is not None
 
 
 def load_apart(container: Container, factor: int, limits: ImageLimits, watch: Watch) -> Image.Image:

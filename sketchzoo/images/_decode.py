@@ -26,7 +26,7 @@ from PIL import (
 )
 
 from sketchzoo.image_limits import ImageLimits
-from sketchzoo.images._apart import LEAST_PIXELS, load_apart
+from sketchzoo.images._apart import goes_apart, load_apart
 from sketchzoo.images._container import Container, Form
 from sketchzoo.images._jpeg import END_OF_JPEG, SCAN
 from sketchzoo.images._layout import over_paper, transparency
@@ -62,8 +62,9 @@ _SHORT_HEAD = 4096
 """Bytes of a JPEG's header that cannot take long."""
 _BLOCK, _BLEED = 16, 2
 """Pixels a side of a JPEG's largest block, and how far its colours reach beyond."""
-_SCALES = (8, 4, 2, 1)
-"""What a JPEG's blocks of 8 x 8 can be decoded at, one over it."""
+_SCALES = {8: 2, 4: 1, 2: 1}
+"""What a JPEG's blocks of 8 x 8 can be decoded at, one over it, and how many times what is
+enough must stay: at an eighth a pixel is the mean of a block."""
 _NO_IMAGE = bytes(range(1, 128))
 """What is decoded to nothing sensible, and holds no marker."""
 
@@ -97,21 +98,33 @@ def decode(
     if (size := container.size) is None:
         opened = _open(container, limits, watch)
         size = opened.size
-        if container.lossless and size[0] * size[1] > LEAST_PIXELS:
-            opened = None
     _check_pixels(size, limits)
-    factor = max(1, min(size) // enough) if enough else 1
+    if apart := goes_apart(container, size):
+        opened = None
+    # By plain means: each pixel the mean of a square. That blurs more than JPEG's own
+    # smaller scales, and twice as many pixels must stay (docs/adr/0068-reduced-scale.md).
+    factor = max(1, min(size) // (2 * enough)) if enough else 1
     # What a decoder reduces itself; what is left is reduced of its pixels.
-    scale = factor
+    if container.form == "JPEG":
+        scale = _scale(size, enough) if enough else 1
+    else:
+        scale = factor if opened is None else 1
     if opened is not None:
-        scale = _drafted(opened, factor) if container.form == "JPEG" else 1
-    with BUDGET.hold(needed(container, size, scale), limits, watch), _blaming_the_file():
+        _set_scale(opened, scale)
+    memory = needed(container, size, scale, apart=apart)
+    with BUDGET.hold(memory, limits, watch), _blaming_the_file():
         plain = _plain(opened, container, scale, limits, watch)
         del opened  # its pixels, while others are made of them
-        if factor > scale:
-            plain = plain.reduce(factor // scale)
+        left = max(1, factor // scale)
+        plain = _evened(plain.reduce(left) if left > 1 else plain, size, scale * left)
         turned = _TURNED.get(container.turn)
         return plain if turned is None else plain.transpose(turned)
+
+
+def _evened(image: Image.Image, size: tuple[int, int], scale: int) -> Image.Image:
+    """Cut off a last row or column that stands for less than half of one: it stretches all."""
+    width, height = (max(1, round(side / scale)) for side in size)
+    return image if image.size == (width, height) else image.crop((0, 0, width, height))
 
 
 def _plain(
@@ -232,12 +245,15 @@ def _head(container: Container) -> bytes:
     return b"".join((container.pieces[0], container.pieces[1][:_SHORT_HEAD]))
 
 
-def _drafted(image: ImageFile.ImageFile, factor: int) -> int:
-    """Have a JPEG decoded at one over the largest scale up to `factor` that there is."""
-    scale = next(scale for scale in _SCALES if scale <= max(1, factor))
+def _scale(size: tuple[int, int], enough: int) -> int:
+    """Return one over the smallest scale of a JPEG that has so many pixels a side."""
+    wanted = (scale for scale, least in _SCALES.items() if min(size) >= scale * least * enough)
+    return next(wanted, 1)
+
+
+def _set_scale(image: ImageFile.ImageFile, scale: int) -> None:
     if scale > 1:
         image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
-    return scale
 
 
 def _loaded_to_the_end(
@@ -259,7 +275,7 @@ def _loaded_to_the_end(
         def filled_with(filling: bytes) -> ImageFile.ImageFile:
             pieces = (*before, last, filling + END_OF_JPEG)
             opened = _open(replace(container, pieces=pieces), limits, watch)
-            _drafted(opened, scale)
+            _set_scale(opened, scale)
             return opened
 
         filled, other = filled_with(b""), filled_with(_NO_IMAGE)

@@ -25,8 +25,12 @@ def main(form: str, seconds: str, memory: str, factor: str) -> None:
     """Decode what stands on standard input."""
     _limit(int(seconds), int(memory))
     content = sys.stdin.buffer.read()
-    size, strips = _heif(content) if form == "HEIF" else _strips(_OPENERS[form](content))
     reduced = int(factor)
+    if form == "JPEG":
+        size, strips = _strips(_jpeg(content, reduced))
+        reduced = 1  # its decoder has done so
+    else:
+        size, strips = _heif(content) if form == "HEIF" else _strips(_OPENERS[form](content))
     rows = max(1, _STRIP_BYTES // (4 * size[0] * reduced)) * reduced
     out = sys.stdout.buffer
     for top in range(0, size[1], rows):
@@ -64,10 +68,25 @@ def _strips(image: Image.Image) -> tuple[tuple[int, int], _Strips]:
     return image.size, lambda top, end: image.crop((0, top, image.width, end))
 
 
+def _jpeg(content: bytes, scale: int) -> Image.Image:
+    from PIL.JpegImagePlugin import JpegImageFile  # noqa: PLC0415 - chosen here
+
+    image = JpegImageFile(io.BytesIO(content))
+    if scale > 1:
+        image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
+    return image
+
+
 def _webp(content: bytes) -> Image.Image:
     from PIL.WebPImagePlugin import WebPImageFile  # noqa: PLC0415 - chosen here
 
     return WebPImageFile(io.BytesIO(content))
+
+
+def _png(content: bytes) -> Image.Image:
+    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415 - chosen here
+
+    return PngImageFile(io.BytesIO(content))
 
 
 def _tiff(content: bytes) -> Image.Image:
@@ -103,7 +122,12 @@ def _heif(content: bytes) -> tuple[tuple[int, int], _Strips]:
     return (width, height), strip
 
 
-_OPENERS: dict[str, Callable[[bytes], Image.Image]] = {"WEBP": _webp, "TIFF": _tiff, "AVIF": _avif}
+_OPENERS: dict[str, Callable[[bytes], Image.Image]] = {
+    "PNG": _png,
+    "WEBP": _webp,
+    "TIFF": _tiff,
+    "AVIF": _avif,
+}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -10,43 +10,49 @@ from sketchzoo.image_limits import ImageLimits
 from sketchzoo.images._container import Container
 from sketchzoo.images._jpeg import END_OF_JPEG
 from sketchzoo.images._limits import ImageError, Watch
+from sketchzoo.memory import give_back_freed
 
 _SMALL = 4 * 1024 * 1024
 """What takes less waits for nobody and is not counted: it is gone in a moment."""
+_LARGE = 32 * 1024 * 1024
+"""What takes more goes back to the system before another begins."""
 _LOOK_SECONDS = 0.02
 _PIXEL = 4
 """Bytes of a pixel in Pillow's memory, but for grey and palettes."""
-_COPIES = {
-    "JPEG": 2,  # decoded, and turned
-    "PNG": 3,  # decoded, laid on its ground, turned
-    "BMP": 3,
-    "PPM": 3,
-    "GIF": 4,
-    "WEBP": 6,  # its decoder has two canvases, of which Pillow makes two copies
+_HERE = {
+    "BMP": 5,
+    "PPM": 5,
+    "PNG": 10,  # with a transparent colour: decoded, and laid on its ground
+    "GIF": 16,  # the same, and what it does not paint
+    "WEBP": 17,  # its decoder has two canvases, of which Pillow makes two copies
 }
+"""Bytes of a pixel, all of the picture."""
 _APART = {
-    "TIFF": 12,  # decoded, turned, by strips or tiles of any size
-    "HEIF": 6,  # planes, and their colours
-    "AVIF": 16,  # the same, which Pillow copies, and turns
+    "PNG": 5,
+    "WEBP": 17,
+    "TIFF": 9,  # decoded, and turned
+    "HEIF": 5,  # its planes, and the colours of them
+    "AVIF": 10,  # the same, copied by Pillow
 }
-"""Bytes of a pixel in a decoder's own process."""
-_RECEIVED = 12
-"""Bytes of a pixel that such a process hands over, of the reduced picture."""
+"""Bytes of a pixel in a process of its own; measured on 48 megapixels, with some more."""
+_SENT, _RECEIVED = 4, 12
+"""Bytes of a pixel there while it sends, and of the reduced picture here while it arrives."""
 
 
-def needed(container: Container, size: tuple[int, int], factor: int) -> int:
-    """Return about how many bytes decoding an image takes, at one over `factor` of its size."""
+def needed(container: Container, size: tuple[int, int], scale: int, *, apart: bool) -> int:
+    """Return about how many bytes decoding an image takes, at one over `scale` of its size."""
     area = size[0] * size[1]
-    reduced = (-(-size[0] // factor)) * (-(-size[1] // factor))
-    if container.form in _APART:
-        return _APART[container.form] * area + _RECEIVED * reduced
-    copies = _COPIES[container.form]
-    if container.form != "JPEG":
-        deep = container.transparent and container.layout[0] == 16  # noqa: PLR2004 - bits
-        return _PIXEL * (copies + 5 * bool(deep)) * area
-    if bytes(container.pieces[-1][-2:]) != END_OF_JPEG:
-        copies += 2  # compared with two others
-    return _PIXEL * copies * reduced + container.coefficients
+    reduced = (-(-size[0] // scale)) * (-(-size[1] // scale))
+    if container.form == "JPEG":
+        copies = 2  # decoded, and turned
+        if bytes(container.pieces[-1][-2:]) != END_OF_JPEG:
+            copies += 2  # compared with two others
+        return _PIXEL * copies * reduced + container.coefficients
+    if apart:
+        return max(_APART[container.form] * area, _SENT * area + _RECEIVED * reduced)
+    deep = container.transparent and container.layout[0] == 16  # noqa: PLR2004 - bits
+    turned = _PIXEL if container.turn > 1 else 0
+    return (_HERE[container.form] + turned + 20 * bool(deep)) * area
 
 
 class Budget:
@@ -86,6 +92,8 @@ class Budget:
         try:
             yield
         finally:
+            if size >= _LARGE:
+                give_back_freed()
             with self._changed:
                 self._held -= size
                 self._changed.notify_all()

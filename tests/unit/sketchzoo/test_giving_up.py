@@ -89,8 +89,22 @@ def test_a_large_webp_without_loss_is_decoded_as_any_other(
     with pytest.raises(ImageError) as refused:
         decode(lossless[:-100] + bytes(100))
     assert refused.value.reason == "truncated"
-    monkeypatch.setattr("sketchzoo.images._decode.LEAST_PIXELS", 10**9)
+    monkeypatch.setattr("sketchzoo.images._apart._LEAST_PIXELS", 10**9)
     assert farthest(apart, decode(lossless)) == 0
+
+
+def test_a_jpeg_of_many_coefficients_is_decoded_as_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A large progressive one, apart for its memory or here: the same pixels, at any scale."""
+    noise = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
+    content = saved("JPEG", Image.fromarray(noise).resize((1400, 1000)), progressive=True)
+    for enough in (None, 240):
+        here = decode(content, enough=enough)
+        with monkeypatch.context() as patched:
+            patched.setattr("sketchzoo.images._apart._MOST_HERE", 0)
+            assert farthest(decode(content, enough=enough), here) == 0
+    assert here.size == (350, 250)
 
 
 @pytest.mark.parametrize("how", ["unwanted", "too slow"])
