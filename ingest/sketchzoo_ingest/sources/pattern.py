@@ -38,7 +38,7 @@ def expanded(text: str, storage: Storage) -> list[str]:
         else:
             found.append(name)
         if len(found) > _MAX_SHARDS:
-            raise ValueError(f"{text} names over {_MAX_SHARDS} files")
+            raise ValueError(f"a pattern may name {_MAX_SHARDS:,} files, and this one names more")
     if not found:
         raise ValueError(f"{text} does not exist: no file is called so")
     return found

@@ -136,7 +136,7 @@ class TarSource:
         try:
             first = list(islice(self._samples(self._shards[0]), _LOOKED_AT))
         except StorageError as error:
-            raise ValueError(f"{printable(self._shards[0])} {error}") from error
+            raise ValueError(f"{printable(self._named(self._shards[0]))} {error}") from error
         if any("class" in sample.beside for sample in first):
             return Classes(ClassFrom.COLUMN, "a class stands beside the photos")
         names = [photo.name for sample in first for photo in sample.photo_members()]
