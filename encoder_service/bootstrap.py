@@ -13,10 +13,12 @@ from encoder_service.metrics import EncoderMetrics
 from encoder_service.pool import WorkerPool
 from encoder_service.runtimes import Runtime
 from encoder_service.runtimes.base import warm
+from encoder_service.seeing import Seeing
 from encoder_service.servicer import EncoderServicer
 from encoder_service.settings import EncoderSettings
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.images import Modality, Preprocessing
+from sketchzoo.memory import give_back_freed
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc import RpcServer, Service, run_main, run_until_signal
 from sketchzoo.telemetry import MetricsPage, build_info, configure_logs, tracing
@@ -73,6 +75,7 @@ async def serving(
 ) -> AsyncIterator[Addresses]:
     """Warm the model and answer calls while the context is open."""
     warm(runtime, artefact)
+    give_back_freed()  # what loading a model took beside it
     registry = CollectorRegistry()
     build_info(registry, PART)
     metrics = EncoderMetrics(registry)
@@ -92,6 +95,7 @@ async def serving(
         describe(artefact, runtime),
         metrics,
         default_deadline_seconds=settings.default_deadline_seconds,
+        seeing=Seeing.of(artefact),
     )
     service = Service(
         SERVICE,

@@ -5,6 +5,7 @@ from typing import Any
 
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.pool import RefusedError, WorkerPool
+from encoder_service.seeing import Seeing
 from encoder_service.work import (
     AbandonedError,
     DeadlinePassedError,
@@ -34,12 +35,14 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
         metrics: EncoderMetrics,
         *,
         default_deadline_seconds: float,
+        seeing: Seeing | None = None,
     ) -> None:
-        """Serve with `pool`, whose model `model` describes."""
+        """Serve with `pool`, whose model `model` describes; `seeing` names what is on photos."""
         self._pool = pool
         self._model = model
         self._metrics = metrics
         self._default_deadline = default_deadline_seconds
+        self._seeing = seeing
 
     async def GetModel(  # noqa: N802 - the contract's name
         self,
@@ -71,8 +74,8 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
         if files:
             embeddings = await self._embed(files, context.time_remaining())
             seconds = embeddings.seconds
-            for index, outcome in zip(wanted, embeddings.outcomes, strict=True):
-                results[index] = self._result(index, outcome)
+            for index, file, outcome in zip(wanted, files, embeddings.outcomes, strict=True):
+                results[index] = self._result(index, file.modality, outcome)
         return encoder_pb2.EmbedResponse(
             results=results,
             model_fingerprint=self._model.fingerprint,
@@ -94,11 +97,18 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
         except AbandonedError as error:
             raise unavailable("the encoder", "it is closing") from error
 
-    def _result(self, index: int, outcome: bytes | ImageError) -> encoder_pb2.EmbedResult:
+    def _result(
+        self, index: int, modality: Modality, outcome: bytes | ImageError
+    ) -> encoder_pb2.EmbedResult:
         if isinstance(outcome, ImageError):
             field = f"images[{index}].content"
             return _status(invalid(field, str(outcome), reason=outcome.reason.upper()))
         embedding = encoder_pb2.Embedding(vector=outcome, dimension=self._model.dimension)
+        if self._seeing is not None and modality is Modality.PHOTO:
+            seen = self._seeing.on(outcome)
+            if seen is not None:
+                embedding.seen.class_name = seen.class_name
+                embedding.seen.confidence = seen.confidence
         return encoder_pb2.EmbedResult(embedding=embedding)
 
 

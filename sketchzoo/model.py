@@ -91,7 +91,8 @@ class ModelArtefact:
     `towers` has one entry a modality; one network for both is the same `TowerConfig` twice.
     `run` made the weights; None where no single run did. `min_score` is the calibrated
     score under which a hit likely shows something else than the query, 0 where nothing was
-    calibrated.
+    calibrated. `seen_from` is the posterior from which a photo's likeliest class counts as
+    seen; None where nothing was calibrated: then nothing is seen.
     """
 
     folder: Path
@@ -102,6 +103,7 @@ class ModelArtefact:
     run: RunRecord | None = None
     classes: tuple[str, ...] = ()
     min_score: float = 0.0
+    seen_from: float | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -111,6 +113,8 @@ class ModelArtefact:
             raise ValueError("towers must have an entry for photo and one for sketch")
         if not 0 <= self.min_score <= 1:
             raise ValueError(f"min_score must be 0 to 1, not {self.min_score}")
+        if self.seen_from is not None and not 0 < self.seen_from <= 1:
+            raise ValueError(f"seen_from must be above 0 and at most 1, not {self.seen_from}")
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
@@ -159,6 +163,7 @@ class ModelArtefact:
                 run=RunRecord(**config["run"]) if config.get("run") else None,
                 classes=tuple(config.get("classes", ())),
                 min_score=config.get("min_score", 0.0),
+                seen_from=config.get("seen_from"),
                 notes=config.get("notes", {}),
             )
         except ModelError:
@@ -193,6 +198,7 @@ class ModelArtefact:
             "run": None if self.run is None else asdict(self.run),
             "classes": list(self.classes),
             "min_score": self.min_score,
+            "seen_from": self.seen_from,
             "notes": dict(self.notes),
         }
         (self.folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")

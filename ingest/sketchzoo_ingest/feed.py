@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from types import TracebackType
 from typing import Protocol, Self
@@ -14,6 +15,7 @@ from sketchzoo_ingest.outcome import Settled
 from sketchzoo_ingest.sources import Candidate, Entry, Source
 
 Told = Callable[[Settled | CallError], None]
+ToldOf = Callable[[Entry, Settled | CallError], None]
 
 
 class Reader(Protocol):
@@ -60,12 +62,18 @@ class Feed(Protocol):
 
 
 class Listing:
-    """A finite feed: what sources list, one source after the other; a context."""
+    """A finite feed: what sources list, one source after the other; a context.
 
-    def __init__(self, sources: Sequence[Source], metrics: IngestMetrics) -> None:
-        self._entries = _entries(sources)
+    `tell` is told of each photo what became of it.
+    """
+
+    def __init__(
+        self, sources: Sequence[Source], metrics: IngestMetrics, tell: ToldOf | None = None
+    ) -> None:
+        self._entries = _entries(sources, tell)
         self._metrics = metrics
         self._thread = ThreadPoolExecutor(1, "list")
+        self._ahead: Future[list[Listed]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -79,20 +87,22 @@ class Listing:
         self._thread.shutdown(cancel_futures=True)
 
     async def next(self, most: int) -> Sequence[Listed] | None:
-        """Return the next entries, listed in a thread."""
-
-        def take() -> list[Listed]:
-            return list(islice(self._entries, most))
-
+        """Return the next entries, listed in a thread, and begin with those after."""
+        ahead = self._ahead or self._thread.submit(self._take, most)
         with self._metrics.stage("list"):
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, take) or None
+            taken = await asyncio.wrap_future(ahead)
+        self._ahead = self._thread.submit(self._take, most) if taken else ahead
+        return taken or None
+
+    def _take(self, most: int) -> list[Listed]:
+        return list(islice(self._entries, most))
 
 
-def _entries(sources: Sequence[Source]) -> Iterator[Listed]:
+def _entries(sources: Sequence[Source], tell: ToldOf | None) -> Iterator[Listed]:
     for source in sources:
         for entry in source.candidates():
-            yield Listed(entry, source)
+            told = _nobody if tell is None else partial(tell, entry)
+            yield Listed(entry, source, told)
 
 
 class Inbox:

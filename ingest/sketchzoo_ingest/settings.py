@@ -169,8 +169,29 @@ class PipelineSettings(
         )
 
 
+class WatchSettings(Settings):
+    """How folders are followed."""
+
+    subject = "Watching"
+
+    watch: bool = Field(
+        default=False,
+        description="Stay after the run and follow the folders: what is added or changed is "
+        "ingested, what is removed is deleted, as --prune does. SIGTERM ends it.",
+    )
+    rescan_seconds: Seconds = Field(
+        3600.0, description="How often folders that are watched are listed whole all the same."
+    )
+    watch_poll: bool = Field(
+        default=False,
+        description="Look through watched folders every two seconds instead of being told of "
+        "changes by the system, which does not tell what others change on a network drive.",
+    )
+
+
 class IngestSettings(
     PipelineSettings,
+    WatchSettings,
     QdrantSettings,
     TelemetrySettings,
 ):

@@ -26,12 +26,14 @@ from PIL import (
 )
 
 from sketchzoo.image_limits import ImageLimits
-from sketchzoo.images._apart import LEAST_PIXELS, load_apart
-from sketchzoo.images._container import END_OF_JPEG, FORMATS, SCAN, Container, Form, take_apart
+from sketchzoo.images._apart import goes_apart, load_apart
+from sketchzoo.images._container import Container, Form
+from sketchzoo.images._jpeg import END_OF_JPEG, SCAN
 from sketchzoo.images._layout import over_paper, transparency
 from sketchzoo.images._limits import GivenUpError, ImageError, Watch
 from sketchzoo.images._memory import BUDGET, needed
 from sketchzoo.images._pieces import Pieces
+from sketchzoo.images._take_apart import NOT_AN_IMAGE, take_apart
 
 # Pillow warns of each odd image on stderr; here its sender is told, by an ImageError.
 warnings.filterwarnings("ignore", module=r"PIL\b")
@@ -60,8 +62,9 @@ _SHORT_HEAD = 4096
 """Bytes of a JPEG's header that cannot take long."""
 _BLOCK, _BLEED = 16, 2
 """Pixels a side of a JPEG's largest block, and how far its colours reach beyond."""
-_SCALES = (8, 4, 2, 1)
-"""What a JPEG's blocks of 8 x 8 can be decoded at, one over it."""
+_SCALES = {8: 2, 4: 1, 2: 1}
+"""What a JPEG's blocks of 8 x 8 can be decoded at, one over it, and how many times what is
+enough must stay: at an eighth a pixel is the mean of a block."""
 _NO_IMAGE = bytes(range(1, 128))
 """What is decoded to nothing sensible, and holds no marker."""
 
@@ -91,30 +94,55 @@ def decode(
     limits = limits or ImageLimits()
     watch = Watch(limits.max_seconds, unwanted)
     container = _container(content, limits, watch)
-    opened = _open(container, limits, watch)
-    size = opened.size
-    factor = max(1, min(size) // enough) if enough else 1
-    scale = _drafted(opened, factor) if container.form == "JPEG" else 1
-    with BUDGET.hold(needed(container, size, scale), limits, watch), _blaming_the_file():
+    opened = None
+    if (size := container.size) is None:
+        opened = _open(container, limits, watch)
+        size = opened.size
+    _check_pixels(size, limits)
+    if apart := goes_apart(container, size):
+        opened = None
+    # By plain means: each pixel the mean of a square. That blurs more than JPEG's own
+    # smaller scales, and twice as many pixels must stay (docs/adr/0068-reduced-scale.md).
+    factor = max(1, min(size) // (2 * enough)) if enough else 1
+    # What a decoder reduces itself; what is left is reduced of its pixels.
+    if container.form == "JPEG":
+        scale = _scale(size, enough) if enough else 1
+    else:
+        scale = factor if opened is None else 1
+    if opened is not None:
+        _set_scale(opened, scale)
+    memory = needed(container, size, scale, apart=apart)
+    with BUDGET.hold(memory, limits, watch), _blaming_the_file():
         plain = _plain(opened, container, scale, limits, watch)
-        left = factor // scale
-        if left > 1:
-            plain = plain.reduce(left)
+        del opened  # its pixels, while others are made of them
+        left = max(1, factor // scale)
+        plain = _evened(plain.reduce(left) if left > 1 else plain, size, scale * left)
         turned = _TURNED.get(container.turn)
         return plain if turned is None else plain.transpose(turned)
 
 
+def _evened(image: Image.Image, size: tuple[int, int], scale: int) -> Image.Image:
+    """Cut off a last row or column that stands for less than half of one: it stretches all."""
+    width, height = (max(1, round(side / scale)) for side in size)
+    return image if image.size == (width, height) else image.crop((0, 0, width, height))
+
+
 def _plain(
-    opened: ImageFile.ImageFile, container: Container, scale: int, limits: ImageLimits, watch: Watch
+    opened: ImageFile.ImageFile | None,
+    container: Container,
+    scale: int,
+    limits: ImageLimits,
+    watch: Watch,
 ) -> Image.Image:
-    """Return an opened file's pixels, as they lie in it."""
-    image: Image.Image = opened
-    painted = opened.tile[0].extents if opened.tile else None
-    if container.form == "JPEG":
+    """Return a file's pixels as they lie in it, decoded apart where it was not opened."""
+    painted = opened.tile[0].extents if opened is not None and opened.tile else None
+    image: Image.Image
+    if opened is None:
+        image = load_apart(container, scale, limits, watch)
+    elif container.form == "JPEG":
         image = _loaded_to_the_end(opened, container, scale, limits, watch)
-    elif container.lossless and image.width * image.height > LEAST_PIXELS:
-        image = load_apart(b"".join(container.pieces), image.size, limits, watch)
     else:
+        image = opened
         image.load()
 
     def low_bytes() -> Image.Image:
@@ -147,6 +175,9 @@ def measure(content: bytes, limits: ImageLimits | None = None) -> tuple[int, int
     limits = limits or ImageLimits()
     watch = Watch(limits.max_seconds)
     container = _container(content, limits, watch)
+    if container.size is not None:
+        _check_pixels(container.size, limits)
+        return container.size
     image = _open(container, limits, watch)
     return (image.height, image.width) if container.turn in _ON_ITS_SIDE else image.size
 
@@ -195,15 +226,18 @@ def _open(container: Container, limits: ImageLimits, watch: Watch) -> ImageFile.
         raise ImageError(f"is over {limits.max_pixels} pixels", "too_large") from error
     except Exception as error:
         # Hostile bytes make decoders fail in any way.
-        raise ImageError(f"is not a {', '.join(FORMATS)} image", "not_an_image") from error
-    if image.width * image.height > limits.max_pixels:
-        raise ImageError(
-            f"is {image.width}x{image.height} pixels; max_pixels allows {limits.max_pixels}",
-            "too_large",
-        )
+        raise ImageError(NOT_AN_IMAGE, "not_an_image") from error
+    _check_pixels(image.size, limits)
     if short:
         image.fp = source
     return image
+
+
+def _check_pixels(size: tuple[int, int], limits: ImageLimits) -> None:
+    if size[0] * size[1] > limits.max_pixels:
+        raise ImageError(
+            f"is {size[0]}x{size[1]} pixels; max_pixels allows {limits.max_pixels}", "too_large"
+        )
 
 
 def _head(container: Container) -> bytes:
@@ -211,12 +245,15 @@ def _head(container: Container) -> bytes:
     return b"".join((container.pieces[0], container.pieces[1][:_SHORT_HEAD]))
 
 
-def _drafted(image: ImageFile.ImageFile, factor: int) -> int:
-    """Have a JPEG decoded at one over the largest scale up to `factor` that there is."""
-    scale = next(scale for scale in _SCALES if scale <= max(1, factor))
+def _scale(size: tuple[int, int], enough: int) -> int:
+    """Return one over the smallest scale of a JPEG that has so many pixels a side."""
+    wanted = (scale for scale, least in _SCALES.items() if min(size) >= scale * least * enough)
+    return next(wanted, 1)
+
+
+def _set_scale(image: ImageFile.ImageFile, scale: int) -> None:
     if scale > 1:
         image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
-    return scale
 
 
 def _loaded_to_the_end(
@@ -238,7 +275,7 @@ def _loaded_to_the_end(
         def filled_with(filling: bytes) -> ImageFile.ImageFile:
             pieces = (*before, last, filling + END_OF_JPEG)
             opened = _open(replace(container, pieces=pieces), limits, watch)
-            _drafted(opened, scale)
+            _set_scale(opened, scale)
             return opened
 
         filled, other = filled_with(b""), filled_with(_NO_IMAGE)

@@ -7,31 +7,52 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sketchzoo.image_limits import ImageLimits
-from sketchzoo.images._container import END_OF_JPEG, Container
+from sketchzoo.images._container import Container
+from sketchzoo.images._jpeg import END_OF_JPEG
 from sketchzoo.images._limits import ImageError, Watch
+from sketchzoo.memory import give_back_freed
 
 _SMALL = 4 * 1024 * 1024
 """What takes less waits for nobody and is not counted: it is gone in a moment."""
+_LARGE = 32 * 1024 * 1024
+"""What takes more goes back to the system before another begins."""
 _LOOK_SECONDS = 0.02
 _PIXEL = 4
 """Bytes of a pixel in Pillow's memory, but for grey and palettes."""
-_COPIES = {
-    "JPEG": 2,  # decoded, and turned
-    "PNG": 3,  # decoded, opaque on its ground, turned
-    "BMP": 3,
-    "PPM": 3,
-    "GIF": 4,
-    "WEBP": 6,  # its decoder has two canvases, of which Pillow makes two copies
+_HERE = {
+    "BMP": 5,
+    "PPM": 5,
+    "PNG": 10,  # with a transparent colour: decoded, and laid on its ground
+    "GIF": 16,  # the same, and what it does not paint
+    "WEBP": 17,  # its decoder has two canvases, of which Pillow makes two copies
 }
+"""Bytes of a pixel, all of the picture."""
+_APART = {
+    "PNG": 5,
+    "WEBP": 17,
+    "TIFF": 9,  # decoded, and turned
+    "HEIF": 5,  # its planes, and the colours of them
+    "AVIF": 10,  # the same, copied by Pillow
+}
+"""Bytes of a pixel in a process of its own; measured on 48 megapixels, with some more."""
+_SENT, _RECEIVED = 4, 12
+"""Bytes of a pixel there while it sends, and of the reduced picture here while it arrives."""
 
 
-def needed(container: Container, size: tuple[int, int], scale: int) -> int:
+def needed(container: Container, size: tuple[int, int], scale: int, *, apart: bool) -> int:
     """Return about how many bytes decoding an image takes, at one over `scale` of its size."""
-    width, height = (-(-side // scale) for side in size)
-    copies = _COPIES[container.form]
-    if container.form == "JPEG" and bytes(container.pieces[-1][-2:]) != END_OF_JPEG:
-        copies += 2  # compared with two others
-    return _PIXEL * copies * width * height + container.coefficients
+    area = size[0] * size[1]
+    reduced = (-(-size[0] // scale)) * (-(-size[1] // scale))
+    if container.form == "JPEG":
+        copies = 2  # decoded, and turned
+        if bytes(container.pieces[-1][-2:]) != END_OF_JPEG:
+            copies += 2  # compared with two others
+        return _PIXEL * copies * reduced + container.coefficients
+    if apart:
+        return max(_APART[container.form] * area, _SENT * area + _RECEIVED * reduced)
+    deep = container.transparent and container.layout[0] == 16  # noqa: PLR2004 - bits
+    turned = _PIXEL if container.turn > 1 else 0
+    return (_HERE[container.form] + turned + 20 * bool(deep)) * area
 
 
 class Budget:
@@ -61,7 +82,7 @@ class Budget:
         if size > most:
             raise ImageError(
                 f"needs about {_mib(size)} MiB of memory to decode; max_memory_bytes allows "
-                f"{_mib(most)}",
+                f"{_mib(most)} MiB",
                 "too_large",
             )
         if size <= _SMALL:
@@ -71,6 +92,8 @@ class Budget:
         try:
             yield
         finally:
+            if size >= _LARGE:
+                give_back_freed()
             with self._changed:
                 self._held -= size
                 self._changed.notify_all()

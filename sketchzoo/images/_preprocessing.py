@@ -148,7 +148,7 @@ def enough_for(preprocessing: Preprocessing) -> int:
     Of so many on nothing of what the network sees depends on a reduced scale: twice what it
     is resized to (docs/adr/0068-reduced-scale.md has the measurements).
     """
-    return 2 * (LARGEST_DRAWING if preprocessing.fit == "ink" else preprocessing.cut)
+    return 2 * LARGEST_DRAWING if preprocessing.fit == "ink" else 3 * preprocessing.cut
 
 
 def lossless(image: Image.Image) -> bytes:

@@ -1,6 +1,7 @@
 """Tar files of photos: one, or as many shards as a pattern names."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -23,7 +24,6 @@ from sketchzoo_ingest.sources.source import (
 
 # So many of the first photos tell where classes come from.
 _LOOKED_AT = 200
-_PACKED = (".gz", ".tgz")
 
 
 class TarSource:
@@ -74,17 +74,19 @@ class TarSource:
             found = Member.parse(candidate.location)
             if found.size > limit:
                 return self._storage.read(candidate.location, limit)  # which says so
-            with self._storage.open(found.container, unpacked=_is_packed(found.container)) as file:
+            with self._storage.open(
+                found.container, unpacked=member.is_packed(found.container)
+            ) as file:
                 file.seek(found.first)
                 return file.read(found.size)
         except StorageError as error:
             raise refused(error) from error
 
     def _samples(self, shard: str) -> Iterator[Sample]:
-        with self._storage.open(shard, unpacked=_is_packed(shard)) as file:
+        with self._storage.open(shard, unpacked=member.is_packed(shard)) as file:
             yield from samples(file)
 
-    def _entries(self, shard: str, sample: Sample, modified_at: Any) -> Iterator[Entry]:
+    def _entries(self, shard: str, sample: Sample, modified_at: datetime | None) -> Iterator[Entry]:
         for kind in sample.ignored:
             yield PassedOver(kind)
         for spoilt in sample.spoilt:
@@ -96,10 +98,12 @@ class TarSource:
                 yield self._refuse(shard, photo.name, error)
 
     def _candidate(
-        self, shard: str, photo: File, beside: dict[str, Any], modified_at: Any
+        self, shard: str, photo: File, beside: dict[str, Any], modified_at: datetime | None
     ) -> Candidate:
         folder, _, name = photo.name.rpartition("/")
-        fields = {"folder": folder_name(folder), "file_name": file_name(name)} | named(beside)
+        fields = {"folder": folder_name(folder), "file_name": file_name(name)} | named(
+            beside, strict=False
+        )
         if self.classes.of is not ClassFrom.COLUMN:
             fields.pop("class_name", None)
         if self.classes.of is ClassFrom.FOLDER and folder:
@@ -132,7 +136,7 @@ class TarSource:
         try:
             first = list(islice(self._samples(self._shards[0]), _LOOKED_AT))
         except StorageError as error:
-            raise ValueError(f"{printable(self._shards[0])} {error}") from error
+            raise ValueError(f"{printable(self._named(self._shards[0]))} {error}") from error
         if any("class" in sample.beside for sample in first):
             return Classes(ClassFrom.COLUMN, "a class stands beside the photos")
         names = [photo.name for sample in first for photo in sample.photo_members()]
@@ -143,7 +147,3 @@ class TarSource:
             why = "its folders are called by dates and devices"
             return Classes(ClassFrom.NONE, f"{why}; --class-from folder takes them all the same")
         return Classes(ClassFrom.FOLDER, "the folders have names of classes")
-
-
-def _is_packed(shard: str) -> bool:
-    return shard.partition("?")[0].lower().endswith(_PACKED)

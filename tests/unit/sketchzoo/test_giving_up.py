@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -14,6 +15,8 @@ from tests.hostile_images import HOSTILE, jpeg_of_scans
 from tests.unit.sketchzoo.pictures import drawing, farthest, saved
 
 SOON_SECONDS = 1.0
+# Decoded in a process of their own: what is asked there is a matter of time.
+APART = {"TIFF", "HEIF", "AVIF"}
 # What all that is hostile must be given up for, long before its end.
 LITTLE = ImageLimits(max_seconds=0.05)
 
@@ -29,7 +32,7 @@ def test_no_file_takes_longer_than_it_may(name: str) -> None:
         assert time.thread_time() - start < SOON_SECONDS
 
 
-@pytest.mark.parametrize("form", [*FORMATS, "plain"])
+@pytest.mark.parametrize("form", [*sorted(set(FORMATS) - APART), "plain"])
 def test_giving_up_goes_through_every_decoder(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever a decode stands, giving it up or ending its time is never taken for damage."""
     monkeypatch.setattr("sketchzoo.images._limits._LOOK_SECONDS", 0.0)
@@ -86,19 +89,35 @@ def test_a_large_webp_without_loss_is_decoded_as_any_other(
     with pytest.raises(ImageError) as refused:
         decode(lossless[:-100] + bytes(100))
     assert refused.value.reason == "truncated"
-    monkeypatch.setattr("sketchzoo.images._decode.LEAST_PIXELS", 10**9)
+    monkeypatch.setattr("sketchzoo.images._apart._LEAST_PIXELS", 10**9)
     assert farthest(apart, decode(lossless)) == 0
+
+
+def test_a_jpeg_of_many_coefficients_is_decoded_as_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A large progressive one, apart for its memory or here: the same pixels, at any scale."""
+    noise = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
+    content = saved("JPEG", Image.fromarray(noise).resize((1400, 1000)), progressive=True)
+    for enough in (None, 240):
+        here = decode(content, enough=enough)
+        with monkeypatch.context() as patched:
+            patched.setattr("sketchzoo.images._apart._MOST_HERE", 0)
+            assert farthest(decode(content, enough=enough), here) == 0
+    assert here.size == (350, 250)
 
 
 @pytest.mark.parametrize("how", ["unwanted", "too slow"])
 def test_a_process_that_decodes_ends_with_its_decode(
-    how: str, lossless: bytes, monkeypatch: pytest.MonkeyPatch
+    how: str, lossless: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that would never end is killed, whether nobody wants it or it had its time."""
     others = set(psutil.Process().children())
     monkeypatch.setattr("sketchzoo.images._apart._START_SECONDS", 0)
-    stuck = apart_process._PROGRAM.partition("from PIL")[0] + "while True: pass"
-    monkeypatch.setattr("sketchzoo.images._apart._PROGRAM", stuck)
+    stuck = tmp_path / "stuck.py"
+    program = apart_process._DECODER.read_text()
+    stuck.write_text(program.replace("content = sys", "while True: pass\n    content = sys"))
+    monkeypatch.setattr("sketchzoo.images._apart._DECODER", stuck)
     if how == "unwanted":
         begun = time.monotonic()
         with pytest.raises(GivenUpError):

@@ -94,3 +94,12 @@ def test_the_heads_embed_as_their_parts_say() -> None:
     roots, unit = calibration.parts(classifier(features), general(features), 3, 0.7)
     expected = 0.6 * roots @ roots.T + 0.4 * unit @ unit.T
     assert torch.allclose(embedding @ embedding.T, expected, atol=1e-4)
+
+
+def test_a_class_is_seen_from_where_it_is_right_on() -> None:
+    """Where photos that no probe learned from are named rightly; else nothing is seen."""
+    logits = torch.tensor([[9.0, 0.0], [9.0, 0.0], [0.1, 0.0], [0.0, 9.0]])
+    right, wrong = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
+    assert calibration.seen_from(logits, right, 2, 1.0) == calibration.SEEN_FROM
+    assert calibration.seen_from(logits, wrong, 2, 1.0) is None
+    assert calibration.seen_from(logits, right, 2, 100.0) is None

@@ -40,6 +40,7 @@ def export_artefact(
     run: RunRecord,
     classes: tuple[str, ...] = (),
     min_score: float = 0.0,
+    seen_from: float | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> ModelArtefact:
     """Write an artefact into `folder`: each tower's weights and graph, and `config.json`.
@@ -65,6 +66,7 @@ def export_artefact(
         run=run,
         classes=classes,
         min_score=min_score,
+        seen_from=seen_from,
         notes=notes or {},
     )
     artefact.save_config()

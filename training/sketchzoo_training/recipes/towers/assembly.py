@@ -71,6 +71,9 @@ def assemble(
         run=record.made(config.schedule.steps),
         classes=photos.names[: photos.zoo],
         min_score=min_score,
+        seen_from=calibration.seen_from(
+            unmet, photos.labels[gallery], shared, chosen.photo_temperature
+        ),
         notes={
             "shared_classes": list(photos.shared),
             "unseen_classes": list(photos.names[shared:]),

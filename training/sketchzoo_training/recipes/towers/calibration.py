@@ -23,6 +23,10 @@ PHOTOS = 13
 GALLERIES = 4
 
 
+SEEN_FROM, SEEN_PRECISION = 0.95, 0.95
+"""From which posterior a class counts as seen on a photo, if it is right as often."""
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """What was chosen on val, and P@12 there with it."""
@@ -45,6 +49,20 @@ class Calibration:
     def notes(self) -> dict[str, Any]:
         """Return the figures for the artefact's configuration."""
         return asdict(self)
+
+
+def seen_from(
+    logits: Tensor, labels: npt.NDArray[np.int64], shared: int, temperature: float
+) -> float | None:
+    """Return `SEEN_FROM` where photos' likeliest classes are right from there on, else None.
+
+    `logits` `(n, classes)` are of photos that the classifier did not learn from.
+    """
+    posterior = torch.softmax(logits / temperature, 1)[:, :shared]
+    best, likeliest = (each.numpy() for each in posterior.max(1))
+    sure = best >= SEEN_FROM
+    right = bool(sure.any()) and (likeliest == labels)[sure].mean() >= SEEN_PRECISION
+    return SEEN_FROM if right else None
 
 
 def head(
