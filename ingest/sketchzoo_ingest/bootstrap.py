@@ -20,7 +20,6 @@ from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.running import described
 from sketchzoo.telemetry import MetricsPage, configure_logs, request_context, tracing
 from sketchzoo_ingest.job import Job, JobOptions
-from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.progress import Bar, Display, Lines, progress
 from sketchzoo_ingest.report import Report
@@ -94,7 +93,7 @@ async def ingest(
         retry=retry,
         tally=tally,
         metrics=metrics,
-        limits=_limits(settings),
+        limits=settings.pipeline_limits(),
         options=JobOptions(
             settings.gallery,
             encode_timeout_seconds=settings.encode_timeout_seconds,
@@ -102,6 +101,8 @@ async def ingest(
             prune=settings.prune,
             prune_empty=settings.prune_empty,
             dry_run=settings.dry_run,
+            verify=settings.verify,
+            locations=not settings.no_location,
         ),
         stop=stop,
     )
@@ -160,20 +161,6 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-
-
-def _limits(settings: IngestSettings) -> PipelineLimits:
-    return PipelineLimits(
-        images=settings.image_limits(),
-        chunk_photos=settings.chunk_photos,
-        batch_size=settings.batch_size,
-        batch_bytes=settings.batch_bytes,
-        calls_in_flight=settings.calls_in_flight,
-        write_batch=settings.write_batch,
-        buffer_bytes=settings.buffer_bytes,
-        read_threads=settings.read_threads,
-        fetch_at_once=settings.fetch_at_once,
-    )
 
 
 def _collection_options(settings: IngestSettings) -> CollectionOptions:

@@ -20,7 +20,7 @@ def test_prefixes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     ("field", "value", "message"),
     [
         ("uri_prefix", ("nonsense",), "FOLDER=URI"),
-        ("buffer_bytes", 1000, "buffer_bytes must be at least 268435456"),
+        ("buffer_bytes", 1000, "buffer_bytes must be at least 16777216"),
         ("batch_bytes", 16 * 2**20, r"batch_bytes must be .* encoder_max_message_bytes \(16777216"),
         ("batch_size", 65, "less than or equal to 64"),
         ("max_bad", 1.5, "less than or equal to 1"),
