@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from prometheus_client import CollectorRegistry
 
 from search_service.deadline import Deadline
 from search_service.files import GalleryFiles
 from search_service.load_shedding import LoadShedding
-from search_service.renditions import Renditions, shrink
+from search_service.metrics import SearchMetrics
+from search_service.originals import Originals
+from search_service.renditions import RenditionLimits, Renditions, shrink
 from search_service.settings import SearchSettings
 from sketchzoo.images import GivenUpError, ImageError, ImageLimits
 from sketchzoo.qdrant import Photo
@@ -42,7 +45,7 @@ def test_listens_on_its_own_ports_by_default() -> None:
 def test_a_missing_root_stops_the_start(tmp_path: Path) -> None:
     """A root that is not there is named at once, not at the first photo."""
     with pytest.raises(FileNotFoundError, match="no-such"):
-        GalleryFiles([tmp_path / "no-such"], 1000)
+        GalleryFiles([tmp_path / "no-such"])
 
 
 def test_a_share_of_the_time_is_kept_for_the_query() -> None:
@@ -151,7 +154,9 @@ class Endless:
     def __init__(self) -> None:
         self.begun, self.ended = threading.Event(), threading.Event()
 
-    def __call__(self, content: bytes, limits: ImageLimits, unwanted: Callable[[], bool]) -> None:
+    def __call__(
+        self, content: bytes, limits: ImageLimits, unwanted: Callable[[], bool], *, enough: int
+    ) -> None:
         self.begun.set()
         end = time.monotonic() + 30
         while time.monotonic() < end:
@@ -171,9 +176,10 @@ async def test_a_thumbnail_that_nobody_waits_for_is_given_up(
     path = tmp_path / "cat.jpg"
     path.write_bytes(picture(1))
     photo = Photo("cat", path.as_uri(), hashlib.sha256(picture(1)).hexdigest(), 64, 48)
-    with Renditions(
-        GalleryFiles([tmp_path], 10_000), ImageLimits(), threads=1, cache_bytes=1000
-    ) as renditions:
+    originals = Originals(GalleryFiles([tmp_path]), ())
+    limits = RenditionLimits(original_bytes=1000, room_bytes=1000, cache_bytes=1000, threads=1)
+    metrics = SearchMetrics(CollectorRegistry())
+    with Renditions(originals, ImageLimits(), limits, metrics) as renditions:
         wanted = asyncio.create_task(renditions.of(photo, 64))
         await asyncio.to_thread(endless.begun.wait, 10)
         if how == "cancelled":
