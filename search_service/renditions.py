@@ -17,11 +17,12 @@ from PIL import Image
 from search_service.flights import SingleFlight
 from search_service.metrics import SearchMetrics
 from search_service.originals import Originals
+from search_service.outcomes import attempt, attempt_later
 from search_service.room import Room
 from search_service.thumbnails import ThumbnailFolder
 from sketchzoo.images import GivenUpError, ImageError, ImageLimits, decode
 from sketchzoo.qdrant import Photo
-from sketchzoo.rpc import precondition, unavailable
+from sketchzoo.rpc import CallError, precondition, unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -96,7 +97,7 @@ class Renditions:
         self._kept: LRUCache[tuple[str, int], Rendition] = LRUCache(
             limits.cache_bytes, lambda made: len(made.content) + _ENTRY_BYTES
         )
-        self._flights: SingleFlight[tuple[str, int], Rendition] = SingleFlight()
+        self._flights: SingleFlight[tuple[str, int], Rendition | CallError] = SingleFlight()
 
     async def of(self, photo: Photo, max_side: int | None) -> Rendition:
         """Return a JPEG of at most `max_side` pixels a side, without it the file as ingested.
@@ -113,7 +114,13 @@ class Renditions:
         if kept is not None:
             self._metrics.thumbnail("memory")
             return kept
-        return await self._flights.run(key, lambda: self._thumbnail(photo, max_side))
+        return _unwrapped([await self._flights.run(key, lambda: self._outcome(photo, max_side))])
+
+    async def _outcome(self, photo: Photo, max_side: int) -> Rendition | CallError:
+        outcome = await attempt_later(self._thumbnail, photo, max_side)
+        if isinstance(outcome, CallError):
+            outcome = outcome.again()
+        return outcome
 
     async def _thumbnail(self, photo: Photo, max_side: int) -> Rendition:
         content = None
@@ -166,9 +173,8 @@ class Renditions:
     async def _run(
         self, pool: ThreadPoolExecutor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        return await asyncio.get_running_loop().run_in_executor(
-            pool, partial(work, *args, **kwargs)
-        )
+        apart = partial(_attempt_apart, work, *args, **kwargs)
+        return _unwrapped([await asyncio.get_running_loop().run_in_executor(pool, apart)])
 
     def __enter__(self) -> Self:
         return self
@@ -184,6 +190,26 @@ class Renditions:
         self._threads.shutdown(cancel_futures=True)
 
 
+# An error that was raised holds, by the frames that it came through, the file that they worked on;
+# and whatever names it in one of them keeps all that until cycles are collected, which may be long.
+
+
+def _attempt_apart(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | CallError:
+    """Return what `work` returns, or its `CallError` without the frames that it came through."""
+    outcome = attempt(work, *args, **kwargs)
+    if isinstance(outcome, CallError):
+        outcome = outcome.again()
+    return outcome
+
+
+def _unwrapped(outcomes: list[T | CallError]) -> T:
+    """Return the value of the one outcome, or raise its error; no frame names it any more."""
+    if isinstance(outcomes[0], CallError):
+        raise outcomes.pop()  # type: ignore[misc] # as just seen
+    (value,) = outcomes
+    return value  # type: ignore[return-value] # as just seen
+
+
 def shrink(
     content: bytes,
     max_side: int,
@@ -197,8 +223,8 @@ def shrink(
         GivenUpError: by `unwanted`, as `decode`.
 
     """
-    # Twice as many pixels as asked for leave nothing to see of the reduced scale.
-    image = decode(content, limits, unwanted, enough=2 * max_side)
+    # The longer side has half as many again in most photos, which hides the reduced scale.
+    image = decode(content, limits, unwanted, enough=max_side)
     image.thumbnail((max_side, max_side), Image.Resampling.BICUBIC)
     made = io.BytesIO()
     # Nothing of the file's metadata goes along: it may hold where a photo was taken.

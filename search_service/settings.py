@@ -92,7 +92,7 @@ class CacheSettings(Settings):
         1024 * _MIB, description="Most bytes that thumbnails in that folder may take."
     )
     photo_bytes: Count = Field(
-        64 * _MIB,
+        32 * _MIB,
         description="What photos' files may hold in memory at once while they are read and "
         "decoded, in bytes; more wait, and a larger one comes alone.",
     )

@@ -1,11 +1,13 @@
 """Settings, deadlines, admission and thumbnails by themselves."""
 
 import asyncio
+import gc
 import hashlib
 import io
 import os
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -188,3 +190,27 @@ async def test_a_thumbnail_that_nobody_waits_for_is_given_up(
     assert endless.ended.wait(10)
     with pytest.raises((asyncio.CancelledError, CallError)):
         await wanted
+
+
+async def test_a_photo_that_is_refused_leaves_memory_at_once(tmp_path: Path) -> None:
+    """No error that goes to its caller holds the file, however many fail before a collection."""
+    size = 4 * 1024 * 1024
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(bytes(size))
+    digest = hashlib.sha256(bytes(size)).hexdigest()
+    originals = Originals(GalleryFiles([tmp_path]), ())
+    limits = RenditionLimits(size, size, 1000, threads=1)
+    metrics = SearchMetrics(CollectorRegistry())
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        with Renditions(originals, ImageLimits(), limits, metrics) as renditions:
+            for side in range(64, 70):
+                photo = Photo("cat", path.as_uri(), digest, 64, 48)
+                with pytest.raises(CallError, match="not a"):
+                    await renditions.of(photo, side)
+        assert tracemalloc.get_traced_memory()[0] < 2 * size
+    finally:
+        tracemalloc.stop()
+        gc.enable()
