@@ -23,11 +23,10 @@ class Room:
             try:
                 await turn
             except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._give(size)
+                if turn.cancelled():
+                    self._let_in()  # its turn is passed over
                 else:
-                    self._waiting.remove((size, turn))
-                    self._let_in()
+                    self._give(size)
                 raise
         else:
             self.held += size
@@ -44,7 +43,11 @@ class Room:
         self._let_in()
 
     def _let_in(self) -> None:
-        while self._waiting and self._fits(self._waiting[0][0]):
-            size, turn = self._waiting.popleft()
-            self.held += size
-            turn.set_result(None)
+        while self._waiting:
+            size, turn = self._waiting[0]
+            if not turn.cancelled():
+                if not self._fits(size):
+                    return
+                self.held += size
+                turn.set_result(None)
+            self._waiting.popleft()

@@ -41,9 +41,9 @@ async def test_what_is_larger_than_all_comes_alone() -> None:
     await asyncio.gather(first, second)
 
 
-@pytest.mark.parametrize("when", ["waiting", "let in"])
+@pytest.mark.parametrize("when", ["waiting", "just then", "let in"])
 async def test_who_leaves_gives_its_room_to_others(when: str) -> None:
-    """Cancelled while it waits, or at the very moment when it is let in."""
+    """Cancelled while it waits, as others leave, or at the very moment when it is let in."""
     room, begun, end = Room(10), [], asyncio.Event()
     first = asyncio.create_task(holding(room, 10, begun, end))
     await settled()
@@ -53,6 +53,8 @@ async def test_who_leaves_gives_its_room_to_others(when: str) -> None:
     if when == "let in":
         end.set()
         await first
+    if when == "just then":
+        end.set()
     leaving.cancel()
     end.set()
     await asyncio.gather(first, last)
