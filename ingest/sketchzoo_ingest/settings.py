@@ -120,6 +120,11 @@ class PipelineSettings(
 ):
     """What the job and the gallery service have in common: how photos come into a collection."""
 
+    no_location: bool = Field(
+        default=False,
+        description="Keep of no photo where it was taken, and forget where that was kept.",
+    )
+
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:
         if self.batch_bytes + _ENVELOPE_BYTES > self.encoder_max_message_bytes:
@@ -152,7 +157,7 @@ class PipelineSettings(
 
     def pipeline_limits(self) -> "PipelineLimits":
         """Return the pipeline's limits."""
-        # Here, since they bring the libraries of images along: `--help` needs none.
+        # Here, since it brings the libraries of images along: `--help` needs none.
         from sketchzoo_ingest.limits import PipelineLimits  # noqa: PLC0415
 
         return PipelineLimits(
@@ -212,10 +217,6 @@ class IngestSettings(
         default=False,
         description="Read every file and compare its content; without it, a file whose uri, size "
         "and time of change are those of a photo in the collection is not read.",
-    )
-    no_location: bool = Field(
-        default=False,
-        description="Keep of no photo where it was taken, and forget where that was kept.",
     )
     dry_run: bool = Field(
         default=False,

@@ -110,6 +110,7 @@ async def serving(
                 settings.max_galleries,
                 settings.check_seconds,
                 settings.encode_timeout_seconds,
+                not settings.no_location,
                 CollectionOptions(
                     settings.hnsw_m,
                     settings.hnsw_ef_construct,

@@ -6,7 +6,6 @@ publishes it before it is answered.
 """
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,9 +31,9 @@ from sketchzoo_ingest.embedder import Embedder, Encoder, has_failed
 from sketchzoo_ingest.feed import Inbox, Listed, Reader
 from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
-from sketchzoo_ingest.outcome import Outcome, Refusal, RefusedError, Settled
+from sketchzoo_ingest.outcome import Outcome, RefusedError, Settled
 from sketchzoo_ingest.pipeline import Pipeline
-from sketchzoo_ingest.reading import Reading, ReadPhoto
+from sketchzoo_ingest.reading import Reading
 from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.sources import Candidate
 from sketchzoo_ingest.survey import Survey
@@ -53,19 +52,6 @@ class _NoSurvey(Survey):
 
     def unread(self, refusal: object) -> None:
         """Forget it."""
-
-
-class _SharedReading(Reading):
-    """Reads so many photos at once as a job does, for however many pipelines."""
-
-    def __init__(self, limits: PipelineLimits) -> None:
-        super().__init__(limits.images)
-        self._at_once = threading.Semaphore(limits.read_threads)
-
-    def read(self, listed: Listed) -> ReadPhoto | Refusal:
-        """Read a candidate."""
-        with self._at_once:
-            return super().read(listed)
 
 
 class _Memory:
@@ -97,6 +83,7 @@ class _Open:
     model: EncoderModel
     writer: PhotoWriter
     collection: str
+    reading: Reading
     inbox: Inbox
     running: "asyncio.Task[None]"
     is_published: bool
@@ -118,6 +105,7 @@ class GalleryOptions:
     most: int
     check_seconds: float
     encode_timeout_seconds: float
+    locations: bool
     collection: CollectionOptions
 
 
@@ -144,7 +132,7 @@ class OpenGalleries:
         self._options = options
         # Of all galleries together, as a job has them for its one.
         self._memory = _Memory(limits.buffer_bytes)
-        self._reading = _SharedReading(limits)
+        self._reading: tuple[str, Reading] | None = None
         self._open: dict[str, _Open] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._all = Galleries(connection)
@@ -214,7 +202,7 @@ class OpenGalleries:
             else:
                 told.set_result(outcome)
 
-        async with self._memory.holding(self._reading.reserved(candidate)):
+        async with self._memory.holding(opened.reading.reserved(candidate)):
             await opened.inbox.put(Listed(candidate, self._reader, tell))
             waited: set[asyncio.Future[Any]] = {told, opened.running}
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
@@ -260,13 +248,14 @@ class OpenGalleries:
         collection = await self._retry.call(
             QDRANT, partial(writer.open, model.fingerprint, model.dimension)
         )
+        reading = self._reading_for(model)
         inbox = Inbox(self._limits.chunk_photos)
         pipeline = Pipeline(
             embedder=Embedder(
                 self._encoder, model, self._retry, self._options.encode_timeout_seconds
             ),
             collection=QdrantCollection(writer, collection, self._retry),
-            reading=self._reading,
+            reading=reading,
             tally=_tally(self._metrics),
             metrics=self._metrics,
             limits=self._limits,
@@ -280,11 +269,25 @@ class OpenGalleries:
             model,
             writer,
             collection,
+            reading,
             inbox,
             running,
             published is not None,
             asyncio.get_running_loop().time(),
         )
+
+    def _reading_for(self, model: EncoderModel) -> Reading:
+        """Return what reads photos for a model, one for all galleries: it bounds their memory."""
+        if self._reading is None or self._reading[0] != model.fingerprint:
+            reading = Reading(
+                self._limits.images,
+                model.photo_preprocessing,
+                max_sent_bytes=self._limits.max_sent_bytes,
+                max_held_bytes=self._limits.buffer_bytes,
+                locations=self._options.locations,
+            )
+            self._reading = model.fingerprint, reading
+        return self._reading[1]
 
     async def _model(self) -> EncoderModel:
         asking = partial(self._encoder.model, self._options.encode_timeout_seconds)

@@ -59,7 +59,7 @@ def test_a_photo_that_cannot_be_shown_is_left_blank() -> None:
     """A gallery of an earlier run may lie where nothing is served from any more."""
 
     class Away:
-        def photo(self, photo_id: str, *, max_side: int) -> Any:
+        def photo(self, photo_id: str, *, max_side: int, gallery: str) -> Any:
             raise NotReady("the photo lies outside of the gallery's roots")
 
     class Result:
