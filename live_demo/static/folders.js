@@ -32,7 +32,7 @@ export class Folders extends EventTarget {
     if (key !== this.#key) return;
     // The next look asks again.
     if (!found) return void (this.#key = null);
-    if (!folder) this.any = found.length > 0;
+    this.any = Boolean(folder) || found.length > 0;
     this.#show(folder, found);
     this.dispatchEvent(new Event("listed"));
   }

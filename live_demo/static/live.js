@@ -172,7 +172,7 @@ export class Live extends EventTarget {
       const response = await fetch(`/gallery?${new URLSearchParams({ gallery })}`, { signal: AbortSignal.timeout(5000) });
       // The session is over: the door asks for the password in the page's place.
       if (response.status === 401) return location.reload();
-      if (gallery !== this.#gallery) return;
+      if (gallery !== this.#gallery) return this.#check();
       // Busy is not away: the next look tells.
       if (response.status === 429) return this.#later(() => this.#check(), LOOK);
       if (response.ok) found = await response.json();

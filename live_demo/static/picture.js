@@ -16,6 +16,9 @@ const NOTHING = 4;
 // What systems may not know for a picture.
 const RAW = /\.(heic|heif|hif|avif|tiff?|dng|cr2|cr3|nef|arw|raf|orf|rw2|pef|srw)$/i;
 
+// Of these a small one that cannot be read is damaged; a large one may only be too large here.
+const KNOWN = /^image\/(png|jpeg|webp|gif|bmp)$/;
+
 export class PictureError extends Error {}
 
 // Returns {content, url, modality, isChalk}: the file to send, its address to show, whether
@@ -27,6 +30,7 @@ export async function read(file) {
   try {
     bitmap = await createImageBitmap(file);
   } catch {
+    if (KNOWN.test(file.type) && file.size < MOST_BYTES) throw new PictureError("The browser cannot read that picture: it is damaged.");
     return { file, handle: await hand(file), url: "", modality: "photo", isChalk: false };
   }
   const scale = Math.min(1, Math.max(LONGEST / Math.max(bitmap.width, bitmap.height), SHORTEST / Math.min(bitmap.width, bitmap.height)));
