@@ -1,8 +1,9 @@
 """Ignored files: what lies among people's photos and is none, told by its name alone.
 
 Phones, cameras, editors, systems and network drives leave such files and folders. They are
-passed over wherever photos are listed: neither photos nor refused ones. A picture in a
-format that isn't read (HEIC, camera raw) is not ignored: it is refused, and says so.
+passed over wherever photos are listed: neither photos nor refused ones. So are videos, a
+live photo's among them: its still picture lies beside it. A picture in a format that isn't read
+here is not ignored: it is refused, and says so.
 """
 
 from enum import StrEnum
@@ -33,6 +34,13 @@ _ENDINGS = {
     "ctg dat info lock",
 }
 _FILES = {f".{ending}": kind for kind, endings in _ENDINGS.items() for ending in endings.split()}
+_PHOTOS = "jpg jpeg jpe jfif mpo insp png apng webp gif bmp dib tif tiff heic heif hif avif jxl jp2"
+_RAW = (
+    "dng gpr cr2 cr3 crw nef nrw arw srf sr2 raf orf rw2 rwl pef srw x3f raw 3fr fff iiq mrw kdc "
+    "dcr mos erf"
+)
+PICTURES = frozenset(f".{ending}" for ending in f"{_PHOTOS} {_RAW} tga ppm pgm pbm pnm".split())
+"""Endings that say that a file is a picture; one without any may be a picture all the same."""
 # Compared without case: a drive that was formatted elsewhere may spell them otherwise.
 _FOLDERS = frozenset(
     {

@@ -6,15 +6,15 @@ names: whoever wrote the manifest need not be trusted with more.
 """
 
 import csv
-import os
-from collections.abc import Iterator, Mapping, Sequence
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
-from sketchzoo.fetch.url import Url
+from sketchzoo.places import Place, Places, RowError
 
-WHERE = ("path", "url")
 # Whole lines and rows are held in memory. A cell may be as long as csv's own limit, 131,072.
 _MAX_LINE = 1024 * 1024
 _MAX_ROW = 4 * _MAX_LINE
@@ -22,14 +22,6 @@ _MAX_ROW = 4 * _MAX_LINE
 
 class ManifestError(ValueError):
     """A manifest that cannot be used; the message names it and says why."""
-
-
-class RowError(ValueError):
-    """A row that cannot be used."""
-
-
-class OutsideError(RowError):
-    """A row whose file lies outside the folders that it may lie in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +36,29 @@ class Row:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LocalFile:
-    """A file on this machine: its absolute path as written, and with links followed."""
-
-    path: Path
-    real: Path
-
-
 class Manifest:
     """A CSV file (RFC 4180, UTF-8, with a header), read as often as its rows are asked for."""
 
     def __init__(
-        self, path: Path, *, required: Sequence[str] = ("class",), roots: Sequence[Path] = ()
+        self,
+        path: Path | str,
+        *,
+        required: Sequence[str] = ("class",),
+        roots: Sequence[Path] = (),
+        places: Places | None = None,
+        opening: Callable[[], BinaryIO] | None = None,
     ) -> None:
         """Read the header. Files may lie below the manifest's folder and below `roots`.
+
+        `places` says otherwise where its photos may lie, and in which columns that stands;
+        `opening` how the file is opened that `path` is only the name of.
 
         Raises:
             ManifestError: the file or its header cannot be used.
 
         """
-        self.path = path
-        folder = path.parent
-        self._folder = os.path.abspath(folder)  # noqa: PTH100 - resolve() would follow links
-        self._roots = [os.path.realpath(root) for root in (folder, *roots)]
+        self._opening = opening or partial(_opened, Path(path))
+        self._places = places or Places(Path(path).parent, roots)
         try:
             with self._open() as file:
                 header = next(csv.reader(_Lines(file)), [])
@@ -76,11 +67,14 @@ class Manifest:
             raise ManifestError(f"{path} can't be read as a UTF-8 CSV file: {error}") from error
         self.columns = tuple(name.strip() for name in header)
         missing = [name for name in required if name not in self.columns]
-        if missing or not set(WHERE) & set(self.columns):
+        where = self._places.columns
+        if missing or not set(where) & set(self.columns):
+            lacking = missing or [" or ".join(sorted(where, reverse=True))]
+            wanted = [f"`{name}`" for name in required] + [" or ".join(f"`{w}`" for w in where)]
             raise ManifestError(
-                f"{path} lacks the column {', '.join(missing) or 'url (or path)'}: it must start "
-                f"with a header that names {', '.join(f'`{name}`' for name in required)} and "
-                f"`path` or `url`, not {', '.join(map(repr, self.columns)) or 'nothing'}"
+                f"{path} lacks the column {', '.join(lacking)}: it must start "
+                f"with a header that names {' and '.join(wanted)}, "
+                f"not {', '.join(map(repr, self.columns)) or 'nothing'}"
             )
         for number, name in enumerate(self.columns):
             if name in self.columns[:number]:
@@ -101,36 +95,20 @@ class Manifest:
         except OSError as error:
             yield Row(line + 1, problem=f"cannot be read: {error.strerror}")
 
-    def locate(self, row: Row) -> LocalFile | Url:
+    def locate(self, row: Row) -> Place:
         """Return where a row's photo lies.
 
         Raises:
             OutsideError: below none of the folders where it may lie.
-            RowError: it has no path and no url, both, or one that is none.
+            RowError: it is said nowhere, or twice, or cannot be read.
 
         """
-        path, url = (row.cells.get(name, "") for name in WHERE)
-        if bool(path) == bool(url):
-            raise RowError("must have a path or a url, and not both")
-        if url:
-            try:
-                return Url.parse(url)
-            except ValueError as error:
-                raise RowError(f"its url {error}") from error
-        if "\0" in path:
-            raise RowError(f"its path must be a file's, not {path[:200]!r}")
-        # `..` is taken out by name: uri and file are the same one, whatever is a link.
-        whole = os.path.abspath(os.path.join(self._folder, path))  # noqa: PTH100, PTH118 - as above
-        real = Path(os.path.realpath(whole))
-        if not any(real.is_relative_to(root) for root in self._roots):
-            raise OutsideError(
-                f"its path must be a file under the manifest's own folder, not {path[:200]!r}"
-            )
-        return LocalFile(Path(whole), real)
+        return self._places.locate(row.cells)
 
     def _open(self) -> TextIO:
         # Bytes that are not UTF-8 spoil their own row only.
-        return self.path.open(newline="", encoding="utf-8-sig", errors="surrogateescape")
+        file = self._opening()
+        return io.TextIOWrapper(file, newline="", encoding="utf-8-sig", errors="surrogateescape")
 
     def _parsed(self, lines: "_Lines") -> Iterator[Row]:
         reader = csv.reader(lines, strict=True)
@@ -157,6 +135,10 @@ class Manifest:
         except UnicodeEncodeError:
             return Row(line, problem="is not UTF-8")
         return Row(line, row)
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
 
 
 class _Lines:

@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TextIO
 
 import structlog
@@ -18,15 +17,15 @@ from sketchzoo.qdrant import CollectionOptions, PhotoWriter, connect
 from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, run_main
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.running import described
+from sketchzoo.storage import SCHEMES, Storage, scheme_of
 from sketchzoo.telemetry import MetricsPage, configure_logs, request_context, tracing
 from sketchzoo_ingest.job import Job, JobOptions
-from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.progress import Bar, Display, Lines, progress
 from sketchzoo_ingest.report import Report
 from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.settings import IngestSettings
-from sketchzoo_ingest.sources import Source, Web, open_source
+from sketchzoo_ingest.sources import Source, local_folders, open_source
 from sketchzoo_ingest.tally import Tally
 
 PART = "ingest"
@@ -45,14 +44,15 @@ def run(settings: IngestSettings, names: Sequence[str], errors: TextIO | None = 
 
     """
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
-    with Web(settings.fetch_limits()) as web:
+    with _storage(settings, names) as storage:
         with _usage():
-            prefixes = settings.uri_prefixes()
-            sources = [open_source(name, web, prefixes, settings.manifest_root) for name in names]
+            roots, prefixes = settings.manifest_root, settings.uri_prefixes()
+            sources = [
+                open_source(name, storage, prefixes, roots, settings.class_from) for name in names
+            ]
             if settings.gallery_roots_file and not settings.dry_run:
-                named = [Path(name) for name in names]
-                folders = [path if path.is_dir() else path.parent for path in named]
-                RootsFile(settings.gallery_roots_file).add([*folders, *settings.manifest_root])
+                folders = [folder for name in (*names, *roots) for folder in local_folders(name)]
+                RootsFile(settings.gallery_roots_file).add(folders)
         with ExitStack() as open_parts:
             with _usage():
                 open_parts.enter_context(tracing(PART, settings.otlp_endpoint, begins=True))
@@ -94,7 +94,7 @@ async def ingest(
         retry=retry,
         tally=tally,
         metrics=metrics,
-        limits=_limits(settings),
+        limits=settings.pipeline_limits(),
         options=JobOptions(
             settings.gallery,
             encode_timeout_seconds=settings.encode_timeout_seconds,
@@ -102,6 +102,8 @@ async def ingest(
             prune=settings.prune,
             prune_empty=settings.prune_empty,
             dry_run=settings.dry_run,
+            verify=settings.verify,
+            locations=not settings.no_location,
         ),
         stop=stop,
     )
@@ -135,6 +137,12 @@ def _usage() -> Iterator[None]:
         raise UsageError(str(error)) from error
 
 
+def _storage(settings: IngestSettings, names: Sequence[str]) -> Storage:
+    # Beside the schemes that are always read, those that the operator names.
+    named = {scheme_of(name) for name in (*names, *settings.manifest_root)} - {""}
+    return Storage(SCHEMES | named, settings.fetch_limits(), settings.copy_limits())
+
+
 def _display() -> Display:
     if sys.stderr.isatty():
         return Bar(Console(stderr=True))
@@ -160,20 +168,6 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-
-
-def _limits(settings: IngestSettings) -> PipelineLimits:
-    return PipelineLimits(
-        images=settings.image_limits(),
-        chunk_photos=settings.chunk_photos,
-        batch_size=settings.batch_size,
-        batch_bytes=settings.batch_bytes,
-        calls_in_flight=settings.calls_in_flight,
-        write_batch=settings.write_batch,
-        buffer_bytes=settings.buffer_bytes,
-        read_threads=settings.read_threads,
-        fetch_at_once=settings.fetch_at_once,
-    )
 
 
 def _collection_options(settings: IngestSettings) -> CollectionOptions:

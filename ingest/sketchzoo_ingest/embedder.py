@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
@@ -10,16 +11,28 @@ import grpc
 import structlog
 from PIL import Image
 
-from sketchzoo.encoder_client import PART, Embedded, Embedding, EncoderModel, ImageToEmbed
+from sketchzoo.encoder_client import PART, Embedding, EncoderModel, ImageToEmbed
+from sketchzoo.encoder_client import Embedded as Answer
 from sketchzoo.images import Modality
 from sketchzoo.rpc import CallError, precondition
 from sketchzoo.rpc.errors import MessageTooLargeError, PartFailedError
+from sketchzoo.seen import SeenClass
 from sketchzoo_ingest.outcome import Reason, RefusedError
 from sketchzoo_ingest.retry import RetryPolicy
 
 log = structlog.get_logger()
 Vector = Sequence[float]
-Results = list[Vector | RefusedError]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A photo's embedding, and what the model is sure to see on it."""
+
+    vector: Vector
+    seen: SeenClass | None = None
+
+
+Results = list[Embedded | RefusedError]
 
 
 class Encoder(Protocol):
@@ -28,7 +41,7 @@ class Encoder(Protocol):
     async def model(self, timeout_seconds: float) -> EncoderModel:
         """Return which model is served."""
 
-    async def embed(self, images: Sequence[ImageToEmbed], timeout_seconds: float) -> Embedded:
+    async def embed(self, images: Sequence[ImageToEmbed], timeout_seconds: float) -> Answer:
         """Return each image's embedding, or why it has none, in order."""
 
 
@@ -66,7 +79,7 @@ class Embedder:
         await self._probe()
         return [await self._alone(content) for content in contents]
 
-    async def _alone(self, content: bytes) -> Vector | RefusedError:
+    async def _alone(self, content: bytes) -> Embedded | RefusedError:
         try:
             [result] = await self._call([content])
         except CallError as error:
@@ -99,7 +112,7 @@ class Embedder:
 
         return await self._retry.call(PART, embed, is_final)
 
-    def _result(self, outcome: Embedding | CallError) -> Vector | RefusedError:
+    def _result(self, outcome: Embedding | CallError) -> Embedded | RefusedError:
         model = self._model
         if isinstance(outcome, CallError):
             if outcome.code is not grpc.StatusCode.INVALID_ARGUMENT:
@@ -119,7 +132,7 @@ class Embedder:
         vector = outcome.values()
         if not math.isfinite(sum(vector)):
             return RefusedError(Reason.ENCODER_REFUSED, "has an embedding with infinite values")
-        return vector
+        return Embedded(vector, outcome.seen)
 
 
 def has_failed(error: CallError) -> bool:

@@ -15,11 +15,13 @@ from sketchzoo.rpc import CallError
 from sketchzoo_ingest.collection import PART as QDRANT
 from sketchzoo_ingest.collection import Collection, QdrantCollection, ReadOnlyCollection
 from sketchzoo_ingest.embedder import Embedder, Encoder, has_failed
+from sketchzoo_ingest.feed import Listing
 from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome
 from sketchzoo_ingest.pipeline import Pipeline
 from sketchzoo_ingest.prune import Pruned, prune, skipped
+from sketchzoo_ingest.reading import Reading
 from sketchzoo_ingest.report import ExitStatus, Report
 from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.sources import Source
@@ -38,6 +40,8 @@ class JobOptions:
     prune: bool = False
     prune_empty: bool = False
     dry_run: bool = False
+    verify: bool = False
+    locations: bool = True
 
 
 class Job:
@@ -89,6 +93,7 @@ class Job:
         return Report(
             status=status,
             sources=[source.name for source in self._sources],
+            class_from={source.name: source.classes for source in self._sources},
             model=self._model.name if self._model else "",
             fingerprint=self._model.fingerprint if self._model else "",
             collection=self._collection,
@@ -103,6 +108,9 @@ class Job:
             pruned=self._pruned.photos,
             spared=self._pruned.spared,
             prune_skipped=self._prune_skipped,
+            unread=self._tally.unread,
+            near_duplicates=self._tally.near_duplicates,
+            seen=dict(self._tally.seen.most_common()),
             bytes_read=self._tally.bytes_read,
             seconds=time.perf_counter() - start,
             stage_seconds=dict(self._metrics.stage_seconds),
@@ -118,12 +126,21 @@ class Job:
         pipeline = Pipeline(
             embedder=None if dry_run else Embedder(self._encoder, model, self._retry, seconds),
             collection=collection,
+            reading=Reading(
+                self._limits.images,
+                model.photo_preprocessing,
+                max_sent_bytes=self._limits.max_sent_bytes,
+                max_held_bytes=self._limits.buffer_bytes,
+                locations=self._options.locations,
+            ),
             tally=self._tally,
             metrics=self._metrics,
             limits=self._limits,
             stop=self._stop,
+            verify=self._options.verify,
         )
-        await pipeline.run(self._sources)
+        with Listing(self._sources, self._metrics) as listing:
+            await pipeline.run(listing)
         if self._stop.is_set():
             return ExitStatus.INTERRUPTED, "stopped before the end: run it again to go on"
         problem = self._problem()

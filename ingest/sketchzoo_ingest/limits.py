@@ -12,12 +12,13 @@ class PipelineLimits:
     """`IngestSettings` says what each of them means."""
 
     images: ImageLimits = field(default_factory=ImageLimits)
-    chunk_photos: int = 64
+    chunk_photos: int = 16
     batch_size: int = 16
     batch_bytes: int = 8 * _MIB
     calls_in_flight: int = 3
     write_batch: int = 128
-    buffer_bytes: int = 256 * _MIB
+    buffer_bytes: int = 64 * _MIB
+    max_sent_bytes: int = 16 * _MIB - 64 * 1024
     read_threads: int = 2
     fetch_at_once: int = 8
 
@@ -28,14 +29,10 @@ class PipelineLimits:
             "batch_bytes",
             "calls_in_flight",
             "write_batch",
+            "buffer_bytes",
+            "max_sent_bytes",
             "read_threads",
             "fetch_at_once",
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        # A chunk takes at most half, so that one is read while another is embedded.
-        if self.buffer_bytes < 2 * self.images.max_bytes:
-            raise ValueError(
-                f"buffer_bytes must hold two photos of max_bytes ({self.images.max_bytes}), "
-                f"not {self.buffer_bytes}"
-            )

@@ -14,8 +14,8 @@ STAGES = ("list", "read", "lookup", "encode", "write")
 # What is read when the page is: a queue and what it holds.
 WATCHED = (
     ("read_queue", "chunks"),
-    ("encode_queue", "batches"),
-    ("write_queue", "batches"),
+    ("encode_queue", "photos"),
+    ("write_queue", "photos"),
     ("buffer", "bytes"),
 )
 
@@ -23,9 +23,12 @@ WATCHED = (
 class IngestMetrics:
     """What Prometheus reads of a run while it lasts; every label's values are listed in code."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        build_info(registry, "ingest")
+    def __init__(self, registry: CollectorRegistry, *, of_service: bool = False) -> None:
+        """Show no queues `of_service`, which has as many pipelines as galleries, and own gauges."""
+        if not of_service:
+            build_info(registry, "ingest")
         self._registry = registry
+        self._of_service = of_service
         self.photos = Counter(
             "sketchzoo_ingest_photos_total",
             "Photos settled, by outcome.",
@@ -71,6 +74,8 @@ class IngestMetrics:
         """
         if (name, unit) not in WATCHED:
             raise ValueError(f"WATCHED must list {name}, {unit}: the metrics table is made of it")
+        if self._of_service:
+            return
         gauge = Gauge(
             f"sketchzoo_ingest_{name}_{unit}",
             f"The {name.replace('_', ' ')}'s {unit} at the moment.",

@@ -75,3 +75,12 @@ class Refusal:
     message: str
     uri: str = ""
     class_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A photo's outcome, its point's id if it has one, and why it was left out, if it was."""
+
+    outcome: Outcome
+    photo_id: str = ""
+    refusal: Refusal | None = None

@@ -14,6 +14,16 @@ async def items(queue: "asyncio.Queue[T | None]") -> AsyncIterator[T]:
     queue.put_nowait(None)
 
 
+def waiting(queue: "asyncio.Queue[T | None]") -> T | None:
+    """Take what waits in a queue; None where nothing does or the queue has ended."""
+    if queue.empty():
+        return None
+    item = queue.get_nowait()
+    if item is None:
+        queue.put_nowait(None)
+    return item
+
+
 async def in_parallel(workers: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run `work` as several tasks; return when all have ended, fail when one fails."""
     async with asyncio.TaskGroup() as group:

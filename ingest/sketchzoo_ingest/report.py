@@ -8,10 +8,13 @@ from typing import Any
 
 from sketchzoo.ignored import Ignored
 from sketchzoo_ingest.outcome import Outcome, Reason, Refusal
+from sketchzoo_ingest.sources import Classes
 from sketchzoo_ingest.survey import Spared
 
 # Places named in the table; the JSON report has them all.
 _PLACES = 20
+# Classes named of those that the model sees.
+_SEEN = 5
 
 
 class ExitStatus(IntEnum):
@@ -35,6 +38,8 @@ class Report:
 
     status: ExitStatus
     sources: Sequence[str]
+    class_from: Mapping[str, Classes] = field(default_factory=dict)
+    """Where each source's classes come from, by its name."""
     model: str = ""
     fingerprint: str = ""
     collection: str = ""
@@ -50,6 +55,14 @@ class Report:
     pruned: int = 0
     spared: Mapping[Spared, int] = field(default_factory=dict)
     prune_skipped: Mapping[str, str] = field(default_factory=dict)
+    unread: int = 0
+    """Photos known by their files' size and time, without reading."""
+    near_duplicates: int = 0
+    """Photos that are in the burst of another."""
+    seen: Mapping[str, int] = field(default_factory=dict)
+    """How many photos the model is sure to see what on, the most frequent first."""
+    classes: Mapping[str, str] = field(default_factory=dict)
+    """Where each source's classes come from."""
     bytes_read: int = 0
     seconds: float = 0.0
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
@@ -72,6 +85,10 @@ class Report:
             "exit_status": int(self.status),
             "problem": self.problem,
             "sources": list(self.sources),
+            "class_from": {
+                name: {"from": str(classes.of), "why": classes.why}
+                for name, classes in self.class_from.items()
+            },
             "model": {"name": self.model, "fingerprint": self.fingerprint},
             "collection": self.collection,
             "alias": self.alias,
@@ -96,6 +113,10 @@ class Report:
                 for spared, photos in self._spared()
             ],
             "prune_skipped": dict(self.prune_skipped),
+            "unread": self.unread,
+            "near_duplicates": self.near_duplicates,
+            "seen_classes": dict(self.seen),
+            "classes_from": dict(self.classes),
             "bytes_read": self.bytes_read,
             "seconds": round(self.seconds, 3),
             "photos_per_second": round(self.photos_per_second, 2),
@@ -106,7 +127,8 @@ class Report:
     def lines(self) -> list[tuple[str, str]]:
         """Return what happened as rows of a name and a value."""
         would = "would be " if self.dry_run else ""
-        rows = [
+        rows = [("classes", f"{name}: {taken}") for name, taken in self.classes.items()]
+        rows += [
             (f"{would}{outcome}" if outcome in _WRITES else str(outcome), f"{count}")
             for outcome in Outcome
             if (count := self.outcomes.get(outcome, 0)) or outcome is Outcome.WRITTEN
@@ -116,8 +138,15 @@ class Report:
             for reason in Reason
             if self.reasons.get(reason)
         ]
+        if self.unread:
+            rows.append(("not read", f"{self.unread}, known by size and time"))
+        if self.near_duplicates:
+            rows.append(("near-duplicates", f"{self.near_duplicates}, each in another's burst"))
+        if self.seen:
+            rows.append(("seen", _top(self.seen)))
         if self.passed_over:
             rows.append(("passed over", _listed(self.passed_over)))
+        rows += [("classes from", f"{c}: {name}") for name, c in self.class_from.items()]
         if self.pruned:
             rows.append((f"{would}pruned", f"{self.pruned}"))
         rows += [
@@ -143,6 +172,12 @@ class Report:
     def _example(self, reason: Reason) -> str:
         refusal = self.examples.get(reason)
         return f", first {refusal.origin}: {refusal.message}" if refusal else ""
+
+
+def _top(seen: Mapping[str, int]) -> str:
+    named = [f"{name} {photos}" for name, photos in list(seen.items())[:_SEEN]]
+    more = len(seen) - len(named)
+    return ", ".join(named) + (f", {more} more" if more > 0 else "")
 
 
 def _listed(counts: Mapping[Ignored, int]) -> str:

@@ -1,7 +1,7 @@
 """Settings: what ingest lets its operator choose."""
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -11,7 +11,11 @@ from sketchzoo.call_settings import EncoderCallSettings, QdrantSettings
 from sketchzoo.fetch import FetchLimits
 from sketchzoo.image_settings import ImageSettings
 from sketchzoo.settings import Count, Port, Seconds, Settings, TelemetrySettings
-from sketchzoo_ingest.sources import UriPrefix
+from sketchzoo.storage import CopyLimits
+from sketchzoo_ingest.sources import ClassFrom, UriPrefix
+
+if TYPE_CHECKING:
+    from sketchzoo_ingest.limits import PipelineLimits
 
 _MIB = 1024 * 1024
 # What a call to the encoder holds besides its photos.
@@ -55,32 +59,43 @@ class BatchSettings(Settings):
         128, description="Most photos in a write to Qdrant."
     )
     buffer_bytes: Count = Field(
-        256 * _MIB, description="Most bytes of photos held in memory between reading and embedding."
+        64 * _MIB,
+        description="Most bytes of files that are read at once (a larger one is read alone), and "
+        "of pictures that wait to be embedded.",
     )
     chunk_photos: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        64, description="Most photos read together and looked up in Qdrant by one call."
+        16, description="Most photos read together and looked up in Qdrant by one call."
     )
     read_threads: Annotated[int, Field(ge=1, le=64)] = Field(
-        2, description="Threads that read and hash files."
+        2, description="Threads that read, hash and decode files."
     )
 
 
 class FetchSettings(Settings):
-    """How photos are fetched by url."""
+    """How photos are fetched from elsewhere."""
 
-    subject = "Urls"
+    subject = "Urls and buckets"
 
     fetch_seconds: Seconds = Field(
         30.0,
-        description="How long fetching one url may take in all, pauses and attempts included.",
+        description="How long fetching one photo from a url or a bucket may take in all, pauses "
+        "and attempts included.",
     )
     fetch_attempts: Count = Field(3, description="How often fetching a url is tried.")
     fetch_at_once: Annotated[int, Field(ge=1, le=256)] = Field(
-        8, description="Urls fetched at once."
+        8, description="Photos fetched at once from urls and buckets."
     )
     allow_private_addresses: bool = Field(
         default=False,
         description="Fetch from this machine's and its network's own addresses, too.",
+    )
+    copy_bytes: Count = Field(
+        16 * 1024 * _MIB,
+        description="Most bytes of temporary files: copies of tar files and tables that lie "
+        "elsewhere or are compressed. A larger one is not read.",
+    )
+    copy_seconds: Seconds = Field(
+        3600.0, description="How long copying such a file from a url may take in all."
     )
 
 
@@ -100,12 +115,68 @@ class CollectionSettings(Settings):
     )
 
 
+class PipelineSettings(
+    EncoderWaitSettings, BatchSettings, ImageSettings, FetchSettings, CollectionSettings
+):
+    """What the job and the gallery service have in common: how photos come into a collection."""
+
+    no_location: bool = Field(
+        default=False,
+        description="Keep of no photo where it was taken, and forget where that was kept.",
+    )
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> Self:
+        if self.batch_bytes + _ENVELOPE_BYTES > self.encoder_max_message_bytes:
+            raise ValueError(
+                f"batch_bytes must be at least {_ENVELOPE_BYTES} less than "
+                f"encoder_max_message_bytes ({self.encoder_max_message_bytes}), or no call "
+                f"to the encoder holds it, not {self.batch_bytes}"
+            )
+        # One call's pictures are made while another's are embedded.
+        least = 2 * self.batch_bytes
+        if self.buffer_bytes < least:
+            raise ValueError(
+                f"buffer_bytes must be at least {least}, twice batch_bytes, not {self.buffer_bytes}"
+            )
+        return self
+
+    @property
+    def max_sent_bytes(self) -> int:
+        """The largest file that a call to the encoder can hold."""
+        return self.encoder_max_message_bytes - _ENVELOPE_BYTES
+
+    def fetch_limits(self) -> FetchLimits:
+        """Return the limits of fetching."""
+        return FetchLimits(
+            seconds=self.fetch_seconds,
+            attempts=self.fetch_attempts,
+            at_once=self.fetch_at_once,
+            max_wait_seconds=self.fetch_seconds,
+            allow_private_addresses=self.allow_private_addresses,
+        )
+
+    def pipeline_limits(self) -> "PipelineLimits":
+        """Return the pipeline's limits."""
+        # Here, since it brings the libraries of images along: `--help` needs none.
+        from sketchzoo_ingest.limits import PipelineLimits  # noqa: PLC0415
+
+        return PipelineLimits(
+            images=self.image_limits(),
+            chunk_photos=self.chunk_photos,
+            batch_size=self.batch_size,
+            batch_bytes=self.batch_bytes,
+            calls_in_flight=self.calls_in_flight,
+            write_batch=self.write_batch,
+            buffer_bytes=self.buffer_bytes,
+            max_sent_bytes=self.max_sent_bytes,
+            read_threads=self.read_threads,
+            fetch_at_once=self.fetch_at_once,
+        )
+
+
 class IngestSettings(
-    EncoderWaitSettings,
-    BatchSettings,
-    ImageSettings,
-    FetchSettings,
-    CollectionSettings,
+    PipelineSettings,
     QdrantSettings,
     TelemetrySettings,
 ):
@@ -122,6 +193,11 @@ class IngestSettings(
         default=False,
         description="Prune, and also what was in classes and folders in which no photo is left.",
     )
+    verify: bool = Field(
+        default=False,
+        description="Read every file and compare its content; without it, a file whose uri, size "
+        "and time of change are those of a photo in the collection is not read.",
+    )
     dry_run: bool = Field(
         default=False,
         description="Read and check everything, embed and write nothing.",
@@ -136,10 +212,16 @@ class IngestSettings(
         description="FOLDER=URI: photos below FOLDER get uris that start with URI instead of "
         "file:///FOLDER (in the environment separated by commas).",
     )
-    manifest_root: Annotated[tuple[Path, ...], NoDecode] = Field(
+    class_from: ClassFrom | None = Field(
+        None,
+        description="Where classes come from: `folder`, the first below a source; `column`, a "
+        "table's column `class` or what lies beside a photo in a tar file; or `none`. Unset, the "
+        "names and places of folders and columns tell, and the report says what was taken.",
+    )
+    manifest_root: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Folder in which a manifest's files may lie besides its own (in the "
-        "environment separated by commas).",
+        description="Folder in which a manifest's files may lie besides its own, a path or a uri "
+        "as s3://bucket/photos (in the environment separated by commas).",
     )
 
     gallery_roots_file: Path | None = Field(
@@ -170,33 +252,10 @@ class IngestSettings(
             UriPrefix.parse(text)
         return value
 
-    @model_validator(mode="after")
-    def _check_sizes(self) -> Self:
-        if self.batch_bytes + _ENVELOPE_BYTES > self.encoder_max_message_bytes:
-            raise ValueError(
-                f"batch_bytes must be at least {_ENVELOPE_BYTES} less than "
-                f"encoder_max_message_bytes ({self.encoder_max_message_bytes}), or no call "
-                f"to the encoder holds it, not {self.batch_bytes}"
-            )
-        # A chunk is read whole, and the one before it may wait for the encoder.
-        least = 2 * max(self.max_bytes, self.batch_bytes)
-        if self.buffer_bytes < least:
-            raise ValueError(
-                f"buffer_bytes must be at least {least}, twice the larger of max_bytes and "
-                f"batch_bytes, not {self.buffer_bytes}"
-            )
-        return self
-
     def uri_prefixes(self) -> tuple[UriPrefix, ...]:
         """Return the prefixes read."""
         return tuple(UriPrefix.parse(text) for text in self.uri_prefix)
 
-    def fetch_limits(self) -> FetchLimits:
-        """Return the limits of fetching."""
-        return FetchLimits(
-            seconds=self.fetch_seconds,
-            attempts=self.fetch_attempts,
-            at_once=self.fetch_at_once,
-            max_wait_seconds=self.fetch_seconds,
-            allow_private_addresses=self.allow_private_addresses,
-        )
+    def copy_limits(self) -> CopyLimits:
+        """Return the limits of copying whole files."""
+        return CopyLimits(self.copy_bytes, self.copy_seconds)

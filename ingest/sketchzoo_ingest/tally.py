@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import TextIO
 
 from sketchzoo.ignored import Ignored
+from sketchzoo.qdrant import Photo
+from sketchzoo_ingest.feed import Listed
 from sketchzoo_ingest.metrics import IngestMetrics
-from sketchzoo_ingest.outcome import Outcome, Reason, Refusal
+from sketchzoo_ingest.outcome import Outcome, Reason, Refusal, Settled
 from sketchzoo_ingest.sources import Emptied, PassedOver
 from sketchzoo_ingest.survey import Survey
 
@@ -26,11 +28,14 @@ class Tally:
             self._rows(ERRORS_HEADER)
         self.outcomes: Counter[Outcome] = Counter()
         self.reasons: Counter[Reason] = Counter()
-        self.listed: Counter[str] = Counter()
         self.bytes_read = 0
         self.passed_over: Counter[Ignored] = Counter()
         self.examples: dict[Reason, Refusal] = {}
         self.survey = Survey()
+        self.unread = 0
+        """Photos whose files were known by size and time, and not read."""
+        self.near_duplicates = 0
+        self.seen: Counter[str] = Counter()
 
     @property
     def settled(self) -> int:
@@ -42,13 +47,20 @@ class Tally:
         """The share of refused photos among those settled; 0 where there are none."""
         return self.outcomes[Outcome.REFUSED] / self.settled if self.settled else 0.0
 
-    def count(self, outcome: Outcome, photos: int = 1) -> None:
-        """Count photos that met an outcome."""
-        if photos:
-            self.outcomes[outcome] += photos
-            self._metrics.photos.labels(outcome).inc(photos)
+    def settle(self, listed: Listed, settled: Settled) -> None:
+        """Count a photo that met its outcome, and tell its feeder."""
+        self.outcomes[settled.outcome] += 1
+        self._metrics.photos.labels(settled.outcome).inc()
+        listed.tell(settled)
 
-    def note(self, entry: Refusal | PassedOver | Emptied) -> None:
+    def keep(self, listed: Listed, outcome: Outcome, photo: Photo) -> None:
+        """Count a photo that is in the collection, and tell its feeder."""
+        self.near_duplicates += photo.burst not in ("", photo.id)
+        if photo.seen is not None:
+            self.seen[photo.seen.class_name] += 1
+        self.settle(listed, Settled(outcome, photo.id))
+
+    def note(self, entry: Refusal | PassedOver | Emptied, listed: Listed) -> None:
         """Count and note what was listed and is no photo that was read."""
         match entry:
             case PassedOver():
@@ -56,11 +68,10 @@ class Tally:
             case Emptied():
                 self.survey.emptied(entry.uri)
             case _:
-                self.refuse(entry)
+                self.refuse(entry, listed)
 
-    def refuse(self, refusal: Refusal) -> None:
-        """Count and note a photo that was left out."""
-        self.count(refusal.reason.outcome)
+    def refuse(self, refusal: Refusal, listed: Listed, photo_id: str = "") -> None:
+        """Count and note a photo that was left out; a duplicate's id is that of the first."""
         self.reasons[refusal.reason] += 1
         self._metrics.refused.labels(refusal.reason).inc()
         self.examples.setdefault(refusal.reason, refusal)
@@ -77,6 +88,7 @@ class Tally:
                 )
             )
             self._file.flush()
+        self.settle(listed, Settled(refusal.reason.outcome, photo_id, refusal))
 
     def read(self, size: int) -> None:
         """Count bytes read."""

@@ -10,8 +10,9 @@ from sample_gallery.limits import Limits
 from sketchzoo.class_names import ClassNameError, class_name
 from sketchzoo.fetch import Url
 from sketchzoo.ignored import of_folder
-from sketchzoo.manifest import Manifest, ManifestError, RowError
+from sketchzoo.manifest import Manifest, ManifestError
 from sketchzoo.manifest import Row as ManifestRow
+from sketchzoo.places import RowError, StoredFile
 
 REQUIRED = ("class", "author", "licence", "licence_url", "source")
 
@@ -91,6 +92,8 @@ def _row(manifest: Manifest, line: ManifestRow) -> Row:
         raise RowError(line.problem)
     cells = line.cells
     found = manifest.locate(line)
+    if isinstance(found, StoredFile):
+        raise RowError("must have a path or a url: a sample's photos lie in no bucket")
     where = found.text if isinstance(found, Url) else str(found.real)
     try:
         where.encode()

@@ -60,8 +60,8 @@ PAGE = Page(
             "short",
             (
                 gauge("sketchzoo_ingest_read_queue_chunks", "to read"),
-                gauge("sketchzoo_ingest_encode_queue_batches", "to embed"),
-                gauge("sketchzoo_ingest_write_queue_batches", "to write"),
+                gauge("sketchzoo_ingest_encode_queue_photos", "to embed"),
+                gauge("sketchzoo_ingest_write_queue_photos", "to write"),
             ),
             "to embed always 0: reading is slow. to write always full: Qdrant is slow.",
         ),

@@ -1,13 +1,15 @@
 """Search results on a terminal, as JSON and as rows of a contact sheet."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 from rich.table import Table
 from rich.text import Text
 
-from sketchzoo.client import Client, NotFound, NotReady, SearchResult
+from sketchzoo.client import Client, Hit, NotFound, NotReady, SearchResult
 from sketchzoo.contact_sheet import Row, Tile, contact_sheet
 from sketchzoo.images import decode
 
@@ -17,15 +19,53 @@ def table(title: str, result: SearchResult) -> Table:
     caption = "  ".join(f"{name} {seconds * 1000:.1f} ms" for name, seconds in stages(result))
     if result.hits and result.hits[0].score < result.confident_score:
         caption += "\nnothing here looks much like it"
+    if any(_is_seen(hit) for hit in result.hits):
+        caption += "\nin brackets: what the model is sure to see"
     made = Table(title=Text(title), caption=caption, title_justify="left", caption_justify="left")
     made.add_column("#", justify="right", no_wrap=True)
-    made.add_column("class", no_wrap=True)
-    made.add_column("score", justify="right", no_wrap=True)
-    made.add_column("photo", no_wrap=True)
+    columns = [each for each in _COLUMNS if each.always or any(map(each.text, result.hits))]
+    for column in columns:
+        made.add_column(column.name, justify=column.justify, no_wrap=column.name != "photo")
     for rank, hit in enumerate(result.hits, 1):
         # As plain text: brackets in a name are no markup.
-        made.add_row(str(rank), Text(hit.class_name), f"{hit.score:.3f}", Text(hit.uri))
+        made.add_row(str(rank), *(Text(column.text(hit)) for column in columns))
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of the table: shown where a hit has something to say in it."""
+
+    name: str
+    text: Callable[[Hit], str]
+    justify: Literal["left", "right"] = "left"
+    always: bool = False
+
+
+def _is_seen(hit: Hit) -> bool:
+    return bool(hit.seen_class) and not hit.class_name
+
+
+def _what(hit: Hit) -> str:
+    return f"[{hit.seen_class}]" if _is_seen(hit) else hit.class_name
+
+
+def _when(hit: Hit) -> str:
+    return "" if hit.taken_at is None else f"{hit.taken_at:%Y-%m-%d}"
+
+
+def _more(hit: Hit) -> str:
+    return f"+{hit.near_duplicates}" if hit.near_duplicates else ""
+
+
+_COLUMNS = (
+    _Column("class", _what),
+    _Column("score", lambda hit: f"{hit.score:.3f}", "right", always=True),
+    _Column("alike", _more, "right"),
+    _Column("taken", _when),
+    _Column("folder", lambda hit: hit.folder),
+    _Column("photo", lambda hit: hit.file_name or hit.uri, always=True),
+)
 
 
 def stages(result: SearchResult) -> list[tuple[str, float]]:
@@ -51,13 +91,29 @@ def as_json(result: SearchResult) -> dict[str, Any]:
                 "uri": hit.uri,
                 "width": hit.width,
                 "height": hit.height,
+                "near_duplicates": hit.near_duplicates,
+                "seen_class": hit.seen_class,
+                "seen_confidence": hit.seen_confidence,
+                "folder": hit.folder,
+                "file_name": hit.file_name,
+                "taken_at": hit.taken_at and hit.taken_at.isoformat(),
+                "camera": hit.camera,
+                "location": hit.location and {"lat": hit.location.lat, "lon": hit.location.lon},
+                "rating": hit.rating,
+                "payload": dict(hit.payload),
             }
             for hit in result.hits
         ],
     }
 
 
-def row(query: Tile, result: SearchResult, client: Client, class_name: str | None = None) -> Row:
+def row(
+    query: Tile,
+    result: SearchResult,
+    client: Client,
+    class_name: str | None = None,
+    gallery: str = "",
+) -> Row:
     """Return a result as a row of a contact sheet; the client fetches the photos.
 
     Where the query's class is known, each hit is marked right or wrong. A photo that the
@@ -67,8 +123,8 @@ def row(query: Tile, result: SearchResult, client: Client, class_name: str | Non
         query,
         [
             Tile(
-                _photo(client, hit.photo_id),
-                f"{hit.class_name} {hit.score:.2f}",
+                _photo(client, hit.photo_id, gallery),
+                f"{_what(hit)} {hit.score:.2f}".lstrip(),
                 None if class_name is None else hit.class_name == class_name,
             )
             for hit in result.hits
@@ -76,17 +132,19 @@ def row(query: Tile, result: SearchResult, client: Client, class_name: str | Non
     )
 
 
-def _photo(client: Client, photo_id: str) -> Image.Image:
+def _photo(client: Client, photo_id: str, gallery: str) -> Image.Image:
     try:
-        return decode(client.photo(photo_id, max_side=256).content)
+        return decode(client.photo(photo_id, max_side=256, gallery=gallery).content)
     except (NotFound, NotReady):
         return Image.new("RGB", (1, 1), "white")
 
 
-def write_sheet(path: Path, query: Path | None, result: SearchResult, client: Client) -> None:
+def write_sheet(
+    path: Path, query: Path | None, result: SearchResult, client: Client, gallery: str = ""
+) -> None:
     """Write a contact sheet of one result; a query without a file stays blank."""
     if query is not None:
         tile = Tile(decode(query.read_bytes()), query.name)
     else:
         tile = Tile(Image.new("RGB", (1, 1), "white"), "more like this")
-    contact_sheet([row(tile, result, client)]).save(path)
+    contact_sheet([row(tile, result, client, gallery=gallery)]).save(path)

@@ -1,8 +1,7 @@
 """`sketchzoo query`: a search from a terminal."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic_settings import SettingsConfigDict
@@ -12,9 +11,6 @@ from sketchzoo.cli.app import App
 from sketchzoo.cli.options import of_running_stack, output_file, with_settings
 from sketchzoo.cli.status import AWAY, REFUSED, UNUSABLE, end
 from sketchzoo.settings import TraceSettings
-
-if TYPE_CHECKING:
-    from sketchzoo.client import Client
 
 app = App()
 
@@ -45,6 +41,45 @@ def query(
         list[str] | None,
         typer.Option("--not-class", metavar="<str>", help="None of these; may be repeated."),
     ] = None,
+    seen: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="<str>", help="Only photos on which the model is sure to see one of these."
+        ),
+    ] = None,
+    folders: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--folder",
+            metavar="<str>",
+            help="Only photos in this folder or below; may be repeated.",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Taken then or later: 2024, 2024-07 or 2024-07-31."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Taken no later than on this date.")
+    ] = None,
+    near: Annotated[
+        str | None,
+        typer.Option(metavar="LAT,LON,KM", help="Taken within so many kilometres of a place."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Only photos whose field is so: rating>=4, camera='ACME X100', "
+            "taken_at=2024-07..2024-08; may be repeated.",
+        ),
+    ] = None,
+    gallery: Annotated[
+        str, typer.Option(metavar="<str>", help="Which gallery; the service's own without it.")
+    ] = "",
+    no_collapse: Annotated[
+        bool, typer.Option("--no-collapse", help="Show each photo of a burst, not the nearest.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many photos.")] = 12,
     min_score: Annotated[
         float | None, typer.Option(min=0, max=1, help="Leave hits of a lower score out.")
@@ -70,6 +105,7 @@ def query(
     from rich.console import Console  # noqa: PLC0415
 
     from sketchzoo.cli import hits  # noqa: PLC0415
+    from sketchzoo.cli.known import check_folders, check_names  # noqa: PLC0415
     from sketchzoo.cli.tables import show  # noqa: PLC0415
     from sketchzoo.client import (  # noqa: PLC0415
         Client,
@@ -93,8 +129,14 @@ def query(
             photo_id=photo_id,
             classes=tuple(classes or ()),
             excluded_classes=tuple(excluded or ()),
+            seen_classes=tuple(seen or ()),
+            folders=tuple(folder.strip("/") for folder in folders or ()),
+            where=_conditions(where, since, until, near),
+            gallery=gallery,
+            no_collapse=no_collapse,
             limit=limit,
             min_score=min_score,
+            include_payload=as_json,
         )
         with (
             tracing("query", settings.otlp_endpoint, begins=True),
@@ -106,10 +148,11 @@ def query(
                 timeout=timeout,
             ) as client,
         ):
-            _check_classes(client, [*search.classes, *search.excluded_classes])
+            check_names(client, search)
+            check_folders(client, search)
             result = client.search(search)
             if contact_sheet is not None:
-                hits.write_sheet(contact_sheet, image, result, client)
+                hits.write_sheet(contact_sheet, image, result, client, gallery)
     except ValueError as error:
         end("query", error, UNUSABLE)
     except Unavailable as error:
@@ -123,25 +166,24 @@ def query(
         show(Console(), hits.table(title, result))
 
 
-def _check_classes(client: "Client", names: Sequence[str]) -> None:
-    """Refuse a class that the gallery has not: a typing error is no empty gallery."""
-    if not names:
-        return
-    from difflib import get_close_matches  # noqa: PLC0415 - loaded when the command runs
+def _conditions(
+    where: list[str] | None, since: str | None, until: str | None, near: str | None
+) -> dict[str, Any]:
+    """Return all conditions on fields; ValueError names the option that is wrong."""
+    from sketchzoo.cli.where import parse_near, parse_span, parse_where  # noqa: PLC0415
 
-    known = client.classes()
-    for name in names:
-        if name in known:
-            continue
-        folded = {each.casefold(): each for each in known}
-        near = get_close_matches(name.casefold(), folded, n=3)
-        meant = " or ".join(folded[each] for each in near)
-        raise ValueError(
-            f"the gallery has no class {name!r}"
-            + (f"; did you mean {meant}?" if meant else f"; it has {_some(known)}")
-        )
-
-
-def _some(names: Sequence[str] | dict[str, int], most: int = 10) -> str:
-    shown = sorted(names)[:most]
-    return ", ".join(shown) + (", ..." if len(names) > most else "")
+    try:
+        conditions = parse_where(where or ())
+    except ValueError as error:
+        raise ValueError(f"--where: {error}") from error
+    added: dict[str, Any] = {}
+    if (span := parse_span(since, until)) is not None:
+        added["taken_at"] = span
+    if near is not None:
+        try:
+            added["location"] = parse_near(near)
+        except ValueError as error:
+            raise ValueError(f"--near: {error}") from error
+    if twice := conditions.keys() & added.keys():
+        raise ValueError(f"--where: {min(twice)} is said by another option already")
+    return conditions | added

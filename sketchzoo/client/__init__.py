@@ -1,8 +1,8 @@
 """The Python SDK: `Client("host:port").search("cat.png", classes=["cat"])`.
 
-`AsyncClient` is its asyncio twin. Results are frozen values, errors a small hierarchy
-under `SearchError`, every call has a deadline. Importing this package loads neither
-gRPC nor Pillow; using it does.
+`AsyncClient` is its asyncio twin; `GalleryClient` and `AsyncGalleryClient` add photos. Results
+are frozen values, errors a small hierarchy under `SearchError`, every call has a deadline.
+Importing this package loads neither gRPC nor Pillow; using it does.
 """
 
 from importlib import import_module
@@ -20,6 +20,7 @@ from sketchzoo.client.errors import (
     TooLarge,
     Unavailable,
 )
+from sketchzoo.client.gallery import AddResult, GalleryStatus, NewPhoto
 from sketchzoo.client.places import GeoBoundingBox, GeoPoint, GeoRadius
 from sketchzoo.client.query import Query
 from sketchzoo.client.results import (
@@ -35,20 +36,26 @@ from sketchzoo.client.results import (
 
 if TYPE_CHECKING:
     from sketchzoo.client.aio import AsyncClient
+    from sketchzoo.client.gallery_aio import AsyncGalleryClient
+    from sketchzoo.client.gallery_sync import GalleryClient
     from sketchzoo.client.sync import Client
     from sketchzoo.rpc.tls import ClientTls
     from sketchzoo.strokes import Stroke, Strokes
 
 _LAZY = {
     "AsyncClient": "sketchzoo.client.aio",
+    "AsyncGalleryClient": "sketchzoo.client.gallery_aio",
     "Client": "sketchzoo.client.sync",
     "ClientTls": "sketchzoo.rpc.tls",
+    "GalleryClient": "sketchzoo.client.gallery_sync",
     "Stroke": "sketchzoo.strokes",
     "Strokes": "sketchzoo.strokes",
 }
 
 __all__ = [
+    "AddResult",
     "AsyncClient",
+    "AsyncGalleryClient",
     "ClassCounts",
     "Client",
     "ClientTls",
@@ -56,12 +63,15 @@ __all__ = [
     "Denied",
     "Embedding",
     "Gallery",
+    "GalleryClient",
+    "GalleryStatus",
     "GeoBoundingBox",
     "GeoPoint",
     "GeoRadius",
     "Hit",
     "InvalidRequest",
     "LiveAnswer",
+    "NewPhoto",
     "NotFound",
     "NotReady",
     "Overloaded",

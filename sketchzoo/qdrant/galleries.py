@@ -14,7 +14,7 @@ from qdrant_client import grpc as api
 from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import CollectionNotFoundError
 
-_COLLECTION = re.compile(r"(?P<gallery>.+)-(?P<fingerprint>[0-9a-f]{16})")
+_COLLECTION = re.compile(r".+-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +45,20 @@ class Galleries:
     async def all_collections(self) -> list[GalleryCollection]:
         """Return every collection of a gallery, by name; what other tools made is left out."""
         aliases = await self.aliases()
+        found = []
+        for name in await self.names():
+            # Dropped meanwhile, it is none.
+            with suppress(CollectionNotFoundError):
+                found.append(await self._described(name, aliases))
+        return found
+
+    async def names(self) -> list[str]:
+        """Return the names of all galleries' collections."""
         answer: api.ListCollectionsResponse = await self._connection.ask(
             "Collections/List", api.ListCollectionsRequest()
         )
-        found = []
-        for name in sorted(each.name for each in answer.collections):
-            parts = _COLLECTION.fullmatch(name)
-            if parts is None:
-                continue
-            # Dropped meanwhile, it is none.
-            with suppress(CollectionNotFoundError):
-                found.append(await self._described(name, parts, aliases))
-        return found
+        names = sorted(each.name for each in answer.collections)
+        return [name for name in names if _COLLECTION.fullmatch(name)]
 
     async def collections(self, gallery: str) -> list[GalleryCollection]:
         """Return a gallery's collections, published or not; none where it is unknown."""
@@ -76,9 +78,8 @@ class Galleries:
                 )
         return gone
 
-    async def _described(
-        self, name: str, parts: re.Match[str], aliases: Mapping[str, str]
-    ) -> GalleryCollection:
+    async def _described(self, name: str, aliases: Mapping[str, str]) -> GalleryCollection:
+        gallery, _, fingerprint = name.rpartition("-")
         info: api.GetCollectionInfoResponse = await self._connection.ask(
             "Collections/Get", api.GetCollectionInfoRequest(collection_name=name)
         )
@@ -86,10 +87,10 @@ class Galleries:
             "Points/Count", api.CountPoints(collection_name=name, exact=True)
         )
         return GalleryCollection(
-            gallery=parts["gallery"],
+            gallery=gallery,
             collection=name,
-            fingerprint=parts["fingerprint"],
+            fingerprint=fingerprint,
             photos=count.result.count,
             dimension=info.result.config.params.vectors_config.params.size,
-            is_published=aliases.get(parts["gallery"]) == name,
+            is_published=aliases.get(gallery) == name,
         )

@@ -30,6 +30,7 @@ _TYPES = {
     "bytes": int,
     "modified_at": str,
     "phash": str,
+    "phash_bands": list,
     "burst": str,
     "seen_class": str,
     "seen_confidence": float,
@@ -46,6 +47,7 @@ NAMED = frozenset(_FROM_FILE)
 RESERVED = frozenset(_TYPES)
 """Payload fields with a meaning of their own."""
 _MAX_FOLDERS = 32
+_BAND_DIGITS = 4
 
 
 def photo_id(sha256: str) -> str:
@@ -137,6 +139,7 @@ class Photo:
             "location": self.location and {"lat": self.location.lat, "lon": self.location.lon},
             "rating": self.rating,
             "phash": self.phash,
+            "phash_bands": phash_bands(self.phash),
             "burst": self.burst,
             "seen_class": self.seen and self.seen.class_name,
             "seen_confidence": self.seen and self.seen.confidence,
@@ -196,6 +199,16 @@ def folders(folder: str) -> list[str]:
     """Return a folder and all above it, the outermost first: what a folder's filter finds."""
     parts = folder.split("/")[:_MAX_FOLDERS] if folder else []
     return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
+
+def phash_bands(phash: str) -> list[str]:
+    """Return a perceptual hash's four parts, each told by its place: `0:8f3a`.
+
+    Two hashes of up to three bits' difference share one of them at least: by these, Qdrant
+    finds the few photos that are worth comparing.
+    """
+    parts = range(0, len(phash), _BAND_DIGITS)
+    return [f"{at // _BAND_DIGITS}:{phash[at : at + _BAND_DIGITS]}" for at in parts]
 
 
 def _time(text: Any) -> datetime | None:

@@ -1,15 +1,20 @@
 """Writing photos: collections by fingerprint, upserts, and the alias that moves at the end."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 from qdrant_client import grpc as api
 
 from sketchzoo.payload import fill_payload
+from sketchzoo.qdrant import point as points
 from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import CollectionExistsError, CollectionNotFoundError
-from sketchzoo.qdrant.photo import Photo
+from sketchzoo.qdrant.filter import AnyOf, FieldCondition, Filter, Range
+from sketchzoo.qdrant.photo import RESERVED, Photo, phash_bands
 from sketchzoo.qdrant.reader import PhotoReader
 
 _KEYWORD = api.FieldType.FieldTypeKeyword
@@ -21,11 +26,21 @@ INDEXED = {
     "folders": _KEYWORD,
     "camera": _KEYWORD,
     "burst": _KEYWORD,
+    "phash_bands": _KEYWORD,
     "rating": api.FieldType.FieldTypeInteger,
     "taken_at": api.FieldType.FieldTypeDatetime,
     "location": api.FieldType.FieldTypeGeo,
 }
 """Payload fields that filters use, and the types of their indexes."""
+_COLUMNS = {
+    bool: api.FieldType.FieldTypeBool,
+    int: api.FieldType.FieldTypeInteger,
+    float: api.FieldType.FieldTypeFloat,
+    list: _KEYWORD,
+}
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?")
+_URI_PAGE = 1000
+_MOST_ALIKE = 64
 # A larger write is made as several: Qdrant and what stands before it limit a message's size.
 _MAX_WRITE_BYTES = 16 * 1024 * 1024
 
@@ -80,14 +95,15 @@ class PhotoWriter(PhotoReader):
                 await self._connection.ask("Collections/Create", self._creation(name, dimension))
         # Also after a kill between the two: making an index twice changes nothing.
         for field, kind in INDEXED.items():
-            request = api.CreateFieldIndexCollection(
-                collection_name=name,
-                field_name=field,
-                field_type=kind,
-                wait=True,
-            )
-            await self._connection.ask("Points/CreateFieldIndex", request)
+            await self._index(name, field, kind)
         return name
+
+    async def index_column(self, collection: str, name: str, value: Any) -> None:
+        """Make the payload index that a source's column of such values needs, where missing."""
+        kind = _COLUMNS.get(type(value), _KEYWORD)
+        if isinstance(value, str) and _TIME.fullmatch(value):
+            kind = api.FieldType.FieldTypeDatetime
+        await self._index(collection, name, kind)
 
     async def upsert(
         self, collection: str, photos: Iterable[tuple[Photo, Sequence[float]]]
@@ -102,6 +118,70 @@ class PhotoWriter(PhotoReader):
         fill_payload(request.payload, photo.to_payload())
         request.points_selector.points.ids.add().uuid = photo.id
         await self._connection.ask("Points/OverwritePayload", request)
+
+    async def by_uri(self, collection: str, uris: Sequence[str]) -> dict[str, Photo]:
+        """Return the photos whose files lie at these uris, by uri.
+
+        Of several at one uri, of which only one can be there still, the one ingested last.
+        """
+        request = api.ScrollPoints(collection_name=collection, limit=_URI_PAGE)
+        request.with_payload.enable = True
+        found: dict[str, Photo] = {}
+        if not uris:
+            return found
+        FieldCondition("uri", AnyOf(tuple(uris))).fill(request.filter.must.add().field)
+        while True:
+            page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
+            for point in page.result:
+                photo = points.stored(collection, point)
+                other = found.get(photo.uri)
+                if other is None or other.ingested_at <= photo.ingested_at:
+                    found[photo.uri] = photo
+            if not page.HasField("next_page_offset"):
+                return found
+            request.offset.CopyFrom(page.next_page_offset)
+
+    async def matching(self, collection: str, condition: Filter, limit: int) -> list[Photo]:
+        """Return the first photos that meet a filter, in the order of their ids."""
+        request = api.ScrollPoints(collection_name=collection, limit=limit)
+        request.with_payload.enable = True
+        condition.fill(request.filter)
+        page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
+        return [points.stored(collection, point) for point in page.result]
+
+    async def alike(
+        self, collection: str, photos: Sequence[Photo], within: timedelta
+    ) -> list[Photo]:
+        """Return photos that may look like one of these: few, found by indexes.
+
+        They share a part of their perceptual hashes, or were taken by the same camera
+        within a time.
+        """
+        request = api.ScrollPoints(
+            collection_name=collection, limit=_MOST_ALIKE * max(1, len(photos))
+        )
+        request.with_payload.include.fields.extend(RESERVED)
+        bands = {band for photo in photos for band in phash_bands(photo.phash)}
+        if bands:
+            found = FieldCondition("phash_bands", AnyOf(tuple(sorted(bands))))
+            found.fill(request.filter.should.add().field)
+        for photo in photos:
+            if photo.taken_at is not None and photo.camera:
+                both = request.filter.should.add().filter.must
+                FieldCondition("camera", photo.camera).fill(both.add().field)
+                span = Range(gte=photo.taken_at - within, lte=photo.taken_at + within)
+                FieldCondition("taken_at", span).fill(both.add().field)
+        if not request.filter.should:
+            return []
+        page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
+        return [points.stored(collection, point) for point in page.result]
+
+    async def delete_at(self, collection: str, photo: Photo) -> None:
+        """Delete a photo if it still has this uri, in one step."""
+        request = api.DeletePoints(collection_name=collection, wait=True)
+        request.points.filter.must.add().has_id.has_id.add().uuid = photo.id
+        FieldCondition("uri", photo.uri).fill(request.points.filter.must.add().field)
+        await self._connection.ask("Points/Delete", request)
 
     async def delete(self, collection: str, ids: Sequence[str]) -> None:
         """Delete photos by id; unknown ones are no error."""
@@ -128,6 +208,12 @@ class PhotoWriter(PhotoReader):
             await self._connection.ask(
                 "Collections/Delete", api.DeleteCollection(collection_name=collection)
             )
+
+    async def _index(self, collection: str, field: str, kind: "api.FieldType.ValueType") -> None:
+        request = api.CreateFieldIndexCollection(
+            collection_name=collection, field_name=field, field_type=kind, wait=True
+        )
+        await self._connection.ask("Points/CreateFieldIndex", request)
 
     def _creation(self, name: str, dimension: int) -> api.CreateCollection:
         request = api.CreateCollection(collection_name=name)

@@ -5,7 +5,20 @@ light: the libraries of urls and of buckets come along when the first of theirs 
 """
 
 from sketchzoo.storage.error import StorageError, StorageReason
+from sketchzoo.storage.found import Found
 from sketchzoo.storage.member import Member, container
-from sketchzoo.storage.storage import SCHEMES, Storage
+from sketchzoo.storage.storage import SCHEMES, CopyLimits, Storage
+from sketchzoo.storage.stores import path_in, scheme_of
 
-__all__ = ["SCHEMES", "Member", "Storage", "StorageError", "StorageReason", "container"]
+__all__ = [
+    "SCHEMES",
+    "CopyLimits",
+    "Found",
+    "Member",
+    "Storage",
+    "StorageError",
+    "StorageReason",
+    "container",
+    "path_in",
+    "scheme_of",
+]

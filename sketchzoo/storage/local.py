@@ -2,11 +2,13 @@
 
 import os
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from sketchzoo.storage.error import StorageError, StorageReason, too_large
+from sketchzoo.storage.found import Found
 
 
 def path_of(uri: str) -> Path:
@@ -42,6 +44,23 @@ def open_file(path: str | Path) -> BinaryIO:
     except OSError as error:
         raise StorageError(StorageReason.UNREADABLE, f"cannot be read: {error.strerror}") from error
     return file
+
+
+def find_file(path: Path) -> Found:
+    """Return what is known of a file, links followed.
+
+    Raises:
+        StorageError: it is gone, or cannot be asked for.
+
+    """
+    try:
+        told = path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise StorageError(StorageReason.NOT_FOUND, "is not there") from error
+    except (OSError, ValueError) as error:
+        raise StorageError(StorageReason.UNREADABLE, f"cannot be read: {error}") from error
+    modified_at = datetime.fromtimestamp(told.st_mtime, UTC)
+    return Found(str(path), stat.S_ISDIR(told.st_mode), told.st_size, modified_at)
 
 
 def read_file(path: str | Path, limit: int) -> bytes:

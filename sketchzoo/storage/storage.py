@@ -5,12 +5,15 @@ import time
 import zlib
 from collections.abc import Collection
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from sketchzoo.fetch import FetchLimits, Url
+from sketchzoo.storage.copies import Copies, FileSink
 from sketchzoo.storage.error import StorageError, StorageReason, too_large
-from sketchzoo.storage.local import open_file, path_of, read_file
+from sketchzoo.storage.found import Found
+from sketchzoo.storage.local import find_file, open_file, path_of, read_file
 from sketchzoo.storage.member import PREFIX, Member, container
 from sketchzoo.storage.stores import Stores, scheme_of
 from sketchzoo.storage.web import Web
@@ -19,6 +22,22 @@ SCHEMES = frozenset({"file", "http", "https", "s3", "gs"})
 """What is read where nobody says otherwise; members of tar files lie in one of them."""
 _WEB = ("http", "https")
 _PIECE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class CopyLimits:
+    """The bounds of copying whole files: tar files and tables from elsewhere."""
+
+    max_bytes: int = 16 * 1024**3
+    """Disk that they take; a larger file is not copied."""
+    seconds: float = 3600.0
+    """One url in all; of a bucket's object each piece has the deadline of a read."""
+
+    def __post_init__(self) -> None:
+        if self.max_bytes < 1:
+            raise ValueError(f"max_bytes must be at least 1, not {self.max_bytes}")
+        if self.seconds <= 0:
+            raise ValueError(f"seconds must be above 0, not {self.seconds}")
 
 
 class Storage:
@@ -30,17 +49,25 @@ class Storage:
     """
 
     def __init__(
-        self, schemes: Collection[str] = SCHEMES, limits: FetchLimits | None = None
+        self,
+        schemes: Collection[str] = SCHEMES,
+        limits: FetchLimits | None = None,
+        copies: CopyLimits | None = None,
     ) -> None:
         """Read from `schemes` alone: what any uri leads to is the operator's to say."""
+        copies = copies or CopyLimits()
         self._schemes = frozenset(schemes)
         self._limits = limits or FetchLimits()
         self._opened = ExitStack()
-        self.web = Web(self._limits)
-        self.stores = Stores(self._limits)
+        self._web = Web(self._limits)
+        self._copying = Web(replace(self._limits, seconds=copies.seconds))
+        self._stores = Stores(self._limits)
+        self._copies = Copies(self._bring, copies.max_bytes)
 
     def __enter__(self) -> Self:
-        self._opened.enter_context(self.web)
+        self._opened.enter_context(self._web)
+        self._opened.enter_context(self._copying)
+        self._opened.callback(self._copies.close)
         return self
 
     def __exit__(
@@ -62,10 +89,49 @@ class Storage:
         if uri.startswith(PREFIX):
             return self._member(Member.parse(uri), limit)
         if scheme_of(uri) in _WEB:
-            return self.web.read(Url.parse(uri), limit)
+            return self._web.read(Url.parse(uri), limit)
         if scheme_of(uri) == "file":
             return read_file(path_of(uri), limit)
-        return self.stores.read(uri, limit)
+        return self._stores.read(uri, limit)
+
+    def entries(self, uri: str) -> list[Found]:
+        """Return what lies right below a folder of a bucket, in no order.
+
+        Raises:
+            StorageError: it could not be listed; NOT_FOUND where nothing begins so.
+
+        """
+        self.check(uri)
+        return self._stores.entries(uri)
+
+    def find(self, uri: str) -> Found | None:
+        """Return what is known of a file without reading it; None where only reading tells.
+
+        Raises:
+            StorageError: it is not there or could not be asked for.
+
+        """
+        self.check(uri)
+        if scheme_of(uri) in _WEB or uri.startswith(PREFIX):
+            return None
+        if scheme_of(uri) == "file":
+            return find_file(path_of(uri))
+        return self._stores.find(uri)
+
+    def open(self, uri: str, *, unpacked: bool = False) -> BinaryIO:
+        """Open a whole file, however large, to be read here and there.
+
+        What lies elsewhere is copied first, to a temporary file that is kept for a while; so is
+        what is `unpacked` (gzip). Whoever opens a file closes it.
+
+        Raises:
+            StorageError: it could not be had.
+
+        """
+        self.check(uri)
+        if scheme_of(uri) == "file" and not unpacked:
+            return open_file(path_of(uri))
+        return self._copies.open(uri, unpacked=unpacked)
 
     def check(self, uri: str) -> None:
         """Refuse a uri that is none, or of a scheme that may not be read from.
@@ -89,6 +155,12 @@ class Storage:
                 f"lies at {scheme or 'no'}://; read here: {', '.join(sorted(self._schemes))}",
             )
 
+    def _bring(self, uri: str, file: BinaryIO, limit: int) -> None:
+        if scheme_of(uri) in _WEB:
+            self._copying.fetch(Url.parse(uri), FileSink(file, limit))
+        else:
+            self._stores.copy(uri, file, limit)
+
     def _member(self, member: Member, limit: int) -> bytes:
         if member.size > limit:
             raise too_large(member.size, limit)
@@ -104,7 +176,7 @@ class Storage:
                 StorageReason.UNREADABLE, "lies in a tar file behind a url: no part of it is read"
             )
         else:
-            content = self.stores.read_part(member.container, member.first, member.size)
+            content = self._stores.read_part(member.container, member.first, member.size)
         return _whole(content, member)
 
     def _unpacked(self, member: Member) -> bytes:

@@ -6,12 +6,12 @@ them; none is taken from a uri.
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, TypeVar
 
 from sketchzoo.fetch import FetchLimits
 from sketchzoo.storage.error import StorageError, StorageReason, too_large
+from sketchzoo.storage.found import Found
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 """The extra of ours that brings a scheme's library."""
@@ -19,24 +19,6 @@ _OWN = ("file", "local", "http", "https", "memory")
 _PIECE = 8 * 1024 * 1024
 _MODIFIED = ("LastModified", "last_modified", "updated", "mtime", "modified", "created")
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a store lists in a folder, or says of a file.
-
-    `path` is without the scheme. `size` is in bytes, None where the store does not say.
-    """
-
-    path: str
-    is_folder: bool
-    size: int | None
-    modified_at: datetime | None
-
-    @property
-    def name(self) -> str:
-        """The last part of the path."""
-        return self.path.rpartition("/")[2]
 
 
 def scheme_of(uri: str) -> str:
@@ -180,7 +162,10 @@ def _open(scheme: str, limits: FetchLimits) -> Any:
             "read_timeout": limits.read_seconds,
             "max_pool_connections": limits.at_once,
         }
-    return _translated(known, **options)
+    store = _translated(known, **options)
+    if hasattr(store, "retries"):  # of buckets: how often a request is sent at most
+        store.retries = limits.attempts
+    return store
 
 
 def _translated(do: Callable[..., Answer], *arguments: Any, **named: Any) -> Answer:

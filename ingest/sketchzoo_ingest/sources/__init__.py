@@ -1,20 +1,29 @@
 """Sources: where photos come from.
 
 A source is anything that fits the protocol `Source`: it lists `Candidate`s in a fixed
-order and reads their bytes. Two are built in: a folder per class and a CSV manifest.
+order and reads their bytes. Built in are folders (here, in a bucket, behind a url), tables (CSV,
+Parquet) and tar files.
 """
-
-from collections.abc import Sequence
-from pathlib import Path
 
 from sketchzoo_ingest.sources.folder import FolderSource
 from sketchzoo_ingest.sources.local import LocalUris, UriPrefix
 from sketchzoo_ingest.sources.manifest import ManifestSource
-from sketchzoo_ingest.sources.source import Candidate, Emptied, Entry, PassedOver, Source
-from sketchzoo_ingest.sources.web import Web
+from sketchzoo_ingest.sources.opening import local_folders, open_source
+from sketchzoo_ingest.sources.source import (
+    Candidate,
+    Classes,
+    ClassFrom,
+    Emptied,
+    Entry,
+    PassedOver,
+    Source,
+)
+from sketchzoo_ingest.sources.tar import TarSource
 
 __all__ = [
     "Candidate",
+    "ClassFrom",
+    "Classes",
     "Emptied",
     "Entry",
     "FolderSource",
@@ -22,32 +31,8 @@ __all__ = [
     "ManifestSource",
     "PassedOver",
     "Source",
+    "TarSource",
     "UriPrefix",
-    "Web",
+    "local_folders",
     "open_source",
 ]
-
-
-def open_source(
-    text: str,
-    web: Web | None = None,
-    prefixes: Sequence[UriPrefix] = (),
-    roots: Sequence[Path] = (),
-) -> Source:
-    """Open what the operator named: a folder, or a file that ends in `.csv`.
-
-    A manifest's files may lie below its own folder and below `roots`.
-
-    Raises:
-        ValueError: it is neither; the message says what would be right.
-
-    """
-    path = Path(text)
-    uris = LocalUris(prefixes)
-    if path.is_dir():
-        return FolderSource(path, uris)
-    if path.suffix.lower() == ".csv" and path.is_file():
-        return ManifestSource(path, web, uris, roots)
-    if not path.exists():
-        raise ValueError(f"{text} does not exist: name a folder per class or a CSV manifest")
-    raise ValueError(f"{text} must be a folder per class or a CSV manifest (.csv)")

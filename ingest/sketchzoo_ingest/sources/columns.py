@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sketchzoo_ingest.sources.source import Value
 
@@ -39,6 +40,39 @@ def check_names(names: Iterable[str]) -> None:
             raise ValueError(
                 f"the column {name!r} must be named with letters, digits, _ and -, at most 64"
             )
+
+
+def usable(values: Mapping[str, Any]) -> dict[str, Value]:
+    """Return of a photo's notes what a payload may hold: nobody declared their columns.
+
+    Names that ingest itself writes, nested values and numbers that no machine counts in are
+    left out.
+    """
+    from sketchzoo.qdrant import RESERVED  # noqa: PLC0415 - see above
+
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in RESERVED and _NAME.fullmatch(name) and _is_value(value)
+    }
+
+
+def _is_value(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, int):
+        return value in _INT64
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(text, str) and _is_value(text) for text in value)
+    return isinstance(value, str) and bool(value) and _is_text(value)
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False  # half of a pair of surrogates, which JSON may spell
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,189 +1,143 @@
-"""A folder per class: `ROOT/<class>/...`, or `ROOT/photo/<class>/...`."""
+"""A folder of photos, of whatever order, on a disk or in a store."""
 
-import errno
-import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sketchzoo.ignored import of_file, of_folder
-from sketchzoo_ingest.outcome import Reason, Refusal, RefusedError
-from sketchzoo_ingest.sources.local import LocalUris, printable, read_file
-from sketchzoo_ingest.sources.source import Candidate, Emptied, Entry, PassedOver, check_class
-
-# A data set's photos and the sketches of the same classes, which are no class themselves.
-_LEVELS = (("photo", "sketch"), ("photos", "sketches"))
+from sketchzoo.class_names import composed
+from sketchzoo_ingest.outcome import Refusal, RefusedError
+from sketchzoo_ingest.sources.disk import DiskTree
+from sketchzoo_ingest.sources.gallery_layout import Layout, layout
+from sketchzoo_ingest.sources.local import LocalUris, printable
+from sketchzoo_ingest.sources.source import (
+    Candidate,
+    Classes,
+    ClassFrom,
+    Emptied,
+    Entry,
+    PassedOver,
+    check_class,
+)
+from sketchzoo_ingest.sources.tree import Node, Tree
 
 
 @dataclass(slots=True)
 class _Open:
-    """A folder whose entries are being listed, and how many photos were listed before it."""
+    """A folder whose nodes are being listed, and how many photos were listed before it."""
 
     path: str
-    entries: Iterator[os.DirEntry[str]]
+    folder: str
+    class_name: str
+    nodes: Iterator[Node]
     photos_before: int
 
 
-class FolderSource:
-    """Lists the files of a folder by class, in the order of their names.
+class TreeSource:
+    """Lists all photos of a tree, in the order of their names.
 
-    The folder below the root names the class, however deep the file lies in it. A
-    folder `photo` with folders in it, or with a folder `sketch` beside it, is taken for a
-    level of its own, so that a data set with `photo/` and `sketch/` can be named as it is.
-    Hidden files and folders (their names start with a dot) are not looked at, and
-    files of no photo are passed over (see `sketchzoo.ignored`); links to files and to classes'
-    folders are followed, links to folders further down are not.
+    Where classes come from folders, the first one below the root names the class, however
+    deep the file lies in it; what lies at the top has none. Hidden files and folders (their
+    names start with a dot) are not looked at, and files of no photo are passed over (see
+    `sketchzoo.ignored`). Links to files and to the first folders are followed, links to folders
+    further down are not.
     """
 
-    def __init__(self, folder: Path, uris: LocalUris | None = None) -> None:
-        """Take a folder that exists.
+    def __init__(self, tree: Tree, class_from: ClassFrom | None = None) -> None:
+        """Take a tree, and look where its classes come from unless that is said.
 
         Raises:
-            ValueError: it is not a folder.
+            ValueError: a folder has no column.
 
         """
-        if not folder.is_dir():
-            raise ValueError(f"{folder} is not a folder")
-        self._uris = uris or LocalUris()
-        self.name = printable(str(folder))
-        self._folder = _classes_folder(folder)
+        if class_from is ClassFrom.COLUMN:
+            raise ValueError(
+                f"{tree.name} is a folder and has no column: --class-from must be folder or none"
+            )
+        self._tree = tree
+        self._layout: Layout = layout(tree, class_from)
+        self.name = tree.name
+
+    @property
+    def classes(self) -> Classes:
+        """Where the classes come from."""
+        return self._layout.classes
 
     @property
     def root(self) -> str | None:
         """The folder's own uri."""
-        return self._uris.of(self._folder).rstrip("/") + "/"
+        return self._tree.uri(self._layout.top).rstrip("/") + "/"
 
     def candidates(self) -> Iterator[Entry]:
-        """Yield every file, class by class."""
+        """Yield every file, folder by folder."""
+        # By hand: folders may be nested deeper than Python calls itself.
+        photos = 0
+        opened: list[_Open] = []
         try:
-            classes = _entries(self._folder)
-        except OSError as error:
-            yield self._unread(str(self._folder), error)
+            nodes = self._tree.nodes(self._layout.top, follow=True)
+        except RefusedError as error:
+            yield self._refuse(self._layout.top, error)
             return
-        for entry in classes:
-            kind = of_folder(entry.name)
-            if kind is not None:
-                yield PassedOver(kind)
+        opened.append(_Open(self._layout.top, "", "", iter(nodes), photos))
+        while opened:
+            here = opened[-1]
+            node = next(here.nodes, None)
+            if node is None:
+                opened.pop()
+                if opened and here.photos_before == photos:
+                    yield Emptied(self._tree.uri(here.path))
                 continue
-            try:
-                is_folder = stat.S_ISDIR(entry.stat().st_mode)
-            except OSError as error:
-                yield self._unread(entry.path, error)
-                continue
-            if not is_folder:
-                kind = of_file(entry.name)
-                yield (
-                    PassedOver(kind)
-                    if kind
-                    else self._refuse(
-                        entry.path, Reason.NO_CLASS, "lies outside the classes' folders"
-                    )
-                )
-                continue
-            try:
-                class_name = check_class(entry.name)
-            except RefusedError as error:
-                yield self._refuse(entry.path, error.reason, error.message)
-                continue
-            yield from self._below(entry.path, class_name)
+            if node.ignored is not None:
+                yield PassedOver(node.ignored)
+            elif node.problem is not None:
+                yield self._refuse(node.path, node.problem)
+            elif node.is_folder:
+                try:
+                    opened.append(self._enter(node, here, photos, is_first=len(opened) == 1))
+                except RefusedError as error:
+                    yield self._refuse(node.path, error)
+            else:
+                photos += 1
+                yield self._candidate(node, here)
 
     def read(self, candidate: Candidate, limit: int) -> bytes:
         """Return a file's bytes."""
-        return read_file(candidate.location, limit)
+        return self._tree.read(candidate.location, limit)
 
-    def _below(self, folder: str, class_name: str) -> Iterator[Entry]:
-        # By hand: folders may be nested deeper than Python calls itself.
-        photos = 0
-        inner: str | None = folder
-        opened: list[_Open] = []
-        while True:
-            if inner is not None:
-                try:
-                    opened.append(_Open(inner, iter(_entries(inner)), photos))
-                except OSError as error:
-                    yield self._unread(inner, error)
-                inner = None
-            if not opened:
-                return
-            entry = next(opened[-1].entries, None)
-            if entry is None:
-                done = opened.pop()
-                if done.photos_before == photos:
-                    yield Emptied(self._uris.of(done.path))
-                continue
-            found = self._look(entry, class_name)
-            if found is None:
-                inner = entry.path
-                continue
-            photos += isinstance(found, Candidate)
-            yield found
+    def _enter(self, node: Node, above: _Open, photos: int, *, is_first: bool) -> _Open:
+        class_name = above.class_name
+        if is_first and self._layout.classes.of is ClassFrom.FOLDER:
+            class_name = check_class(node.name)
+        name = printable(composed(node.name))
+        folder = f"{above.folder}/{name}" if above.folder else name
+        return _Open(node.path, folder, class_name, iter(self._tree.nodes(node.path)), photos)
 
-    def _look(self, entry: os.DirEntry[str], class_name: str) -> Entry | None:
-        """Return what an entry is; None for a folder to enter."""
-        try:
-            if entry.is_dir(follow_symlinks=False):
-                kind = of_folder(entry.name)
-                return PassedOver(kind) if kind else None
-            if (kind := of_file(entry.name)) is not None:
-                return PassedOver(kind)
-            found = entry.stat()
-        except OSError as error:
-            return self._unread(entry.path, error)
-        if not stat.S_ISREG(found.st_mode):
-            return self._refuse(entry.path, Reason.NOT_A_FILE, "is not a file")
+    def _candidate(self, node: Node, folder: _Open) -> Candidate:
         return Candidate(
-            uri=self._uris.of(entry.path),
-            class_name=class_name,
-            location=entry.path,
-            origin=printable(entry.path),
-            size=found.st_size,
+            uri=self._tree.uri(node.path),
+            class_name=folder.class_name,
+            location=node.path,
+            origin=self._tree.origin(node.path),
+            size=node.size,
+            folder=folder.folder,
+            file_name=printable(composed(node.name)),
+            modified_at=node.modified_at,
         )
 
-    def _unread(self, path: str, error: OSError) -> Refusal:
-        """Refuse what may be a photo or a folder of photos: a disk that is away tells neither."""
-        if error.errno == errno.ENOENT:
-            # A link that leads nowhere, or what is gone since.
-            return self._refuse(path, Reason.NOT_FOUND, f"is not there: {error.strerror}")
-        return self._refuse(path, Reason.UNREADABLE, f"cannot be listed: {error.strerror}")
-
-    def _refuse(self, path: str, reason: Reason, message: str) -> Refusal:
-        return Refusal(printable(path), reason, message, self._uris.of(path))
+    def _refuse(self, path: str, error: RefusedError) -> Refusal:
+        origin, uri = self._tree.origin(path), self._tree.uri(path)
+        return Refusal(origin, error.reason, error.message, uri)
 
 
-def _classes_folder(folder: Path) -> Path:
-    """Return the folder that holds the classes' folders, which may be away."""
-    inner = _folders(folder)
-    for photo, sketch in _LEVELS:
-        if photo in inner and sketch in inner:
-            return folder / photo
-        if inner == {sketch} and _folders(folder / sketch):
-            return folder / photo
-    nested = folder / _LEVELS[0][0]
-    return nested if _has_folders(nested) else folder
+class FolderSource(TreeSource):
+    """A folder of this machine."""
 
+    def __init__(
+        self, folder: Path, uris: LocalUris | None = None, class_from: ClassFrom | None = None
+    ) -> None:
+        """Take a folder that exists.
 
-def _folders(folder: Path) -> set[str]:
-    """Return the names of what may be a folder in a folder: links to a disk that is away, too."""
-    try:
-        entries = _entries(folder)
-    except OSError:
-        return set()
-    return {entry.name for entry in entries if not of_folder(entry.name) and _may_be_folder(entry)}
+        Raises:
+            ValueError: it is not a folder, or has no such classes.
 
-
-def _has_folders(folder: Path) -> bool:
-    return any((folder / name).is_dir() for name in _folders(folder))
-
-
-def _may_be_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir() or not os.path.exists(entry.path)  # noqa: PTH110 - swallows all errors
-    except OSError:
-        return True
-
-
-def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
-    with os.scandir(folder) as found:
-        entries = [entry for entry in found if not entry.name.startswith(".")]
-    return sorted(entries, key=lambda entry: entry.name)
+        """
+        super().__init__(DiskTree(folder, uris), class_from)

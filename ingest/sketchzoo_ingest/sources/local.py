@@ -2,12 +2,12 @@
 
 import os
 import re
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from sketchzoo.storage import StorageError, local
 from sketchzoo_ingest.outcome import Reason, RefusedError
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -67,35 +67,17 @@ def read_file(path: str, limit: int) -> bytes:
 
     """
     try:
-        # Without O_NONBLOCK, opening a pipe would wait for a writer forever.
-        with open(path, "rb", opener=_open_nonblocking) as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise RefusedError(Reason.NOT_A_FILE, "is not a file")
-            if found.st_size > limit:
-                raise too_large(found.st_size, limit)
-            content = file.read(limit + 1)
-    except FileNotFoundError as error:
-        raise RefusedError(Reason.NOT_FOUND, "is not there") from error
-    except (IsADirectoryError, ValueError) as error:
-        raise RefusedError(Reason.NOT_A_FILE, f"is not a file: {error}") from error
-    except OSError as error:
-        raise RefusedError(Reason.UNREADABLE, f"cannot be read: {error.strerror}") from error
-    if len(content) > limit:
-        raise too_large(len(content), limit)
-    return content
+        return local.read_file(path, limit)
+    except StorageError as error:
+        raise refused(error) from error
+
+
+def refused(error: StorageError) -> RefusedError:
+    """Return the refusal of a photo whose bytes cannot be had."""
+    return RefusedError(Reason(error.reason), str(error))
 
 
 def printable(path: str) -> str:
     """Return a path that every log, report and terminal can hold, whatever bytes it has."""
     text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-
-
-def too_large(size: int, limit: int) -> RefusedError:
-    """Return the error of a photo with too many bytes."""
-    return RefusedError(Reason.TOO_LARGE, f"has {size} bytes; at most {limit} are taken")
-
-
-def _open_nonblocking(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -1,24 +1,29 @@
-"""A CSV manifest: a row per photo, with its path or url, its class and further columns."""
+"""A manifest: a row per photo, with its path, url or uri, its class and further columns."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import posixpath
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from sketchzoo.fetch import Url
-from sketchzoo.manifest import Manifest, OutsideError, Row, RowError
+from sketchzoo.places import LocalFile, OutsideError, Place, Places, RowError
+from sketchzoo.storage import Storage, StorageError
+from sketchzoo.storage.local import find_file
 from sketchzoo_ingest.outcome import Reason, Refusal, RefusedError
-from sketchzoo_ingest.sources.columns import Columns, check_names
-from sketchzoo_ingest.sources.local import LocalUris, printable, read_file
-from sketchzoo_ingest.sources.source import Candidate, Entry, check_class
-from sketchzoo_ingest.sources.web import Web
+from sketchzoo_ingest.sources.columns import check_names
+from sketchzoo_ingest.sources.local import LocalUris, read_file, refused
+from sketchzoo_ingest.sources.named import NAMES, file_name, folder_name, named
+from sketchzoo_ingest.sources.source import Candidate, Classes, ClassFrom, Entry
+from sketchzoo_ingest.sources.table import Line, Table
 
-_OWN = ("path", "url", "class")
+WHERE = ("path", "url", "uri")
 
 
 class ManifestSource:
-    """Lists the rows of a manifest (see `sketchzoo.manifest`) in their order.
+    """Lists the rows of a table in their order.
 
-    All further columns become payload fields; a column's type is inferred from all of its
-    rows.
+    `class`, `folder`, `file_name`, `taken_at`, `camera`, `location` and `rating` are what a photo's
+    own fields are; all further columns become payload fields.
     """
 
     # A manifest does not say which photos were in it once.
@@ -26,69 +31,104 @@ class ManifestSource:
 
     def __init__(
         self,
-        path: Path,
-        web: Web | None = None,
+        name: str,
+        table: Table,
+        places: Places,
+        *,
+        storage: Storage,
         uris: LocalUris | None = None,
-        roots: Sequence[Path] = (),
+        class_from: ClassFrom | None = None,
     ) -> None:
-        """Read the header and all rows once, to learn the columns' types.
+        """Take a table that says where photos lie.
 
         Raises:
-            ValueError: the file or its header cannot be used; the message says why.
+            ValueError: its columns cannot be used; the message says why.
 
         """
-        self.name = printable(str(path))
-        self._web = web or Web()
+        self.name = name
+        self._table = table
+        self._places = places
+        self._storage = storage
         self._uris = uris or LocalUris()
-        self._manifest = Manifest(path, roots=roots)
+        if not set(WHERE) & set(table.columns):
+            raise ValueError(
+                f"{name} must have a column `path`, `url` or `uri`, "
+                f"not {', '.join(map(repr, table.columns)) or 'none'}"
+            )
         try:
-            check_names(name for name in self._manifest.columns if name not in _OWN)
+            check_names(column for column in table.columns if column not in (*WHERE, *NAMES))
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
-        rows = self._manifest.rows()
-        self._columns = Columns.infer(_further(row) for row in rows if not row.problem)
+            raise ValueError(f"{name}: {error}") from error
+        self.classes = _classes(name, table, class_from)
 
     def candidates(self) -> Iterator[Entry]:
         """Yield a photo for each row."""
-        for row in self._manifest.rows():
-            origin = f"{self.name}:{row.line}"
-            if row.problem:
-                yield Refusal(origin, Reason.BAD_ROW, row.problem)
+        for line in self._table.lines():
+            origin = f"{self.name}:{line.number}"
+            if line.problem:
+                yield Refusal(origin, Reason.BAD_ROW, line.problem)
                 continue
             try:
-                yield self._candidate(row, origin)
+                yield self._candidate(line, origin)
             except RefusedError as error:
                 yield Refusal(origin, error.reason, error.message)
 
     def read(self, candidate: Candidate, limit: int) -> bytes:
-        """Return a photo's bytes, from its file or its url."""
-        if candidate.size is None:
-            return self._web.read(Url.parse(candidate.location), limit)
-        return read_file(candidate.location, limit)
-
-    def _candidate(self, row: Row, origin: str) -> Candidate:
-        class_name = check_class(row.cells["class"])
+        """Return a photo's bytes, from its file, its url or its store."""
+        if not candidate.is_remote:
+            return read_file(candidate.location, limit)
         try:
-            found = self._manifest.locate(row)
+            return self._storage.read(candidate.location, limit)
+        except StorageError as error:
+            raise refused(error) from error
+
+    def _candidate(self, line: Line, origin: str) -> Candidate:
+        values = dict(line.values)
+        fields = named(values)
+        if self.classes.of is ClassFrom.NONE:
+            fields.pop("class_name", None)
+        where = {name: str(values.get(name, "")) for name in WHERE}
+        try:
+            place = self._places.locate(where)
         except OutsideError as error:
             raise RefusedError(
                 Reason.OUTSIDE, f"{error}; --manifest-root allows another folder"
             ) from error
         except RowError as error:
             raise RefusedError(Reason.BAD_ROW, str(error)) from error
+        payload = {name: v for name, v in values.items() if name not in (*WHERE, *NAMES)}
+        folder = folder_name(self._places.folder_of(place))
+        found = {**self._found(place), "folder": folder, **fields}
+        return Candidate(origin=origin, payload=payload, **{"class_name": "", **found})
+
+    def _found(self, place: Place) -> dict[str, Any]:
+        if isinstance(place, Url):
+            name = file_name(posixpath.basename(unquote(urlsplit(place.text).path)))
+            return {"uri": place.text, "location": place.whole, "file_name": name}
+        if not isinstance(place, LocalFile):
+            name = file_name(posixpath.basename(place.uri))
+            return {"uri": place.uri, "location": place.uri, "file_name": name}
         try:
-            payload = self._columns.payload(_further(row))
-        except ValueError as error:
-            raise RefusedError(Reason.BAD_ROW, str(error)) from error
-        if isinstance(found, Url):
-            return Candidate(found.text, class_name, found.whole, origin, payload=payload)
-        try:
-            size = found.real.stat().st_size
-        except OSError:
-            size = 0  # reading will say what is wrong
-        uri = self._uris.of(found.path)
-        return Candidate(uri, class_name, str(found.real), origin, size, payload)
+            found = find_file(place.real)
+            size, modified_at = found.size, found.modified_at
+        except StorageError:
+            size, modified_at = 0, None  # reading will say what is wrong
+        return {
+            "uri": self._uris.of(place.path),
+            "location": str(place.real),
+            "file_name": file_name(place.path.name),
+            "size": size,
+            "modified_at": modified_at,
+        }
 
 
-def _further(row: Row) -> dict[str, str]:
-    return {name: text for name, text in row.cells.items() if name not in _OWN}
+def _classes(name: str, table: Table, class_from: ClassFrom | None) -> Classes:
+    has_column = "class" in table.columns
+    if class_from is ClassFrom.FOLDER or (class_from is ClassFrom.COLUMN and not has_column):
+        right = "column or none" if has_column else "none, or name a column `class`"
+        raise ValueError(f"{name} is a table: --class-from must be {right}")
+    if class_from is not None:
+        return Classes(class_from)
+    if has_column:
+        return Classes(ClassFrom.COLUMN, "there is a column `class`")
+    return Classes(ClassFrom.NONE, "there is no column `class`")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from sketchzoo.class_names import ClassNameError, class_name
@@ -78,12 +79,38 @@ Entry = Candidate | Refusal | PassedOver | Emptied
 """What a listing is made of; the first two are photos, listed and refused ones."""
 
 
+class ClassFrom(StrEnum):
+    """Where the classes of a source's photos come from."""
+
+    FOLDER = "folder"
+    """The first folder below the source that a photo lies in."""
+    NONE = "none"
+    """Nowhere: nobody named any."""
+    COLUMN = "column"
+    """A column, or what lies beside a photo in its shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """Where a source's classes come from, and why where that was not said."""
+
+    of: ClassFrom
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.of} ({self.why})" if self.why else str(self.of)
+
+
 class Source(Protocol):
-    """Where photos come from: a folder, a manifest, later shards and object stores."""
+    """Where photos come from: a folder, a bucket, a manifest, shards."""
 
     @property
     def name(self) -> str:
         """What the operator called it."""
+
+    @property
+    def classes(self) -> Classes:
+        """Where its classes come from; the report says so."""
 
     @property
     def root(self) -> str | None:

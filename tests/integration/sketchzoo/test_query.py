@@ -1,6 +1,7 @@
 """`sketchzoo query` as a process, against a service of three classes and addresses of none."""
 
 import http.server
+import json
 import os
 import socket
 import subprocess
@@ -9,25 +10,51 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from PIL import Image, ImageDraw
 
 from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
 
+HERON = search_pb2.Hit(
+    photo_id="2",
+    score=0.8,
+    uri="s3://bucket/2024/lake/DSC_1.NEF",
+    near_duplicates=4,
+    seen_class="heron",
+    seen_confidence=0.75,
+    folder="2024/lake",
+    file_name="DSC_1.NEF",
+    taken_at=Timestamp(seconds=1_720_000_000),
+    camera="ACME X100",
+    location=search_pb2.GeoPoint(lat=47.5, lon=9.5),
+    rating=4,
+)
+
 
 class Zoo(search_pb2_grpc.SearchServiceServicer):
-    """Finds one crab, whatever is asked."""
+    """Finds one crab, whatever is asked, and in the gallery `library` a heron."""
+
+    asked: ClassVar[list[search_pb2.SearchRequest]] = []
 
     def Search(self, request: Any, context: Any) -> search_pb2.SearchResponse:  # noqa: N802
+        self.asked.append(request)
         hit = search_pb2.Hit(photo_id="1", class_name="crab", score=0.9, uri="file:///crab.jpg")
-        return search_pb2.SearchResponse(hits=[hit], model_fingerprint="f")
+        hits = [HERON] if request.gallery == "library" else [hit]
+        return search_pb2.SearchResponse(hits=hits, model_fingerprint="f")
+
+    def ListFolders(self, request: Any, context: Any) -> search_pb2.ListFoldersResponse:  # noqa: N802
+        names = {"": ["2024"], "2024": ["2024/lake", "2024/hill"]}.get(request.parent, [])
+        counts = [search_pb2.FolderCount(folder=name, count=1) for name in names]
+        return search_pb2.ListFoldersResponse(folders=counts)
 
     def ListClasses(self, request: Any, context: Any) -> search_pb2.ListClassesResponse:  # noqa: N802
         counts = [search_pb2.ClassCount(class_name=n, count=1) for n in ("cat", "crab", "Löwe")]
-        return search_pb2.ListClassesResponse(classes=counts)
+        seen = [search_pb2.ClassCount(class_name="heron", count=1)]
+        return search_pb2.ListClassesResponse(classes=counts, seen_classes=seen)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +104,67 @@ def test_an_unknown_class_is_no_empty_gallery(
     assert done.returncode == 2
     assert f"no class '{given}'" in done.stderr
     assert said in done.stderr
+
+
+LIBRARY = [
+    *("--gallery", "library", "--folder", "2024/lake/", "--seen", "heron", "--no-collapse"),
+    *("--since", "2024-07", "--until", "2024-08", "--near", "47.65,9.45,20"),
+    *("--where", "rating>=4", "--where", "camera=ACME X100"),
+]
+
+
+def test_a_library_is_searched_by_all_that_is_known_of_its_photos(zoo: str, sketch: Path) -> None:
+    """Each option has its place in the request; the hits show what is known."""
+    done = query(sketch, "--search-target", zoo, *LIBRARY)
+    assert done.returncode == 0, done.stderr
+    for shown in ("[heron]", "+4", "2024-07-03", "2024/lake", "DSC_1.NEF", "sure to see"):
+        assert shown in done.stdout
+    asked = Zoo.asked[-1]
+    assert (asked.gallery, asked.no_collapse) == ("library", True)
+    assert list(asked.filter.folders) == ["2024/lake"]
+    assert list(asked.filter.seen_classes) == ["heron"]
+    fields = {each.field: each for each in asked.filter.fields}
+    assert fields.keys() == {"rating", "camera", "taken_at", "location"}
+    assert fields["rating"].range.gte == 4
+    assert fields["camera"].equals.string_value == "ACME X100"
+    span = fields["taken_at"].datetime_range
+    assert (span.gte.ToJsonString(), span.lt.ToJsonString()) == (
+        "2024-07-01T00:00:00Z",
+        "2024-09-01T00:00:00Z",
+    )
+    assert fields["location"].geo_radius.radius == 20_000
+
+
+def test_json_carries_all_that_a_hit_has(zoo: str, sketch: Path) -> None:
+    """For scripts: values of JSON's own types, null where nothing is known."""
+    done = query(sketch, "--search-target", zoo, "--gallery", "library", "--json")
+    (hit,) = json.loads(done.stdout)["hits"]
+    assert hit["taken_at"] == "2024-07-03T09:46:40+00:00"
+    assert hit["location"] == {"lat": 47.5, "lon": 9.5}
+    known = ("near_duplicates", "seen_class", "seen_confidence", "folder", "file_name", "rating")
+    assert [hit[name] for name in known] == [4, "heron", 0.75, "2024/lake", "DSC_1.NEF", 4]
+    (hit,) = json.loads(query(sketch, "--search-target", zoo, "--json").stdout)["hits"]
+    assert (hit["class"], hit["taken_at"], hit["location"]) == ("crab", None, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--folder", "2024/lak"], "there is no folder '2024/lak'; did you mean 2024/lake"),
+        (["--seen", "hero"], "did you mean heron?"),
+        (["--where", "rating"], "--where: 'rating' must be a field"),
+        (["--near", "here"], "--near: 'here' must be LAT,LON,KM"),
+        (["--since", "2024", "--where", "taken_at>2020"], "--where: taken_at is said by another"),
+    ],
+)
+def test_a_wrong_option_is_named_with_what_would_be_right(
+    zoo: str, sketch: Path, given: list[str], said: str
+) -> None:
+    """Status 2 and one line."""
+    done = query(sketch, "--search-target", zoo, *given)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -12,12 +13,14 @@ from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import Photo
 from sketchzoo.rpc import invalid
 from sketchzoo_ingest.embedder import Embedder
+from sketchzoo_ingest.feed import Listed, Listing
 from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
-from sketchzoo_ingest.outcome import Reason, Refusal, RefusedError
+from sketchzoo_ingest.outcome import Outcome, Reason, Refusal, RefusedError, Settled
 from sketchzoo_ingest.pipeline import Pipeline
+from sketchzoo_ingest.reading import Reading
 from sketchzoo_ingest.retry import RetryPolicy
-from sketchzoo_ingest.sources import Candidate
+from sketchzoo_ingest.sources import Candidate, Classes, ClassFrom
 from sketchzoo_ingest.tally import Tally
 from tests.artefacts import picture
 
@@ -34,20 +37,23 @@ class FakeSource:
         name: str = "fake",
         sizes: bool = True,
         on_read: Callable[[str], None] | None = None,
+        modified_at: datetime | None = None,
     ) -> None:
         self.name = name
+        self.classes = Classes(ClassFrom.FOLDER)
         self.root: str | None = f"{name}://"
         self._entries = list(entries)
         self._sizes = sizes
         self._on_read = on_read
+        self._modified_at = modified_at
         self._contents = {file: content for _, file, content in entries}
 
     def candidates(self) -> Iterator[Candidate | Refusal]:
         for class_name, file, content in self._entries:
             size = len(content) if isinstance(content, bytes) else 0
-            yield Candidate(
-                f"{self.name}://{file}", class_name, file, file, size if self._sizes else None
-            )
+            uri = f"{self.name}://{file}"
+            known = size if self._sizes else None
+            yield Candidate(uri, class_name, file, file, known, modified_at=self._modified_at)
 
     def read(self, candidate: Candidate, limit: int) -> bytes:
         if self._on_read is not None:
@@ -123,6 +129,16 @@ class FakeCollection:
         await asyncio.sleep(self.first_lookup_seconds if len(self.lookups) == 1 else 0)
         return {key: self.photos[key] for key in ids if key in self.photos}
 
+    async def by_uri(self, uris: Sequence[str]) -> Mapping[str, Photo]:
+        return {photo.uri: photo for photo in self.photos.values() if photo.uri in uris}
+
+    async def alike(self, photos: Sequence[Photo], within: timedelta) -> Sequence[Photo]:
+        return list(self.photos.values())
+
+    async def delete_at(self, photo: Photo) -> None:
+        if self.photos[photo.id].uri == photo.uri:
+            del self.photos[photo.id]
+
     async def upsert(self, photos: Sequence[tuple[Photo, Sequence[float]]]) -> None:
         self.upserts.append(len(photos))
         for photo, vector in photos:
@@ -145,6 +161,8 @@ class Bench:
     )
     retry_seconds: float = 0.0
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    verify: bool = False
+    endless: bool = False
 
     def __post_init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -154,14 +172,18 @@ class Bench:
         self.pipeline = Pipeline(
             embedder=Embedder(self.encoder, MODEL, retry, 60.0) if self.encoder else None,
             collection=self.collection,
+            reading=Reading(self.limits.images),
             tally=self.tally,
             metrics=self.metrics,
             limits=self.limits,
             stop=self.stop,
+            verify=self.verify,
+            endless=self.endless,
         )
 
     async def run(self, *sources: FakeSource) -> None:
-        await self.pipeline.run(sources)
+        with Listing(sources, self.metrics) as listing:
+            await self.pipeline.run(listing)
 
 
 def small_limits(**changes: Any) -> PipelineLimits:
@@ -179,3 +201,14 @@ def small_limits(**changes: Any) -> PipelineLimits:
 def photos(count: int, class_name: str = "cat") -> list[tuple[str, str, bytes | Reason]]:
     """So many different photos of a class."""
     return [(class_name, f"{class_name}-{i}.jpg", picture(i)) for i in range(count)]
+
+
+def counted(tally: Tally, outcome: Outcome, count: int = 1) -> None:
+    """Let photos have met an outcome."""
+    for _ in range(count):
+        tally.settle(listed(), Settled(outcome))
+
+
+def listed() -> Listed:
+    """Return a photo of which nobody hears."""
+    return Listed(Candidate("fake://a", "cat", "a", "a"), FakeSource([]))

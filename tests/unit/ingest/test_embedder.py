@@ -21,7 +21,7 @@ async def embed(encoder: FakeEncoder, *contents: bytes) -> list[Reason | float]:
     """Return each photo's first value, or the reason that it was refused for."""
     embedder = Embedder(encoder, MODEL, RetryPolicy(0.0, asyncio.Event()), 60.0)
     found = await embedder.embed(contents)
-    return [one.reason if isinstance(one, RefusedError) else one[0] for one in found]
+    return [one.reason if isinstance(one, RefusedError) else one.vector[0] for one in found]
 
 
 async def test_batch_goes_in_one_call() -> None:

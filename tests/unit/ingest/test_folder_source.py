@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from sketchzoo_ingest.outcome import Reason, RefusedError
-from sketchzoo_ingest.sources import Candidate, FolderSource, LocalUris, UriPrefix, open_source
+from sketchzoo_ingest.sources import (
+    Candidate,
+    ClassFrom,
+    FolderSource,
+    LocalUris,
+    UriPrefix,
+    open_source,
+)
 from tests.unit.ingest.listing import listed, put, refused
 
 
@@ -37,9 +44,10 @@ def test_photo_level_is_entered(tmp_path: Path) -> None:
 
 
 def test_photo_may_be_a_class(tmp_path: Path) -> None:
-    """A folder `photo` that holds files only is a class like any other."""
+    """A folder `photo` that holds files only is a class where folders are said to be."""
     put(tmp_path / "photo" / "a.jpg")
-    assert listed(FolderSource(tmp_path)) == [("photo", "a.jpg")]
+    assert listed(FolderSource(tmp_path)) == [("", "a.jpg")]
+    assert listed(FolderSource(tmp_path, None, ClassFrom.FOLDER)) == [("photo", "a.jpg")]
 
 
 def test_hidden_is_passed_over(tmp_path: Path) -> None:
@@ -53,11 +61,12 @@ def test_hidden_is_passed_over(tmp_path: Path) -> None:
     assert refused(source) == []
 
 
-def test_files_without_a_class_are_refused(tmp_path: Path) -> None:
-    """A file beside the classes' folders has no class and is refused for it."""
+def test_files_beside_the_classes_have_none(tmp_path: Path) -> None:
+    """A file beside the classes' folders is taken, without a class."""
     put(tmp_path / "stray.jpg")
     put(tmp_path / "cat" / "a.jpg")
-    assert refused(FolderSource(tmp_path)) == [("stray.jpg", Reason.NO_CLASS)]
+    source = FolderSource(tmp_path, None, ClassFrom.FOLDER)
+    assert listed(source) == [("cat", "a.jpg"), ("", "stray.jpg")]
 
 
 def test_pipes_and_broken_links_are_refused(tmp_path: Path) -> None:
@@ -178,6 +187,6 @@ def test_source_must_exist(tmp_path: Path) -> None:
     """What is neither folder nor manifest is refused, and the message says what would be."""
     with pytest.raises(ValueError, match="does not exist"):
         open_source(str(tmp_path / "nothing"))
-    with pytest.raises(ValueError, match="a folder per class or a CSV manifest"):
+    with pytest.raises(ValueError, match="a folder, a CSV manifest"):
         open_source(str(put(tmp_path / "photos.zip")))
     assert isinstance(open_source(str(tmp_path)), FolderSource)

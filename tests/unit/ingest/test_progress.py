@@ -15,7 +15,7 @@ from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome
 from sketchzoo_ingest.progress import Bar, Lines, progress
 from sketchzoo_ingest.tally import Tally
-from tests.unit.ingest.fakes import FakeSource, photos
+from tests.unit.ingest.fakes import FakeSource, counted, photos
 
 
 class _Screen(io.StringIO):
@@ -45,7 +45,7 @@ async def test_lines_have_rate_and_time_left(tally: Tally) -> None:
     with structlog.testing.capture_logs() as logs:
         async with progress(lines, tally, [FakeSource(photos(10))]):
             for _ in range(4):
-                tally.count(Outcome.WRITTEN)
+                counted(tally, Outcome.WRITTEN)
                 await asyncio.sleep(0.03)
     running = [log for log in logs[:-1] if log["photos_per_second"] > 0]
     assert any(log["total"] == 10 and log["seconds_left"] is not None for log in running)
@@ -58,8 +58,8 @@ async def test_bar_on_a_terminal(tally: Tally) -> None:
     console = Console(file=screen, force_terminal=True, width=120)
     bar = Bar(console)
     async with progress(bar, tally, [FakeSource(photos(10))]):
-        tally.count(Outcome.WRITTEN, 7)
-        tally.count(Outcome.REFUSED, 3)
+        counted(tally, Outcome.WRITTEN, 7)
+        counted(tally, Outcome.REFUSED, 3)
         await asyncio.sleep(2 * bar.interval_seconds)
     assert "10/10" in screen.getvalue()
     done = [line for line in plain(screen.getvalue()).splitlines() if "10/10" in line]
@@ -77,7 +77,7 @@ async def test_a_log_line_stands_above_the_bar(
     configure_logs("ingest", form="console")
     bar = Bar(Console(stderr=True, force_terminal=True, width=80))
     async with progress(bar, tally, [FakeSource(photos(10))]):
-        tally.count(Outcome.WRITTEN, 3)
+        counted(tally, Outcome.WRITTEN, 3)
         await asyncio.sleep(2 * bar.interval_seconds)
         structlog.get_logger().warning("a word")
     (line,) = [line for line in screen.getvalue().splitlines() if "a word" in line]
@@ -91,7 +91,7 @@ async def test_time_left_is_told_in_words(tally: Tally) -> None:
     bar = Bar(Console(file=screen, force_terminal=True, width=80))
     async with progress(bar, tally, [FakeSource(photos(100))]):
         for _ in range(3):
-            tally.count(Outcome.WRITTEN, 1)
+            counted(tally, Outcome.WRITTEN, 1)
             await asyncio.sleep(1.2 * bar.interval_seconds)
     assert re.search(r"/s +about 0:\d\d:\d\d left", screen.getvalue())
     assert all(len(line) <= 80 for line in plain(screen.getvalue()).splitlines())

@@ -12,6 +12,7 @@ from sketchzoo_ingest.outcome import Outcome, Reason, Refusal
 from sketchzoo_ingest.report import ExitStatus, Report
 from sketchzoo_ingest.survey import Spared
 from sketchzoo_ingest.tally import Tally
+from tests.unit.ingest.fakes import counted, listed
 
 
 def report(**values: object) -> Report:
@@ -60,8 +61,8 @@ def test_each_refusal_is_a_row_at_once() -> None:
     """A refusal is in the CSV file when it is counted, so that a kill loses none."""
     file = io.StringIO(newline="")
     tally = Tally(IngestMetrics(CollectorRegistry()), file)
-    tally.refuse(Refusal("a, b.jpg", Reason.EMPTY, 'is "empty"', "file:///a", "cat"))
-    tally.refuse(Refusal("c.jpg", Reason.DUPLICATE, "again"))
+    tally.refuse(Refusal("a, b.jpg", Reason.EMPTY, 'is "empty"', "file:///a", "cat"), listed())
+    tally.refuse(Refusal("c.jpg", Reason.DUPLICATE, "again"), listed())
     assert list(csv.DictReader(io.StringIO(file.getvalue()))) == [
         {
             "origin": "a, b.jpg",
@@ -79,9 +80,9 @@ def test_refused_share() -> None:
     """Duplicates are not counted as refused; no photo at all is a share of 0."""
     tally = Tally(IngestMetrics(CollectorRegistry()))
     assert tally.refused_share == 0
-    tally.count(Outcome.WRITTEN, 2)
-    tally.refuse(Refusal("a", Reason.DUPLICATE, ""))
-    tally.refuse(Refusal("b", Reason.EMPTY, ""))
+    counted(tally, Outcome.WRITTEN, 2)
+    tally.refuse(Refusal("a", Reason.DUPLICATE, ""), listed())
+    tally.refuse(Refusal("b", Reason.EMPTY, ""), listed())
     assert tally.refused_share == 0.25
 
 

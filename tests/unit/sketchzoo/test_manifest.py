@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from sketchzoo.fetch import Url
-from sketchzoo.manifest import LocalFile, Manifest, ManifestError, OutsideError, Row, RowError
+from sketchzoo.manifest import Manifest, ManifestError, Row
+from sketchzoo.places import LocalFile, OutsideError, RowError
 
 
 def manifest(folder: Path, text: str | bytes, **more: object) -> Manifest:

@@ -1,4 +1,4 @@
-"""Cutting listings into chunks, and reading them."""
+"""Reading photos."""
 
 import hashlib
 import io
@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sketchzoo.images import ImageLimits
-from sketchzoo_ingest.chunk import Chunker, ReadPhoto, read_photo
+from sketchzoo_ingest.feed import Listed
 from sketchzoo_ingest.outcome import Reason, Refusal
+from sketchzoo_ingest.reading import Reading, ReadPhoto
 from tests.artefacts import picture
 from tests.unit.ingest.fakes import FakeSource
 
@@ -18,32 +19,11 @@ LIMITS = ImageLimits(max_bytes=1000, max_pixels=10_000)
 SIDES = (24, 16)
 
 
-def cut(sizes: list[int], *, known: bool = True, photos: int = 4) -> list[tuple[int, int]]:
-    entries = [("cat", f"{i}", bytes(size)) for i, size in enumerate(sizes)]
-    source = FakeSource(entries, sizes=known)  # type: ignore[arg-type] # invariant
-    chunker = Chunker(source, photos=photos, max_bytes=2000, limits=LIMITS)
-    chunks = iter(chunker.next, None)
-    return [(len(chunk.entries), chunk.reserved) for chunk in chunks]
-
-
-def test_chunks_by_count_and_bytes() -> None:
-    """A chunk ends at so many photos or so many bytes; nothing is lost in between."""
-    assert cut([10] * 9) == [(4, 40), (4, 40), (1, 10)]
-    assert cut([900, 900, 900, 1, 1]) == [(2, 1800), (3, 902)]
-    assert cut([]) == []
-
-
-def test_what_is_not_known_reserves_the_most() -> None:
-    """A photo whose size only reading tells reserves the limit; no photo more than that."""
-    assert cut([1] * 5, known=False) == [(2, 2000), (2, 2000), (1, 1000)]
-    assert cut([10_000_000] * 2) == [(2, 2000)]
-
-
 def read(content: bytes | Reason) -> ReadPhoto | Refusal:
     source = FakeSource([("cat", "a", content)])
     [candidate] = source.candidates()
     assert not isinstance(candidate, Refusal)
-    return read_photo(source, candidate, LIMITS)
+    return Reading(LIMITS).read(Listed(candidate, source))
 
 
 def test_photo_is_hashed_and_measured() -> None:
@@ -51,8 +31,8 @@ def test_photo_is_hashed_and_measured() -> None:
     content = picture(1, SIDES)
     photo = read(content)
     assert isinstance(photo, ReadPhoto)
-    assert photo.sha256 == hashlib.sha256(content).hexdigest()
-    assert (photo.width, photo.height) == SIDES
+    assert photo.photo.sha256 == hashlib.sha256(content).hexdigest()
+    assert (photo.photo.width, photo.photo.height) == SIDES
 
 
 def test_turned_photo_is_measured_as_shown() -> None:
@@ -63,7 +43,7 @@ def test_turned_photo_is_measured_as_shown() -> None:
     Image.new("RGB", (30, 20)).save(file, "JPEG", exif=exif)
     photo = read(file.getvalue())
     assert isinstance(photo, ReadPhoto)
-    assert (photo.width, photo.height) == (20, 30)
+    assert (photo.photo.width, photo.photo.height) == (20, 30)
 
 
 @pytest.mark.parametrize(

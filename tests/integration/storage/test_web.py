@@ -1,4 +1,4 @@
-"""Fetching photos for ingest's threads, from a real HTTP server."""
+"""Fetching photos for threads, from a real HTTP server."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from sketchzoo.fetch import FetchLimits, Url
-from sketchzoo_ingest.outcome import Reason, RefusedError
-from sketchzoo_ingest.sources import Web
+from sketchzoo.storage import StorageError, StorageReason
+from sketchzoo.storage.web import Web
 from tests.integration.fetch.site_server import Site, a_site, status
 
 LIMIT = 10_000
@@ -20,9 +20,9 @@ def site() -> Any:
         yield made
 
 
-def refusal(url: str, **limits: Any) -> RefusedError:
+def refusal(url: str, **limits: Any) -> StorageError:
     limits.setdefault("allow_private_addresses", True)
-    with Web(FetchLimits(**limits)) as web, pytest.raises(RefusedError) as error:
+    with Web(FetchLimits(**limits)) as web, pytest.raises(StorageError) as error:
         web.read(Url.parse(url), LIMIT)
     return error.value
 
@@ -40,16 +40,16 @@ def test_each_failure_has_its_reason(site: Site) -> None:
     site.answers["/busy"] = status(503)
     large = site.photo("/large.jpg", bytes(LIMIT + 1))
     error = refusal(f"{site.url}/missing")
-    assert (error.reason, error.message) == (Reason.NOT_FOUND, "is not there: HTTP 404")
-    assert refusal(large).reason is Reason.TOO_LARGE
+    assert (error.reason, str(error)) == (StorageReason.NOT_FOUND, "is not there: HTTP 404")
+    assert refusal(large).reason is StorageReason.TOO_LARGE
     error = refusal(f"{site.url}/busy", attempts=1)
-    assert (error.reason, error.message) == (
-        Reason.FETCH_FAILED,
+    assert (error.reason, str(error)) == (
+        StorageReason.FETCH_FAILED,
         "cannot be fetched: HTTP 503 (tried 1 times)",
     )
     error = refusal(large, allow_private_addresses=False)
-    assert error.reason is Reason.PRIVATE_ADDRESS
-    assert "--allow-private-addresses" in error.message
+    assert error.reason is StorageReason.PRIVATE_ADDRESS
+    assert "--allow-private-addresses" in str(error)
 
 
 def test_unused_web_costs_nothing() -> None:

@@ -1,0 +1,1 @@
+"""The gallery service: photos come and go one by one, by the ingest job's own rules."""

@@ -1,0 +1,123 @@
+"""Opening what the operator named: a folder, a table or tar files, here or elsewhere."""
+
+import errno
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from sketchzoo.fetch import Url
+from sketchzoo.manifest import Manifest
+from sketchzoo.places import Places
+from sketchzoo.storage import Storage, StorageError, local, scheme_of
+from sketchzoo_ingest.sources.folder import FolderSource, TreeSource
+from sketchzoo_ingest.sources.local import LocalUris, UriPrefix, printable
+from sketchzoo_ingest.sources.manifest import WHERE, ManifestSource
+from sketchzoo_ingest.sources.parquet import ParquetTable
+from sketchzoo_ingest.sources.pattern import expanded
+from sketchzoo_ingest.sources.source import ClassFrom, Source
+from sketchzoo_ingest.sources.stored import BucketTree, IndexTree
+from sketchzoo_ingest.sources.table import CsvTable, Table
+from sketchzoo_ingest.sources.tar import TarSource
+
+_KINDS = (
+    "a folder, a CSV manifest (.csv), a Parquet table (.parquet) or tar files (.tar, .tar.gz, .tgz)"
+)
+_TABLES = (".csv", ".parquet")
+_TARS = (".tar", ".tar.gz", ".tgz")
+_WEB = ("http", "https")
+
+
+def open_source(
+    text: str,
+    storage: Storage | None = None,
+    prefixes: Sequence[UriPrefix] = (),
+    roots: Sequence[str | Path] = (),
+    class_from: ClassFrom | None = None,
+) -> Source:
+    """Open what the operator named, by a path or a uri.
+
+    A manifest's files may lie below its own folder and below `roots`, paths or uris.
+
+    Raises:
+        ValueError: it is nothing of that kind; the message says what would be right.
+
+    """
+    storage = storage or Storage()
+    uris = LocalUris(prefixes)
+    scheme = scheme_of(text)
+    if scheme == "file":
+        text, scheme = str(local.path_of(text)), ""
+    if not scheme and Path(text).is_dir():
+        return FolderSource(Path(text), uris, class_from)
+    ending = text.partition("?")[0].lower() if scheme in _WEB else text.lower()
+    if ending.endswith(_TARS):
+        shards = expanded(text, storage)
+        return TarSource(_shown(text), shards, storage, uris, class_from)
+    if not scheme and not Path(text).is_file():
+        raise ValueError(f"{text} does not exist: name {_KINDS}")
+    if ending.endswith(_TABLES):
+        return _table(text, storage, uris, roots, class_from)
+    if not scheme:
+        raise ValueError(f"{text} must be {_KINDS}")
+    if scheme in _WEB:
+        url = Url.parse(text)
+        if not ending.endswith("/"):
+            raise ValueError(
+                f"{url.text} must be {_KINDS}, or the page of a folder that ends in a slash"
+            )
+        return TreeSource(IndexTree(url, storage), class_from)
+    return TreeSource(BucketTree(text, storage), class_from)
+
+
+def local_folders(text: str) -> list[Path]:
+    """Return the folders of this machine in which the photos of what was named may lie."""
+    if scheme_of(text) == "file":
+        text = str(local.path_of(text))
+    elif scheme_of(text):
+        return []
+    path = Path(text)
+    while not path.is_dir():
+        # A file, or a pattern of files in folders that may be patterns themselves.
+        path = path.parent
+    return [path]
+
+
+def _table(
+    text: str,
+    storage: Storage,
+    uris: LocalUris,
+    roots: Sequence[str | Path],
+    class_from: ClassFrom | None,
+) -> ManifestSource:
+    is_remote = bool(scheme_of(text))
+    name = _shown(text)
+    base = f"{text.rpartition('/')[0]}/" if is_remote else ""
+    places = Places(
+        None if is_remote else Path(text).parent,
+        [Path(root) for root in roots if not scheme_of(str(root))],
+        base=base,
+        stores=[str(root) for root in roots if scheme_of(str(root))],
+        columns=WHERE,
+    )
+    opening = _opener(storage, text if is_remote else Path(text).absolute().as_uri())
+    table: Table
+    if text.partition("?")[0].lower().endswith(".parquet"):
+        table = ParquetTable(name, opening)
+    else:
+        manifest = Manifest(name, required=(), places=places, opening=opening)
+        table = CsvTable(manifest, places)
+    return ManifestSource(name, table, places, storage=storage, uris=uris, class_from=class_from)
+
+
+def _opener(storage: Storage, uri: str) -> Callable[[], BinaryIO]:
+    def opening() -> BinaryIO:
+        try:
+            return storage.open(uri)
+        except StorageError as error:
+            raise OSError(errno.EIO, str(error)) from error
+
+    return opening
+
+
+def _shown(text: str) -> str:
+    return printable(Url.parse(text).text if scheme_of(text) in _WEB else text)

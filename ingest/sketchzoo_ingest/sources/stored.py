@@ -1,0 +1,154 @@
+"""Folders elsewhere as trees: in buckets, and behind urls of index pages."""
+
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from urllib.parse import unquote, urljoin, urlsplit
+
+from sketchzoo.fetch import Url
+from sketchzoo.ignored import of_file, of_folder
+from sketchzoo.storage import Found, Storage, StorageError, path_in, scheme_of
+from sketchzoo_ingest.outcome import Reason, RefusedError
+from sketchzoo_ingest.sources.local import printable, refused
+from sketchzoo_ingest.sources.tree import Node
+
+_MAX_PAGE = 32 * 1024 * 1024
+
+
+class BucketTree:
+    """A bucket, or what lies below a prefix of it; paths are its uris."""
+
+    def __init__(self, uri: str, storage: Storage) -> None:
+        """Take a folder that can be listed.
+
+        Raises:
+            ValueError: it cannot be; the message says why.
+
+        """
+        self._storage = storage
+        self._scheme = scheme_of(uri)
+        self.name = printable(uri)
+        self.top = uri.rstrip("/")
+        try:
+            storage.entries(self.top)
+        except StorageError as error:
+            raise ValueError(f"{self.name} {error}") from error
+
+    def nodes(self, folder: str, *, follow: bool = False) -> Iterator[Node]:  # noqa: ARG002 - no store has links
+        """Yield what lies right below a folder, in the order of the names."""
+        try:
+            found = self._storage.entries(folder)
+        except StorageError as error:
+            raise refused(error) from error
+        within = f"{path_in(folder).strip('/')}/"
+        found.sort(key=lambda each: each.path)
+        return (self._node(each, within) for each in found if not each.name.startswith("."))
+
+    def inner(self, folder: str, name: str) -> str:
+        """Return the uri of a folder in a folder."""
+        return f"{folder}/{name}"
+
+    def uri(self, path: str) -> str:
+        """Return the path, which is a uri."""
+        return path
+
+    def origin(self, path: str) -> str:
+        """Return the uri, printable."""
+        return printable(path)
+
+    def read(self, path: str, limit: int) -> bytes:
+        """Return an object's bytes."""
+        return _read(self._storage, path, limit)
+
+    def _node(self, found: Found, within: str) -> Node:
+        uri = f"{self._scheme}://{found.path}"
+        name = found.path.removeprefix(within)
+        if not found.path.startswith(within) or not name or "/" in name:
+            # `a//b` is a key as good as any, and no path.
+            problem = RefusedError(Reason.BAD_NAME, "has a key that is no path")
+            return Node(found.path, uri, problem=problem)
+        ignored = of_folder(name) if found.is_folder else of_file(name)
+        return Node(name, uri, found.is_folder, found.size, found.modified_at, ignored)
+
+
+class IndexTree:
+    """The folders that a web server lists on pages of links; paths are urls."""
+
+    def __init__(self, url: Url, storage: Storage) -> None:
+        """Take a page that can be read.
+
+        Raises:
+            ValueError: it cannot be; the message says why.
+
+        """
+        self._storage = storage
+        self.name = printable(url.text)
+        self.top = url.whole
+        try:
+            storage.read(self.top, _MAX_PAGE)
+        except StorageError as error:
+            raise ValueError(f"{self.name} {error}") from error
+
+    def nodes(self, folder: str, *, follow: bool = False) -> Iterator[Node]:  # noqa: ARG002 - links are what is listed
+        """Yield what a page has links to right below itself, in the order of the names."""
+        page = _read(self._storage, folder, _MAX_PAGE)
+        links = _Links()
+        links.feed(page.decode("utf-8", "replace"))
+        below = {there for link in links.found if (there := _below(folder, link))}
+        return (_linked(folder, there) for there in sorted(below))
+
+    def inner(self, folder: str, name: str) -> str:
+        """Return the url of a folder in a folder."""
+        return f"{folder}{name}/"
+
+    def uri(self, path: str) -> str:
+        """Return the url without user info."""
+        return Url.parse(path).text
+
+    def origin(self, path: str) -> str:
+        """Return the url without user info, printable."""
+        return printable(self.uri(path))
+
+    def read(self, path: str, limit: int) -> bytes:
+        """Return what lies at a url."""
+        return _read(self._storage, path, limit)
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self.found += [value for name, value in attrs if name == "href" and value]
+
+
+def _below(folder: str, link: str) -> str:
+    """Return what a link adds to its page's url; nothing where it leads elsewhere or deeper."""
+    try:
+        there = urlsplit(urljoin(Url.parse(folder).text, link))
+    except ValueError:
+        return ""
+    here = urlsplit(Url.parse(folder).text)
+    if (there.scheme, there.netloc) != (here.scheme, here.netloc) or there.query:
+        return ""
+    added = there.path.removeprefix(here.path) if there.path.startswith(here.path) else ""
+    name = unquote(added.rstrip("/"))
+    return (
+        ""
+        if name.startswith(".") or "/" in name or added.strip("/") != added.rstrip("/")
+        else added
+    )
+
+
+def _linked(folder: str, added: str) -> Node:
+    name, is_folder = unquote(added.rstrip("/")), added.endswith("/")
+    ignored = of_folder(name) if is_folder else of_file(name)
+    return Node(name, folder + added, is_folder=is_folder, ignored=ignored)
+
+
+def _read(storage: Storage, uri: str, limit: int) -> bytes:
+    try:
+        return storage.read(uri, limit)
+    except StorageError as error:
+        raise refused(error) from error

@@ -1,0 +1,320 @@
+"""The blocking client of the gallery service."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import grpc
+from tenacity import Retrying
+
+from sketchzoo.client import arguments, calls, gallery_calls
+from sketchzoo.client.calls import Call
+from sketchzoo.client.connection import Connection
+from sketchzoo.client.errors import DeadlineExceeded
+from sketchzoo.client.gallery import (
+    AddResult,
+    Conditions,
+    GalleryStatus,
+    NewPhoto,
+    Source,
+    as_photo,
+)
+from sketchzoo.client.gallery_ledger import Ledger, Sending
+from sketchzoo.gallery.v1 import gallery_pb2_grpc
+from sketchzoo.rpc.channel import ChannelSettings, open_blocking_channel
+from sketchzoo.rpc.tls import ClientTls
+from sketchzoo.telemetry import span
+
+R = TypeVar("R")
+_MAX_MESSAGE_BYTES = 2 * 1024 * 1024
+
+
+class GalleryClient:
+    """Changes galleries through the gallery service at `target`, `host:port`; threads may share it.
+
+    `gallery` is the one meant where a call names none; empty is the service's own. `timeout` is
+    a call's deadline in seconds, of `add` how long nothing may happen. What is sent is sent again
+    up to `retries` times where the service was away or busy: adding twice changes nothing.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        token: str | None = None,
+        tls: ClientTls | None = None,
+        gallery: str = "",
+        timeout: float = 60.0,
+        retries: int = 5,
+    ) -> None:
+        self._connection = Connection(target, token, tls, timeout, retries, _MAX_MESSAGE_BYTES)
+        self._gallery = arguments.text("gallery", gallery)
+        self._closed = False
+        self._channel = open_blocking_channel(
+            ChannelSettings(self._connection.target, tls, max_message_bytes=_MAX_MESSAGE_BYTES)
+        )
+        self._stub = gallery_pb2_grpc.GalleryServiceStub(self._channel)
+
+    def add(
+        self,
+        photos: Iterable[NewPhoto | Source],
+        *,
+        gallery: str | None = None,
+        window: int = 16,
+    ) -> Iterator[AddResult]:
+        """Add photos; yield each one's result once it can be found, in the order they are settled.
+
+        Files go over in pieces, and `photos` is read as they do, in a thread of gRPC's own: at
+        most `window` photos are on their way.
+
+        Raises:
+            SearchError: the service is away, or refuses the caller; what was yielded stays.
+            TypeError, ValueError: a photo makes no sense; raised after the results before it.
+
+        """
+        self._check_open()
+        ledger = Ledger(arguments.whole("window", window, 1, 1_000), self._connection.retries)
+        sender = _Sender(ledger, iter(photos), self._named(gallery))
+        while not sender.is_done:
+            stream: Any = self._stub.AddPhotos(
+                sender.requests(), metadata=self._connection.metadata()
+            )
+            stuck = sender.watch(stream, self._connection.timeout)
+            try:
+                for response in stream:
+                    result = sender.answered(response)
+                    if result is not None:
+                        yield result
+                    yield from sender.failures()
+                sender.ended()
+            except grpc.RpcError as error:
+                if stuck.is_set():
+                    raise DeadlineExceeded(
+                        f"nothing was sent or heard for {self._connection.timeout:g} s"
+                    ) from error
+                sender.lost(error)
+            finally:
+                sender.stop()
+                stream.cancel()
+        yield from sender.failures()
+        if sender.error is not None:
+            raise sender.error
+
+    def delete(
+        self,
+        photo_ids: Sequence[str] | None = None,
+        *,
+        gallery: str | None = None,
+        timeout: float | None = None,
+        **condition: Unpack[Conditions],
+    ) -> int:
+        """Delete photos by ids, or all that meet a filter; return how many there were.
+
+        Files that the service kept of them go, too; others stay.
+        """
+        named = self._named(gallery)
+        call = gallery_calls.delete(named, photo_ids, condition)
+        return self._call(call, timeout)
+
+    def set_payload(
+        self,
+        photo_id: str,
+        *,
+        class_name: str | None = None,
+        rating: int | None = None,
+        payload: Mapping[str, Any] | None = None,
+        gallery: str | None = None,
+        timeout: float | None = None,
+    ) -> bool:
+        """Change what is kept of a photo; return whether anything was different.
+
+        An empty class and a rating of 0 take them away, None in `payload` takes a column away.
+
+        Raises:
+            NotFound: the gallery has no such photo.
+
+        """
+        named = self._named(gallery)
+        call = gallery_calls.set_payload(named, photo_id, class_name, rating, payload)
+        return self._call(call, timeout)
+
+    def status(self, *, gallery: str | None = None, timeout: float | None = None) -> GalleryStatus:
+        """Return what a gallery holds and what is under way."""
+        return self._call(gallery_calls.status(self._named(gallery)), timeout)
+
+    def close(self) -> None:
+        """Close the connection; calls under way fail."""
+        self._closed = True
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _named(self, gallery: str | None) -> str:
+        return self._gallery if gallery is None else arguments.text("gallery", gallery)
+
+    def _call(self, call: Call[R], timeout: float | None) -> R:
+        self._check_open()
+        until = self._connection.until(timeout)
+        method = getattr(self._stub, call.method)
+
+        def attempt() -> R:
+            remaining = max(0.0, until - time.monotonic())
+            try:
+                with span(f"GalleryService/{call.method}", "client"):
+                    answer = method(
+                        call.request, timeout=remaining, metadata=self._connection.metadata()
+                    )
+            except grpc.RpcError as error:
+                raise calls.from_rpc_error(error) from error
+            return call.read(answer)
+
+        return Retrying(**self._connection.retrying(until))(attempt)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the client is closed")
+
+
+class _Sender:
+    """Sends a ledger's photos: gRPC's threads take requests, the caller's takes results."""
+
+    def __init__(self, ledger: Ledger, photos: Iterator[NewPhoto | Source], gallery: str) -> None:
+        self._ledger = ledger
+        self._photos = photos
+        self._gallery = gallery
+        self._changed = threading.Condition()
+        # One thread at a time asks the caller's iterator.
+        self._asking = threading.Lock()
+        self._stream = 0
+        self.error: Exception | None = None
+
+    @property
+    def is_done(self) -> bool:
+        with self._changed:
+            return self._ledger.is_done
+
+    def requests(self) -> Iterator[gallery_calls.Request]:
+        """Return the requests of one stream."""
+        with self._changed:
+            self._stream += 1
+            stream = self._stream
+        return self._requests(stream)
+
+    def answered(self, response: Any) -> AddResult | None:
+        with self._changed:
+            result = self._ledger.answered(response)
+            self._changed.notify_all()
+        return result
+
+    def failures(self) -> list[AddResult]:
+        with self._changed:
+            return list(self._ledger.failures())
+
+    def lost(self, error: Any) -> None:
+        """Wait until another stream may begin; raises `SearchError` where none may."""
+        self.stop()
+        with self._changed:
+            pause = self._ledger.lost(error)
+        time.sleep(pause)
+
+    def ended(self) -> None:
+        """Note that a stream ended well; what it did not answer is sent again."""
+        self.stop()
+        with self._changed:
+            self._ledger.unsent()
+
+    def stop(self) -> None:
+        """Let threads of the last stream take nothing more."""
+        with self._changed:
+            self._stream += 1
+            self._changed.notify_all()
+
+    def watch(self, stream: Any, seconds: float) -> threading.Event:
+        """Cancel a stream on which nothing happens for so long; the event then is set."""
+        stuck = threading.Event()
+        number = self._stream
+
+        def watching() -> None:
+            while True:
+                with self._changed:
+                    self._changed.wait(min(1.0, seconds / 4))
+                    if number != self._stream:
+                        return
+                    if self._ledger.is_stuck(seconds):
+                        stuck.set()
+                        break
+            stream.cancel()
+
+        threading.Thread(target=watching, daemon=True).start()
+        return stuck
+
+    def _requests(self, stream: int) -> Iterator[gallery_calls.Request]:
+        while (sending := self._next(stream)) is not None:
+            try:
+                for request in gallery_calls.photo_requests(
+                    sending.index, sending.photo, self._gallery
+                ):
+                    if stream != self._stream:
+                        return
+                    self._ledger.touch()
+                    yield request
+            except OSError as error:
+                with self._changed:
+                    self._ledger.failed(sending, error)
+                    self._changed.notify_all()
+            except (TypeError, ValueError) as error:
+                with self._changed:
+                    self._ledger.dropped(sending)
+                self._end(error)
+
+    def _next(self, stream: int) -> Sending | None:
+        while True:
+            with self._changed:
+                if stream != self._stream or self._ledger.is_done:
+                    return None
+                again = self._ledger.again()
+                if isinstance(again, Sending):
+                    return again
+                if not self._ledger.takes_another:
+                    self._changed.wait(again)
+                    continue
+            photo = self._take(stream)
+            if photo is not None:
+                return photo
+
+    def _take(self, stream: int) -> Sending | None:
+        with self._asking:
+            if stream != self._stream or self._ledger.is_exhausted:
+                return None
+            try:
+                photo = as_photo(next(self._photos))
+            except StopIteration:
+                self._end(None)
+                return None
+            except Exception as error:  # noqa: BLE001 - raised where the results are awaited
+                self._end(error)
+                return None
+            with self._changed:
+                sending = self._ledger.add(photo)
+                if stream == self._stream:
+                    return sending
+                # The stream has ended meanwhile: the next one sends it.
+                self._ledger.unsent()
+                return None
+
+    def _end(self, error: Exception | None) -> None:
+        with self._changed:
+            self.error = self.error or error
+            self._ledger.is_exhausted = True
+            self._changed.notify_all()
