@@ -242,7 +242,7 @@ async def test_one_picture_dropped_on_the_canvas_is_searched(
 async def test_the_password_lets_in_and_the_address_stays(
     zoo: Zoo, context: BrowserContext, pictures: Path
 ) -> None:
-    """A wrong one is said to be wrong; Leave shows the door again."""
+    """A wrong one is said to be wrong; Leave and a session's end show the door again."""
     async with live_here(zoo.target, password=WORDS) as live:
         page = await context.new_page()
         visitor = Visitor(page, live.url, pictures)
@@ -257,6 +257,12 @@ async def test_the_password_lets_in_and_the_address_stays(
         await page.keyboard.press("Enter")
         await expect(page.locator("#pill")).to_have_attribute("data-state", "live")
         assert page.url == f"{live.url}/#in=2022"
+        await context.clear_cookies()
+        await visitor.start_from("owl")
+        await expect(field).to_be_visible()
+        await field.fill(WORDS)
+        await page.get_by_role("button", name="Come in").click()
+        await expect(page.locator("#grid .tile")).to_have_count(12)
         await page.locator("#leave").click()
         await expect(field).to_be_visible()
         assert visitor.errors == []
