@@ -1,8 +1,9 @@
 """Groups: the best points of each value of a payload field, found as the server finds them.
 
-Some queries for as many points as all groups may hold, each without the groups that are full
-and the points that were seen, and then some for the groups that are not full yet.
-Source: the server's lib/collection/src/grouping.
+Some queries for points that may fill all groups, each without the groups that are full and
+the points that were seen, and then some for the groups that are not full yet.
+Source: the server's lib/collection/src/grouping; it asks for no more points than all groups
+hold, which makes a second query likely where a first one costs little more.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,9 @@ Key = str | int
 Group = tuple[Key, list[edge.ScoredPoint]]
 _COLLECTING_ROUNDS = 5
 _FILLING_ROUNDS = 5
+# How many times the points that all groups hold are asked for, and how many more at most.
+_CANDIDATES = 3
+_MOST_SPARE = 1000
 
 
 class Grouping:
@@ -38,6 +42,8 @@ class Grouping:
         self._sign = 1 if nearer_is_less else -1
         self._groups: dict[Key, list[edge.ScoredPoint]] = {}
         self._seen: set[Any] = set()
+        held = limit * group_size
+        self._candidates = min(_CANDIDATES * held, held + _MOST_SPARE)
         self._collecting = _COLLECTING_ROUNDS
         self._filling = _FILLING_ROUNDS
 
@@ -61,7 +67,7 @@ class Grouping:
             must_not=[edge.IsEmptyCondition(self._group_by), edge.HasIdCondition(self._seen)],
         )
         return self._scoring.among(unseen).request(
-            self._limit * self._group_size,
+            self._candidates,
             with_payload=edge.PayloadSelector.Include([self._group_by]),
         )
 

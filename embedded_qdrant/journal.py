@@ -19,6 +19,7 @@ _KINDS: tuple[type[WriteRequest], ...] = (
     grpc.UpsertPoints,
     grpc.DeletePoints,
     grpc.SetPayloadPoints,
+    grpc.DeletePayloadPoints,
     grpc.CreateFieldIndexCollection,
 )
 _OVERWRITE = len(_KINDS)

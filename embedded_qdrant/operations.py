@@ -16,7 +16,11 @@ from embedded_qdrant.errors import engine_errors, serve_only, unserved, wrong_in
 from sketchzoo.payload import read_payload
 
 WriteRequest = (
-    grpc.UpsertPoints | grpc.DeletePoints | grpc.SetPayloadPoints | grpc.CreateFieldIndexCollection
+    grpc.UpsertPoints
+    | grpc.DeletePoints
+    | grpc.SetPayloadPoints
+    | grpc.DeletePayloadPoints
+    | grpc.CreateFieldIndexCollection
 )
 
 
@@ -30,7 +34,16 @@ class Overwrite:
 
 
 Write = WriteRequest | Overwrite
-_SERVED = ("collection_name", "wait", "points", "payload", "points_selector", "ordering", "timeout")
+_SERVED = (
+    "collection_name",
+    "wait",
+    "points",
+    "payload",
+    "keys",
+    "points_selector",
+    "ordering",
+    "timeout",
+)
 _Operation = edge.UpdateOperation
 
 
@@ -67,6 +80,8 @@ def to_engine(
             case grpc.SetPayloadPoints():
                 named = _named(write.points_selector)
                 yield _Operation.set_payload(named, read_payload(write.payload))
+            case grpc.DeletePayloadPoints():
+                yield _Operation.delete_payload(_named(write.points_selector), list(write.keys))
 
 
 def _upsert(
@@ -88,6 +103,6 @@ def _named(selector: grpc.PointsSelector) -> Any:  # the engine's stubs ask for 
         case "points":
             return ids.all_to_engine(selector.points.ids)
         case "filter":
-            raise unserved("SetPayloadPoints.points_selector.filter")
+            raise unserved("points_selector.filter of payloads")
         case _:
             raise wrong_input("name the points: give `points` or `filter`")

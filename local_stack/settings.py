@@ -17,7 +17,8 @@ class UpSettings(Settings):
 
     data: Path = Field(
         DATA,
-        description="Folder of what is kept: Qdrant's storage, photos that were added, samples and logs.",
+        description="Folder of what is kept: Qdrant's storage, photos that were added, samples "
+        "and logs.",
     )
     model: str = Field("zoo-1", description="A shipped model's name, or a model's folder.")
     encoder_port: Port = Field(50051, description="The encoder's port; a free one if taken.")

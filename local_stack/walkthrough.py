@@ -29,6 +29,8 @@ from sketchzoo.running import HeldFolder
 _K = 12
 # The stages that tell sketches apart; the first one's table has all.
 _STAGES = ("encode", "query", "total")
+# What a photo shows that nobody has named and the model is not sure of.
+_UNKNOWN = "?"
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 # What the commands it runs say is its own to tell: of them only warnings, in words.
 _QUIET = {"SKETCHZOO_LOG_LEVEL": "warning", "SKETCHZOO_LOG_FORMAT": "console"}
@@ -215,7 +217,7 @@ def _most(counts: Mapping[str, int], most: int = 5) -> str:
 
 
 def _cells(example: Example, result: SearchResult) -> list[str]:
-    found = Counter(hit.class_name or hit.seen_class or "?" for hit in result.hits)
+    found = Counter(hit.class_name or hit.seen_class or _UNKNOWN for hit in result.hits)
     right = found[example.class_name] / _K
     scores = [f"{hit.score:.3f}" for hit in result.hits] or ["-"]
     return [
@@ -223,6 +225,6 @@ def _cells(example: Example, result: SearchResult) -> list[str]:
         ", ".join(f"{count} {name}" for name, count in found.most_common()),
         scores[0],
         scores[-1],
-        f"{right:.2f}",
+        f"{right:.2f}" if found.keys() - {_UNKNOWN} else "-",
         *(f"{seconds * 1000:.1f}" for stage, seconds in hits.stages(result) if stage in _STAGES),
     ]

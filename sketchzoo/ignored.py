@@ -25,13 +25,14 @@ class Ignored(StrEnum):
 
 _ENDINGS = {
     Ignored.SIDECAR: "json xmp aae thm xml yaml yml pp3 dop cos on1 nksc comask arp rpp vrd dr4 "
-    "exif gpx kml srt",
-    Ignored.VIDEO: "mov mp4 m4v avi mts m2ts 3gp 3g2 mkv webm mpg mpeg wmv flv vob lrv insv",
+    "exif gpx kml srt moff modd",
+    Ignored.VIDEO: "mov mp4 m4v avi mts m2ts 3gp 3g2 mkv webm mpg mpeg wmv flv vob lrv insv "
+    "mp mp~2",  # the last two are of motion photos
     Ignored.AUDIO: "wav mp3 m4a aac amr ogg opus flac wma aif aiff",
     Ignored.DOCUMENT: "txt md rst html htm pdf rtf doc docx odt csv tsv xls xlsx ods ndjson log "
     "nfo url webloc",
     Ignored.SYSTEM_FILE: "db ini lnk tmp bak part crdownload md5 sha1 sha256 sfv lrcat "
-    "ctg dat info lock",
+    "ctg dat info lock cpi bdm mpl ifo bup",
 }
 _FILES = {f".{ending}": kind for kind, endings in _ENDINGS.items() for ending in endings.split()}
 _PHOTOS = "jpg jpeg jpe jfif mpo insp png apng webp gif bmp dib tif tiff heic heif hif avif jxl jp2"
@@ -71,6 +72,8 @@ _FOLDERS = frozenset(
     }
 )
 
+_LIBRARY = ".photoslibrary"  # Apple Photos': its own previews and faces lie in it, too
+_ORIGINALS = ("originals", "masters")
 _PREVIEWS = ".lrdata"  # an editor's catalogue keeps them beside it
 
 
@@ -81,8 +84,13 @@ def of_file(name: str) -> Ignored | None:
     return _FILES.get(PurePath(name).suffix.lower())
 
 
-def of_folder(name: str) -> Ignored | None:
-    """Return what a folder is by its name, None for what may hold photos."""
+def of_folder(name: str, above: str = "") -> Ignored | None:
+    """Return what a folder is by its name and that of the one it lies in.
+
+    None for what may hold photos.
+    """
     name = name.casefold()
     known = name in _FOLDERS or name.endswith(_PREVIEWS)
+    if above.casefold().endswith(_LIBRARY):
+        known = known or name not in _ORIGINALS
     return Ignored.SYSTEM_FOLDER if known else None

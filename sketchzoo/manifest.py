@@ -93,7 +93,7 @@ class Manifest:
                     line = row.line
                     yield row
         except OSError as error:
-            yield Row(line + 1, problem=f"cannot be read: {error.strerror}")
+            yield Row(line + 1, problem=f"cannot be read: {error.strerror or error}")
 
     def locate(self, row: Row) -> Place:
         """Return where a row's photo lies.

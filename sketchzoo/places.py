@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sketchzoo.fetch.url import Url
 from sketchzoo.storage import local, path_in, scheme_of
@@ -61,8 +61,10 @@ class Places:
         columns: Sequence[str] = ("path", "url"),
     ) -> None:
         self.columns = tuple(columns)
-        self._folder = None if folder is None else os.path.abspath(folder)  # noqa: PTH100 - resolve() would follow links
-        self._roots = [os.path.realpath(root) for root in (*([folder] if folder else ()), *roots)]
+        named = (*([folder] if folder else ()), *roots)
+        self._folder = None if folder is None else _whole(folder)
+        self._folders = [f"{_whole(root)}/" for root in named]
+        self._roots = [os.path.realpath(root) for root in named]
         self._base = base
         self._stores = [f"{store.rstrip('/')}/" for store in (*stores, *([base] if base else ()))]
 
@@ -85,9 +87,10 @@ class Places:
             return _url(text, column)
         if scheme_of(text) == "file":
             try:
-                return self._local(str(local.path_of(text)), text)
+                path = str(local.path_of(text))
             except ValueError as error:
                 raise RowError(f"its {column} {error}") from error
+            return self._local(path, text)
         if not scheme_of(text):
             raise RowError(
                 f"its {column} must be a uri, such as s3://bucket/a.jpg, not {text[:200]!r}"
@@ -95,26 +98,30 @@ class Places:
         return self._stored(text)
 
     def folder_of(self, place: Place) -> str:
-        """Return the folder that a photo lies in, below the manifest's own; else nothing."""
+        """Return the folder that a photo lies in, below one where it may; else nothing."""
         if isinstance(place, LocalFile):
-            own, path = f"{self._folder}{os.sep}", str(place.path.parent)
-            return path.removeprefix(own) if self._folder and path.startswith(own) else ""
-        uri = place.uri if isinstance(place, StoredFile) else place.text
-        within = self._base and uri.startswith(self._base)
-        return posixpath.dirname(uri.removeprefix(self._base)) if within else ""
+            above, inner = self._folders, f"{place.path.parent}/"
+        elif isinstance(place, Url):
+            above = [Url.parse(self._base).text] if scheme_of(self._base) in _WEB else []
+            inner = place.text.rpartition("/")[0] + "/"
+        else:
+            above, inner = self._stores, place.uri.rpartition("/")[0] + "/"
+        begins = [folder for folder in above if inner.startswith(folder)]
+        folder = inner.removeprefix(max(begins, key=len)).rstrip("/") if begins else ""
+        return unquote(folder) if isinstance(place, Url) else folder
 
     def _path(self, text: str) -> Place:
         if self._folder is not None or text.startswith("/"):
             return self._local(text, text)
         if scheme_of(self._base) in _WEB:
-            return _url(self._base + quote(_inner(text)), "path")
+            return _url(self._base + quote(_inner(text), errors="surrogateescape"), "path")
         return self._stored(self._base + _inner(text))
 
     def _local(self, path: str, text: str) -> LocalFile:
         if "\0" in path:
             raise RowError(f"its path must be a file's, not {text[:200]!r}")
         # `..` is taken out by name: uri and file are the same one, whatever is a link.
-        whole = os.path.abspath(os.path.join(self._folder or "/", path))  # noqa: PTH100, PTH118 - as above
+        whole = _whole(os.path.join(self._folder or "/", path))  # noqa: PTH118 - of any bytes
         real = Path(os.path.realpath(whole))
         if not any(real.is_relative_to(root) for root in self._roots):
             raise OutsideError(
@@ -128,7 +135,15 @@ class Places:
             raise OutsideError(
                 f"its uri must be below the manifest's own folder, not {uri[:200]!r}"
             )
+        try:
+            uri.encode()
+        except UnicodeEncodeError as error:
+            raise RowError("has a key that is not UTF-8") from error
         return StoredFile(uri)
+
+
+def _whole(path: str | Path) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
 
 
 def _inner(path: str) -> str:

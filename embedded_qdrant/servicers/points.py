@@ -58,6 +58,12 @@ class PointsService(grpc.PointsServicer):
         """Replace payloads."""
         return await self._write(Overwrite(request), context)
 
+    async def DeletePayload(
+        self, request: grpc.DeletePayloadPoints, context: Context
+    ) -> grpc.PointsOperationResponse:
+        """Delete fields of payloads."""
+        return await self._write(request, context)
+
     async def CreateFieldIndex(
         self, request: grpc.CreateFieldIndexCollection, context: Context
     ) -> grpc.PointsOperationResponse:
@@ -142,8 +148,9 @@ class PointsService(grpc.PointsServicer):
         while (wanted := grouping.next_request()) is not None:
             with engine_errors():
                 grouping.add(collection.shard.query(wanted))
-            # Others get their turn, and a new index may have taken the shard's place.
+            # Others get their turn, and one of them may delete the collection.
             await asyncio.sleep(0)
+            collection = self._catalogue.get(collection.name)
             if time.monotonic() >= deadline:
                 raise deadline_exceeded("the groups were not complete in time")
         best = grouping.best()

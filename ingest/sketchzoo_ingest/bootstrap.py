@@ -3,8 +3,8 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import TextIO
 
 import structlog
@@ -19,14 +19,16 @@ from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.running import described
 from sketchzoo.storage import SCHEMES, Storage, scheme_of
 from sketchzoo.telemetry import MetricsPage, configure_logs, request_context, tracing
+from sketchzoo_ingest.feed import ToldOf
 from sketchzoo_ingest.job import Job, JobOptions
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.progress import Bar, Display, Lines, progress
 from sketchzoo_ingest.report import Report
 from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.settings import IngestSettings
-from sketchzoo_ingest.sources import Source, local_folders, open_source
-from sketchzoo_ingest.tally import Tally
+from sketchzoo_ingest.sources import FolderSource, Source, local_folders, open_source
+from sketchzoo_ingest.tally import RefusalsFile, Tally
+from sketchzoo_ingest.watch import Watch
 
 PART = "ingest"
 log = structlog.get_logger()
@@ -74,9 +76,10 @@ async def ingest(
     stop = asyncio.Event()
     registry = CollectorRegistry()
     metrics = IngestMetrics(registry)
-    tally = Tally(metrics, errors)
+    refusals = RefusalsFile(errors) if errors is not None else None
     retry = RetryPolicy(settings.retry_seconds, stop, metrics.retried)
     with _usage():
+        folders = _watched(settings, sources)
         connection = connect(settings, registry)
         channel = open_channel(
             ChannelSettings(
@@ -87,29 +90,34 @@ async def ingest(
             )
         )
         page = MetricsPage(registry, settings.metrics_host, settings.metrics_port)
-    job = Job(
-        sources=sources,
-        encoder=EncoderClient(channel, settings.encoder_token),
-        writer=PhotoWriter(connection, settings.gallery, _collection_options(settings)),
-        retry=retry,
-        tally=tally,
-        metrics=metrics,
-        limits=settings.pipeline_limits(),
-        options=JobOptions(
-            settings.gallery,
-            encode_timeout_seconds=settings.encode_timeout_seconds,
-            max_bad=settings.max_bad,
-            prune=settings.prune,
-            prune_empty=settings.prune_empty,
-            dry_run=settings.dry_run,
-            verify=settings.verify,
-            locations=not settings.no_location,
-        ),
-        stop=stop,
-    )
+    encoder = EncoderClient(channel, settings.encoder_token)
+    writer = PhotoWriter(connection, settings.gallery, _collection_options(settings))
+
+    def make_job(
+        sources: Sequence[Source],
+        tell: ToldOf | None = None,
+        stands: Callable[[str], bool] = lambda uri: False,  # noqa: ARG005 - default
+        *,
+        prune: bool = settings.prune or settings.prune_empty,
+        tally: Tally | None = None,
+    ) -> Job:
+        return Job(
+            sources=sources,
+            encoder=encoder,
+            writer=writer,
+            retry=retry,
+            tally=tally or Tally(metrics, refusals),
+            metrics=metrics,
+            limits=settings.pipeline_limits(),
+            options=_options(settings, prune=prune),
+            stop=stop,
+            tell=tell,
+            stands=stands,
+        )
+
     try:
         # One request id for the whole run, from here to the encoder's and Qdrant's logs.
-        with ExitStack() as open_parts:
+        async with AsyncExitStack() as open_parts:
             with _usage():
                 open_parts.enter_context(page)
             open_parts.enter_context(request_context(None))
@@ -121,11 +129,41 @@ async def ingest(
                 qdrant=described(settings.qdrant_url),
                 metrics_port=page.port,
             )
-            async with progress(display, tally, sources):
-                return await job.run()
+            if settings.watch:
+                watch = Watch(
+                    sources=folders,
+                    make_job=make_job,
+                    writer=writer,
+                    retry=retry,
+                    metrics=metrics,
+                    stop=stop,
+                    rescan_seconds=settings.rescan_seconds,
+                    poll=settings.watch_poll,
+                    prune_empty=settings.prune_empty,
+                )
+                return await watch.run()
+            tally = Tally(metrics, refusals)
+            await open_parts.enter_async_context(progress(display, tally, sources))
+            return await make_job(sources, tally=tally).run()
     finally:
         await channel.close(None)
         await connection.close()
+
+
+def _watched(settings: IngestSettings, sources: Sequence[Source]) -> list[FolderSource]:
+    """Return the sources to watch; ValueError for what cannot be."""
+    if not settings.watch:
+        return []
+    if settings.dry_run:
+        raise ValueError("--watch and --dry-run exclude each other: a dry run has one end")
+    folders = [source for source in sources if isinstance(source, FolderSource)]
+    for source in sources:
+        if source not in folders:
+            raise ValueError(
+                f"--watch follows folders of this machine, and {source.name} is none: ingest it "
+                "without --watch, and again when it changes"
+            )
+    return folders
 
 
 @contextmanager
@@ -168,6 +206,19 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+
+
+def _options(settings: IngestSettings, *, prune: bool) -> JobOptions:
+    return JobOptions(
+        settings.gallery,
+        encode_timeout_seconds=settings.encode_timeout_seconds,
+        max_bad=settings.max_bad,
+        prune=prune,
+        prune_empty=settings.prune_empty and prune,
+        dry_run=settings.dry_run,
+        verify=settings.verify,
+        locations=not settings.no_location,
+    )
 
 
 def _collection_options(settings: IngestSettings) -> CollectionOptions:

@@ -33,8 +33,9 @@ def ingest(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="A folder per class (ROOT/<class>/... or ROOT/photo/<class>/...), or a CSV "
-            "manifest with the columns `class` and `path` or `url`.",
+            help="A folder of photos, a table (.csv or .parquet with a column `path`, `url` or "
+            "`uri`) or tar files (.tar, .tar.gz; a pattern names many), on this machine, in a "
+            "bucket (s3://, gs://) or behind a url.",
         ),
     ],
     json: Annotated[

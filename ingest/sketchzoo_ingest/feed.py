@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from types import TracebackType
 from typing import Protocol, Self
@@ -14,6 +15,7 @@ from sketchzoo_ingest.outcome import Settled
 from sketchzoo_ingest.sources import Candidate, Entry, Source
 
 Told = Callable[[Settled | CallError], None]
+ToldOf = Callable[[Entry, Settled | CallError], None]
 
 
 class Reader(Protocol):
@@ -60,10 +62,15 @@ class Feed(Protocol):
 
 
 class Listing:
-    """A finite feed: what sources list, one source after the other; a context."""
+    """A finite feed: what sources list, one source after the other; a context.
 
-    def __init__(self, sources: Sequence[Source], metrics: IngestMetrics) -> None:
-        self._entries = _entries(sources)
+    `tell` is told of each photo what became of it.
+    """
+
+    def __init__(
+        self, sources: Sequence[Source], metrics: IngestMetrics, tell: ToldOf | None = None
+    ) -> None:
+        self._entries = _entries(sources, tell)
         self._metrics = metrics
         self._thread = ThreadPoolExecutor(1, "list")
         self._ahead: Future[list[Listed]] | None = None
@@ -91,10 +98,11 @@ class Listing:
         return list(islice(self._entries, most))
 
 
-def _entries(sources: Sequence[Source]) -> Iterator[Listed]:
+def _entries(sources: Sequence[Source], tell: ToldOf | None) -> Iterator[Listed]:
     for source in sources:
         for entry in source.candidates():
-            yield Listed(entry, source)
+            told = _nobody if tell is None else partial(tell, entry)
+            yield Listed(entry, source, told)
 
 
 class Inbox:

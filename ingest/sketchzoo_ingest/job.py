@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +15,7 @@ from sketchzoo.rpc import CallError
 from sketchzoo_ingest.collection import PART as QDRANT
 from sketchzoo_ingest.collection import Collection, QdrantCollection, ReadOnlyCollection
 from sketchzoo_ingest.embedder import Embedder, Encoder, has_failed
-from sketchzoo_ingest.feed import Listing
+from sketchzoo_ingest.feed import Listing, ToldOf
 from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome
@@ -64,7 +64,10 @@ class Job:
         limits: PipelineLimits,
         options: JobOptions,
         stop: asyncio.Event,
+        tell: ToldOf | None = None,
+        stands: Callable[[str], bool] = lambda uri: False,  # noqa: ARG005 - default
     ) -> None:
+        """Tell each photo's outcome to `tell`; what lies at a uri that `stands` stays there."""
         self._sources = sources
         self._encoder = encoder
         self._writer = writer
@@ -74,6 +77,8 @@ class Job:
         self._limits = limits
         self._options = options
         self._stop = stop
+        self._tell = tell
+        self._stands = stands
         self._model: EncoderModel | None = None
         self._collection = ""
         self._published = False
@@ -138,8 +143,9 @@ class Job:
             limits=self._limits,
             stop=self._stop,
             verify=self._options.verify,
+            stands=self._stands,
         )
-        with Listing(self._sources, self._metrics) as listing:
+        with Listing(self._sources, self._metrics, self._tell) as listing:
             await pipeline.run(listing)
         if self._stop.is_set():
             return ExitStatus.INTERRUPTED, "stopped before the end: run it again to go on"

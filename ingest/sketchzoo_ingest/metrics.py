@@ -17,6 +17,7 @@ WATCHED = (
     ("encode_queue", "photos"),
     ("write_queue", "photos"),
     ("buffer", "bytes"),
+    ("changes_waiting", "paths"),
 )
 
 
@@ -29,6 +30,7 @@ class IngestMetrics:
             build_info(registry, "ingest")
         self._registry = registry
         self._of_service = of_service
+        self._watched: dict[str, Gauge] = {}
         self.photos = Counter(
             "sketchzoo_ingest_photos_total",
             "Photos settled, by outcome.",
@@ -43,6 +45,16 @@ class IngestMetrics:
         )
         self.read_bytes = Counter(
             "sketchzoo_ingest_read_bytes_total", "Bytes of photos read.", registry=registry
+        )
+        self.removed = Counter(
+            "sketchzoo_ingest_removed_total",
+            "Photos deleted because their files were, while folders are watched.",
+            registry=registry,
+        )
+        self.listings = Counter(
+            "sketchzoo_ingest_listings_total",
+            "Times that all sources were listed whole.",
+            registry=registry,
         )
         self.retries = Counter(
             "sketchzoo_ingest_retries_total",
@@ -76,12 +88,14 @@ class IngestMetrics:
             raise ValueError(f"WATCHED must list {name}, {unit}: the metrics table is made of it")
         if self._of_service:
             return
-        gauge = Gauge(
-            f"sketchzoo_ingest_{name}_{unit}",
-            f"The {name.replace('_', ' ')}'s {unit} at the moment.",
-            registry=self._registry,
-        )
-        gauge.set_function(size)
+        if name not in self._watched:
+            self._watched[name] = Gauge(
+                f"sketchzoo_ingest_{name}_{unit}",
+                f"The {name.replace('_', ' ')}'s {unit} at the moment.",
+                registry=self._registry,
+            )
+        # While a folder is watched, each run has queues of its own.
+        self._watched[name].set_function(size)
 
     def retried(self, part: str, code: str) -> None:
         """Count a call made again."""

@@ -10,7 +10,7 @@ together, and nothing waits for company: alone, a photo goes alone.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from sketchzoo.rpc import CallError
@@ -55,6 +55,7 @@ class Pipeline:
         stop: asyncio.Event,
         verify: bool = False,
         endless: bool = False,
+        stands: Callable[[str], bool] = lambda uri: False,  # noqa: ARG005 - default
     ) -> None:
         """Without an `embedder` nothing is embedded: what would be written is counted only."""
         self._embedder = embedder
@@ -64,7 +65,7 @@ class Pipeline:
         self._limits = limits
         self._endless = endless
         self._budget = ByteBudget(limits.buffer_bytes)
-        self._settler = Settler(collection, reading, tally, endless=endless)
+        self._settler = Settler(collection, reading, tally, endless=endless, stands=stands)
         self._intake = Intake(
             collection=collection,
             reading=reading,

@@ -68,7 +68,7 @@ async def prune(
         above = [root for root in roots if photo.uri.startswith(root)]
         if not above or has_seen(photo.sha256):
             continue
-        reasons = [_spared(survey, photo.uri, root, emptied=emptied) for root in above]
+        reasons = [spared_by(survey, photo.uri, root, emptied=emptied) for root in above]
         if withheld:
             reasons.append(Spared(above[0], withheld))
         if (reason := next(filter(None, reasons), None)) is not None:
@@ -85,7 +85,8 @@ async def prune(
     return Pruned(len(gone), spared)
 
 
-def _spared(survey: Survey, uri: str, root: str, *, emptied: bool) -> Spared | None:
+def spared_by(survey: Survey, uri: str, root: str, *, emptied: bool) -> Spared | None:
+    """Return why a photo below `root` that was not met stays; None where it is gone."""
     if not survey.has_read(root):
         return survey.spares(uri, root, emptied=True) or Spared(root, NOTHING_FOUND)
     return survey.spares(uri, root, emptied=emptied)

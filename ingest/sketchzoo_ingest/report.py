@@ -61,8 +61,6 @@ class Report:
     """Photos that are in the burst of another."""
     seen: Mapping[str, int] = field(default_factory=dict)
     """How many photos the model is sure to see what on, the most frequent first."""
-    classes: Mapping[str, str] = field(default_factory=dict)
-    """Where each source's classes come from."""
     bytes_read: int = 0
     seconds: float = 0.0
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
@@ -116,7 +114,6 @@ class Report:
             "unread": self.unread,
             "near_duplicates": self.near_duplicates,
             "seen_classes": dict(self.seen),
-            "classes_from": dict(self.classes),
             "bytes_read": self.bytes_read,
             "seconds": round(self.seconds, 3),
             "photos_per_second": round(self.photos_per_second, 2),
@@ -127,8 +124,7 @@ class Report:
     def lines(self) -> list[tuple[str, str]]:
         """Return what happened as rows of a name and a value."""
         would = "would be " if self.dry_run else ""
-        rows = [("classes", f"{name}: {taken}") for name, taken in self.classes.items()]
-        rows += [
+        rows = [
             (f"{would}{outcome}" if outcome in _WRITES else str(outcome), f"{count}")
             for outcome in Outcome
             if (count := self.outcomes.get(outcome, 0)) or outcome is Outcome.WRITTEN

@@ -141,11 +141,6 @@ class PipelineSettings(
             )
         return self
 
-    @property
-    def max_sent_bytes(self) -> int:
-        """The largest file that a call to the encoder can hold."""
-        return self.encoder_max_message_bytes - _ENVELOPE_BYTES
-
     def fetch_limits(self) -> FetchLimits:
         """Return the limits of fetching."""
         return FetchLimits(
@@ -156,9 +151,13 @@ class PipelineSettings(
             allow_private_addresses=self.allow_private_addresses,
         )
 
+    def copy_limits(self) -> CopyLimits:
+        """Return the limits of copying whole files."""
+        return CopyLimits(self.copy_bytes, self.copy_seconds)
+
     def pipeline_limits(self) -> "PipelineLimits":
         """Return the pipeline's limits."""
-        # Here, since it brings the libraries of images along: `--help` needs none.
+        # Here, since they bring the libraries of images along: `--help` needs none.
         from sketchzoo_ingest.limits import PipelineLimits  # noqa: PLC0415
 
         return PipelineLimits(
@@ -169,14 +168,35 @@ class PipelineSettings(
             calls_in_flight=self.calls_in_flight,
             write_batch=self.write_batch,
             buffer_bytes=self.buffer_bytes,
-            max_sent_bytes=self.max_sent_bytes,
+            max_sent_bytes=self.encoder_max_message_bytes - _ENVELOPE_BYTES,
             read_threads=self.read_threads,
             fetch_at_once=self.fetch_at_once,
         )
 
 
+class WatchSettings(Settings):
+    """How folders are followed."""
+
+    subject = "Watching"
+
+    watch: bool = Field(
+        default=False,
+        description="Stay after the run and follow the folders: what is added or changed is "
+        "ingested, what is removed is deleted, as --prune does. SIGTERM ends it.",
+    )
+    rescan_seconds: Seconds = Field(
+        3600.0, description="How often folders that are watched are listed whole all the same."
+    )
+    watch_poll: bool = Field(
+        default=False,
+        description="Look through watched folders every two seconds instead of being told of "
+        "changes by the system, which does not tell what others change on a network drive.",
+    )
+
+
 class IngestSettings(
     PipelineSettings,
+    WatchSettings,
     QdrantSettings,
     TelemetrySettings,
 ):
@@ -255,7 +275,3 @@ class IngestSettings(
     def uri_prefixes(self) -> tuple[UriPrefix, ...]:
         """Return the prefixes read."""
         return tuple(UriPrefix.parse(text) for text in self.uri_prefix)
-
-    def copy_limits(self) -> CopyLimits:
-        """Return the limits of copying whole files."""
-        return CopyLimits(self.copy_bytes, self.copy_seconds)

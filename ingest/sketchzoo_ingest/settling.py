@@ -1,7 +1,7 @@
 """Settling: what is to be done about each photo, in the order of the feed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sketchzoo.qdrant import Photo
@@ -12,7 +12,6 @@ from sketchzoo_ingest.feed import Listed
 from sketchzoo_ingest.intake import Item, Unchanged
 from sketchzoo_ingest.outcome import Outcome, Reason
 from sketchzoo_ingest.reading import Reading, ReadPhoto
-from sketchzoo_ingest.sources import Candidate
 from sketchzoo_ingest.tally import Tally
 
 
@@ -34,17 +33,25 @@ class Settler:
     """Decides about photos; who asks must embed and write what it yields, and tell `done`.
 
     Of a finite feed the photo listed first stands, in every run: others with the same
-    content are duplicates. An endless one has no first: what is fed last stands. There a
-    photo waits while another with its content is under way.
+    content are duplicates, and so are those of a photo at a uri that `stands`. An endless one
+    has no first: what is fed last stands. There a photo waits while another with its content
+    is under way.
     """
 
     def __init__(
-        self, collection: Collection, reading: Reading, tally: Tally, *, endless: bool
+        self,
+        collection: Collection,
+        reading: Reading,
+        tally: Tally,
+        *,
+        endless: bool,
+        stands: Callable[[str], bool],
     ) -> None:
         self._collection = collection
         self._reading = reading
         self._tally = tally
         self._endless = endless
+        self._stands = stands
         self._bursts = Bursts(collection)
         # The class under which each content was listed first, by its SHA-256.
         self._seen: dict[bytes, str] = {}
@@ -71,6 +78,8 @@ class Settler:
             except CallError as error:
                 if not self._endless:
                     raise
+                for each in wanted:
+                    self.done(each)
                 for listed in [each.listed for each in wanted] or [each.listed for each in part]:
                     listed.tell(error)
                 continue
@@ -85,8 +94,8 @@ class Settler:
         event = self._under_way.pop(wanted.photo.id, None)
         if event is not None:
             event.set()
-            if wanted.replaces is not None:
-                self._replaced.discard(wanted.replaces.id)
+        if self._endless and wanted.replaces is not None:
+            self._replaced.discard(wanted.replaces.id)
 
     async def _known(self, items: Sequence[Item]) -> Mapping[str, Photo]:
         ids = [item.found.photo.id for item in items if isinstance(item.found, ReadPhoto)]
@@ -109,12 +118,15 @@ class Settler:
         else:
             before = known.get(found.photo.id)
             photo = found.photo
-        if self._is_duplicate(listed, candidate, photo):
+        if self._is_duplicate(listed, photo):
             return None
         if isinstance(found, ReadPhoto):
             if before is None or before.id in self._replaced:
                 replaces = self._replaces(item, photo)
                 return Wanted(listed, photo, is_new=True, picture=found.picture, replaces=replaces)
+            if before.uri != photo.uri and self._stands(before.uri):
+                self._duplicate(listed, photo, before.class_name)
+                return None
             # What only the collection knows.
             photo = replace(
                 photo, ingested_at=before.ingested_at, burst=before.burst, seen=before.seen
@@ -134,21 +146,24 @@ class Settler:
             for each in wanted
         ]
 
-    def _is_duplicate(self, listed: Listed, candidate: Candidate, photo: Photo) -> bool:
+    def _is_duplicate(self, listed: Listed, photo: Photo) -> bool:
         if self._endless:
             return False
         key = bytes.fromhex(photo.sha256)
         first = self._seen.get(key)
         if first is None:
-            self._seen[key] = candidate.class_name
+            self._seen[key] = photo.class_name
             return False
+        self._duplicate(listed, photo, first)
+        return True
+
+    def _duplicate(self, listed: Listed, photo: Photo, first: str) -> None:
         reason = Reason.DUPLICATE
-        if first != candidate.class_name:
+        if first != photo.class_name:
             reason = Reason.DUPLICATE_IN_OTHER_CLASS
         named = f", as {first}" if first else ""
         message = f"the same photo was listed before{named}: that one stands"
-        self._tally.refuse(candidate.refusal(reason, message), listed, photo.id)
-        return True
+        self._tally.refuse(listed.candidate.refusal(reason, message), listed, photo.id)
 
     def _replaces(self, item: Item, photo: Photo) -> Photo | None:
         """Return the photo that had this one's uri, unless its content lies elsewhere, too."""

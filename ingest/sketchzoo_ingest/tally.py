@@ -2,7 +2,6 @@
 
 import csv
 from collections import Counter
-from collections.abc import Callable
 from typing import TextIO
 
 from sketchzoo.ignored import Ignored
@@ -16,16 +15,27 @@ from sketchzoo_ingest.survey import Survey
 ERRORS_HEADER = ("origin", "uri", "class", "reason", "message")
 
 
-class Tally:
-    """Counts a run's photos; writes each refusal to `errors` (CSV) the moment it is known."""
+class RefusalsFile:
+    """A CSV file with a row for each refusal, written the moment it is known."""
 
-    def __init__(self, metrics: IngestMetrics, errors: TextIO | None = None) -> None:
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._row = csv.writer(file).writerow
+        self._row(ERRORS_HEADER)
+
+    def add(self, refusal: Refusal) -> None:
+        """Write a row."""
+        where = (refusal.origin, refusal.uri, refusal.class_name)
+        self._row((*where, refusal.reason, refusal.message))
+        self._file.flush()
+
+
+class Tally:
+    """Counts a run's photos; writes each refusal to `refusals`."""
+
+    def __init__(self, metrics: IngestMetrics, refusals: RefusalsFile | None = None) -> None:
         self._metrics = metrics
-        self._rows: Callable[[tuple[str, ...]], object] | None = None
-        self._file = errors
-        if errors is not None:
-            self._rows = csv.writer(errors).writerow
-            self._rows(ERRORS_HEADER)
+        self._refusals = refusals
         self.outcomes: Counter[Outcome] = Counter()
         self.reasons: Counter[Reason] = Counter()
         self.bytes_read = 0
@@ -77,17 +87,8 @@ class Tally:
         self.examples.setdefault(refusal.reason, refusal)
         if refusal.reason.outcome is Outcome.REFUSED and refusal.uri:
             self.survey.unread(refusal)
-        if self._rows is not None and self._file is not None:
-            self._rows(
-                (
-                    refusal.origin,
-                    refusal.uri,
-                    refusal.class_name,
-                    refusal.reason,
-                    refusal.message,
-                )
-            )
-            self._file.flush()
+        if self._refusals is not None:
+            self._refusals.add(refusal)
         self.settle(listed, Settled(refusal.reason.outcome, photo_id, refusal))
 
     def read(self, size: int) -> None:

@@ -5,7 +5,6 @@ what to send of a large one. `read_metadata` reads time, place, camera and stars
 """
 
 from sketchzoo.image_limits import ImageLimits
-from sketchzoo.images._container import FORMATS
 from sketchzoo.images._decode import decode, measure
 from sketchzoo.images._limits import GivenUpError, ImageError
 from sketchzoo.images._metadata import Metadata, read_metadata
@@ -19,6 +18,7 @@ from sketchzoo.images._preprocessing import (
     lossless,
     prepare,
 )
+from sketchzoo.images._take_apart import FORMATS
 
 __all__ = [
     "FITS",

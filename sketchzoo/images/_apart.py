@@ -1,49 +1,40 @@
-"""WebP without loss, decoded in a process of its own.
+"""Decoding in a process of its own: of files whose decoder is one call of C.
 
-Its decoder is one call of C that takes what a file of some hundred kilobytes makes it take:
-half a second and half a gigabyte. Nothing but the end of a process gives that up.
+WebP without loss, TIFF, HEIC and AVIF take what their file makes them take, in one call that
+nothing interrupts, some of it under Python's lock. Nothing but the end of a process gives
+that up, and a decoder that crashes takes no service with it.
 """
 
 import math
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import IO
 
 from PIL import Image
 
 from sketchzoo.image_limits import ImageLimits
+from sketchzoo.images._container import Container
+from sketchzoo.images._decoder import NO_RANGE
 from sketchzoo.images._limits import ImageError, Watch
 
 LEAST_PIXELS = 512 * 512
-"""Smaller ones take a tenth of a second at most, and less than to start a process."""
+"""WebPs of fewer take a tenth of a second at most, and less than to start a process."""
+_DECODER = Path(__file__).with_name("_decoder.py")
 _LOOK_SECONDS = 0.05
 _START_SECONDS = 1
-_MEMORY_BYTES = 1024 * 1024 * 1024
+_BESIDE_BYTES = 768 * 1024 * 1024
+"""Address space of an interpreter with Pillow and a decoder, before they hold an image."""
 _TOO_SLOW = (-24, -9)
 """How a process ends that had its time on a core: by SIGXCPU, or SIGKILL right after."""
 
-# What is imported takes longer than most images: Pillow alone.
-_PROGRAM = """
-import io, sys
-try:
-    import resource
-    for kind, limit in zip((resource.RLIMIT_CPU, resource.RLIMIT_AS), map(int, sys.argv[1:])):
-        resource.setrlimit(kind, (limit, limit))
-except (ImportError, OSError, ValueError):
-    pass  # not every system has such limits
-from PIL.WebPImagePlugin import WebPImageFile
-image = WebPImageFile(io.BytesIO(sys.stdin.buffer.read()))
-image.load()
-sys.stdout.buffer.write(image.mode.encode().ljust(4) + image.tobytes())
-"""
 
-
-def load_apart(
-    content: bytes, size: tuple[int, int], limits: ImageLimits, watch: Watch
-) -> Image.Image:
-    """Decode a WebP file of `size` pixels to RGB or RGBA.
+def load_apart(container: Container, factor: int, limits: ImageLimits, watch: Watch) -> Image.Image:
+    """Decode an image to grey, RGB or RGBA, at one over `factor` of its size.
 
     Raises:
         ImageError: damaged, or over the limits.
@@ -51,29 +42,47 @@ def load_apart(
 
     """
     seconds = math.ceil(limits.max_seconds) + _START_SECONDS
-    command = [sys.executable, "-c", _PROGRAM, str(seconds), str(_MEMORY_BYTES)]
+    memory = _BESIDE_BYTES + limits.max_memory_bytes
+    limits_told = [container.form, str(seconds), str(memory), str(factor)]
     with subprocess.Popen(  # noqa: S603 - our own program, and the file is no argument of it
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-P", str(_DECODER), *limits_told],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # What threads reserve of the address space, and do not use, would count as theirs.
+        env={**os.environ, "MALLOC_ARENA_MAX": "1"},
     ) as process:
-        sender = threading.Thread(target=_send, args=(process.stdin, content), daemon=True)
+        pieces = container.pieces
+        sender = threading.Thread(target=_send, args=(process.stdin, pieces), daemon=True)
         process.stdin = None  # the sender's from here on
         sender.start()
         try:
-            pixels = _receive(process, watch)
+            answer = _receive(process, watch)
         finally:
             process.kill()
             sender.join()
     if process.returncode in _TOO_SLOW:
         raise ImageError(f"takes more than {limits.max_seconds:g} s to decode", "too_slow")
+    if process.returncode == NO_RANGE:
+        raise ImageError(
+            "has numbers for pixels whose black and white are not known: save it in 8 or 16 bits",
+            "not_an_image",
+        )
     if process.returncode != 0:
-        raise ImageError("is damaged or truncated: its WebP data makes no sense", "truncated")
-    return Image.frombytes(pixels[:4].decode().strip(), size, pixels[4:])
+        raise ImageError(
+            f"is damaged or truncated: its {container.form} data makes no sense", "truncated"
+        )
+    head, _, _ = answer[:64].partition(b"\n")
+    mode, width, height = head.decode().split()
+    pixels = memoryview(answer)[len(head) + 1 :]
+    return Image.frombytes(mode, (int(width), int(height)), pixels)
 
 
-def _send(stream: IO[bytes], content: bytes) -> None:
+def _send(stream: IO[bytes], pieces: Iterable[bytes | memoryview]) -> None:
     # A process that has ended takes nothing; its status tells why.
     with suppress(BrokenPipeError), stream:
-        stream.write(content)
+        for piece in pieces:
+            stream.write(piece)
 
 
 def _receive(process: "subprocess.Popen[bytes]", watch: Watch) -> bytes:

@@ -27,11 +27,13 @@ from PIL import (
 
 from sketchzoo.image_limits import ImageLimits
 from sketchzoo.images._apart import LEAST_PIXELS, load_apart
-from sketchzoo.images._container import END_OF_JPEG, FORMATS, SCAN, Container, Form, take_apart
+from sketchzoo.images._container import Container, Form
+from sketchzoo.images._jpeg import END_OF_JPEG, SCAN
 from sketchzoo.images._layout import over_paper, transparency
 from sketchzoo.images._limits import GivenUpError, ImageError, Watch
 from sketchzoo.images._memory import BUDGET, needed
 from sketchzoo.images._pieces import Pieces
+from sketchzoo.images._take_apart import NOT_AN_IMAGE, take_apart
 
 # Pillow warns of each odd image on stderr; here its sender is told, by an ImageError.
 warnings.filterwarnings("ignore", module=r"PIL\b")
@@ -91,30 +93,43 @@ def decode(
     limits = limits or ImageLimits()
     watch = Watch(limits.max_seconds, unwanted)
     container = _container(content, limits, watch)
-    opened = _open(container, limits, watch)
-    size = opened.size
+    opened = None
+    if (size := container.size) is None:
+        opened = _open(container, limits, watch)
+        size = opened.size
+        if container.lossless and size[0] * size[1] > LEAST_PIXELS:
+            opened = None
+    _check_pixels(size, limits)
     factor = max(1, min(size) // enough) if enough else 1
-    scale = _drafted(opened, factor) if container.form == "JPEG" else 1
+    # What a decoder reduces itself; what is left is reduced of its pixels.
+    scale = factor
+    if opened is not None:
+        scale = _drafted(opened, factor) if container.form == "JPEG" else 1
     with BUDGET.hold(needed(container, size, scale), limits, watch), _blaming_the_file():
         plain = _plain(opened, container, scale, limits, watch)
-        left = factor // scale
-        if left > 1:
-            plain = plain.reduce(left)
+        del opened  # its pixels, while others are made of them
+        if factor > scale:
+            plain = plain.reduce(factor // scale)
         turned = _TURNED.get(container.turn)
         return plain if turned is None else plain.transpose(turned)
 
 
 def _plain(
-    opened: ImageFile.ImageFile, container: Container, scale: int, limits: ImageLimits, watch: Watch
+    opened: ImageFile.ImageFile | None,
+    container: Container,
+    scale: int,
+    limits: ImageLimits,
+    watch: Watch,
 ) -> Image.Image:
-    """Return an opened file's pixels, as they lie in it."""
-    image: Image.Image = opened
-    painted = opened.tile[0].extents if opened.tile else None
-    if container.form == "JPEG":
+    """Return a file's pixels as they lie in it, decoded apart where it was not opened."""
+    painted = opened.tile[0].extents if opened is not None and opened.tile else None
+    image: Image.Image
+    if opened is None:
+        image = load_apart(container, scale, limits, watch)
+    elif container.form == "JPEG":
         image = _loaded_to_the_end(opened, container, scale, limits, watch)
-    elif container.lossless and image.width * image.height > LEAST_PIXELS:
-        image = load_apart(b"".join(container.pieces), image.size, limits, watch)
     else:
+        image = opened
         image.load()
 
     def low_bytes() -> Image.Image:
@@ -147,6 +162,9 @@ def measure(content: bytes, limits: ImageLimits | None = None) -> tuple[int, int
     limits = limits or ImageLimits()
     watch = Watch(limits.max_seconds)
     container = _container(content, limits, watch)
+    if container.size is not None:
+        _check_pixels(container.size, limits)
+        return container.size
     image = _open(container, limits, watch)
     return (image.height, image.width) if container.turn in _ON_ITS_SIDE else image.size
 
@@ -195,15 +213,18 @@ def _open(container: Container, limits: ImageLimits, watch: Watch) -> ImageFile.
         raise ImageError(f"is over {limits.max_pixels} pixels", "too_large") from error
     except Exception as error:
         # Hostile bytes make decoders fail in any way.
-        raise ImageError(f"is not a {', '.join(FORMATS)} image", "not_an_image") from error
-    if image.width * image.height > limits.max_pixels:
-        raise ImageError(
-            f"is {image.width}x{image.height} pixels; max_pixels allows {limits.max_pixels}",
-            "too_large",
-        )
+        raise ImageError(NOT_AN_IMAGE, "not_an_image") from error
+    _check_pixels(image.size, limits)
     if short:
         image.fp = source
     return image
+
+
+def _check_pixels(size: tuple[int, int], limits: ImageLimits) -> None:
+    if size[0] * size[1] > limits.max_pixels:
+        raise ImageError(
+            f"is {size[0]}x{size[1]} pixels; max_pixels allows {limits.max_pixels}", "too_large"
+        )
 
 
 def _head(container: Container) -> bytes:

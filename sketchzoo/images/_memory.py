@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sketchzoo.image_limits import ImageLimits
-from sketchzoo.images._container import END_OF_JPEG, Container
+from sketchzoo.images._container import Container
+from sketchzoo.images._jpeg import END_OF_JPEG
 from sketchzoo.images._limits import ImageError, Watch
 
 _SMALL = 4 * 1024 * 1024
@@ -17,21 +18,35 @@ _PIXEL = 4
 """Bytes of a pixel in Pillow's memory, but for grey and palettes."""
 _COPIES = {
     "JPEG": 2,  # decoded, and turned
-    "PNG": 3,  # decoded, opaque on its ground, turned
+    "PNG": 3,  # decoded, laid on its ground, turned
     "BMP": 3,
     "PPM": 3,
     "GIF": 4,
     "WEBP": 6,  # its decoder has two canvases, of which Pillow makes two copies
 }
+_APART = {
+    "TIFF": 12,  # decoded, turned, by strips or tiles of any size
+    "HEIF": 6,  # planes, and their colours
+    "AVIF": 16,  # the same, which Pillow copies, and turns
+}
+"""Bytes of a pixel in a decoder's own process."""
+_RECEIVED = 12
+"""Bytes of a pixel that such a process hands over, of the reduced picture."""
 
 
-def needed(container: Container, size: tuple[int, int], scale: int) -> int:
-    """Return about how many bytes decoding an image takes, at one over `scale` of its size."""
-    width, height = (-(-side // scale) for side in size)
+def needed(container: Container, size: tuple[int, int], factor: int) -> int:
+    """Return about how many bytes decoding an image takes, at one over `factor` of its size."""
+    area = size[0] * size[1]
+    reduced = (-(-size[0] // factor)) * (-(-size[1] // factor))
+    if container.form in _APART:
+        return _APART[container.form] * area + _RECEIVED * reduced
     copies = _COPIES[container.form]
-    if container.form == "JPEG" and bytes(container.pieces[-1][-2:]) != END_OF_JPEG:
+    if container.form != "JPEG":
+        deep = container.transparent and container.layout[0] == 16  # noqa: PLR2004 - bits
+        return _PIXEL * (copies + 5 * bool(deep)) * area
+    if bytes(container.pieces[-1][-2:]) != END_OF_JPEG:
         copies += 2  # compared with two others
-    return _PIXEL * copies * width * height + container.coefficients
+    return _PIXEL * copies * reduced + container.coefficients
 
 
 class Budget:
@@ -61,7 +76,7 @@ class Budget:
         if size > most:
             raise ImageError(
                 f"needs about {_mib(size)} MiB of memory to decode; max_memory_bytes allows "
-                f"{_mib(most)}",
+                f"{_mib(most)} MiB",
                 "too_large",
             )
         if size <= _SMALL:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
-from sketchzoo.images._container import take_apart
 from sketchzoo.images._exif import Exif, Value, read_exif
 from sketchzoo.images._limits import ImageError, Watch
+from sketchzoo.images._take_apart import take_apart
 
 _MAKE, _MODEL, _CHANGED, _RATING, _RATING_PERCENT = 0x010F, 0x0110, 0x0132, 0x4746, 0x4749
 _TAKEN, _DIGITISED = (0x9003, 0x9011, 0x9291), (0x9004, 0x9012, 0x9292)

@@ -20,8 +20,14 @@ from qdrant_client import grpc as api
 from sketchzoo.address import authority
 from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.proxy import is_near
-from sketchzoo.qdrant.errors import from_qdrant
-from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, outgoing_metadata
+from sketchzoo.qdrant.errors import PART, from_qdrant
+from sketchzoo.rpc import (
+    BETWEEN_PARTS,
+    ChannelSettings,
+    deadline_exceeded,
+    open_channel,
+    outgoing_metadata,
+)
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.telemetry import SECONDS_BUCKETS, exemplar, span
 
@@ -43,8 +49,16 @@ def call_seconds(registry: CollectorRegistry | None) -> Histogram:
 
 
 def remaining(deadline: float | None) -> float | None:
-    """Return the seconds until a deadline in `time.monotonic()` seconds, None without one."""
-    return None if deadline is None else max(0.0, deadline - time.monotonic())
+    """Return the seconds until a deadline in `time.monotonic()` seconds, None without one.
+
+    DEADLINE_EXCEEDED where it has passed: gRPC might answer a call of no seconds.
+    """
+    if deadline is None:
+        return None
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise deadline_exceeded(f"waiting for {PART}")
+    return seconds
 
 
 class QdrantConnection:

@@ -10,7 +10,7 @@ from datetime import datetime
 from qdrant_client import grpc as api
 
 from sketchzoo.qdrant import point as points
-from sketchzoo.qdrant.bursts import nearest_of_bursts
+from sketchzoo.qdrant.bursts import Bursts
 from sketchzoo.qdrant.connection import QdrantConnection, remaining
 from sketchzoo.qdrant.facet import facet
 from sketchzoo.qdrant.filter import FieldCondition, Filter
@@ -72,28 +72,20 @@ class PhotoReader:
         if any(query.collapse for query in queries):
             schema = await self._schema(collection, timeout_seconds)
             without_burst = schema.without_burst
-        collapsed = [query.collapse and without_burst is not None for query in queries]
-        plain = [query for query, folds in zip(queries, collapsed, strict=True) if not folds]
+        if without_burst is None:
+            return await self._batch(collection, queries, deadline)
+        bursts = Bursts(self._connection, collection, deadline, with_others=without_burst > 0)
+        plain = [query for query in queries if not query.collapse]
         try:
             async with asyncio.TaskGroup() as group:
                 batch = group.create_task(self._batch(collection, plain, deadline))
-                bursts = [
-                    group.create_task(
-                        nearest_of_bursts(
-                            self._connection,
-                            collection,
-                            query,
-                            deadline,
-                            with_others=bool(without_burst),
-                        )
-                    )
-                    for query, folds in zip(queries, collapsed, strict=True)
-                    if folds
+                tasks = [
+                    group.create_task(bursts.nearest(query)) for query in queries if query.collapse
                 ]
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from errors
-        answers, folded = iter(batch.result()), iter(bursts)
-        return [next(folded).result() if folds else next(answers) for folds in collapsed]
+        answers, collapsed = iter(batch.result()), iter(tasks)
+        return [next(collapsed).result() if each.collapse else next(answers) for each in queries]
 
     async def get(
         self, collection: str, ids: Sequence[str], timeout_seconds: float | None = None

@@ -1,7 +1,7 @@
 """Writing photos: collections by fingerprint, upserts, and the alias that moves at the end."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,7 +39,7 @@ _COLUMNS = {
     list: _KEYWORD,
 }
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?")
-_URI_PAGE = 1000
+_PAGE = 1000
 _MOST_ALIKE = 64
 # A larger write is made as several: Qdrant and what stands before it limit a message's size.
 _MAX_WRITE_BYTES = 16 * 1024 * 1024
@@ -124,30 +124,17 @@ class PhotoWriter(PhotoReader):
 
         Of several at one uri, of which only one can be there still, the one ingested last.
         """
-        request = api.ScrollPoints(collection_name=collection, limit=_URI_PAGE)
-        request.with_payload.enable = True
         found: dict[str, Photo] = {}
-        if not uris:
-            return found
-        FieldCondition("uri", AnyOf(tuple(uris))).fill(request.filter.must.add().field)
-        while True:
-            page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
-            for point in page.result:
-                photo = points.stored(collection, point)
-                other = found.get(photo.uri)
-                if other is None or other.ingested_at <= photo.ingested_at:
-                    found[photo.uri] = photo
-            if not page.HasField("next_page_offset"):
-                return found
-            request.offset.CopyFrom(page.next_page_offset)
+        async for photo in self._with_any(collection, "uri", uris):
+            other = found.get(photo.uri)
+            if other is None or other.ingested_at <= photo.ingested_at:
+                found[photo.uri] = photo
+        return found
 
-    async def matching(self, collection: str, condition: Filter, limit: int) -> list[Photo]:
-        """Return the first photos that meet a filter, in the order of their ids."""
-        request = api.ScrollPoints(collection_name=collection, limit=limit)
-        request.with_payload.enable = True
-        condition.fill(request.filter)
-        page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
-        return [points.stored(collection, point) for point in page.result]
+    async def below(self, collection: str, folder: str) -> AsyncIterator[Photo]:
+        """Yield the photos in a folder of a source and in those below it."""
+        async for photo in self._with_any(collection, "folders", [folder]):
+            yield photo
 
     async def alike(
         self, collection: str, photos: Sequence[Photo], within: timedelta
@@ -173,6 +160,14 @@ class PhotoWriter(PhotoReader):
                 FieldCondition("taken_at", span).fill(both.add().field)
         if not request.filter.should:
             return []
+        page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
+        return [points.stored(collection, point) for point in page.result]
+
+    async def matching(self, collection: str, condition: Filter, limit: int) -> list[Photo]:
+        """Return the first photos that meet a filter, in the order of their ids."""
+        request = api.ScrollPoints(collection_name=collection, limit=limit)
+        request.with_payload.enable = True
+        condition.fill(request.filter)
         page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
         return [points.stored(collection, point) for point in page.result]
 
@@ -208,6 +203,22 @@ class PhotoWriter(PhotoReader):
             await self._connection.ask(
                 "Collections/Delete", api.DeleteCollection(collection_name=collection)
             )
+
+    async def _with_any(
+        self, collection: str, field: str, values: Sequence[str]
+    ) -> AsyncIterator[Photo]:
+        if not values:
+            return
+        request = api.ScrollPoints(collection_name=collection, limit=_PAGE)
+        request.with_payload.enable = True
+        FieldCondition(field, AnyOf(tuple(values))).fill(request.filter.must.add().field)
+        while True:
+            page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
+            for point in page.result:
+                yield points.stored(collection, point)
+            if not page.HasField("next_page_offset"):
+                return
+            request.offset.CopyFrom(page.next_page_offset)
 
     async def _index(self, collection: str, field: str, kind: "api.FieldType.ValueType") -> None:
         request = api.CreateFieldIndexCollection(

@@ -34,6 +34,7 @@ class Copies:
         self._opened = ExitStack()
         self._folder: Path | None = None
         self._count = 0
+        self._making: dict[tuple[str, bool], threading.Lock] = {}
         self._kept: OrderedDict[tuple[str, bool], tuple[Path, int]] = OrderedDict()
 
     def close(self) -> None:
@@ -49,32 +50,37 @@ class Copies:
             StorageError: it could not be had, or has over `max_bytes`.
 
         """
+        key = (uri, unpacked)
         with self._mutex:
-            key = (uri, unpacked)
-            try:
-                if key not in self._kept:
-                    self._kept[key] = self._made(uri, unpacked=unpacked)
-                self._kept.move_to_end(key)
-                file = self._kept[key][0].open("rb")
-            except OSError as error:
-                raise StorageError(
-                    StorageReason.UNREADABLE,
-                    f"cannot be kept in the folder for temporary files: {error.strerror}",
-                ) from error
-            while len(self._kept) > 1 and self._bytes() > self._max_bytes:
-                _, (oldest, _) = self._kept.popitem(last=False)
-                oldest.unlink()
-            return file
+            making = self._making.setdefault(key, threading.Lock())
+        try:
+            # Others are read meanwhile: a copy may take minutes.
+            with making:
+                with self._mutex:
+                    if key in self._kept:
+                        self._kept.move_to_end(key)
+                        return self._kept[key][0].open("rb")
+                made = self._made(uri, unpacked=unpacked)
+                with self._mutex:
+                    self._keep(key, made)
+                    return made[0].open("rb")
+        except OSError as error:
+            raise StorageError(
+                StorageReason.UNREADABLE,
+                f"cannot be kept in the folder for temporary files: {error.strerror}",
+            ) from error
+
+    def _keep(self, key: tuple[str, bool], made: tuple[Path, int]) -> None:
+        self._kept[key] = made
+        while len(self._kept) > 1 and self._bytes() > self._max_bytes:
+            _, (oldest, _) = self._kept.popitem(last=False)
+            oldest.unlink()
 
     def _bytes(self) -> int:
         return sum(size for _, size in self._kept.values())
 
     def _made(self, uri: str, *, unpacked: bool) -> tuple[Path, int]:
-        if self._folder is None:
-            made = tempfile.TemporaryDirectory(prefix="sketchzoo-", ignore_cleanup_errors=True)
-            self._folder = Path(self._opened.enter_context(made))
-        self._count += 1
-        path = self._folder / str(self._count)
+        path = self._new()
         try:
             with path.open("w+b") as file:
                 if unpacked:
@@ -86,6 +92,14 @@ class Copies:
         except BaseException:
             path.unlink(missing_ok=True)
             raise
+
+    def _new(self) -> Path:
+        with self._mutex:
+            if self._folder is None:
+                made = tempfile.TemporaryDirectory(prefix="sketchzoo-", ignore_cleanup_errors=True)
+                self._folder = Path(self._opened.enter_context(made))
+            self._count += 1
+            return self._folder / str(self._count)
 
     @contextmanager
     def _packed(self, uri: str) -> Iterator[BinaryIO]:

@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from sketchzoo.ignored import of_file, of_folder
 from sketchzoo_ingest.outcome import Reason, RefusedError
@@ -37,7 +37,8 @@ class DiskTree:
         except OSError as error:
             raise _unlisted(error) from error
         entries.sort(key=lambda entry: entry.name)
-        return (_node(entry, follow=follow) for entry in entries)
+        above = PurePath(folder).name
+        return (_node(entry, above, follow=follow) for entry in entries)
 
     def inner(self, folder: str, name: str) -> str:
         """Return the path of a folder in a folder."""
@@ -56,11 +57,11 @@ class DiskTree:
         return read_file(path, limit)
 
 
-def _node(entry: os.DirEntry[str], *, follow: bool) -> Node:
+def _node(entry: os.DirEntry[str], above: str, *, follow: bool) -> Node:
     name, path = entry.name, entry.path
     try:
         if entry.is_dir(follow_symlinks=follow):
-            return Node(name, path, is_folder=True, ignored=of_folder(name))
+            return Node(name, path, is_folder=True, ignored=of_folder(name, above))
         if (kind := of_file(name) or (of_folder(name) if follow else None)) is not None:
             return Node(name, path, ignored=kind)
         found = entry.stat()

@@ -1,8 +1,8 @@
 """A folder of photos, of whatever order, on a disk or in a store."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 
 from sketchzoo.class_names import composed
 from sketchzoo_ingest.outcome import Refusal, RefusedError
@@ -30,6 +30,7 @@ class _Open:
     class_name: str
     nodes: Iterator[Node]
     photos_before: int
+    is_whole: bool = True
 
 
 class TreeSource:
@@ -67,8 +68,11 @@ class TreeSource:
         """The folder's own uri."""
         return self._tree.uri(self._layout.top).rstrip("/") + "/"
 
-    def candidates(self) -> Iterator[Entry]:
-        """Yield every file, folder by folder."""
+    def candidates(self, at: Collection[str] | None = None) -> Iterator[Entry]:
+        """Yield every file, folder by folder; with `at` those at these paths and below alone."""
+        above = (
+            None if at is None else {str(each) for path in at for each in PurePath(path).parents}
+        )
         # By hand: folders may be nested deeper than Python calls itself.
         photos = 0
         opened: list[_Open] = []
@@ -77,14 +81,18 @@ class TreeSource:
         except RefusedError as error:
             yield self._refuse(self._layout.top, error)
             return
-        opened.append(_Open(self._layout.top, "", "", iter(nodes), photos))
+        is_whole = at is None or self._layout.top in at
+        opened.append(_Open(self._layout.top, "", "", iter(nodes), photos, is_whole))
         while opened:
             here = opened[-1]
             node = next(here.nodes, None)
             if node is None:
                 opened.pop()
-                if opened and here.photos_before == photos:
+                if opened and here.is_whole and here.photos_before == photos:
                     yield Emptied(self._tree.uri(here.path))
+                continue
+            is_whole = here.is_whole or at is None or node.path in at
+            if not is_whole and above is not None and node.path not in above:
                 continue
             if node.ignored is not None:
                 yield PassedOver(node.ignored)
@@ -92,7 +100,8 @@ class TreeSource:
                 yield self._refuse(node.path, node.problem)
             elif node.is_folder:
                 try:
-                    opened.append(self._enter(node, here, photos, is_first=len(opened) == 1))
+                    entered = self._enter(node, here, photos, is_first=len(opened) == 1)
+                    opened.append(replace(entered, is_whole=is_whole))
                 except RefusedError as error:
                     yield self._refuse(node.path, error)
             else:
@@ -141,3 +150,17 @@ class FolderSource(TreeSource):
 
         """
         super().__init__(DiskTree(folder, uris), class_from)
+
+    @property
+    def top(self) -> Path:
+        """The folder that the listing begins at."""
+        return Path(self._layout.top)
+
+    def uri(self, path: str) -> str:
+        """Return the uri of a path in the folder."""
+        return self._tree.uri(path)
+
+    def folder(self, path: str) -> str:
+        """Return what a photo has as its folder that lies right in this one."""
+        parts = Path(path).relative_to(self.top).parts
+        return "/".join(printable(composed(part)) for part in parts)

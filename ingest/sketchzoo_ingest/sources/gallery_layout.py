@@ -5,8 +5,7 @@ phone's export, a camera's card, a network drive. Only the first kind names clas
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import PurePath
 
@@ -53,6 +52,22 @@ class Layout:
     classes: Classes
 
 
+@dataclass(slots=True)
+class _Look:
+    """What one look into a folder tells."""
+
+    path: str
+    has_pictures: bool = False
+    folders: list[Node] = field(default_factory=list)
+    away: list[str] = field(default_factory=list)
+    """Names of what may be folders and cannot be told: links to a disk that is away."""
+
+    @property
+    def names(self) -> set[str]:
+        """The names of what may be a folder."""
+        return {*(node.name for node in self.folders), *self.away}
+
+
 def layout(tree: Tree, class_from: ClassFrom | None) -> Layout:
     """Find a tree's layout; `class_from` is what the operator says of it.
 
@@ -60,20 +75,19 @@ def layout(tree: Tree, class_from: ClassFrom | None) -> Layout:
     of its own, so that a data set with `photo/` and `sketch/` can be named as it is: the
     first only where its folders are classes.
     """
-    inner = {node.name for node in _nodes(tree, tree.top) if node.may_be_folder}
+    top = _look(tree, tree.top)
     for photo, sketch in _LEVELS:
-        level = tree.inner(tree.top, photo)
-        beside = tree.inner(tree.top, sketch)
-        if (photo in inner and sketch in inner) or (
-            inner == {sketch} and _has_folders(tree, beside)
+        if (photo in top.names and sketch in top.names) or (
+            top.names == {sketch} and _look(tree, tree.inner(tree.top, sketch)).folders
         ):
-            return Layout(level, _classes(tree, level, class_from))
-    level = tree.inner(tree.top, _LEVELS[0][0])
-    if _LEVELS[0][0] in inner and _has_folders(tree, level):
-        classes = _classes(tree, level, class_from)
+            level = tree.inner(tree.top, photo)
+            return Layout(level, _classes(tree, _look(tree, level), class_from))
+    photo, _ = _LEVELS[0]
+    if photo in top.names and (inner := _look(tree, tree.inner(tree.top, photo))).folders:
+        classes = _classes(tree, inner, class_from)
         if classes.of is ClassFrom.FOLDER:
-            return Layout(level, classes)
-    return Layout(tree.top, _classes(tree, tree.top, class_from))
+            return Layout(inner.path, classes)
+    return Layout(tree.top, _classes(tree, top, class_from))
 
 
 def is_class(name: str) -> bool:
@@ -81,46 +95,29 @@ def is_class(name: str) -> bool:
     return not (_BY_DATE.fullmatch(name) or _BY_DEVICE.fullmatch(name))
 
 
-def _classes(tree: Tree, top: str, class_from: ClassFrom | None) -> Classes:
+def _classes(tree: Tree, top: _Look, class_from: ClassFrom | None) -> Classes:
     if class_from is not None:
         return Classes(class_from)
-    why_not = _why_not(tree, top)
-    if why_not:
+    if why_not := _why_not(tree, top):
         return Classes(ClassFrom.NONE, f"{why_not}; --class-from folder takes them all the same")
     return Classes(ClassFrom.FOLDER, "the folders have photos and names of classes")
 
 
-def _why_not(tree: Tree, top: str) -> str:
+def _why_not(tree: Tree, top: _Look) -> str:
     """Return why folders are no classes; empty where they are."""
-    folders = []
-    away = 0
-    for node in _nodes(tree, top):
-        if is_picture(node):
-            return "photos lie beside the folders"
-        if node.is_folder and not node.ignored:
-            folders.append(node)
-        away += node.may_be_folder and not node.is_folder
+    if top.has_pictures:
+        return "photos lie beside the folders"
+    folders = top.folders
     if not folders:
-        # A link that leads nowhere may be a class's.
-        return "" if away else "there are no folders"
+        return "" if top.away else "there are no folders"
     if 2 * sum(is_class(node.name) for node in folders) <= len(folders):
         return "its folders are called by dates and devices"
     direct = deeper = 0
     for folder in islice(folders, 0, None, -(-len(folders) // _SAMPLE)):
-        photos, inner = _inside(tree, folder)
-        direct += photos
-        deeper += inner and not photos
+        inside = _look(tree, folder.path, first_picture=True)
+        direct += inside.has_pictures
+        deeper += bool(inside.names) and not inside.has_pictures
     return "the photos lie deeper than in the first folders" if deeper > direct else ""
-
-
-def _inside(tree: Tree, folder: Node) -> tuple[bool, bool]:
-    """Tell whether photos and whether folders lie right below a folder."""
-    inner = False
-    for node in _nodes(tree, folder.path):
-        if is_picture(node):
-            return True, inner
-        inner = inner or node.may_be_folder
-    return False, inner
 
 
 def is_picture(node: Node) -> bool:
@@ -128,13 +125,19 @@ def is_picture(node: Node) -> bool:
     return node.may_be_photo and PurePath(node.name).suffix.lower() in PICTURES
 
 
-def _has_folders(tree: Tree, folder: str) -> bool:
-    return any(node.is_folder and not node.ignored for node in _nodes(tree, folder))
-
-
-def _nodes(tree: Tree, folder: str) -> Iterable[Node]:
-    """Return what lies in a folder; nothing where that cannot be told: the listing will say."""
+def _look(tree: Tree, folder: str, *, first_picture: bool = False) -> _Look:
+    """Look into a folder; what cannot be listed tells nothing: the listing will say why."""
+    look = _Look(folder)
     try:
-        return tree.nodes(folder, follow=True)
+        nodes = tree.nodes(folder, follow=True)
     except RefusedError:
-        return []
+        return look
+    for node in nodes:
+        if node.is_folder and not node.ignored:
+            look.folders.append(node)
+        elif node.may_be_folder:
+            look.away.append(node.name)
+        look.has_pictures = look.has_pictures or is_picture(node)
+        if first_picture and look.has_pictures:
+            break
+    return look

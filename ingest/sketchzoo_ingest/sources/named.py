@@ -14,8 +14,10 @@ _MAX_CHARACTERS = 1000
 _RATINGS = range(-1, 6)
 
 
-def named(values: Mapping[str, Any]) -> dict[str, Any]:
+def named(values: Mapping[str, Any], *, strict: bool = True) -> dict[str, Any]:
     """Return a candidate's fields, from what its row says of them as text or typed.
+
+    Unless `strict`, what is no value of its field is left out, but for a class.
 
     Raises:
         RefusedError: a value is none of its field; the message names the column.
@@ -29,6 +31,8 @@ def named(values: Mapping[str, Any]) -> dict[str, Any]:
         try:
             fields[field] = read(value)
         except (ValueError, TypeError, OverflowError) as error:
+            if not strict:
+                continue
             wanted = f"its {name} must be {_WANTED[name]}, not {str(value)[:80]!a}"
             raise RefusedError(Reason.BAD_ROW, wanted) from error
     return fields

@@ -1,6 +1,5 @@
 """Opening what the operator named: a folder, a table or tar files, here or elsewhere."""
 
-import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -91,7 +90,8 @@ def _table(
 ) -> ManifestSource:
     is_remote = bool(scheme_of(text))
     name = _shown(text)
-    base = f"{text.rpartition('/')[0]}/" if is_remote else ""
+    plain = text.partition("?")[0] if scheme_of(text) in _WEB else text
+    base = f"{plain.rpartition('/')[0]}/" if is_remote else ""
     places = Places(
         None if is_remote else Path(text).parent,
         [Path(root) for root in roots if not scheme_of(str(root))],
@@ -101,7 +101,7 @@ def _table(
     )
     opening = _opener(storage, text if is_remote else Path(text).absolute().as_uri())
     table: Table
-    if text.partition("?")[0].lower().endswith(".parquet"):
+    if plain.lower().endswith(".parquet"):
         table = ParquetTable(name, opening)
     else:
         manifest = Manifest(name, required=(), places=places, opening=opening)
@@ -114,7 +114,7 @@ def _opener(storage: Storage, uri: str) -> Callable[[], BinaryIO]:
         try:
             return storage.open(uri)
         except StorageError as error:
-            raise OSError(errno.EIO, str(error)) from error
+            raise OSError(str(error)) from error
 
     return opening
 

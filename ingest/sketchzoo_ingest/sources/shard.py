@@ -51,6 +51,7 @@ class Sample:
     ignored: list[Ignored] = field(default_factory=list)
     spoilt: list[Spoilt] = field(default_factory=list)
     members: int = 0
+    beside_bytes: int = 0
 
     def photo_members(self) -> list[File]:
         """Return its photos: those of one ending, where there are such.
@@ -106,7 +107,8 @@ def _take(sample: Sample, member: tarfile.TarInfo, file: BinaryIO) -> None:
     elif ".." in parts:
         wrong = "has a name that leads out of its tar file"
         sample.spoilt.append(Spoilt(name, RefusedError(Reason.BAD_NAME, wrong)))
-    elif _ending(name) in _BESIDE and member.size <= _MAX_BESIDE:
+    elif _ending(name) in _BESIDE and sample.beside_bytes + member.size <= _MAX_BESIDE:
+        sample.beside_bytes += member.size
         sample.beside |= _beside(_ending(name), _bytes(file, member))
     elif (kind := of_file(name)) is not None:
         sample.ignored.append(kind)

@@ -1,6 +1,8 @@
 """Folders elsewhere as trees: in buckets, and behind urls of index pages."""
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -11,11 +13,17 @@ from sketchzoo_ingest.outcome import Reason, RefusedError
 from sketchzoo_ingest.sources.local import printable, refused
 from sketchzoo_ingest.sources.tree import Node
 
+# Folders of a bucket that are listed at once.
+_AHEAD = 8
 _MAX_PAGE = 32 * 1024 * 1024
 
 
 class BucketTree:
-    """A bucket, or what lies below a prefix of it; paths are its uris."""
+    """A bucket, or what lies below a prefix of it; paths are its uris.
+
+    While a folder's nodes are taken, the next folders among them are listed already: each
+    listing waits for the network.
+    """
 
     def __init__(self, uri: str, storage: Storage) -> None:
         """Take a folder that can be listed.
@@ -26,22 +34,38 @@ class BucketTree:
         """
         self._storage = storage
         self._scheme = scheme_of(uri)
+        self._pool = ThreadPoolExecutor(_AHEAD, "list")
+        self._ahead: dict[str, Future[list[Found]]] = {}
         self.name = printable(uri)
         self.top = uri.rstrip("/")
         try:
-            storage.entries(self.top)
+            storage.find(self.top)
         except StorageError as error:
             raise ValueError(f"{self.name} {error}") from error
 
     def nodes(self, folder: str, *, follow: bool = False) -> Iterator[Node]:  # noqa: ARG002 - no store has links
         """Yield what lies right below a folder, in the order of the names."""
         try:
-            found = self._storage.entries(folder)
+            ahead = self._ahead.pop(folder, None)
+            found = ahead.result() if ahead else self._storage.entries(folder)
         except StorageError as error:
             raise refused(error) from error
         within = f"{path_in(folder).strip('/')}/"
         found.sort(key=lambda each: each.path)
-        return (self._node(each, within) for each in found if not each.name.startswith("."))
+        return self._looking_ahead(
+            [self._node(each, within) for each in found if not each.name.startswith(".")]
+        )
+
+    def _looking_ahead(self, nodes: list[Node]) -> Iterator[Node]:
+        coming = deque(node.path for node in nodes if node.is_folder and not node.ignored)
+        begun: deque[str] = deque()
+        for node in nodes:
+            while begun and begun[0] not in self._ahead:
+                begun.popleft()
+            while coming and len(begun) < _AHEAD and node.is_folder:
+                begun.append(coming.popleft())
+                self._ahead[begun[-1]] = self._pool.submit(self._storage.entries, begun[-1])
+            yield node
 
     def inner(self, folder: str, name: str) -> str:
         """Return the uri of a folder in a folder."""

@@ -1,6 +1,7 @@
 """Tar files of photos: one, or as many shards as a pattern names."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -84,7 +85,7 @@ class TarSource:
         with self._storage.open(shard, unpacked=_is_packed(shard)) as file:
             yield from samples(file)
 
-    def _entries(self, shard: str, sample: Sample, modified_at: Any) -> Iterator[Entry]:
+    def _entries(self, shard: str, sample: Sample, modified_at: datetime | None) -> Iterator[Entry]:
         for kind in sample.ignored:
             yield PassedOver(kind)
         for spoilt in sample.spoilt:
@@ -96,10 +97,12 @@ class TarSource:
                 yield self._refuse(shard, photo.name, error)
 
     def _candidate(
-        self, shard: str, photo: File, beside: dict[str, Any], modified_at: Any
+        self, shard: str, photo: File, beside: dict[str, Any], modified_at: datetime | None
     ) -> Candidate:
         folder, _, name = photo.name.rpartition("/")
-        fields = {"folder": folder_name(folder), "file_name": file_name(name)} | named(beside)
+        fields = {"folder": folder_name(folder), "file_name": file_name(name)} | named(
+            beside, strict=False
+        )
         if self.classes.of is not ClassFrom.COLUMN:
             fields.pop("class_name", None)
         if self.classes.of is ClassFrom.FOLDER and folder:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from sketchzoo.ignored import Ignored
-from sketchzoo_ingest.outcome import RefusedError
+from sketchzoo_ingest.outcome import Reason, RefusedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class Node:
     @property
     def may_be_folder(self) -> bool:
         """Whether photos may lie below it."""
-        return self.ignored is None and (self.is_folder or self.problem is not None)
+        is_told = self.problem is None or self.problem.reason is Reason.NOT_A_FILE
+        return self.ignored is None and (self.is_folder or not is_told)
 
     @property
     def may_be_photo(self) -> bool:

@@ -133,6 +133,8 @@ async def test_a_batch_may_mix(writer: PhotoWriter) -> None:
         [],
         [("1", 1), ("3", 0)],
     ]
+    many = await writer.nearest(collection, [QUERY] * 20)
+    assert many == [answers[0]] * 20
     missing = replace(QUERY, vector=None, photo_id=photo(9, 9).id)
     for queries in ([plain, missing], [replace(missing, collapse=False), QUERY]):
         with pytest.raises(PhotoNotFoundError):
@@ -140,24 +142,34 @@ async def test_a_batch_may_mix(writer: PhotoWriter) -> None:
     assert await writer.nearest(collection, []) == []
 
 
-async def test_photos_without_a_burst_are_hits(
-    writer: PhotoWriter, client: AsyncQdrantClient
-) -> None:
-    """Those of an older ingest stand among the bursts; without an index none are collapsed."""
+async def test_photos_without_a_burst_are_hits(writer: PhotoWriter) -> None:
+    """Those of an older ingest stand among the bursts, by their scores."""
     collection = await _filled(writer, [(1, 1), (2, None), (3, 1), (4, None), (5, 2)])
     assert await _found(writer, collection) == [("1", 1), ("2", 0), ("4", 0), ("5", 0)]
     assert await _found(writer, collection, limit=2, offset=1) == [("2", 0), ("4", 0)]
-    old = writer.name("model") + "-old"
-    await client.create_collection(
-        old, vectors_config=models.VectorParams(size=2, distance=models.Distance.COSINE)
+
+
+async def test_a_collection_of_before_there_were_bursts_is_searched_plainly(
+    writer: PhotoWriter, client: AsyncQdrantClient
+) -> None:
+    """It has no seen classes, no folders and no span either, until an ingest has indexed it."""
+    collection = writer.name("model")
+    params = models.VectorParams(size=2, distance=models.Distance.COSINE)
+    await client.create_collection(collection, vectors_config=params)
+    await writer.upsert(
+        collection, [(photo(n, 1, taken_at=START, folder="a"), at(n)) for n in (1, 2)]
     )
-    try:
-        await writer.upsert(old, [(photo(n, 1), at(n)) for n in (1, 2)])
-        assert await _found(writer, old) == [("1", 0), ("2", 0)]
-        assert await writer.classes(old, Filter()) == {}
-        assert await writer.span(old) is None
-    finally:
-        await client.delete_collection(old)
+    await writer.publish(collection)
+    assert (await writer.current()).fields == {}
+    assert await _found(writer, collection) == [("1", 0), ("2", 0)]
+    assert await writer.classes(collection, Filter(), field="seen_class") == {}
+    assert await writer.folders(collection, "", Filter()) == {}
+    assert await writer.span(collection) is None
+    await writer.open("model", 2)
+    await writer.current()
+    assert await _found(writer, collection) == [("1", 1)]
+    assert await writer.folders(collection, "", Filter()) == {"a": 2}
+    assert await writer.span(collection) == (START, START)
 
 
 async def test_a_missing_collection_is_told_by_type(writer: PhotoWriter) -> None:

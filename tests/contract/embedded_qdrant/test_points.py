@@ -1,5 +1,6 @@
 """Writing and reading points, as a Qdrant client sees it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import grpc
@@ -75,9 +76,11 @@ async def test_points_go_by_id_and_by_filter(client: AsyncQdrantClient, filled: 
 
 
 async def test_payloads_are_set_and_overwritten(client: AsyncQdrantClient, filled: str) -> None:
-    """Set merges, overwrite replaces."""
+    """Set merges, overwrite replaces, delete takes fields away."""
     await client.set_payload(filled, {"width": 11, "note": "x"}, points=[1], wait=True)
     assert await _payload(client, filled, 1) == {"class": "cat", "width": 11, "note": "x"}
+    await client.delete_payload(filled, ["note", "none"], points=[1], wait=True)
+    assert await _payload(client, filled, 1) == {"class": "cat", "width": 11}
     await client.overwrite_payload(filled, {"class": "owl"}, points=[1], wait=True)
     assert await _payload(client, filled, 1) == {"class": "owl"}
 
@@ -92,6 +95,51 @@ async def test_scroll_goes_through_every_point_once(client: AsyncQdrantClient, f
         if offset is None:
             break
     assert seen == [1, 2, 3, 4, 6, UUID5]
+
+
+async def test_a_scroll_may_follow_an_index(client: AsyncQdrantClient, collection: str) -> None:
+    """By a time or a number, either way; points without one are left out.
+
+    Pages follow by the last value and a filter that leaves out what was seen of it.
+    """
+    await client.create_payload_index(collection, "at", models.PayloadSchemaType.DATETIME)
+    await client.create_payload_index(collection, "size", models.PayloadSchemaType.FLOAT)
+    days = {1: "2024-03-01T00:00:00+02:00", 2: "2024-02-29T23:00:00Z", 3: "2023-01-01", 5: "soon"}
+    points = [
+        models.PointStruct(id=n, vector=[1, n, 0, 0], payload={"at": days.get(n), "size": n / 2})
+        for n in range(1, 7)
+    ]
+    await client.upsert(collection, points, wait=True)
+    found, following = await client.scroll(collection, order_by="at")
+    assert ([record.id for record in found], following) == ([3, 1, 2], None)
+    latest = models.OrderBy(key="at", direction=models.Direction.DESC)
+    found, _ = await client.scroll(collection, order_by=latest, limit=1, with_vectors=True)
+    assert (found[0].id, len(found[0].vector or [])) == (2, 4)
+    assert found[0].order_value == 1709247600000000
+    seen: list[Any] = []
+    start: float | None = None
+    while len(seen) < 6:
+        order = models.OrderBy(key="size", start_from=start)
+        unseen = models.Filter(must_not=[models.HasIdCondition(has_id=seen)])
+        page, _ = await client.scroll(collection, unseen, order_by=order, limit=4)
+        seen += [record.id for record in page]
+        start = page[-1].order_value  # type: ignore[assignment] # numbers here
+    assert seen == [1, 2, 3, 4, 5, 6]
+    since = models.OrderBy(key="at", start_from=datetime(2024, 2, 29, 22, 30, tzinfo=UTC))
+    assert [record.id for record in (await client.scroll(collection, order_by=since))[0]] == [2]
+
+
+async def test_a_scroll_needs_an_index_to_follow(client: AsyncQdrantClient, filled: str) -> None:
+    """By a field without one, or one of texts, or with an offset: INVALID_ARGUMENT says what."""
+    for asked, words in (
+        ({"order_by": "width"}, "No range index for `order_by` key: `width`"),
+        ({"order_by": "class"}, "No range index for `order_by` key: `class`"),
+        ({"order_by": "width", "offset": 1}, "Cannot use an `offset` when using `order_by`"),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await client.scroll(filled, **asked)
+        assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert words in (caught.value.details() or "")
 
 
 async def test_scroll_gives_the_fields_asked_for(client: AsyncQdrantClient, filled: str) -> None:

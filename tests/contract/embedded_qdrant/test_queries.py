@@ -1,5 +1,6 @@
 """Queries, filters, recommendations, facets and counts, as a Qdrant client sees them."""
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -185,3 +186,102 @@ async def test_exact_and_ef_are_taken(client: AsyncQdrantClient, filled: str) ->
         quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0),
     )
     assert (await _hits(client, filled, [0, 1, 0, 0], search_params=params))[:2] == [3, 4]
+
+
+async def test_facets_count_each_value_of_a_list(client: AsyncQdrantClient, filled: str) -> None:
+    """A point counts for every value that its list holds, under a filter on the same field too."""
+    await client.create_payload_index(filled, "tags", models.PayloadSchemaType.KEYWORD)
+    await client.set_payload(filled, {"tags": ["a", "a/x"]}, points=[1, 2], wait=True)
+    facet = await client.facet(filled, "tags", exact=True)
+    assert {hit.value: hit.count for hit in facet.hits} == {"a": 3, "b": 1, "a/x": 2}
+    below = models.Filter(must=[_match("tags", models.MatchValue(value="a/x"))])
+    facet = await client.facet(filled, "tags", facet_filter=below, exact=True)
+    assert {hit.value: hit.count for hit in facet.hits if hit.count} == {"a": 2, "a/x": 2}
+
+
+async def _groups(client: AsyncQdrantClient, name: str, query: Any, **asked: Any) -> Any:
+    result = await client.query_points_groups(name, query=query, **asked)
+    return [(group.id, [point.id for point in group.hits]) for group in result.groups]
+
+
+async def test_groups_hold_the_nearest_of_each_value(
+    client: AsyncQdrantClient, filled: str
+) -> None:
+    """Best group first, at most so many points each, with or without an index."""
+    query = [1.0, 0.4, 0.0, 0.0]
+    assert await _groups(client, filled, query, group_by="class") == [
+        ("cat", [2, 1]),
+        ("dog", [3, 4]),
+        ("fox", [UUID5]),
+    ]
+    one = {"group_by": "class", "group_size": 1}
+    assert await _groups(client, filled, query, **one, limit=2) == [("cat", [2]), ("dog", [3])]
+    assert await _groups(client, filled, query, group_by="tags") == [("a", [4]), ("b", [4])]
+    assert await _groups(client, filled, query, group_by="width", limit=2) == [(20, [2]), (10, [1])]
+    assert await _groups(client, filled, query, group_by="deep.count") == [(1, [UUID5])]
+    assert await _groups(client, filled, query, group_by="none") == []
+    near = await _groups(client, filled, query, **one, score_threshold=0.3)
+    assert near == [("cat", [2]), ("dog", [3])]
+    dogs = models.Filter(must=[DOG])
+    assert await _groups(client, filled, query, **one, query_filter=dogs) == [("dog", [3])]
+    exact = models.SearchParams(exact=True)
+    assert await _groups(client, filled, 1, **one, limit=1, search_params=exact) == [("cat", [2])]
+    liked = models.RecommendQuery(recommend=models.RecommendInput(positive=[3], negative=[1]))
+    assert (await _groups(client, filled, liked, **one))[0] == ("dog", [4])
+
+
+async def test_groups_tell_what_is_asked_of_their_points(
+    client: AsyncQdrantClient, filled: str
+) -> None:
+    """Payload and vectors by selector, and each point's score."""
+    result = await client.query_points_groups(
+        filled, "class", [1, 0, 0, 0], limit=1, with_payload=["width"], with_vectors=True
+    )
+    first = result.groups[0].hits[0]
+    assert (first.id, first.payload, first.vector) == (1, {"width": 10}, [1, 0, 0, 0])
+    assert first.score == pytest.approx(1.0)
+    result = await client.query_points_groups(filled, "class", [1, 0, 0, 0], with_payload=False)
+    assert not any(point.payload for group in result.groups for point in group.hits)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"limit": 0}, "limit"),
+        ({"group_size": 0}, "group_size"),
+        ({"group_by": ""}, "group_by"),
+        ({"query": [1, 0]}, "Vector dimension error: expected dim: 4, got 2"),
+        ({"using": "no"}, "Not existing vector name error: no"),
+    ],
+)
+async def test_groups_that_cannot_be_are_refused(
+    client: AsyncQdrantClient, filled: str, asked: Any, words: str
+) -> None:
+    """No groups, groups of nothing and a query that does not fit are INVALID_ARGUMENT."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await client.query_points_groups(
+            filled, **{"group_by": "class", "query": [1, 0, 0, 0], **asked}
+        )
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert words in (caught.value.details() or "")
+
+
+async def test_a_collection_may_go_while_groups_are_gathered(
+    client: AsyncQdrantClient, collection: str
+) -> None:
+    """Each call has its groups or is NOT_FOUND."""
+    points = [
+        models.PointStruct(id=n, vector=[n, 1, 0, 0], payload={"class": str(n // 90)})
+        for n in range(1, 900)
+    ]
+    await client.upsert(collection, points, wait=True)
+    calls = [
+        client.query_points_groups(collection, "class", [1, 0, 0, 0], limit=5) for _ in range(20)
+    ]
+    *answers, _ = await asyncio.gather(
+        *calls, client.delete_collection(collection), return_exceptions=True
+    )
+    refused = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
+    assert all(error.code() == grpc.StatusCode.NOT_FOUND for error in refused)
+    told = [len(answer.groups) for answer in answers if isinstance(answer, models.GroupsResult)]
+    assert told == [5] * (len(answers) - len(refused))

@@ -14,8 +14,8 @@ from qdrant_client.grpc import collections_service_pb2, points_service_pb2, snap
 
 SERVED = {
     "Points": {
-        "Upsert", "Delete", "Get", "SetPayload", "OverwritePayload", "CreateFieldIndex", "Scroll",
-        "Count", "Query", "QueryBatch", "QueryGroups", "Facet",
+        "Upsert", "Delete", "Get", "SetPayload", "OverwritePayload", "DeletePayload",
+        "CreateFieldIndex", "Scroll", "Count", "Query", "QueryBatch", "QueryGroups", "Facet",
     },
     "Collections": {
         "Get", "List", "Create", "Delete", "UpdateAliases", "ListAliases", "CollectionExists",

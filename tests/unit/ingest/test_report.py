@@ -11,7 +11,7 @@ from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome, Reason, Refusal
 from sketchzoo_ingest.report import ExitStatus, Report
 from sketchzoo_ingest.survey import Spared
-from sketchzoo_ingest.tally import Tally
+from sketchzoo_ingest.tally import RefusalsFile, Tally
 from tests.unit.ingest.fakes import counted, listed
 
 
@@ -60,7 +60,7 @@ def test_table_names_what_was_replaced() -> None:
 def test_each_refusal_is_a_row_at_once() -> None:
     """A refusal is in the CSV file when it is counted, so that a kill loses none."""
     file = io.StringIO(newline="")
-    tally = Tally(IngestMetrics(CollectorRegistry()), file)
+    tally = Tally(IngestMetrics(CollectorRegistry()), RefusalsFile(file))
     tally.refuse(Refusal("a, b.jpg", Reason.EMPTY, 'is "empty"', "file:///a", "cat"), listed())
     tally.refuse(Refusal("c.jpg", Reason.DUPLICATE, "again"), listed())
     assert list(csv.DictReader(io.StringIO(file.getvalue()))) == [

@@ -73,7 +73,11 @@ def test_a_photo_that_cannot_be_shown_is_left_blank() -> None:
             raise NotReady("the photo lies outside of the gallery's roots")
 
     class Result:
-        hits = (type("Hit", (), {"photo_id": "1", "class_name": "owl", "score": 0.5})(),)
+        hits = (
+            type(
+                "Hit", (), {"photo_id": "1", "class_name": "owl", "seen_class": "", "score": 0.5}
+            )(),
+        )
 
     query = Tile(Image.new("RGB", (8, 8)), "owl (sketch)")
     row = hits.row(query, Result(), Away(), "owl")  # type: ignore[arg-type] # fakes

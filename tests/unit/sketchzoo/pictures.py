@@ -3,7 +3,10 @@
 import io
 
 import numpy as np
+import pillow_heif
 from PIL import Image, ImageDraw
+
+pillow_heif.register_heif_opener()  # for tests to write HEIC with Pillow; none reads by it
 
 
 def drawing(size: tuple[int, int] = (100, 75)) -> Image.Image:

@@ -12,6 +12,7 @@ from sketchzoo.ignored import Ignored, of_file, of_folder
         ("IMG_1.XMP", Ignored.SIDECAR),
         ("IMG_1.aae", Ignored.SIDECAR),
         ("IMG_1.MOV", Ignored.VIDEO),
+        ("PXL_2023.MP", Ignored.VIDEO),
         ("note.m4a", Ignored.AUDIO),
         ("read me.TXT", Ignored.DOCUMENT),
         ("Thumbs.db", Ignored.SYSTEM_FILE),
@@ -45,3 +46,11 @@ def test_systems_keep_their_folders(name: str) -> None:
 def test_people_name_folders_as_they_like(name: str) -> None:
     """Only names that are a system's own are passed over."""
     assert of_folder(name) is None
+
+
+def test_previews_of_apple_photos_are_no_photos() -> None:
+    """Of a library of Apple Photos the originals are photos; what it made of them is its own."""
+    for name in ("resources", "database", "scopes"):
+        assert of_folder(name, "Photos Library.photoslibrary") is Ignored.SYSTEM_FOLDER
+        assert of_folder(name, "holiday") is None
+    assert of_folder("originals", "Photos Library.photoslibrary") is None

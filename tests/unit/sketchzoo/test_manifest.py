@@ -7,7 +7,7 @@ import pytest
 
 from sketchzoo.fetch import Url
 from sketchzoo.manifest import Manifest, ManifestError, Row
-from sketchzoo.places import LocalFile, OutsideError, RowError
+from sketchzoo.places import LocalFile, OutsideError, Places, RowError, StoredFile
 
 
 def manifest(folder: Path, text: str | bytes, **more: object) -> Manifest:
@@ -195,3 +195,26 @@ def test_no_message_shows_user_info(text: str) -> None:
         Url.parse(text)
     assert "sec" not in str(error.value)
     assert "ret@" not in str(error.value)
+
+
+def test_places_below_a_base_elsewhere() -> None:
+    """The paths of a table in a bucket are objects below its folder, whatever bytes they have."""
+    places = Places(None, base="s3://mine/zoo/", columns=("path", "uri"))
+    found = places.locate({"path": "./owl//a b.jpg"})
+    assert found == StoredFile("s3://mine/zoo/owl/a b.jpg")
+    assert places.folder_of(found) == "owl"
+    for path in ("../a.jpg", "owl/../../a.jpg", "/etc/passwd"):
+        with pytest.raises(OutsideError):
+            places.locate({"path": path})
+    for uri in ("s3://mine/zoology/a.jpg", "s3://mine/zoo/../a.jpg", "file:///etc/passwd"):
+        with pytest.raises(OutsideError):
+            places.locate({"uri": uri})
+    with pytest.raises(RowError, match="not UTF-8"):
+        places.locate({"path": "\udcff.jpg"})
+    with pytest.raises(RowError, match="must be a uri"):
+        places.locate({"uri": "a.jpg"})
+    web = Places(None, base="https://ada:pw@x.org/zoo/", columns=("path",))
+    url = web.locate({"path": "owl/ö\udcff.jpg"})
+    assert isinstance(url, Url)
+    assert (url.text, url.user_info) == ("https://x.org/zoo/owl/%C3%B6%FF.jpg", "ada:pw")
+    assert web.folder_of(url) == "owl"
