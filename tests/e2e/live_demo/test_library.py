@@ -243,6 +243,7 @@ async def test_the_password_lets_in_and_the_address_stays(
     zoo: Zoo, context: BrowserContext, pictures: Path
 ) -> None:
     """A wrong one is said to be wrong; Leave and a session's end show the door again."""
+    unsort(zoo.fake)
     async with live_here(zoo.target, password=WORDS) as live:
         page = await context.new_page()
         visitor = Visitor(page, live.url, pictures)
@@ -265,4 +266,5 @@ async def test_the_password_lets_in_and_the_address_stays(
         await expect(page.locator("#grid .tile")).to_have_count(12)
         await page.locator("#leave").click()
         await expect(field).to_be_visible()
-        assert visitor.errors == []
+        # The browser's own word for the WebSocket that was refused.
+        assert not [error for error in visitor.errors if "403" not in error]
