@@ -3,8 +3,8 @@
 // the gateway as it is.
 
 const LONGEST = 1024;
-// The network sees 224 pixels a side: twice as many and more of either are left to it.
-const SHORTEST = 512;
+// A network sees some 224 pixels a side: three times as many and more of either are left to it.
+const SHORTEST = 768;
 // The gateway takes messages of up to 1 MiB.
 const MOST_BYTES = 1000000;
 // Lines lighter than this on nothing are chalk: they are shown on black, as the search does.
@@ -37,6 +37,7 @@ export async function read(file) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
   const pen = canvas.getContext("2d", { willReadFrequently: true });
+  pen.imageSmoothingQuality = "high";
   pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
   const { isClear, isChalk } = ink(pen, canvas);
