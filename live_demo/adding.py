@@ -91,7 +91,7 @@ class AddingEndpoint:
     def _header(self, request: Request) -> gallery_pb2.PhotoHeader:
         """Return what the request says of its photo; raises `CallError`."""
         length = request.headers.get("content-length", "")
-        if not length.isdigit() or int(length) == 0:
+        if not length.isdecimal() or int(length) == 0:
             raise invalid("photo", "is empty, or does not say how large it is")
         if int(length) > self._most_bytes:
             raise invalid(
