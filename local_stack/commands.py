@@ -25,7 +25,7 @@ def up_all(
         ),
     ] = None,
 ) -> None:
-    """Start encoder, embedded Qdrant, search and the live page; stop them with Ctrl-C.
+    """Start encoder, embedded Qdrant, search, gallery service and live page; Ctrl-C stops them.
 
     Ingest photos with `sketchzoo ingest DIR` from another terminal, which finds these
     services by itself; search answers once a gallery is there.
@@ -70,7 +70,7 @@ def show(
     photos: Annotated[
         Path | None,
         typer.Option(
-            help="A folder of photos with a folder for each class; without it a sample is drawn.",
+            help="A folder of photos, sorted by class or not; without it a sample is drawn.",
             exists=True,
             file_okay=False,
         ),

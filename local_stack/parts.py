@@ -18,6 +18,7 @@ class Parts:
     qdrant: Server
     encoder: Server
     search: Server
+    gallery: Server
     roots_file: Path
 
     @property
@@ -26,6 +27,7 @@ class Parts:
         return {
             **_found(self.qdrant, self.encoder),
             "SKETCHZOO_SEARCH_TARGET": self.search.address,
+            "SKETCHZOO_GALLERY_TARGET": self.gallery.address,
             ROOTS_FILE: str(self.roots_file),
         }
 
@@ -36,6 +38,7 @@ class Parts:
             "qdrant": self.qdrant.port,
             "encoder": self.encoder.port,
             "search": self.search.port,
+            "gallery": self.gallery.port,
         }
 
 
@@ -67,16 +70,33 @@ def start(stack: Stack, settings: UpSettings, gallery_roots: Sequence[Path] = ()
     for part in parts:
         stack.start(part)
     qdrant_server, encoder_server = (stack.listening(part) for part in parts)
-    roots = [argument for root in gallery_roots for argument in ("--gallery-roots", str(root))]
+    # Photos that are sent lie there; search shows them as it shows those that were ingested.
+    store = settings.data.resolve() / "kept-photos"
+    store.mkdir(parents=True, exist_ok=True)
+    shown = [root for each in (*gallery_roots, store) for root in ("--gallery-roots", str(each))]
     roots_file = settings.data.resolve() / "gallery-roots"
+    found = _found(qdrant_server, encoder_server)
     search = Part(
         "search",
-        ("search", *roots, "--metrics-port", "0"),
+        ("search", *shown, "--metrics-port", "0"),
         settings.search_port,
-        {**_found(qdrant_server, encoder_server), ROOTS_FILE: str(roots_file)},
+        {**found, ROOTS_FILE: str(roots_file)},
     )
-    stack.start(search)
-    return Parts(qdrant_server, encoder_server, stack.listening(search), roots_file)
+    gallery = Part(
+        "gallery",
+        ("gallery", "serve", "--store", str(store), "--metrics-port", "0"),
+        settings.gallery_port,
+        found,
+    )
+    for part in (search, gallery):
+        stack.start(part)
+    return Parts(
+        qdrant_server,
+        encoder_server,
+        stack.listening(search),
+        stack.listening(gallery),
+        roots_file,
+    )
 
 
 def start_page(stack: Stack, settings: UpSettings, parts: Parts) -> Server:

@@ -4,7 +4,7 @@ from sketchzoo.cli.command import Command
 
 UP = Command(
     "local_stack.commands:up",
-    "Start encoder, embedded Qdrant, search and live page.",
+    "Start every part on this machine.",
     place=10,
     posix_only=True,
 )

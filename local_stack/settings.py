@@ -16,11 +16,14 @@ class UpSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_UP_")
 
     data: Path = Field(
-        DATA, description="Folder of what is kept: Qdrant's storage, samples and logs."
+        DATA,
+        description="Folder of what is kept: Qdrant's storage, photos that were added, samples "
+        "and logs.",
     )
     model: str = Field("zoo-1", description="A shipped model's name, or a model's folder.")
     encoder_port: Port = Field(50051, description="The encoder's port; a free one if taken.")
     search_port: Port = Field(50052, description="The search service's; a free one if taken.")
+    gallery_port: Port = Field(50053, description="The gallery service's; a free one if taken.")
     qdrant_port: Port = Field(6334, description="Embedded Qdrant's; a free one if taken.")
     live_port: Port = Field(8080, description="The live page's; a free one if taken.")
 
@@ -29,6 +32,7 @@ class UpSettings(Settings):
         wanted = {
             "encoder": self.encoder_port,
             "search": self.search_port,
+            "gallery": self.gallery_port,
             "qdrant": self.qdrant_port,
             "live": self.live_port,
         }

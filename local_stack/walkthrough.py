@@ -21,7 +21,7 @@ from local_stack.stack import Server, Stack, StackError
 from local_stack.stopping import Stopped
 from sketchzoo.cli import hits
 from sketchzoo.cli.tables import show
-from sketchzoo.client import Client, SearchError, SearchResult
+from sketchzoo.client import ClassCounts, Client, SearchError, SearchResult
 from sketchzoo.contact_sheet import Row, Tile, contact_sheet
 from sketchzoo.images import ImageError, decode
 from sketchzoo.running import HeldFolder
@@ -29,6 +29,8 @@ from sketchzoo.running import HeldFolder
 _K = 12
 # The stages that tell sketches apart; the first one's table has all.
 _STAGES = ("encode", "query", "total")
+# What a photo shows that nobody has named and the model is not sure of.
+_UNKNOWN = "?"
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 # What the commands it runs say is its own to tell: of them only warnings, in words.
 _QUIET = {"SKETCHZOO_LOG_LEVEL": "warning", "SKETCHZOO_LOG_FORMAT": "console"}
@@ -69,7 +71,7 @@ class Walkthrough:
         # A gallery of an earlier run is still searched.
         roots = [gallery, drawn] if self._photos and drawn.is_dir() else [gallery]
         with Stack(settings.data / "logs", lock=folder.lock) as stack:
-            self._say("starting embedded Qdrant, the encoder, search and the live page")
+            self._say("starting embedded Qdrant, the encoder, search, gallery and the live page")
             parts = start(stack, settings, roots)
             page = start_page(stack, settings, parts)
             folder.publish(parts.environment)
@@ -82,7 +84,7 @@ class Walkthrough:
             self._run(stack, "ingest", str(gallery), environment=parts.environment)
             stack.wait_serving(parts.search)
             self._say("search serves")
-            examples = self._examples(sketches)
+            examples = self._examples(sketches, self._contents(parts))
             sheet = self._search(parts, examples)
             if not once:
                 self._invite(parts, page, examples)
@@ -106,17 +108,35 @@ class Walkthrough:
         self._run(stack, "sample", "draw", str(drawn), *arguments)
         return drawn / "sketch"
 
-    def _examples(self, folder: Path) -> list[Example]:
-        """Return one sketch a class, of the gallery's own classes if there are any."""
+    def _contents(self, parts: Parts) -> ClassCounts:
+        """Ask what the gallery holds, and tell it: people's classes, or what the model sees."""
+        try:
+            with Client(parts.search.address) as client:
+                counts = client.list_classes()
+        except SearchError as error:
+            raise StackError(f"asking search for the gallery's classes: {error}") from error
+        if counts.named:
+            self._say(f"{counts.total} photos of {len(counts.named)} classes")
+        elif counts.seen:
+            self._say(f"{counts.total} photos without classes; the model sees {_most(counts.seen)}")
+        else:
+            self._say(f"{counts.total} photos without classes; the model is sure of none")
+        return counts
+
+    def _examples(self, folder: Path, contents: ClassCounts) -> list[Example]:
+        """Return one sketch a class, of classes that the gallery holds if there are any.
+
+        Where nobody named any, these are what the model sees, the most frequent first.
+        """
         found = [
             Example(min(pictures), each.name)
             for each in sorted(path for path in folder.iterdir() if path.is_dir())
             if (pictures := [p for p in each.iterdir() if p.suffix.lower() in _PICTURES])
         ]
-        if self._photos is not None:
-            nested = self._photos / "photo"
-            named = {p.name for p in (nested if nested.is_dir() else self._photos).iterdir()}
-            found = [example for example in found if example.class_name in named] or found
+        if contents.named:
+            found = [each for each in found if each.class_name in contents.named] or found
+        elif seen := [each for each in found if each.class_name in contents.seen]:
+            return sorted(seen, key=lambda each: -contents.seen[each.class_name])[: self._sketches]
         if not found:
             raise StackError(f"{folder} holds no sketches: none to search with")
         step = max(1, len(found) // self._sketches)
@@ -177,6 +197,7 @@ class Walkthrough:
     def _invite(self, parts: Parts, page: Server, examples: list[Example]) -> None:
         self._say("up")
         self._line(f"search (gRPC)  {parts.search.address}")
+        self._line(f"gallery (gRPC) {parts.gallery.address}")
         self._line(f"draw           http://{page.address}")
         self._line(f"try            {program()} query {shlex.quote(near(examples[0].path))}")
         self._line("Ctrl-C stops all.")
@@ -190,8 +211,13 @@ class Walkthrough:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
+def _most(counts: Mapping[str, int], most: int = 5) -> str:
+    shown = [f"{name} ({count})" for name, count in Counter(counts).most_common(most)]
+    return ", ".join(shown) + (", ..." if len(counts) > most else "")
+
+
 def _cells(example: Example, result: SearchResult) -> list[str]:
-    found = Counter(hit.class_name for hit in result.hits)
+    found = Counter(hit.class_name or hit.seen_class or _UNKNOWN for hit in result.hits)
     right = found[example.class_name] / _K
     scores = [f"{hit.score:.3f}" for hit in result.hits] or ["-"]
     return [
@@ -199,6 +225,6 @@ def _cells(example: Example, result: SearchResult) -> list[str]:
         ", ".join(f"{count} {name}" for name, count in found.most_common()),
         scores[0],
         scores[-1],
-        f"{right:.2f}",
+        f"{right:.2f}" if found.keys() - {_UNKNOWN} else "-",
         *(f"{seconds * 1000:.1f}" for stage, seconds in hits.stages(result) if stage in _STAGES),
     ]

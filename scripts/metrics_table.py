@@ -18,6 +18,7 @@ from search_service.metrics import SearchMetrics
 from sketchzoo.qdrant.connection import call_seconds
 from sketchzoo.rpc.metrics import CallMetrics
 from sketchzoo.telemetry import build_info
+from sketchzoo_ingest.gallery_service.metrics import GalleryMetrics
 from sketchzoo_ingest.metrics import WATCHED, IngestMetrics
 
 PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"
@@ -26,8 +27,8 @@ _HEAD = """# Metrics
 
 Every metric that a part shows on its `/metrics` page, made from the code by
 `python scripts/metrics_table.py`; a test compares the two. Ports:
-encoder 9101, search 9102, live page 9103 and ingest 9104 in the images (unset by default
-for the last two), embedded Qdrant where `--metrics-port` says. A Qdrant server has
+encoder 9101, search 9102, live page 9103, ingest 9104 and gallery 9105 in the images (unset by
+default for live page and ingest), embedded Qdrant where `--metrics-port` says. A Qdrant server has
 [its own](https://qdrant.tech/documentation/guides/monitoring/).
 
 - Histograms have `_bucket`, `_sum` and `_count` series; times are in seconds.
@@ -114,11 +115,12 @@ def _ingest(registry: CollectorRegistry) -> None:
 
 PARTS: dict[str, Callable[[CollectorRegistry], object]] = {
     "Every part": lambda registry: build_info(registry, "any"),
-    "Every gRPC server: encoder, search, embedded Qdrant": CallMetrics,
+    "Every gRPC server: encoder, search, gallery, embedded Qdrant": CallMetrics,
     "Search": SearchMetrics,
     "Encoder": _encoder,
-    "Callers of Qdrant: search and ingest": call_seconds,
-    "Ingest": _ingest,
+    "Callers of Qdrant: search, gallery and ingest": call_seconds,
+    "Ingest; the gallery service has them too, but for queues and buffer": _ingest,
+    "Gallery": GalleryMetrics,
     "Live page": LiveMetrics,
     "Embedded Qdrant": lambda registry: CollectionMetrics(registry, list),
 }

@@ -15,9 +15,10 @@ ROOT = Path(__file__).parent.parent
 SECRETS = {
     "QDRANT_API_KEY": "a-key",
     "QDRANT_READ_ONLY_API_KEY": "a-key-that-reads",
+    "GALLERY_TOKEN": "a-token",
     "GRAFANA_PASSWORD": "a-password",
 }
-IMAGES = ("encoder", "encoder-gpu", "search", "ingest", "live-demo", "map")
+IMAGES = ("encoder", "encoder-gpu", "search", "ingest", "gallery", "live-demo", "map")
 
 
 @dataclass(frozen=True)

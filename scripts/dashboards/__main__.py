@@ -9,11 +9,11 @@ the variable `instance`; where classes are shown, by `class`.
 import sys
 from pathlib import Path
 
-from scripts.dashboards import encoder, ingest, qdrant, search
+from scripts.dashboards import encoder, gallery, ingest, qdrant, search
 from scripts.dashboards.grafana import build
 
 FOLDER = Path(__file__).parent.parent.parent / "deploy" / "grafana" / "dashboards"
-PAGES = (search.PAGE, encoder.PAGE, ingest.PAGE, qdrant.PAGE)
+PAGES = (search.PAGE, gallery.PAGE, encoder.PAGE, ingest.PAGE, qdrant.PAGE)
 
 
 def main() -> None:

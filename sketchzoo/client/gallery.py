@@ -1,9 +1,9 @@
 """Photos to add to a gallery, and what the gallery service answers, as frozen values."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from sketchzoo.client import arguments
 from sketchzoo.client.errors import SearchError
@@ -94,6 +94,16 @@ class GalleryStatus:
     photos: int
     pending: int
     takes_bytes: bool
+
+
+class Conditions(TypedDict, total=False):
+    """Which photos are meant: those that meet all of these, as in a search."""
+
+    classes: Sequence[str]
+    excluded_classes: Sequence[str]
+    where: Mapping[str, Any]
+    folders: Sequence[str]
+    seen_classes: Sequence[str]
 
 
 def as_photo(photo: "NewPhoto | Source") -> NewPhoto:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 import grpc.aio
 from tenacity import AsyncRetrying
@@ -13,7 +13,14 @@ from sketchzoo.client import arguments, calls, gallery_calls
 from sketchzoo.client.calls import Call
 from sketchzoo.client.connection import Connection
 from sketchzoo.client.errors import DeadlineExceeded
-from sketchzoo.client.gallery import AddResult, GalleryStatus, NewPhoto, Source, as_photo
+from sketchzoo.client.gallery import (
+    AddResult,
+    Conditions,
+    GalleryStatus,
+    NewPhoto,
+    Source,
+    as_photo,
+)
 from sketchzoo.client.gallery_ledger import Ledger, Sending
 from sketchzoo.gallery.v1 import gallery_pb2_grpc
 from sketchzoo.rpc.channel import ChannelSettings, open_channel
@@ -94,15 +101,13 @@ class AsyncGalleryClient:
         self,
         photo_ids: Sequence[str] | None = None,
         *,
-        classes: Sequence[str] = (),
-        excluded_classes: Sequence[str] = (),
-        where: Mapping[str, Any] | None = None,
         gallery: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - a deadline that travels with the call
+        **condition: Unpack[Conditions],
     ) -> int:
         """Delete photos by ids, or all that meet a filter; return how many there were."""
         named = self._named(gallery)
-        call = gallery_calls.delete(named, photo_ids, classes, excluded_classes, where)
+        call = gallery_calls.delete(named, photo_ids, condition)
         return await self._call(call, timeout)
 
     async def set_payload(

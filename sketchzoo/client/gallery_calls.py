@@ -11,7 +11,6 @@ from sketchzoo.client.condition import filter_message
 from sketchzoo.client.errors import SearchError
 from sketchzoo.client.gallery import AddResult, GalleryStatus, NewPhoto, Outcome
 from sketchzoo.gallery.v1 import gallery_pb2
-from sketchzoo.search.v1 import search_pb2
 
 PIECE_BYTES = 256 * 1024
 """Of a file's pieces; the service takes 1 MiB."""
@@ -77,27 +76,21 @@ def answer(index: int, photo: NewPhoto, response: gallery_pb2.AddPhotosResponse)
     return AddResult(index, photo, added.photo_id, outcome)
 
 
-def delete(
-    gallery: str,
-    ids: Sequence[str] | None,
-    classes: Sequence[str],
-    excluded_classes: Sequence[str],
-    where: Mapping[str, Any] | None,
-) -> Call[int]:
-    """Return the call that deletes photos, by ids or by a filter."""
+def delete(gallery: str, ids: Sequence[str] | None, condition: Mapping[str, Any]) -> Call[int]:
+    """Return the call that deletes photos, by ids or by a filter: `filter_message`'s arguments."""
     request = gallery_pb2.DeletePhotosRequest(gallery=arguments.text("gallery", gallery))
-    condition = filter_message(classes, excluded_classes, where) or search_pb2.Filter()
+    wanted = filter_message(**condition)
     if ids is not None:
-        if condition != search_pb2.Filter():
+        if wanted is not None:
             raise ValueError("give photo_ids or a filter, not both")
         named = arguments.texts("photo_ids", ids)
         if not 1 <= len(named) <= MAX_IDS:
             raise ValueError(f"photo_ids must be 1 to {MAX_IDS:,} ids, not {len(named):,}")
         request.ids.photo_ids.extend(named)
-    elif condition == search_pb2.Filter():
+    elif wanted is None:
         raise ValueError("give photo_ids or a filter: an empty one would delete the whole gallery")
     else:
-        request.filter.CopyFrom(condition)
+        request.filter.CopyFrom(wanted)
     return Call("DeletePhotos", request, lambda response: int(response.deleted))
 
 

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 import grpc
 from tenacity import Retrying
@@ -13,7 +13,14 @@ from sketchzoo.client import arguments, calls, gallery_calls
 from sketchzoo.client.calls import Call
 from sketchzoo.client.connection import Connection
 from sketchzoo.client.errors import DeadlineExceeded
-from sketchzoo.client.gallery import AddResult, GalleryStatus, NewPhoto, Source, as_photo
+from sketchzoo.client.gallery import (
+    AddResult,
+    Conditions,
+    GalleryStatus,
+    NewPhoto,
+    Source,
+    as_photo,
+)
 from sketchzoo.client.gallery_ledger import Ledger, Sending
 from sketchzoo.gallery.v1 import gallery_pb2_grpc
 from sketchzoo.rpc.channel import ChannelSettings, open_blocking_channel
@@ -99,18 +106,16 @@ class GalleryClient:
         self,
         photo_ids: Sequence[str] | None = None,
         *,
-        classes: Sequence[str] = (),
-        excluded_classes: Sequence[str] = (),
-        where: Mapping[str, Any] | None = None,
         gallery: str | None = None,
         timeout: float | None = None,
+        **condition: Unpack[Conditions],
     ) -> int:
         """Delete photos by ids, or all that meet a filter; return how many there were.
 
         Files that the service kept of them go, too; others stay.
         """
         named = self._named(gallery)
-        call = gallery_calls.delete(named, photo_ids, classes, excluded_classes, where)
+        call = gallery_calls.delete(named, photo_ids, condition)
         return self._call(call, timeout)
 
     def set_payload(

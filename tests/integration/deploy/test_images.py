@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sketchzoo.client import Client
+from sketchzoo.client import Client, GalleryClient
 from tests.artefacts import drawing, picture
 from tests.deployment import IMAGES, ROOT, SECRETS, read_compose
 from tests.integration.deploy.images import Image, composed, lay_out, running, unpack_wheel, until
@@ -27,6 +27,7 @@ BOOTSTRAPS = {
     "encoder-gpu": "encoder_service.bootstrap, encoder_service.runtimes.torch",
     "search": "search_service.bootstrap",
     "ingest": "sketchzoo_ingest.bootstrap",
+    "gallery": "sketchzoo_ingest.gallery_service.bootstrap",
     "live-demo": "live_demo.bootstrap",
     "map": "live_demo.mapping",
 }
@@ -69,7 +70,7 @@ def images(folder: Path) -> dict[str, Image]:
 def test_an_image_imports_only_what_its_lock_has(images: dict[str, Image], target: str) -> None:
     """The code comes from /app and imports where packages outside the lock are hidden."""
     image = images[target]
-    lock = "live" if target == "live-demo" else target
+    lock = {"live-demo": "live", "gallery": "ingest"}.get(target, target)
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     locked = [plain(name) for name in re.findall(r"^([\w.-]+)(?:\[.*\])?==", text, re.MULTILINE)]
     python = str(image.root / "opt/venv/bin/python")
@@ -92,7 +93,8 @@ def test_an_image_imports_only_what_its_lock_has(images: dict[str, Image], targe
         ("encoder", ["encoder"]),
         ("encoder-gpu", ["encoder"]),
         ("search", ["search"]),
-        ("ingest", ["ingest"]),
+        ("ingest", ["gallery", "ingest"]),
+        ("gallery", ["gallery", "ingest"]),
         ("live-demo", ["live"]),
         ("map", ["live"]),
     ],
@@ -115,8 +117,12 @@ def plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_the_composed_parts_find_photos(images: dict[str, Image], folder: Path) -> None:
-    """Encoder, search and live page start, pass their health checks, ingest runs, a search answers.
+def test_the_composed_parts_find_photos(  # noqa: PLR0915 - Compose starts as many parts
+    images: dict[str, Image], folder: Path
+) -> None:
+    """Servers start and pass their health checks, ingest runs, a search answers.
+
+    What is sent to the gallery service is found, too, and shown.
 
     In Compose's order and environment; SIGTERM ends each with status 0.
     """
@@ -125,13 +131,15 @@ def test_the_composed_parts_find_photos(images: dict[str, Image], folder: Path) 
         path = photos / ("cat", "dog")[number % 2] / f"{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(picture(number))
-    names = ("qdrant", "encoder", "search", "live", "m1", "m2", "m3", "m4")
+    names = ("qdrant", "encoder", "search", "live", "gallery", "m1", "m2", "m3", "m4", "m5")
     ports = {name: free_port() for name in names}
     replaced = {
         "dns:///encoder:50051": f"127.0.0.1:{ports['encoder']}",
         "dns:///search:50052": f"127.0.0.1:{ports['search']}",
         "http://qdrant:6334": f"http://127.0.0.1:{ports['qdrant']}",
+        "dns:///gallery:50053": f"127.0.0.1:{ports['gallery']}",
         "/photos": str(photos),
+        "/kept": f"{images['gallery'].root}/kept",
     }
     here = {
         "encoder": {
@@ -143,6 +151,12 @@ def test_the_composed_parts_find_photos(images: dict[str, Image], folder: Path) 
             "SKETCHZOO_SEARCH_HOST": "127.0.0.1",
             "SKETCHZOO_SEARCH_PORT": str(ports["search"]),
             "SKETCHZOO_SEARCH_METRICS_PORT": str(ports["m2"]),
+        },
+        "gallery": {
+            "SKETCHZOO_GALLERY_HOST": "127.0.0.1",
+            "SKETCHZOO_GALLERY_PORT": str(ports["gallery"]),
+            "SKETCHZOO_GALLERY_METRICS_PORT": str(ports["m5"]),
+            "SKETCHZOO_GALLERY_STORE": f"{images['gallery'].root}/kept",
         },
         "live-demo": {
             "SKETCHZOO_LIVE_HOST": "127.0.0.1",
@@ -194,6 +208,7 @@ def test_the_composed_parts_find_photos(images: dict[str, Image], folder: Path) 
         addresses = {
             "127.0.0.1:50051": f"127.0.0.1:{ports['encoder']}",
             "127.0.0.1:50052": f"127.0.0.1:{ports['search']}",
+            "127.0.0.1:50053": f"127.0.0.1:{ports['gallery']}",
             "127.0.0.1:8080": f"127.0.0.1:{ports['live']}",
         }
         start("encoder")
@@ -205,6 +220,7 @@ def test_the_composed_parts_find_photos(images: dict[str, Image], folder: Path) 
         assert images["search"].run(ready, environment, logs / "ready.log").wait(60) == 0
 
         search, search_environment = start("search")
+        start("gallery")
         start("live-demo")
         assert not search.healthy(search_environment, addresses)
 
@@ -222,6 +238,11 @@ def test_the_composed_parts_find_photos(images: dict[str, Image], folder: Path) 
             found = client.search(drawing())
             assert len(found.hits) == 12
             assert client.photo(found.hits[0].photo_id).content
+            secret = SECRETS["GALLERY_TOKEN"]
+            with GalleryClient(f"127.0.0.1:{ports['gallery']}", token=secret) as gallery:
+                [added] = gallery.add([picture(100)])
+            assert added.outcome == "written", added.error
+            assert client.photo(added.photo_id, original=True).content == picture(100)
         page = f"http://127.0.0.1:{ports['live']}/"
         assert b"<html" in urllib.request.urlopen(page, timeout=10).read()
         assert not list(folder.glob("*/app/**/*.pyc")), "something wrote below /app"

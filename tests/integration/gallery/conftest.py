@@ -8,6 +8,7 @@ import pytest
 from sketchzoo.model import ModelArtefact
 from tests.artefacts import EncoderProcess, encoder_process, tiny_model
 from tests.contract.embedded_qdrant.server_process import ServerProcess
+from tests.integration.gallery.service import GalleryService
 
 _names = count()
 
@@ -29,6 +30,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> ModelArtefact:
 def encoder(model: ModelArtefact) -> Iterator[EncoderProcess]:
     """Run an encoder with the tiny model."""
     with encoder_process(model.folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def service(
+    tmp_path_factory: pytest.TempPathFactory, qdrant_url: str, encoder: EncoderProcess
+) -> Iterator[GalleryService]:
+    """Run one service for all; each test has a gallery and pictures of its own."""
+    folder = tmp_path_factory.mktemp("gallery")
+    (folder / "nas").mkdir()
+    environment = parts(qdrant_url, encoder)
+    with GalleryService(folder, environment, roots=folder / "nas") as running:
         yield running
 
 

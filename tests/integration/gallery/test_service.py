@@ -15,22 +15,9 @@ from sketchzoo.client import (
     NotFound,
     NotReady,
 )
-from tests.artefacts import EncoderProcess, picture
-from tests.integration.gallery.conftest import parts
+from tests.artefacts import picture
 from tests.integration.gallery.points import points, publish_other_model
 from tests.integration.gallery.service import GalleryService
-
-
-@pytest.fixture(scope="module")
-def service(
-    tmp_path_factory: pytest.TempPathFactory, qdrant_url: str, encoder: EncoderProcess
-) -> Iterator[GalleryService]:
-    """Run one service for all; each test has a gallery and pictures of its own."""
-    folder = tmp_path_factory.mktemp("gallery")
-    (folder / "nas").mkdir()
-    environment = parts(qdrant_url, encoder)
-    with GalleryService(folder, environment, roots=folder / "nas") as running:
-        yield running
 
 
 @pytest.fixture

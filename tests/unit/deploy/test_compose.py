@@ -45,9 +45,9 @@ def test_every_server_and_caller_gets_tls() -> None:
         assert service["volumes"] == ["./tls:/tls:ro"]
         assert service["environment"]["SKETCHZOO_TLS_CA"] == "/tls/ca.pem"
         calls_encoder = service["environment"].get("SKETCHZOO_ENCODER_CALL_CA") == "/tls/ca.pem"
-        assert calls_encoder or name not in {"search", "ingest"}
+        assert calls_encoder or name not in {"search", "gallery", "ingest"}
         shown = [key for key in service["environment"] if key.endswith("_TLS_CERTIFICATE")]
-        assert bool(shown) == (name in {"encoder", "encoder-gpu", "search"})
+        assert bool(shown) == (name in {"encoder", "encoder-gpu", "search", "gallery"})
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -65,6 +65,7 @@ def test_nothing_listens_beyond_this_machine() -> None:
     ] == []
     assert {name for name, each in ports.items() if each} == {
         "search",
+        "gallery",
         "live-demo",
         "prometheus",
         "alertmanager",
@@ -99,7 +100,7 @@ def test_every_image_is_built_by_one_service() -> None:
     assert sharing == {"encoder-ready": "never"}
 
 
-def test_only_ingest_may_write() -> None:
+def test_only_ingest_and_gallery_may_write() -> None:
     """Qdrant knows both keys; whoever only reads has the one that can't write."""
     keys = {
         name: value
@@ -110,6 +111,7 @@ def test_only_ingest_may_write() -> None:
     reads = SECRETS["QDRANT_READ_ONLY_API_KEY"]
     assert keys == {
         "ingest": SECRETS["QDRANT_API_KEY"],
+        "gallery": SECRETS["QDRANT_API_KEY"],
         "search": reads,
         "map": reads,
         "prometheus": reads,
@@ -134,6 +136,23 @@ def test_the_page_finds_the_map_and_its_visitors() -> None:
     assert environment["SKETCHZOO_LIVE_TRUSTED_PROXIES"] == "10.0.0.1"
 
 
+def test_what_is_added_is_shown() -> None:
+    """Search reads where the gallery service keeps photos, and may not write there.
+
+    The page has the gallery service's token.
+    """
+    assert "kept:/kept" in SERVICES["gallery"]["volumes"]
+    assert read_dockerfile()["gallery"].environment["SKETCHZOO_GALLERY_STORE"] == "/kept"
+    search, page = SERVICES["search"], SERVICES["live-demo"]["environment"]
+    assert "kept:/kept:ro" in search["volumes"]
+    assert "/kept" in search["environment"]["SKETCHZOO_SEARCH_GALLERY_ROOTS"].split(":")
+    token = SERVICES["gallery"]["environment"]["SKETCHZOO_GALLERY_TOKEN"]
+    assert page["SKETCHZOO_GALLERY_CALL_TOKEN"] == token == SECRETS["GALLERY_TOKEN"]
+    # A new volume takes the owner of the folder in the image that mounts it first.
+    for image in ("search", "gallery"):
+        assert ("empty", "/kept", "/kept") in read_dockerfile()[image].copies
+
+
 def test_every_encoder_sees_models_beside_the_shipped_ones() -> None:
     """The folder that MODELS names is /models, where docs/operations/upgrade-model.md has them."""
     for name in ("encoder", "encoder-gpu"):
@@ -141,8 +160,8 @@ def test_every_encoder_sees_models_beside_the_shipped_ones() -> None:
 
 
 def test_the_start_is_gated_on_health() -> None:
-    """Search and ingest wait for Qdrant's health and for the encoder's, whichever it is."""
-    for name in ("search", "ingest"):
+    """What needs both waits for Qdrant's health and for the encoder's, whichever it is."""
+    for name in ("search", "gallery", "ingest"):
         assert SERVICES[name]["depends_on"] == {
             "qdrant": {"condition": "service_healthy"},
             "encoder-ready": {"condition": "service_completed_successfully"},
@@ -175,5 +194,6 @@ def test_prometheus_scrapes_the_ports_that_images_expose() -> None:
         ("search", "search"),
         ("live-demo", "live-demo"),
         ("ingest", "ingest-job"),
+        ("gallery", "gallery"),
     ):
         assert f"names: [{name}], type: A, port: {stages[image].exposed[-1]}" in text

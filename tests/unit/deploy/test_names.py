@@ -13,15 +13,22 @@ from encoder_service.settings import EncoderSettings
 from live_demo.settings import LiveSettings, MapSettings
 from search_service.settings import SearchSettings
 from sketchzoo.cli.options import environment_name
+from sketchzoo_ingest.gallery_commands.photos import PhotoSettings
+from sketchzoo_ingest.gallery_commands.settings import CopySettings, GalleriesSettings
+from sketchzoo_ingest.gallery_service.settings import GallerySettings
 from sketchzoo_ingest.settings import IngestSettings
 from tests.deployment import ROOT, SECRETS, read_compose, read_environment_file
 
 SETTINGS = (
+    CopySettings,
     EmbeddedQdrantSettings,
     EncoderSettings,
+    GalleriesSettings,
+    GallerySettings,
     IngestSettings,
     LiveSettings,
     MapSettings,
+    PhotoSettings,
     SearchSettings,
 )
 FIELDS = {name for kind in SETTINGS for name in kind.model_fields}

@@ -11,8 +11,10 @@ from local_stack.settings import UpSettings
 from local_stack.stack import StackError
 from local_stack.walkthrough import Walkthrough
 from sketchzoo.cli import hits
-from sketchzoo.client import NotReady
+from sketchzoo.client import ClassCounts, NotReady
 from sketchzoo.contact_sheet import Tile, contact_sheet
+
+EMPTY = ClassCounts(named={}, seen={}, total=0)
 
 
 def sketches(folder: Path, **classes: tuple[str, ...]) -> Path:
@@ -32,7 +34,7 @@ def test_each_class_gives_its_first_picture(tmp_path: Path) -> None:
     folder = sketches(
         tmp_path / "sketch", cat=(".DS_Store", "b.png", "a.png"), dog=(), owl=("Thumbs.db", "o.PNG")
     )
-    found = walkthrough(tmp_path)._examples(folder)
+    found = walkthrough(tmp_path)._examples(folder, EMPTY)
     assert [(example.class_name, example.path.name) for example in found] == [
         ("cat", "a.png"),
         ("owl", "o.PNG"),
@@ -43,16 +45,24 @@ def test_sketches_of_the_users_own_classes_come_first(tmp_path: Path) -> None:
     """Where the photos have none of the drawn classes, all are shown."""
     folder = sketches(tmp_path / "sketch", cat=("a.png",), owl=("o.png",))
     for name, classes in (("owl", ["owl"]), ("yak", ["cat", "owl"])):
-        photos = tmp_path / f"photos-{name}"
-        (photos / name).mkdir(parents=True)
-        found = walkthrough(tmp_path, photos)._examples(folder)
+        contents = ClassCounts(named={name: 3}, seen={"cat": 1}, total=4)
+        found = walkthrough(tmp_path)._examples(folder, contents)
         assert [example.class_name for example in found] == classes
+
+
+def test_where_nobody_named_classes_it_goes_by_what_is_seen(tmp_path: Path) -> None:
+    """The most frequent first, and no more than wanted."""
+    folder = sketches(tmp_path / "sketch", ant=("a.png",), cat=("a.png",), owl=("o.png",))
+    contents = ClassCounts(named={}, seen={"owl": 9, "cat": 2, "dog": 20}, total=50)
+    found = walkthrough(tmp_path)._examples(folder, contents)
+    assert [example.class_name for example in found] == ["owl", "cat"]
+    assert len(walkthrough(tmp_path, count=1)._examples(folder, contents)) == 1
 
 
 def test_a_folder_without_sketches_is_told(tmp_path: Path) -> None:
     """In words, and not as an empty picture's error."""
     with pytest.raises(StackError, match="holds no sketches"):
-        walkthrough(tmp_path)._examples(sketches(tmp_path / "sketch", cat=()))
+        walkthrough(tmp_path)._examples(sketches(tmp_path / "sketch", cat=()), EMPTY)
 
 
 def test_a_photo_that_cannot_be_shown_is_left_blank() -> None:
@@ -63,7 +73,11 @@ def test_a_photo_that_cannot_be_shown_is_left_blank() -> None:
             raise NotReady("the photo lies outside of the gallery's roots")
 
     class Result:
-        hits = (type("Hit", (), {"photo_id": "1", "class_name": "owl", "score": 0.5})(),)
+        hits = (
+            type(
+                "Hit", (), {"photo_id": "1", "class_name": "owl", "seen_class": "", "score": 0.5}
+            )(),
+        )
 
     query = Tile(Image.new("RGB", (8, 8)), "owl (sketch)")
     row = hits.row(query, Result(), Away(), "owl")  # type: ignore[arg-type] # fakes

@@ -1,0 +1,179 @@
+"""The store of sent photos: folders and buckets, shared files, what a killed service left."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from sketchzoo.rpc import CallError, unavailable
+from sketchzoo_ingest.gallery_service.endings import ending
+from sketchzoo_ingest.gallery_service.shelf import BucketShelf, FolderShelf, Shelf
+from sketchzoo_ingest.gallery_service.store import PhotoStore
+
+JPEG = b"\xff\xd8\xff\xe0 not much of a photo"
+Make = Callable[[], tuple[Shelf, PhotoStore]]
+
+
+class Galleries:
+    """Which uris are in a gallery; `away` as Qdrant may be."""
+
+    def __init__(self) -> None:
+        self.uris: set[str] = set()
+        self.away = False
+
+    async def is_held(self, sha256: str, uri: str) -> bool:
+        assert sha256 in uri
+        if self.away:
+            raise unavailable("Qdrant", "it is not there")
+        return uri in self.uris
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    """Return what opens the same store anew."""
+
+    def folder() -> tuple[Shelf, PhotoStore]:
+        shelf = FolderShelf(tmp_path / "kept")
+        return shelf, PhotoStore(shelf, tmp_path / "kept" / ".incoming")
+
+    def bucket() -> tuple[Shelf, PhotoStore]:
+        shelf = BucketShelf(f"memory://{tmp_path.name}/kept")
+        return shelf, PhotoStore(shelf, tmp_path / "spool")
+
+    return folder if request.param == "folder" else bucket
+
+
+async def keep(store: PhotoStore, galleries: Galleries, *pieces: bytes, hold: bool = True) -> str:
+    """Bring a photo in; return its uri."""
+    async with store.arriving() as file:
+        for piece in pieces:
+            await file.write(piece)
+        async with store.keeping(file, galleries.is_held) as kept:
+            assert kept.path.read_bytes() == b"".join(pieces)
+            if not hold:
+                raise ValueError("refused")
+            galleries.uris.add(kept.uri)
+    return kept.uri
+
+
+def there(shelf: Shelf, uri: str) -> bool:
+    """Tell whether something is kept under a uri."""
+    if isinstance(shelf, FolderShelf):
+        return Path(uri.removeprefix("file://")).is_file()
+    assert isinstance(shelf, BucketShelf)
+    return bool(shelf._files.exists(uri))
+
+
+async def test_pieces_become_one_file_by_their_content(make: Make) -> None:
+    """The uri says the SHA-256; nothing is left of its way there."""
+    shelf, store = make()
+    galleries = Galleries()
+    uri = await keep(store, galleries, JPEG[:5], JPEG[5:])
+    assert there(shelf, uri)
+    assert list(shelf.marked()) == []
+    assert shelf.key(uri) is not None
+    assert shelf.key("file:///elsewhere/a.jpg") is None
+    assert uri == await keep(store, galleries, JPEG)
+
+
+async def test_what_is_refused_does_not_stay(make: Make) -> None:
+    """Unless a gallery has the same photo already."""
+    shelf, store = make()
+    galleries = Galleries()
+    with suppress(ValueError):
+        await keep(store, galleries, JPEG, hold=False)
+    uri = await keep(store, galleries, JPEG)
+    with suppress(ValueError):
+        await keep(store, galleries, JPEG, hold=False)
+    assert there(shelf, uri)
+    other = b"\xff\xd8\xff another"
+    with suppress(ValueError):
+        await keep(store, galleries, other, hold=False)
+    assert list(shelf.marked()) == []
+
+
+async def test_a_file_goes_with_its_last_gallery(make: Make) -> None:
+    """What lies elsewhere is left alone, and so is what another gallery has."""
+    shelf, store = make()
+    galleries = Galleries()
+    uri = await keep(store, galleries, JPEG)
+    async with store.releasing([uri, "https://example.org/a.jpg"], galleries.is_held):
+        pass  # another one still has it
+    assert there(shelf, uri)
+    async with store.releasing([uri], galleries.is_held):
+        galleries.uris.clear()
+    assert not there(shelf, uri)
+    assert list(shelf.marked()) == []
+
+
+async def test_a_photo_that_is_deleted_while_it_is_sent_again_stays(make: Make) -> None:
+    """Whoever settles last decides, by what the galleries have then."""
+    shelf, store = make()
+    galleries = Galleries()
+    uri = await keep(store, galleries, JPEG)
+    async with store.arriving() as file:
+        await file.write(JPEG)
+        async with store.keeping(file, galleries.is_held):
+            async with store.releasing([uri], galleries.is_held):
+                galleries.uris.clear()
+            assert there(shelf, uri)
+            galleries.uris.add(uri)
+    assert there(shelf, uri)
+    assert list(shelf.marked()) == []
+
+
+async def test_a_start_keeps_what_a_gallery_has_and_deletes_the_rest(make: Make) -> None:
+    """Marks and parts that a killed service left; while Qdrant is away they stay."""
+    shelf, store = make()
+    galleries = Galleries()
+    waiting, both = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def killed(content: bytes, *, hold: bool) -> None:
+        async with store.arriving() as file:
+            await file.write(content)
+            async with store.keeping(file, galleries.is_held) as kept:
+                if hold:
+                    galleries.uris.add(kept.uri)
+                uris.append(kept.uri)
+                both.release()
+                await waiting.wait()
+
+    uris: list[str] = []
+    tasks = [
+        asyncio.create_task(killed(JPEG, hold=True)),
+        asyncio.create_task(killed(JPEG + b"2", hold=False)),
+    ]
+    for _ in tasks:
+        await both.acquire()
+    # The next process finds what this one leaves.
+    shelf, anew = make()
+    galleries.away = True
+    with pytest.raises(CallError):
+        await anew.recover(galleries.is_held)
+    assert len(list(shelf.marked())) == 2
+    galleries.away = False
+    await anew.recover(galleries.is_held)
+    assert sorted(there(shelf, uri) for uri in uris) == [False, True]
+    assert list(shelf.marked()) == []
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (JPEG, "jpg"),
+        (b"\x89PNG\r\n\x1a\n....", "png"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "webp"),
+        (b"\x00\x00\x00\x18ftypheic", "heic"),
+        (b"\x00\x00\x00\x18ftypavif", "avif"),
+        (b"II*\x00rest", "tif"),
+        (b"anything", "bin"),
+    ],
+)
+def test_the_content_says_the_ending(head: bytes, name: str) -> None:
+    """Whatever its sender called it."""
+    assert ending(head) == name
