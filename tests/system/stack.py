@@ -47,7 +47,14 @@ FILES = (
     "tests/system",
     "training",
 )
-PORTS = ("LIVE_PORT", "SEARCH_PORT", "GRAFANA_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")
+PORTS = (
+    "LIVE_PORT",
+    "SEARCH_PORT",
+    "GALLERY_PORT",
+    "GRAFANA_PORT",
+    "PROMETHEUS_PORT",
+    "ALERTMANAGER_PORT",
+)
 # What stands in where the engine has no image of a service; the others' must be there.
 INSTEAD = {
     "qdrant": "tests/system/compose.embedded.yml",

@@ -13,17 +13,17 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from sample_gallery.drawn import CLASSES
-from sketchzoo.client import Client
+from sketchzoo.client import Client, GalleryClient
 from sketchzoo.client.errors import Denied
-from tests.artefacts import drawing, tiny_model
+from tests.artefacts import drawing, picture, tiny_model
 from tests.deployment import ROOT, commands
 from tests.system.searches import finds, search, wait_found
 from tests.system.stack import PROJECT, Stack, service_of, until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
-PARTS = ("qdrant", "encoder", "search", "live-demo", "prometheus", "alertmanager")
-OWN = ("encoder", "search", "live-demo")
+PARTS = ("qdrant", "encoder", "search", "gallery", "live-demo", "prometheus", "alertmanager")
+OWN = ("encoder", "search", "gallery", "live-demo")
 PHOTOS = 3 * len(CLASSES)
 
 
@@ -44,6 +44,23 @@ def test_the_install_pages_commands_fill_a_gallery(stack: Stack, drawn: Path) ->
     assert b"<html" in stack.get("LIVE_PORT", "/")[1]
 
 
+def test_a_photo_is_added_from_outside_shown_and_deleted(stack: Stack) -> None:
+    """With the gallery service's token; search shows what it keeps in the volume."""
+    target = f"127.0.0.1:{stack.port('GALLERY_PORT')}"
+    token = stack.settings["GALLERY_TOKEN"]
+    content = picture(77)
+    with (
+        GalleryClient(target, token=token) as gallery,
+        Client(stack.search_target, timeout=30) as client,
+    ):
+        [added] = gallery.add([content])
+        assert added.outcome == "written", added.error
+        assert client.photo(added.photo_id, original=True).content == content
+        assert gallery.delete([added.photo_id]) == 1
+    with GalleryClient(target, retries=0) as nobody, pytest.raises(Denied):
+        nobody.delete([added.photo_id])
+
+
 def test_the_page_has_its_map(stack: Stack) -> None:
     """What `map` wrote into the volume is what the page shows."""
     status, body = until(lambda: (got := stack.get("LIVE_PORT", "/map"))[0] == 200 and got)
@@ -59,7 +76,7 @@ def test_every_target_is_up(stack: Stack) -> None:
         found = json.loads(stack.get("PROMETHEUS_PORT", "/api/v1/targets")[1])
         return {each["labels"]["job"]: each["health"] for each in found["data"]["activeTargets"]}
 
-    wanted = dict.fromkeys(("search", "encoder", "live", "qdrant", "prometheus"), "up")
+    wanted = dict.fromkeys(("search", "gallery", "encoder", "live", "qdrant", "prometheus"), "up")
     until(lambda: targets() == wanted, targets)
     groups = json.loads(stack.get("PROMETHEUS_PORT", "/api/v1/rules")[1])["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]

@@ -129,7 +129,11 @@ def delete(
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option("--where", metavar="FIELD=VALUE", help="All whose payload says so."),
+        typer.Option(
+            "--where",
+            metavar="CONDITION",
+            help="All whose payload says so, as in `query`: 'trip=7', 'rating>=4'.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -138,10 +142,16 @@ def delete(
     By ids, or all that meet a filter. Exit status: 0 done, also where there was none; 2 wrong
     usage, 3 refused, 4 the service is away.
     """
+    from sketchzoo.cli.where import parse_where  # noqa: PLC0415 - loaded when the command runs
+
+    try:
+        wanted = parse_where(where or ())
+    except ValueError as error:
+        end("gallery delete", f"--where: {error}", UNUSABLE)
     conditions: dict[str, Any] = {
         "classes": classes or (),
         "folders": folders or (),
-        "where": _columns(where),
+        "where": wanted,
     }
 
     def deleting(client: "GalleryClient") -> int:

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Protocol
 
+import grpc
+import structlog
+
 from sketchzoo.gallery.v1 import gallery_pb2
 from sketchzoo.rpc import CallError, invalid, precondition, unavailable
 from sketchzoo_ingest.gallery_service.metrics import GalleryMetrics
@@ -14,7 +17,10 @@ from sketchzoo_ingest.gallery_service.store import Arriving, PhotoStore
 from sketchzoo_ingest.outcome import Outcome, RefusedError
 from sketchzoo_ingest.sources import Candidate
 
+log = structlog.get_logger()
+
 STORE = "the store"
+_FAILED = CallError(grpc.StatusCode.INTERNAL, "the server failed; its log has the request id")
 _OUTCOMES = {
     Outcome.WRITTEN: gallery_pb2.ADD_OUTCOME_WRITTEN,
     Outcome.UPDATED: gallery_pb2.ADD_OUTCOME_UPDATED,
@@ -133,6 +139,9 @@ class Adding:
                 self._metrics.answered(None)
             except CallError as error:
                 response = self.refusal(arrival.new.sequence, error)
+            except Exception:
+                log.exception("adding failed")
+                response = self.refusal(arrival.new.sequence, _FAILED.again())
             finally:
                 await arrival.close()
             answer(response)

@@ -6,9 +6,7 @@ publishes it before it is answered.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,6 +17,7 @@ from sketchzoo.encoder_client import EncoderModel
 from sketchzoo.qdrant import (
     CollectionNotFoundError,
     CollectionOptions,
+    PhotoReader,
     PhotoWriter,
     QdrantConnection,
     photo_id,
@@ -29,6 +28,7 @@ from sketchzoo_ingest.collection import PART as QDRANT
 from sketchzoo_ingest.collection import QdrantCollection
 from sketchzoo_ingest.embedder import Embedder, Encoder, has_failed
 from sketchzoo_ingest.feed import Inbox, Listed, Reader
+from sketchzoo_ingest.gallery_service.open_gallery import Memory, OpenGallery, endless_tally
 from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome, RefusedError, Settled
@@ -36,66 +36,10 @@ from sketchzoo_ingest.pipeline import Pipeline
 from sketchzoo_ingest.reading import Reading
 from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.sources import Candidate
-from sketchzoo_ingest.survey import Survey
-from sketchzoo_ingest.tally import Tally
 
 log = structlog.get_logger()
 
 _RETRY_SECONDS = 1.0
-
-
-class _NoSurvey(Survey):
-    """Remembers nothing: only who prunes asks which places were read."""
-
-    def read(self, uri: str) -> None:
-        """Forget it."""
-
-    def unread(self, refusal: object) -> None:
-        """Forget it."""
-
-
-class _Memory:
-    """Bytes that photos may have in all pipelines together; a larger one goes alone."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._held = 0
-        self._changed = asyncio.Condition()
-
-    @asynccontextmanager
-    async def holding(self, size: int) -> AsyncIterator[None]:
-        """Hold `size` bytes, when they may be."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._held or self._held + size <= self._limit)
-            self._held += size
-        try:
-            yield
-        finally:
-            self._held -= size
-            async with self._changed:
-                self._changed.notify_all()
-
-
-@dataclass(eq=False, slots=True)
-class _Open:
-    """A gallery that is written to."""
-
-    model: EncoderModel
-    writer: PhotoWriter
-    collection: str
-    reading: Reading
-    inbox: Inbox
-    running: "asyncio.Task[None]"
-    is_published: bool
-    checked_at: float
-    photos: int = 0
-    publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def close(self) -> None:
-        """Finish what was put in."""
-        if not self.running.done():
-            await self.inbox.close()
-        await asyncio.wait([self.running])
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +75,11 @@ class OpenGalleries:
         self._limits = limits
         self._options = options
         # Of all galleries together, as a job has them for its one.
-        self._memory = _Memory(limits.buffer_bytes)
+        self._memory = Memory(limits.buffer_bytes)
         self._reading: tuple[str, Reading] | None = None
-        self._open: dict[str, _Open] = {}
-        self._opening: dict[str, asyncio.Lock] = {}
+        self._open: dict[str, OpenGallery] = {}
+        # Being looked at or opened, for all photos that wait for it together.
+        self._opening: dict[str, asyncio.Task[OpenGallery]] = {}
         self._all = Galleries(connection)
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -157,9 +102,9 @@ class OpenGalleries:
         """Tell whether a gallery, of whichever model, has the photo of this content at this uri."""
         key = photo_id(sha256)
         for collection in await self._all.names():
-            writer = PhotoWriter(self._connection, collection)
+            reader = PhotoReader(self._connection, collection)
             try:
-                found = await writer.get(collection, [key])
+                found = await reader.get(collection, [key])
             except CollectionNotFoundError:  # dropped meanwhile
                 continue
             if key in found and found[key].uri == uri:
@@ -176,21 +121,21 @@ class OpenGalleries:
 
     async def _add(self, gallery: str, candidate: Candidate) -> tuple[str, Outcome]:
         opened = await self._opened(gallery)
-        opened.photos += 1
-        try:
-            settled = await self._settled(opened, candidate)
-            if settled.refusal is not None:
-                raise RefusedError(settled.refusal.reason, settled.refusal.message)
-            await self._publish(gallery, opened)
-        except CallError as error:
-            if isinstance(error, CollectionNotFoundError) or error.reason in _STALE:
-                self._forget(gallery, opened)
-            raise
-        finally:
-            opened.photos -= 1
+        while self._open.get(gallery) is not opened:  # closed for another one in that moment
+            opened = await self._opened(gallery)
+        with opened.used():
+            try:
+                settled = await self._settled(opened, candidate)
+                if settled.refusal is not None:
+                    raise RefusedError(settled.refusal.reason, settled.refusal.message)
+                await self._publish(gallery, opened)
+            except CallError as error:
+                if isinstance(error, CollectionNotFoundError) or error.reason in _STALE:
+                    self._forget(gallery, opened)
+                raise
         return settled.photo_id, settled.outcome
 
-    async def _settled(self, opened: _Open, candidate: Candidate) -> Settled:
+    async def _settled(self, opened: OpenGallery, candidate: Candidate) -> Settled:
         told: asyncio.Future[Settled] = asyncio.get_running_loop().create_future()
 
         def tell(outcome: Settled | CallError) -> None:
@@ -203,34 +148,53 @@ class OpenGalleries:
                 told.set_result(outcome)
 
         async with self._memory.holding(opened.reading.reserved(candidate)):
-            await opened.inbox.put(Listed(candidate, self._reader, tell))
-            waited: set[asyncio.Future[Any]] = {told, opened.running}
-            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            putting = asyncio.ensure_future(opened.inbox.put(Listed(candidate, self._reader, tell)))
+            try:
+                for each in (putting, told):
+                    waited: set[asyncio.Future[Any]] = {each, opened.running}
+                    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                putting.cancel()
         if not told.done():
             # It was to run for ever: what ended it is in the log.
             raise unavailable("the pipeline", "it has ended")
         return told.result()
 
-    async def _opened(self, gallery: str) -> _Open:
-        lock = self._opening.setdefault(gallery, asyncio.Lock())
-        async with lock:
-            opened = self._open.get(gallery)
-            now = asyncio.get_running_loop().time()
-            if opened is not None and now - opened.checked_at > self._options.check_seconds:
-                if await self._is_current(opened):
-                    opened.checked_at = now
-                else:
-                    self._forget(gallery, opened)
-                    opened = None
-            if opened is None or opened.running.done():
-                self._make_room()
-                opened = self._open[gallery] = await self._begin(gallery)
-            else:
-                # The one used last stands last.
-                self._open[gallery] = self._open.pop(gallery)
+    async def _opened(self, gallery: str) -> OpenGallery:
+        opened = self._open.get(gallery)
+        now = asyncio.get_running_loop().time()
+        if (
+            opened is not None
+            and not opened.running.done()
+            and now - opened.checked_at <= self._options.check_seconds
+        ):
+            # The one used last stands last.
+            self._open[gallery] = self._open.pop(gallery)
             return opened
+        opening = self._opening.get(gallery)
+        if opening is None:
+            # What it fails with, all who wait for it fail with: none tries again for itself.
+            opening = self._opening[gallery] = asyncio.create_task(self._look(gallery, opened))
+            opening.add_done_callback(lambda _: self._opening.pop(gallery, None))
+        try:
+            return await asyncio.shield(opening)
+        except CallError as error:
+            raise error.again() from None
 
-    async def _is_current(self, opened: _Open) -> bool:
+    async def _look(self, gallery: str, opened: OpenGallery | None) -> OpenGallery:
+        """Return the gallery as it is, if it is still the one to write to, or open it anew."""
+        if opened is not None and not opened.running.done():
+            begun = asyncio.get_running_loop().time()
+            if await self._is_current(opened):
+                opened.checked_at = begun
+                return opened
+        if opened is not None:
+            self._forget(gallery, opened)
+        self._make_room()
+        self._open[gallery] = await self._begin(gallery)
+        return self._open[gallery]
+
+    async def _is_current(self, opened: OpenGallery) -> bool:
         model = await self._model()
         published = await self._retry.call(QDRANT, opened.writer.published)
         opened.is_published = published == opened.collection
@@ -239,7 +203,7 @@ class OpenGalleries:
             opened.collection,
         )
 
-    async def _begin(self, gallery: str) -> _Open:
+    async def _begin(self, gallery: str) -> OpenGallery:
         model = await self._model()
         writer = PhotoWriter(self._connection, gallery, self._options.collection)
         published = await self._retry.call(QDRANT, writer.published)
@@ -256,7 +220,7 @@ class OpenGalleries:
             ),
             collection=QdrantCollection(writer, collection, self._retry),
             reading=reading,
-            tally=_tally(self._metrics),
+            tally=endless_tally(self._metrics),
             metrics=self._metrics,
             limits=self._limits,
             stop=asyncio.Event(),
@@ -265,7 +229,7 @@ class OpenGalleries:
         running = asyncio.create_task(pipeline.run(inbox))
         running.add_done_callback(_told_to_log)
         log.info("opened", gallery=gallery, collection=collection, model=model.name)
-        return _Open(
+        return OpenGallery(
             model,
             writer,
             collection,
@@ -293,7 +257,7 @@ class OpenGalleries:
         asking = partial(self._encoder.model, self._options.encode_timeout_seconds)
         return await self._retry.call(ENCODER, asking, has_failed)
 
-    async def _publish(self, gallery: str, opened: _Open) -> None:
+    async def _publish(self, gallery: str, opened: OpenGallery) -> None:
         """Let searches see the gallery, if they see none yet."""
         async with opened.publishing:
             if opened.is_published:
@@ -318,7 +282,7 @@ class OpenGalleries:
             )
         self._forget(idle, self._open[idle])
 
-    def _forget(self, gallery: str, opened: _Open) -> None:
+    def _forget(self, gallery: str, opened: OpenGallery) -> None:
         """Let the next photo open the gallery anew; what is under way is finished."""
         if self._open.get(gallery) is opened:
             del self._open[gallery]
@@ -338,12 +302,6 @@ def _of_another_model(gallery: str, published: str | None, model: EncoderModel) 
         f"{model.name} ({model.fingerprint}): ingest all of its photos with the new model "
         "(docs/operations/upgrade-model.md), or serve the model that it was built by",
     )
-
-
-def _tally(metrics: IngestMetrics) -> Tally:
-    tally = Tally(metrics)
-    tally.survey = _NoSurvey()
-    return tally
 
 
 def _told_to_log(running: "asyncio.Task[None]") -> None:

@@ -121,6 +121,8 @@ class PhotoStore:
         self._shelf = shelf
         self._spool = spool
         spool.mkdir(parents=True, exist_ok=True)
+        # What a killed service left: none of these are this one's.
+        self._left = sorted(spool.glob(f"*{_PART}"))
         self._threads = ThreadPoolExecutor(_THREADS, "store")
         # Photos under way by key, and those of them whose file may be nobody's any more.
         self._held: Counter[str] = Counter()
@@ -196,14 +198,17 @@ class PhotoStore:
             CallError: by `is_held`.
 
         """
-        for each in await self._run(lambda: sorted(self._spool.glob(f"*{_PART}"))):
+        for each in self._left:
             await self._run(partial(each.unlink, missing_ok=True))
         kept = deleted = 0
         for key in await self._run(lambda: list(self._shelf.marked())):
-            if await self._settle(key, is_held):
-                kept += 1
-            else:
-                deleted += 1
+            async with self._lock(key):
+                if key in self._held:  # it has come since
+                    continue
+                if await self._settle(key, is_held):
+                    kept += 1
+                else:
+                    deleted += 1
         if kept or deleted:
             log.info("recovered", kept=kept, deleted=deleted)
 

@@ -9,11 +9,33 @@ import pytest
 
 from sketchzoo.client import AddResult, GalleryClient, SearchError
 from tests.artefacts import picture
+from tests.integration.deploy.ports import free_port
 from tests.integration.gallery.points import points
 from tests.integration.gallery.service import GalleryService
 
-KILLS = 3
+KILLS = 2
 PHOTOS = 40
+
+
+@pytest.mark.timeout(300)
+def test_a_client_sends_again_what_has_no_answer(
+    tmp_path: Path, environment: dict[str, str], qdrant_url: str, gallery: str
+) -> None:
+    """The service is killed and comes back: each photo has its one result, and is there once."""
+    contents = [picture(7000 + n, (160, 120)) for n in range(PHOTOS)]
+    with (
+        GalleryService(tmp_path, environment, port=free_port()) as service,
+        GalleryClient(service.target, retries=20) as client,
+    ):
+        results: list[AddResult] = []
+        for result in client.add(contents, window=8):
+            results.append(result)
+            if len(results) == PHOTOS // 4:
+                service.kill()
+                service.start(serving=False)
+        assert sorted(result.index for result in results) == list(range(PHOTOS))
+        assert [result.error for result in results if not result.ok] == []
+        assert points(qdrant_url, gallery).keys() == {result.photo_id for result in results}
 
 
 class Sending:
@@ -49,6 +71,7 @@ class Sending:
         assert not self._thread.is_alive()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_what_was_answered_is_never_lost(
     tmp_path: Path, environment: dict[str, str], qdrant_url: str, gallery: str
