@@ -77,13 +77,14 @@ lock: $(VENV)/uv.stamp
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 		--extra demo --extra trace pyproject.toml -o requirements/demo.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
-		--extra demo --extra trace --extra train --group dev -c requirements/demo.txt \
+		--extra demo --extra trace --extra train --extra s3 --extra gs --extra parquet --group dev -c requirements/demo.txt \
 		pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 		-c requirements/dev.txt --group build -o requirements/build.txt
-	for image in search:trace encoder:encoder encoder-gpu:gpu ingest:ingest live:live map:map; do \
+	for image in search:search,s3,gs encoder:encoder encoder-gpu:gpu ingest:ingest,s3,gs,parquet \
+		live:live map:map; do \
 		$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
-			-c requirements/dev.txt --extra trace --extra $${image#*:} \
+			-c requirements/dev.txt --extra trace $$(echo ,$${image#*:} | sed 's/,/ --extra /g') \
 			pyproject.toml -o requirements/$${image%%:*}.txt || exit 1; done
 
 release-dry: $(VENV)/dev.stamp

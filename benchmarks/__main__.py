@@ -17,7 +17,18 @@ from benchmarks.workload import Workload, prepare
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 
-PARTS = ("start", "memory", "encoder", "search", "overload", "ingest", "peers", "qdrant")
+PARTS = (
+    "start",
+    "memory",
+    "encoder",
+    "search",
+    "overload",
+    "ingest",
+    "large",
+    "unchanged",
+    "peers",
+    "qdrant",
+)
 
 
 def main() -> int:
@@ -75,6 +86,8 @@ class Run:
         self._storm = 10.0 if quick else 60.0
         self._many = (1_000, 5_000) if quick else (1_000, 50_000)
         self._bulk = 1_280 if quick else 5_120
+        self._large = 60 if quick else 240
+        self._unchanged = 10_000 if quick else 100_000
         sizes = (1_000, 10_000, 100_000, 1_000_000)
         self._sizes = sizes if million else sizes[: 2 if quick else 3]
         self._about = machine.describe()
@@ -106,6 +119,10 @@ class Run:
                         self._out, workload, parts, artefact, count=self._bulk, seconds=seconds
                     )
                 )
+            if "large" in self._wanted:
+                self._done(ingesting.large(self._out, workload, parts, artefact, count=self._large))
+            if "unchanged" in self._wanted:
+                self._done(ingesting.unchanged(self._out, parts, artefact, count=self._unchanged))
             if "qdrant" in self._wanted:
                 bare = BareLoop.open(artefact, Modality.PHOTO)
                 embeddings = np.stack([bare.embed(photo) for photo in workload.photos])

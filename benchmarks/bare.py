@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime as ort
 
-from sketchzoo.images import Modality, decode, prepare
+from sketchzoo.images import Modality, decode, enough_for, prepare
 from sketchzoo.model import ModelArtefact
 from sketchzoo.onnx import open_session
 
@@ -24,16 +24,21 @@ class BareLoop:
     session: ort.InferenceSession
     artefact: ModelArtefact
     modality: Modality
+    whole: bool = False
+    """Whether every pixel is decoded, also those that the network has no use for."""
 
     @classmethod
-    def open(cls, artefact: ModelArtefact, modality: Modality) -> "BareLoop":
+    def open(
+        cls, artefact: ModelArtefact, modality: Modality, *, whole: bool = False
+    ) -> "BareLoop":
         """Load the modality's tower."""
-        return cls(open_session(artefact.onnx(modality)), artefact, modality)
+        return cls(open_session(artefact.onnx(modality)), artefact, modality, whole)
 
     def embed(self, content: bytes) -> np.ndarray:
         """Return one image file's embedding."""
         preprocessing = self.artefact.towers[self.modality].preprocessing
-        pixels = prepare(decode(content), preprocessing)
+        enough = None if self.whole else enough_for(preprocessing)
+        pixels = prepare(decode(content, enough=enough), preprocessing)
         return np.asarray(self.session.run(["embedding"], {"images": pixels[None]})[0][0])
 
     def latencies(self, contents: Sequence[bytes], seconds: float) -> list[float]:

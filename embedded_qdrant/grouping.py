@@ -12,7 +12,7 @@ from typing import Any
 import qdrant_edge as edge
 
 from embedded_qdrant.conversion.queries import Scoring
-from embedded_qdrant.errors import unserved
+from embedded_qdrant.errors import engine_errors, unserved
 
 Key = str | int
 Group = tuple[Key, list[edge.ScoredPoint]]
@@ -20,7 +20,7 @@ _COLLECTING_ROUNDS = 5
 _FILLING_ROUNDS = 5
 # How many times the points that all groups hold are asked for, and how many more at most.
 _CANDIDATES = 3
-_MOST_SPARE = 1000
+_MOST_SPARE = 64
 
 
 class Grouping:
@@ -35,6 +35,8 @@ class Grouping:
     ) -> None:
         if any(sign in group_by for sign in '[]"'):
             raise unserved("QueryPointGroups.group_by with brackets or quotes")
+        with engine_errors():
+            self._without = edge.IsEmptyCondition(group_by)
         self._scoring = scoring
         self._group_by = group_by
         self._limit = limit
@@ -64,7 +66,7 @@ class Grouping:
             return None
         unseen = edge.Filter(
             must=[restriction],
-            must_not=[edge.IsEmptyCondition(self._group_by), edge.HasIdCondition(self._seen)],
+            must_not=[self._without, edge.HasIdCondition(self._seen)],
         )
         return self._scoring.among(unseen).request(
             self._candidates,

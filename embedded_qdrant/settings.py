@@ -18,7 +18,11 @@ class QueryLimitSettings(Settings):
     max_points_per_call: Count = Field(
         10_000, description="Most points in one upsert, or ids in one get or delete."
     )
-    max_limit: Count = Field(10_000, description="Largest `limit` of a query, scroll or facet.")
+    max_limit: Count = Field(
+        10_000,
+        description="Largest `limit` of a query, scroll or facet, and `limit` times `group_size` "
+        "of groups.",
+    )
     max_offset: Count = Field(100_000, description="Largest `offset` of a query.")
     max_queries_per_call: Count = Field(256, description="Most queries in one batch.")
     max_collections: Count = Field(64, description="Most collections at once.")

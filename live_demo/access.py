@@ -77,21 +77,23 @@ class Sessions:
 
     def end(self, connection: HTTPConnection) -> None:
         """End the session of a caller."""
-        if self.left(connection):
-            self._ended[connection.cookies[COOKIE]] = None
+        if session := self._session(connection):
+            self._ended[session[0]] = None
 
     def left(self, connection: HTTPConnection) -> float:
         """Return how many seconds the caller's session lasts."""
+        session = self._session(connection)
+        return 0.0 if session is None or session[0] in self._ended else session[1]
+
+    def _session(self, connection: HTTPConnection) -> tuple[str, float] | None:
+        """Return a session's name, as it was given one, and the seconds that it lasts."""
+        age = round(self.seconds)
         cookie = connection.cookies.get(COOKIE, "")
-        if not cookie or cookie in self._ended:
-            return 0.0
         try:
-            _, begun = self._signer.loads(
-                cookie, max_age=round(self.seconds), return_timestamp=True
-            )
+            name, begun = self._signer.loads(cookie, max_age=age, return_timestamp=True)
         except BadSignature:
-            return 0.0
-        return float(max(0.0, begun.timestamp() + self.seconds - time.time()))
+            return None
+        return str(name), float(max(0.0, begun.timestamp() + self.seconds - time.time()))
 
 
 class Identities:

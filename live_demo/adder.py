@@ -15,6 +15,8 @@ from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.telemetry import span
 
 PART = "gallery"
+# A page waits for it.
+_STATUS_SECONDS = 1.0
 
 
 class Adder:
@@ -22,7 +24,6 @@ class Adder:
 
     def __init__(self, settings: LiveSettings) -> None:
         self._token = settings.gallery_token
-        self._seconds = settings.search_seconds
         self._channel = open_channel(
             ChannelSettings(
                 settings.gallery_target,
@@ -38,7 +39,7 @@ class Adder:
         try:
             status = await self._stub.GetStatus(
                 gallery_pb2.GetStatusRequest(),
-                timeout=self._seconds,
+                timeout=_STATUS_SECONDS,
                 metadata=outgoing_metadata(self._token),
             )
         except grpc.aio.AioRpcError:

@@ -77,35 +77,21 @@ class AddingEndpoint:
     async def _add(
         self, request: Request, header: gallery_pb2.PhotoHeader
     ) -> gallery_pb2.AddedPhoto:
-        arrived = asyncio.Event()
-
-        async def pieces() -> AsyncIterator[bytes]:
-            async for piece in request.stream():
-                if piece:
-                    yield piece
-            arrived.set()
-
         gallery = request.query_params.get("gallery", "")
-        adding = asyncio.create_task(self._adder.add(header, gallery, pieces()))
-        waiting = asyncio.create_task(arrived.wait())
         try:
-            # While it comes its connection's time counts, from then on the service's.
-            await asyncio.wait({adding, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            async with asyncio.timeout(self._seconds):
-                return await adding
+            # The service has as long for each piece, and then for its answer.
+            async with asyncio.timeout(self._seconds) as deadline:
+                pieces = _pieces(request, deadline, self._seconds)
+                return await self._adder.add(header, gallery, pieces)
         except TimeoutError as error:
             raise CallError(
                 grpc.StatusCode.DEADLINE_EXCEEDED, "the gallery did not answer in time"
             ) from error
-        finally:
-            waiting.cancel()
-            adding.cancel()
-            await asyncio.gather(waiting, adding, return_exceptions=True)
 
     def _header(self, request: Request) -> gallery_pb2.PhotoHeader:
         """Return what the request says of its photo; raises `CallError`."""
         length = request.headers.get("content-length", "")
-        if not length.isdigit() or int(length) == 0:
+        if not length.isdecimal() or int(length) == 0:
             raise invalid("photo", "is empty, or does not say how large it is")
         if int(length) > self._most_bytes:
             raise invalid(
@@ -123,6 +109,16 @@ class AddingEndpoint:
         return gallery_pb2.PhotoHeader(
             sequence=1, size_bytes=int(length), file_name=name, folder=folder
         )
+
+
+async def _pieces(
+    request: Request, deadline: asyncio.Timeout, seconds: float
+) -> AsyncIterator[bytes]:
+    """Yield a request's bytes as they come; each piece begins the time anew."""
+    async for piece in request.stream():
+        deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+        if piece:
+            yield piece
 
 
 def _refused(error: CallError) -> Response:

@@ -36,7 +36,8 @@ async def make(settings: MapSettings, out: Path) -> int:
         # and no more of a large gallery is read.
         async for photo, vector in reader.embeddings(gallery.collection):
             ids.append(photo.id)
-            names.append(photo.class_name)
+            # Where nobody named it, what the model sees; "" where it is not sure.
+            names.append(photo.class_name or (photo.seen.class_name if photo.seen else ""))
             vectors.append(np.asarray(vector, dtype=np.float32))
             if len(ids) == settings.photos:
                 break

@@ -71,7 +71,7 @@ class PictureEndpoint:
     async def _read(self, request: Request) -> bytes:
         """Return the whole picture; nothing of one that is too large."""
         length = request.headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._pictures.most_bytes:
+        if length.isdecimal() and int(length) > self._pictures.most_bytes:
             return b""
         content = bytearray()
         async for piece in request.stream():

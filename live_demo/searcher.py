@@ -13,8 +13,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from live_demo.settings import LiveSettings
 from sketchzoo.rpc import (
     BETWEEN_PARTS,
+    CallError,
     ChannelSettings,
-    NotFoundError,
     from_rpc_error,
     not_found,
     open_channel,
@@ -30,6 +30,8 @@ _SERVICE = "sketchzoo.search.v1.SearchService"
 
 # What an answer holds beside a photo's file.
 _ROOM_BYTES = 1024 * 1024
+# Reasons of a gallery into which nothing was ingested.
+_NOTHING_YET = ("NO_GALLERY", "NOT_FOUND")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,9 @@ class Searcher:
                         search_pb2.GetGalleryRequest(gallery=gallery), **self._options()
                     ),
                 )
-        except NotFoundError:
-            if gallery:
+        except CallError as error:
+            if gallery or error.reason not in _NOTHING_YET:
                 raise
-            # Nothing was ingested yet.
             return About("", galleries, 0, {}, {}, ())
         taken = [found.earliest, found.latest] if found.HasField("earliest") else []
         return About(

@@ -49,8 +49,9 @@ class LiveLimitSettings(Settings):
         64 * 1024 * 1024, description="Memory that keeps thumbnails asked for again."
     )
     max_original_bytes: Count = Field(
-        64 * 1024 * 1024,
-        description="Largest original that is handed out, in bytes; two are held at once.",
+        24 * 1024 * 1024,
+        description="Largest original that is handed out, in bytes, where the search service's "
+        "max_message_bytes allows as much; two are held at once.",
     )
     max_picture_bytes: Count = Field(
         15 * 1024 * 1024,

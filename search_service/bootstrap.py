@@ -16,8 +16,9 @@ from search_service.files import GalleryFiles
 from search_service.galleries import Galleries, Listing
 from search_service.load_shedding import LoadShedding
 from search_service.metrics import SearchMetrics
+from search_service.originals import Originals
 from search_service.readiness import CheckTimes, Readiness
-from search_service.renditions import Renditions
+from search_service.renditions import RenditionLimits, Renditions
 from search_service.searching import Searcher, SearchLimits
 from search_service.servicer import (
     SERVICE,
@@ -27,7 +28,9 @@ from search_service.servicer import (
     add_to_server,
 )
 from search_service.settings import SearchSettings
+from search_service.thumbnails import ThumbnailFolder
 from sketchzoo.encoder_client import EncoderClient
+from sketchzoo.fetch import FetchLimits
 from sketchzoo.gallery_roots import RootsFile
 from sketchzoo.qdrant import PhotoReader, connect, list_galleries
 from sketchzoo.rpc import (
@@ -112,16 +115,25 @@ async def serving(
     )
     readiness = Readiness(encoder, reader, metrics, times)
     galleries = Galleries(settings.gallery, readiness, listing, reader_of, times)
-    renditions = Renditions(
-        GalleryFiles(
-            settings.gallery_roots,
-            settings.max_message_bytes - _ENVELOPE_BYTES,
-            RootsFile(settings.gallery_roots_file) if settings.gallery_roots_file else None,
-        ),
-        settings.image_limits(),
-        threads=settings.thumbnail_threads,
-        cache_bytes=settings.thumbnail_cache_bytes,
+    listed = RootsFile(settings.gallery_roots_file) if settings.gallery_roots_file else None
+    fetches = FetchLimits(
+        seconds=settings.fetch_seconds,
+        at_once=settings.fetch_threads,
+        allow_private_addresses=settings.allow_private_addresses,
     )
+    files = GalleryFiles(settings.gallery_roots, listed, settings.store_folder())
+    originals = Originals(files, settings.uris(), fetches)
+    limits = RenditionLimits(
+        original_bytes=settings.max_message_bytes - _ENVELOPE_BYTES,
+        room_bytes=settings.photo_bytes,
+        cache_bytes=settings.thumbnail_cache_bytes,
+        threads=settings.thumbnail_threads,
+        fetch_threads=settings.fetch_threads,
+    )
+    folder = None
+    if settings.thumbnail_folder is not None:
+        folder = ThumbnailFolder(settings.thumbnail_folder, settings.thumbnail_folder_bytes)
+    renditions = Renditions(originals, settings.image_limits(), limits, metrics, folder)
     servicer = build(
         settings,
         encoder=encoder,
@@ -131,7 +143,7 @@ async def serving(
         metrics=metrics,
     )
     try:
-        with renditions:
+        with originals, renditions:
             service = Service(SERVICE, servicer, add_to_server)
             async with RpcServer(settings, [service], registry) as server:
                 readiness.on_change = server.set_serving

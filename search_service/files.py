@@ -1,62 +1,67 @@
-"""Photos' files: only those below the gallery's roots, and only as they were ingested.
+"""Photos' files of this machine: only those below the gallery's roots.
 
 The roots are the operator's: settings, and on one machine the folders that ingest listed.
 
 A uri comes from the gallery, which others may write: it is resolved, links and all,
-and must lie below a root. What was opened must be the regular file that was meant, and
-its content must have the SHA-256 that the photo was ingested with. So no uri, however
-made, reads anything but a photo of the gallery.
+and must lie below a root. What was opened must be the regular file that was meant. With the
+SHA-256 that `search_service/originals.py` asks of it, no uri, however made, reads anything but a
+photo of the gallery.
 """
 
-import hashlib
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from sketchzoo.gallery_roots import RootsFile
-from sketchzoo.qdrant import Photo
-from sketchzoo.rpc import CallError, not_found, precondition
+from sketchzoo.rpc import CallError, NotFoundError, not_found, precondition
 
 
 class GalleryFiles:
-    """Reads photos' files below `roots` and what `listed` lists, of at most `max_bytes`."""
+    """Reads photos' files below `roots`, what `listed` lists, and `store`, which may come later."""
 
     def __init__(
-        self, roots: Sequence[Path], max_bytes: int, listed: RootsFile | None = None
+        self, roots: Sequence[Path], listed: RootsFile | None = None, store: Path | None = None
     ) -> None:
-        self._roots = tuple(root.resolve(strict=True) for root in roots)
+        resolved = [root.resolve(strict=True) for root in roots]
+        self._roots = tuple(resolved if store is None else [*resolved, store.resolve()])
         self._listed = listed
-        self._max_bytes = max_bytes
 
-    def read(self, photo: Photo) -> bytes:
-        """Return a photo's file; blocks on the disk.
+    def check(self, uri: str) -> None:
+        """Refuse a file outside of the roots; one that has gone lay where it was named.
+
+        Raises:
+            CallError: FAILED_PRECONDITION.
+
+        """
+        with suppress(NotFoundError):
+            self.resolve(uri)
+
+    def read(self, uri: str, most: int) -> bytes:
+        """Return a file of at most `most` bytes; blocks on the disk.
 
         Raises:
             CallError: FAILED_PRECONDITION, it lies outside of the roots or is too large;
-                NOT_FOUND, it has gone or is not what was ingested.
+                NOT_FOUND, it has gone.
 
         """
-        path = self._resolve(photo.uri)
+        path = self.resolve(uri)
         try:
-            content = self._read(path)
+            return _read(path, most)
         except OSError as error:
             # The path is not told: only the uri is the caller's business.
-            raise not_found(f"the photo's file has gone: {photo.uri}") from error
-        if hashlib.sha256(content).hexdigest() != photo.sha256:
-            raise not_found(f"the photo's file has changed since it was ingested: {photo.uri}")
-        return content
+            raise not_found(f"the photo's file has gone: {uri}") from error
 
-    def _resolve(self, uri: str) -> Path:
+    def resolve(self, uri: str) -> Path:
+        """Return a file's path, links followed; raises as `read`."""
         try:
             parts = urlsplit(uri)
         except ValueError as error:
-            raise _outside(uri) from error
+            raise outside(uri) from error
         if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-            raise precondition(
-                "OUTSIDE_GALLERY", f"the photo is no file of this machine; it lies at {uri}"
-            )
+            raise outside(uri)
         try:
             named = Path(os.fsdecode(unquote_to_bytes(parts.path)))
             path = named.resolve(strict=True)
@@ -64,37 +69,38 @@ class GalleryFiles:
             # Told apart from `outside` only where a root may hold it.
             if self._holds(Path(os.path.normpath(named))):
                 raise not_found(f"the photo's file has gone: {uri}") from error
-            raise _outside(uri) from error
+            raise outside(uri) from error
         except (OSError, ValueError, RuntimeError) as error:
-            raise _outside(uri) from error
+            raise outside(uri) from error
         if not self._holds(path):
-            raise _outside(uri)
+            raise outside(uri)
         return path
 
     def _holds(self, path: Path) -> bool:
         listed = self._listed.read() if self._listed else ()
         return any(path.is_relative_to(root) for root in (*self._roots, *listed))
 
-    def _read(self, path: Path) -> bytes:
-        # The path is resolved: a link in its last place was put there just now. A pipe
-        # would block without O_NONBLOCK.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            known = os.fstat(descriptor)
-            if not stat.S_ISREG(known.st_mode):
-                raise FileNotFoundError(path)
-            if known.st_size > self._max_bytes:
-                raise precondition(
-                    "TOO_LARGE",
-                    f"the photo's file has {known.st_size} bytes; "
-                    f"at most {self._max_bytes} are sent",
-                )
-            return file.read(self._max_bytes)
+
+def _read(path: Path, most: int) -> bytes:
+    # The path is resolved: a link in its last place was put there just now. A pipe
+    # would block without O_NONBLOCK.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        known = os.fstat(descriptor)
+        if not stat.S_ISREG(known.st_mode):
+            raise FileNotFoundError(path)
+        if known.st_size > most:
+            raise precondition(
+                "TOO_LARGE",
+                f"the photo's file has {known.st_size} bytes; at most {most} are read",
+            )
+        return file.read(most)
 
 
-def _outside(uri: str) -> CallError:
+def outside(uri: str, why: str = "") -> CallError:
+    """Return why a photo is not read: it lies where the operator allows nothing."""
     return precondition(
         "OUTSIDE_GALLERY",
-        f"the photo lies outside of the gallery's roots: {uri}; start search with "
-        "--gallery-roots and its folder",
+        f"the photo lies outside of the gallery's roots: {uri}; "
+        + (why or "start search with --gallery-roots and its folder, or --gallery-uris"),
     )

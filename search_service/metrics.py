@@ -65,6 +65,12 @@ class SearchMetrics:
             ["class_name"],
             registry=registry,
         )
+        self._thumbnails = Counter(
+            "sketchzoo_search_thumbnails_total",
+            "Thumbnails by where they came from: memory, disk, made (of the photo's file).",
+            ["outcome"],
+            registry=registry,
+        )
         self._known_classes: set[str] = set()
         self._series: dict[tuple[Any, ...], Any] = {}
         self._ready = Gauge(
@@ -112,6 +118,10 @@ class SearchMetrics:
     def cached(self, outcome: str) -> None:
         """Count where an embedding came from: `hit`, `joined` or `miss`."""
         self._of(self._cache, outcome).inc()
+
+    def thumbnail(self, outcome: str) -> None:
+        """Count where a thumbnail came from: `memory`, `disk` or `made`."""
+        self._of(self._thumbnails, outcome).inc()
 
     def ready(self, problem: CallError | None) -> None:
         """Tell whether searches can be answered, and why not."""

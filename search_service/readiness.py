@@ -25,6 +25,7 @@ log = structlog.get_logger()
 # A part that does not answer in time may be busy: so many times in a row it is away.
 _FAILURE_THRESHOLD = 2
 _SLOW = grpc.StatusCode.DEADLINE_EXCEEDED
+_BUSY = (_SLOW, grpc.StatusCode.RESOURCE_EXHAUSTED)
 
 T = TypeVar("T")
 
@@ -153,7 +154,7 @@ class Readiness:
         before = self._seen if isinstance(self._seen, Serving) else None
         model: EncoderModel | CallError = _told(answers[0], before.model if before else None)
         gallery: Gallery | CallError = _told(answers[1], before.gallery if before else None)
-        if isinstance(model, EncoderModel) or model.code is not _SLOW:
+        if isinstance(model, EncoderModel) or model.code not in _BUSY:
             self._model = model
         if isinstance(gallery, Gallery):
             self._gallery = gallery

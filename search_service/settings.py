@@ -81,7 +81,26 @@ class CacheSettings(Settings):
         16 * _MIB, description="Most bytes that kept thumbnails may take; 0 keeps none."
     )
     thumbnail_threads: Annotated[int, Field(ge=1, le=64)] = Field(
-        2, description="Threads that read photos and make thumbnails."
+        2, description="Threads that read photos of this machine and make thumbnails."
+    )
+    thumbnail_folder: Path | None = Field(
+        None,
+        description="Folder to keep thumbnails in over restarts; processes may share it. Unset "
+        "keeps them in memory alone.",
+    )
+    thumbnail_folder_bytes: Count = Field(
+        1024 * _MIB, description="Most bytes that thumbnails in that folder may take."
+    )
+    photo_bytes: Count = Field(
+        32 * _MIB,
+        description="What photos' files may hold in memory at once while they are read and "
+        "decoded, in bytes; more wait, and a larger one comes alone.",
+    )
+    fetch_threads: Annotated[int, Field(ge=1, le=64)] = Field(
+        8, description="Threads that wait for photos that lie on the web or in buckets."
+    )
+    fetch_seconds: Seconds = Field(
+        10.0, description="How long fetching one such photo may take in all."
     )
     classes_cache_seconds: Annotated[float, Field(ge=0)] = Field(
         2.0,
@@ -135,6 +154,26 @@ class SearchSettings(
         description="A file of further such folders, one a line, to which `sketchzoo ingest` adds "
         "on this machine; read again when it changes.",
     )
+    gallery_uris: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="What uris of photos elsewhere must begin with for GetPhoto to read them, "
+        "as s3://bucket/photos or https://host/photos (in the environment with blanks between); "
+        "credentials come from the environment.",
+    )
+    allow_private_addresses: bool = Field(
+        default=False,
+        description="Let photos be read from urls that lead to this machine or its network.",
+    )
+    gallery_store: str | None = Field(
+        None,
+        validation_alias="SKETCHZOO_GALLERY_STORE",
+        description="The gallery service's store, a folder or a bucket: its photos may be read.",
+    )
+
+    @field_validator("gallery_uris", mode="before")
+    @classmethod
+    def _split_uris(cls, value: Any) -> Any:
+        return tuple(value.split()) if isinstance(value, str) else value
 
     @field_validator("gallery_roots", mode="before")
     @classmethod
@@ -142,3 +181,15 @@ class SearchSettings(
         if isinstance(value, str):
             return tuple(part for part in value.split(os.pathsep) if part)
         return value
+
+    def store_folder(self) -> Path | None:
+        """Return the store where it is a folder, which may not be there yet."""
+        store = self.gallery_store
+        return None if store is None or "://" in store else Path(store)
+
+    def uris(self) -> tuple[str, ...]:
+        """Return what uris of photos elsewhere must begin with, the store's among it."""
+        store = self.gallery_store
+        if store is None or "://" not in store:
+            return self.gallery_uris
+        return (*self.gallery_uris, store)

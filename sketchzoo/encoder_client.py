@@ -142,12 +142,13 @@ class EncoderClient:
             response.fingerprint,
             response.dimension,
             response.min_score,
-            _preprocessing(response.photo_preprocessing),
-            _preprocessing(response.sketch_preprocessing),
+            preprocessing_of(response.photo_preprocessing),
+            preprocessing_of(response.sketch_preprocessing),
         )
 
 
-def _preprocessing(message: encoder_pb2.Preprocessing) -> Preprocessing | None:
+def preprocessing_of(message: encoder_pb2.Preprocessing) -> Preprocessing | None:
+    """Return how images can be shrunk for an encoder; None where this release cannot know."""
     fit = next((fit for fit in FITS if fit == message.fit), None)
     if fit is None:
         return None

@@ -74,10 +74,13 @@ def add_groups(
 ) -> None:
     """Add groups to an answer's `groups`; `records` hold what to tell of the hits.
 
-    A hit that was deleted meanwhile is left out.
+    A hit that was deleted meanwhile is left out, and a group of such hits alone.
     """
     stored = {record.id: record for record in records}
     for key, hits in groups:
+        kept = [point for point in hits if point.id in stored]
+        if not kept:
+            continue
         group = result.add()
         if isinstance(key, str):
             group.id.string_value = key
@@ -85,12 +88,11 @@ def add_groups(
             group.id.integer_value = key
         else:
             group.id.unsigned_value = key
-        for point in hits:
-            if point.id in stored:
-                message = group.hits.add(score=point.score, version=point.version)
-                ids.fill(message.id, point.id)
-                fill_payload(message.payload, stored[point.id].payload)
-                vectors.fill(message, stored[point.id].vector)
+        for point in kept:
+            message = group.hits.add(score=point.score, version=point.version)
+            ids.fill(message.id, point.id)
+            fill_payload(message.payload, stored[point.id].payload)
+            vectors.fill(message, stored[point.id].vector)
 
 
 def add_records(result: Records, records: Iterable[edge.Record]) -> None:

@@ -180,13 +180,20 @@ class Pipeline:
                 await self._done([wanted for wanted, _ in fresh], self._upsert(fresh))
             for wanted, vector in photos:
                 if vector is None:
-                    await self._done([wanted], self._collection.set_payload(wanted.photo))
+                    await self._done([wanted], self._update(wanted))
 
     async def _upsert(self, fresh: Sequence[tuple[Wanted, Vector]]) -> None:
         await self._collection.upsert([(wanted.photo, vector) for wanted, vector in fresh])
         for wanted, _ in fresh:
-            if wanted.replaces is not None:
-                await self._collection.delete_at(wanted.replaces)
+            await self._replace(wanted)
+
+    async def _update(self, wanted: Wanted) -> None:
+        await self._collection.set_payload(wanted.photo)
+        await self._replace(wanted)
+
+    async def _replace(self, wanted: Wanted) -> None:
+        if wanted.replaces is not None:
+            await self._collection.delete_at(wanted.replaces)
 
     async def _done(self, photos: Sequence[Wanted], writing: Awaitable[None]) -> None:
         try:

@@ -157,7 +157,7 @@ class PipelineSettings(
 
     def pipeline_limits(self) -> "PipelineLimits":
         """Return the pipeline's limits."""
-        # Here, since they bring the libraries of images along: `--help` needs none.
+        # Here, since it brings the libraries of images along: `--help` needs none.
         from sketchzoo_ingest.limits import PipelineLimits  # noqa: PLC0415
 
         return PipelineLimits(

@@ -131,8 +131,8 @@ class Settler:
             photo = replace(
                 photo, ingested_at=before.ingested_at, burst=before.burst, seen=before.seen
             )
-        if photo != before or not photo.burst:
-            return Wanted(listed, photo, is_new=False)
+        if photo != before or (photo.phash and not photo.burst):
+            return Wanted(listed, photo, is_new=False, replaces=self._replaces(item, photo))
         self._tally.keep(listed, Outcome.UNCHANGED, photo)
         return None
 

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -33,6 +34,8 @@ _TICK_SECONDS = 0.5
 _AGAIN_SECONDS = 10.0
 # A file that is being written may look as if it stood still: it is read again after these.
 _AGAIN_IF_DAMAGED = (5.0, 30.0, 120.0)
+# Who was at rest for so long is not being written.
+_FRESH = timedelta(minutes=10)
 _DAMAGED = (Reason.TRUNCATED, Reason.EMPTY, Reason.NOT_AN_IMAGE, Reason.UNREADABLE)
 _MOST_NOTED = 100_000
 
@@ -228,6 +231,8 @@ class Watch:
         if settled.outcome is Outcome.DUPLICATE and len(self._copies) < _MOST_NOTED:
             self._copies.setdefault(settled.photo_id, set()).add(path)
         elif refusal is not None and refusal.reason in _DAMAGED:
+            if entry.modified_at is None or datetime.now(UTC) - entry.modified_at > _FRESH:
+                return
             times = self._damaged.get(path, 0)
             if times < len(_AGAIN_IF_DAMAGED) and len(self._damaged) < _MOST_NOTED:
                 self._damaged[path] = times + 1

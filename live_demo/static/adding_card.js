@@ -111,7 +111,9 @@ export class AddingCard extends EventTarget {
   #settled({ name, outcome, why }) {
     const row = element("li", { className: outcome }, element("b", {}, ADDING.outcome[outcome]), element("span", {}, name));
     if (why) row.append(element("em", {}, why));
-    $("add-rows").prepend(row);
+    const last = [...$("add-rows").querySelectorAll(".failed")].at(-1);
+    if (last && outcome !== "failed") last.after(row);
+    else $("add-rows").prepend(row);
     const rows = [...$("add-rows").children];
     if (rows.length > MOST_ROWS) (rows.findLast((each) => !each.classList.contains("failed")) ?? rows.at(-1)).remove();
   }

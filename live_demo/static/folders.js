@@ -9,7 +9,8 @@ export class Folders extends EventTarget {
   #way = element("ol", { className: "way" });
   #list = element("ul", { className: "folders" });
   #key = null;
-  // Whether the gallery has any folder.
+  #classes = new Set();
+  // Whether the gallery has folders to choose from: those that only are its classes are chips.
   any = false;
 
   constructor(panel, place) {
@@ -22,6 +23,11 @@ export class Folders extends EventTarget {
     panel.append(nav, this.#list);
   }
 
+  // Takes the classes that people named.
+  set classes(names) {
+    this.#classes = new Set(names);
+  }
+
   // Asks for the folders below the chosen one, unless they are there.
   async learn({ anew = false } = {}) {
     const { folder, gallery, days } = this.#place;
@@ -32,7 +38,7 @@ export class Folders extends EventTarget {
     if (key !== this.#key) return;
     // The next look asks again.
     if (!found) return void (this.#key = null);
-    if (!folder) this.any = found.length > 0;
+    this.any = Boolean(folder) || found.some(({ name }) => !this.#classes.has(name));
     this.#show(folder, found);
     this.dispatchEvent(new Event("listed"));
   }

@@ -13,8 +13,10 @@ const POLL = 1500;
 const LOOK = 15_000;
 const IDLE = 120_000;
 const HIDDEN = 30_000;
-// The gateway's words for a connection that was silent for too long, and for too many.
+// The gateway's words for a connection that was silent for too long, for one whose session is
+// over, and for too many.
 const SLEPT = 4408;
+const LOCKED = 4401;
 const CROWDED = 1013;
 
 export class Live extends EventTarget {
@@ -87,6 +89,7 @@ export class Live extends EventTarget {
       if (this.#socket !== socket) return;
       this.#socket = null;
       this.#flight = null;
+      if (code === LOCKED) return void this.dispatchEvent(new Event("locked"));
       if (code === SLEPT && !this.#isOwed) return;
       this.#become(code === CROWDED ? "full" : "offline", reason);
       this.#later(() => this.#resume(), this.#pause());
@@ -95,8 +98,8 @@ export class Live extends EventTarget {
 
   // Goes on after a trouble: with the question that is owed an answer, if there is one.
   #resume() {
-    if (!this.#isOwed) this.#check();
-    else if (!this.#socket) this.#connect();
+    // Without a line HTTP tells more of how things stand: that the session is over, for one.
+    if (!this.#isOwed || !this.#socket) this.#check();
     else this.#send();
   }
 
@@ -170,9 +173,9 @@ export class Live extends EventTarget {
     try {
       const gallery = this.#gallery;
       const response = await fetch(`/gallery?${new URLSearchParams({ gallery })}`, { signal: AbortSignal.timeout(5000) });
-      // The session is over: the door asks for the password in the page's place.
-      if (response.status === 401) return location.reload();
-      if (gallery !== this.#gallery) return;
+      // The session is over.
+      if (response.status === 401) return void this.dispatchEvent(new Event("locked"));
+      if (gallery !== this.#gallery) return this.#check();
       // Busy is not away: the next look tells.
       if (response.status === 429) return this.#later(() => this.#check(), LOOK);
       if (response.ok) found = await response.json();
@@ -182,10 +185,13 @@ export class Live extends EventTarget {
     }
     if (this.#flight) return;
     if (found) {
-      this.#failures = 0;
-      this.#become("live");
       this.dispatchEvent(new CustomEvent("gallery", { detail: found }));
-      if (this.#isOwed) this.#resume();
+      if (this.#isOwed && this.#socket) this.#send();
+      else if (this.#isOwed) this.#connect();
+      else {
+        this.#failures = 0;
+        this.#become("live");
+      }
     } else if (lacking) {
       this.dispatchEvent(new Event("lacking"));
     } else {

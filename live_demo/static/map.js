@@ -10,6 +10,8 @@ import { kind, label } from "./words.js";
 const MAGIC = "SZMAP1\0\0";
 const TRAIL = 80;
 const MARGIN = 0.05;
+// Photos that nobody named and of which the model is not sure.
+const NOBODYS = "#8a8c86";
 
 export class GalleryMap extends EventTarget {
   #canvas;
@@ -124,7 +126,7 @@ export class GalleryMap extends EventTarget {
     for (let i = 0; i < points.length; i += 3) byClass[points[i + 2]].push(i);
     pen.globalAlpha = many > 4000 ? 0.7 : 0.85;
     byClass.forEach((members, index) => {
-      pen.fillStyle = colour(this.#classes[index], dark);
+      pen.fillStyle = this.#classes[index] ? colour(this.#classes[index], dark) : NOBODYS;
       pen.beginPath();
       for (const i of members) {
         const [x, y] = [this.#x(points[i] / 65535), this.#y(points[i + 1] / 65535)];
@@ -146,7 +148,7 @@ export class GalleryMap extends EventTarget {
     pen.textBaseline = "middle";
     pen.lineJoin = "round";
     pen.lineWidth = 4 * devicePixelRatio;
-    const largest = byClass.map((members, index) => [members, index]).filter(([members]) => members.length);
+    const largest = byClass.map((members, index) => [members, index]).filter(([members, index]) => members.length && this.#classes[index]);
     largest.sort((a, b) => b[0].length - a[0].length);
     const names = largest.map(([members, index]) => {
       const text = label(this.#classes[index]);

@@ -23,10 +23,19 @@ export class MapCard extends EventTarget {
 
   // Shows the gateway's map; until there is one, nothing.
   async open() {
-    if (this.#map.size) return;
     $("map-card").hidden = false;
+    if (this.#map.size) return void ($("views").hidden = false);
     $("views").hidden = $("map-card").hidden = !(await this.#map.load());
     this.#map.walk(...(this.#place ?? [null, []]));
+  }
+
+  // Shows none: another gallery has no place on it.
+  close() {
+    if ($("map-card").hidden) return;
+    $("views").hidden = $("map-card").hidden = true;
+    const photos = document.querySelector("[name=view][value=photos]");
+    photos.checked = true;
+    $("answer").dataset.view = photos.value;
   }
 
   // Says where the query lies and what was found; hits that know no place change nothing.

@@ -156,6 +156,7 @@ live.addEventListener("gallery", async ({ detail }) => {
   $("leave").hidden = !detail.leave;
   galleryIsEmpty = detail.total === 0;
   if (detail.map) await mapCard.open();
+  else mapCard.close();
   tell();
 });
 
@@ -172,6 +173,11 @@ place.addEventListener("change", ({ detail }) => {
   else if ("sort" in detail) show(shown);
   else searchNow();
   if ("sort" in detail) announce();
+});
+live.addEventListener("locked", () => {
+  // The door comes in the page's place, and the drawing behind it again.
+  address.save();
+  location.reload();
 });
 live.addEventListener("lacking", () => {
   toast.say(words.NO_GALLERY);

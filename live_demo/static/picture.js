@@ -3,8 +3,8 @@
 // the gateway as it is.
 
 const LONGEST = 1024;
-// The network sees 224 pixels a side: twice as many and more of either are left to it.
-const SHORTEST = 512;
+// A network sees some 224 pixels a side: three times as many and more of either are left to it.
+const SHORTEST = 768;
 // The gateway takes messages of up to 1 MiB.
 const MOST_BYTES = 1000000;
 // Lines lighter than this on nothing are chalk: they are shown on black, as the search does.
@@ -15,6 +15,9 @@ const NOTHING = 4;
 
 // What systems may not know for a picture.
 const RAW = /\.(heic|heif|hif|avif|tiff?|dng|cr2|cr3|nef|arw|raf|orf|rw2|pef|srw)$/i;
+
+// Of these a small one that cannot be read is damaged; a large one may only be too large here.
+const KNOWN = /^image\/(png|jpeg|webp|gif|bmp)$/;
 
 export class PictureError extends Error {}
 
@@ -27,12 +30,14 @@ export async function read(file) {
   try {
     bitmap = await createImageBitmap(file);
   } catch {
+    if (KNOWN.test(file.type) && file.size < MOST_BYTES) throw new PictureError("The browser cannot read that picture: it is damaged.");
     return { file, handle: await hand(file), url: "", modality: "photo", isChalk: false };
   }
   const scale = Math.min(1, Math.max(LONGEST / Math.max(bitmap.width, bitmap.height), SHORTEST / Math.min(bitmap.width, bitmap.height)));
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
   const pen = canvas.getContext("2d", { willReadFrequently: true });
+  pen.imageSmoothingQuality = "high";
   pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
   const { isClear, isChalk } = ink(pen, canvas);

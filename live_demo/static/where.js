@@ -30,8 +30,9 @@ export class Where {
   }
 
   // Takes what the gateway says of the gallery.
-  learn({ gallery, galleries, taken }) {
+  learn({ gallery, galleries, classes, taken }) {
     this.#taken = taken;
+    this.#folders.classes = classes.map((each) => each.name);
     const names = [...$("gallery").options].map((each) => each.value);
     if (names.join("\n") !== galleries.join("\n")) {
       $("gallery").replaceChildren(...galleries.map((name) => element("option", { value: name }, name)));

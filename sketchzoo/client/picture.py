@@ -1,6 +1,7 @@
 """Pictures: what people hold in hands, and the image file's bytes that it is sent as.
 
-Paths, bytes and open files are sent as they are, pixels as a PNG, which loses nothing.
+Small files are sent as they are, a few pixels as a PNG, which loses nothing; what is large is
+shrunk before (`sketchzoo.client.shrinking`).
 """
 
 import inspect
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
 
 from sketchzoo.client.errors import TooLarge
+from sketchzoo.client.shrinking import SMALL_BYTES, Kind, shrunk_file, shrunk_image
+from sketchzoo.image_limits import ImageLimits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +54,8 @@ _PNG_MODES = {
     **dict.fromkeys(("I;16L", "I;16N"), ("I", "I;16")),
 }
 _CHANNELS = (1, 3, 4)
+_MOST_BYTES = ImageLimits().max_bytes
+_ORIENTATION = 0x0112
 _PLANE, _COLOURED = 2, 3
 
 
@@ -64,29 +69,33 @@ def is_picture(value: Any) -> bool:
     )
 
 
-def content(name: str, picture: Any, most: int) -> bytes:
+def content(name: Kind, picture: Any, most: int) -> bytes:
     """Return the bytes of an image file of the picture, the argument called `name`.
 
     Raises:
         OSError: the file is missing or cannot be read.
-        TooLarge: it has more than `most` bytes, and is not read any further.
+        TooLarge: it has more than `most` bytes though it was shrunk, or than are read at all.
         TypeError, ValueError: it is no picture; the message says what would be one.
 
     """
     if isinstance(picture, bytes | bytearray | memoryview):
         found = bytes(picture)
     elif isinstance(picture, str | os.PathLike):
-        found = _file(name, picture, most)
+        found = _file(name, picture)
     elif _is("PIL.Image", "Image", picture):
         found = _image(name, picture)
     elif _is("numpy", "ndarray", picture):
         found = _array(name, picture)
     elif hasattr(picture, "read"):
-        found = _read(name, picture, most)
+        found = _read(name, picture)
         if not found:
             raise ValueError(f"{name} has nothing left to read: seek(0) goes back to its start")
     else:
         raise TypeError(f"{name} must be {_TAKEN}, not {type(picture).__name__}")
+    if len(found) > _MOST_BYTES:
+        raise TooLarge(f"{name} has more than the {_MOST_BYTES} bytes that are read at most")
+    if len(found) > SMALL_BYTES:
+        found = shrunk_file(name, found)
     if len(found) > most:
         raise TooLarge(f"{name} has more than the {most} bytes that are sent at most")
     return found
@@ -98,18 +107,18 @@ def _is(module: str, kind: str, value: Any) -> bool:
     return loaded is not None and isinstance(value, getattr(loaded, kind))
 
 
-def _file(name: str, path: "str | os.PathLike[Any]", most: int) -> bytes:
+def _file(name: str, path: "str | os.PathLike[Any]") -> bytes:
     try:
         with Path(os.fsdecode(path)).open("rb") as file:
-            return _read(name, file, most)
+            return _read(name, file)
     except ValueError as error:  # a null byte
         raise ValueError(f"{name} is no path: {error}") from error
 
 
-def _read(name: str, file: Any, most: int) -> bytes:
-    """Read a file to its end, but never much more than `most` bytes."""
+def _read(name: str, file: Any) -> bytes:
+    """Read a file to its end, but never much more than are taken."""
     parts: list[bytes] = []
-    missing = most + 1
+    missing = _MOST_BYTES + 1
     while missing > 0:
         try:
             part = file.read(missing)
@@ -121,7 +130,7 @@ def _read(name: str, file: Any, most: int) -> bytes:
             break
         parts.append(bytes(part))
         missing -= len(part)
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _told(part: Any) -> str:
@@ -133,7 +142,7 @@ def _told(part: Any) -> str:
     return f"its read() gives {type(part).__name__}"
 
 
-def _image(name: str, image: Any) -> bytes:
+def _image(name: Kind, image: Any) -> bytes:
     from PIL import ImageOps  # noqa: PLC0415 - who holds an image has loaded Pillow
 
     if not all(image.size):
@@ -146,10 +155,15 @@ def _image(name: str, image: Any) -> bytes:
         )
     file = io.BytesIO()
     try:
+        image.load()
         # As its file would be shown: Pillow's own pixels lie on their side.
-        image = ImageOps.exif_transpose(image)
+        if image.getexif().get(_ORIENTATION, 1) != 1:
+            image = ImageOps.exif_transpose(image)
         for mode in modes:
             image = image if image.mode == mode else image.convert(mode)
+        small = shrunk_image(name, image)
+        if small is not None:
+            return small
         # Quick rather than small. A profile would tell of the mode before.
         image.save(file, "PNG", compress_level=1, icc_profile=None)
     except (OSError, ValueError, TypeError, SyntaxError, IndexError, EOFError) as error:
@@ -157,7 +171,7 @@ def _image(name: str, image: Any) -> bytes:
     return file.getvalue()
 
 
-def _array(name: str, array: Any) -> bytes:
+def _array(name: Kind, array: Any) -> bytes:
     from PIL import Image  # noqa: PLC0415 - only who sends pixels needs Pillow
 
     if array.dtype != "uint8":

@@ -5,7 +5,7 @@ is imported when the first url is fetched.
 """
 
 from sketchzoo.fetch.limits import FetchLimits
-from sketchzoo.fetch.sink import Buffer, Failure, FetchError, Sink
+from sketchzoo.fetch.sink import Buffer, Failure, FetchError, Part, Sink
 from sketchzoo.fetch.url import Url
 
-__all__ = ["Buffer", "Failure", "FetchError", "FetchLimits", "Sink", "Url"]
+__all__ = ["Buffer", "Failure", "FetchError", "FetchLimits", "Part", "Sink", "Url"]

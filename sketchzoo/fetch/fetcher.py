@@ -22,7 +22,7 @@ from sketchzoo.fetch.body import unpacked
 from sketchzoo.fetch.limits import FetchLimits
 from sketchzoo.fetch.network import JudgedNetwork
 from sketchzoo.fetch.proxies import proxy_of
-from sketchzoo.fetch.sink import Failure, FetchError, Sink, TryAgainError
+from sketchzoo.fetch.sink import Failure, FetchError, Part, Sink, TryAgainError
 from sketchzoo.fetch.url import Url
 from sketchzoo.retry import WaitAsAsked, failure
 
@@ -114,7 +114,8 @@ class Fetcher:
 
     async def _take(self, url: Url, sink: Sink) -> None:
         have, validator = sink.held()
-        header = {"range": f"bytes={have}-"} if have else {}
+        last = sink.max_bytes - 1 if isinstance(sink, Part) else ""
+        header = {"range": f"bytes={have}-{last}"} if have else {}
         if have and validator:
             header["if-range"] = validator
         for _ in range(self._limits.max_redirects + 1):

@@ -63,6 +63,46 @@ class Sink(Protocol):
         """Throw away what is there: it belongs to no file that is wanted."""
 
 
+class Part:
+    """A sink in memory for `size` bytes of a file, from `first` on."""
+
+    def __init__(self, first: int, size: int) -> None:
+        self._first = first
+        self.max_bytes = first + size
+        self.content = bytearray()
+        self._validator = ""
+
+    @property
+    def expected(self) -> int | None:
+        """Nobody said; whoever asked sees whether it is whole."""
+        return None
+
+    def held(self) -> tuple[int, str]:
+        """Return from where on bytes are wanted: what is before is as good as there."""
+        return self._first + len(self.content), self._validator
+
+    @contextmanager
+    def writing(self, begin: int, validator: str) -> Iterator[Callable[[bytes], object]]:
+        """Give what appends to the content, but for what a whole file has before the part."""
+        skipped = begin
+
+        def write(piece: bytes) -> None:
+            nonlocal skipped
+            before = min(max(self._first - skipped, 0), len(piece))
+            skipped += before
+            self.content.extend(piece[before:])
+
+        if begin <= self._first:
+            self.content.clear()
+            self._validator = validator
+        yield write
+
+    def discard(self) -> None:
+        """Forget the content."""
+        self.content.clear()
+        self._validator = ""
+
+
 class Buffer:
     """A sink in memory."""
 

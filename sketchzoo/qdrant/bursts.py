@@ -16,8 +16,12 @@ from sketchzoo.qdrant.facet import facet
 from sketchzoo.qdrant.point import scored
 from sketchzoo.qdrant.query import BURST, Nearest, ScoredPhoto, in_bursts
 
-# Each finds at least as many bursts as Qdrant itself tries rounds, which are five.
-_MAX_ROUNDS = 16
+# Bursts asked for at once: an answer holds the payload of each. Where bursts are long, Qdrant
+# finds fewer, but at least as many as it tries rounds itself, which are five.
+_MAX_GROUPS = 1000
+_MAX_ROUNDS = 32
+# Bursts counted at once: what a facet costs grows with the square of their number.
+_MAX_COUNTED = 64
 # Queries of one batch that Qdrant is asked at once; each is a call of its own.
 _ABREAST = 8
 
@@ -57,39 +61,60 @@ class Bursts:
             if self._with_others:
                 found += await self._others(query)
                 found.sort(key=attrgetter("score"), reverse=True)
-        return found[query.offset : query.offset + query.limit]
+        page = found[query.offset : query.offset + query.limit]
+        # Found in rounds by an index that may miss some, they may be out of order.
+        return sorted(page, key=attrgetter("score"), reverse=True)
 
     async def _nearest(self, query: Nearest) -> list[ScoredPhoto]:
-        """Return the nearest photo of each burst, from the first to the last one wanted."""
+        """Return the nearest photo of each burst, from the first to the last one wanted.
+
+        The others of a burst are counted where the page may have it.
+        """
         found: list[ScoredPhoto] = []
+        wanted = query.offset + query.limit
+        # What stands between the bursts moves them on.
+        first = 0 if self._with_others else query.offset
         for _ in range(_MAX_ROUNDS):
-            request = api.QueryPointGroups()
-            excluded = [hit.photo.burst for hit in found]
-            query.fill_groups(request, self._collection, excluded=excluded)
-            answer: api.QueryGroupsResponse = await self._connection.ask(
-                "Points/QueryGroups", request, remaining(self._deadline)
-            )
-            hits = [scored(self._collection, group.hits[0]) for group in answer.result.groups]
-            sizes = await self._sizes(query, hits)
-            found += [
-                replace(hit, near_duplicates=max(0, sizes.get(hit.photo.burst, 0) - 1))
-                for hit in hits
-            ]
+            limit = min(wanted - len(found), _MAX_GROUPS)
+            hits = await self._groups(query, limit, found)
+            before = max(0, first - len(found))
+            counted, others = await self._counted(query, hits[before:])
+            found += [*hits[:before], *counted]
             # It ended early only if the bursts found hold as many photos as it looked for.
-            if len(hits) >= request.limit or sum(sizes.values()) < request.limit:
+            if len(found) >= wanted or not hits or (not before and len(hits) + others < limit):
                 break
         return found
 
-    async def _sizes(self, query: Nearest, hits: Sequence[ScoredPhoto]) -> dict[str, int]:
-        """Return how many photos of each hit's burst meet the query's filter."""
-        if not hits:
-            return {}
-        request = api.FacetCounts(
-            collection_name=self._collection, key=BURST, limit=len(hits), exact=True
+    async def _groups(
+        self, query: Nearest, limit: int, found: Sequence[ScoredPhoto]
+    ) -> list[ScoredPhoto]:
+        request = api.QueryPointGroups()
+        excluded = [hit.photo.burst for hit in found]
+        query.fill_groups(request, self._collection, limit=limit, excluded=excluded)
+        answer: api.QueryGroupsResponse = await self._connection.ask(
+            "Points/QueryGroups", request, remaining(self._deadline)
         )
-        query.filter.fill(request.filter, excluded_ids=query.named)
-        in_bursts(request.filter.must.add(), [hit.photo.burst for hit in hits])
-        return await facet(self._connection, request, remaining(self._deadline))
+        # A photo that is deleted meanwhile may leave its group empty.
+        groups = (group for group in answer.result.groups if group.hits)
+        return [scored(self._collection, group.hits[0]) for group in groups]
+
+    async def _counted(
+        self, query: Nearest, hits: Sequence[ScoredPhoto]
+    ) -> tuple[list[ScoredPhoto], int]:
+        """Return hits with how many others of their bursts meet the filter, and their sum."""
+        sizes: dict[str, int] = {}
+        for start in range(0, len(hits), _MAX_COUNTED):
+            bursts = [hit.photo.burst for hit in hits[start : start + _MAX_COUNTED]]
+            request = api.FacetCounts(
+                collection_name=self._collection, key=BURST, limit=len(bursts), exact=True
+            )
+            query.filter.fill(request.filter, excluded_ids=query.named)
+            in_bursts(request.filter.must.add(), bursts)
+            sizes |= await facet(self._connection, request, remaining(self._deadline))
+        counted = [
+            replace(hit, near_duplicates=max(0, sizes.get(hit.photo.burst, 0) - 1)) for hit in hits
+        ]
+        return counted, sum(hit.near_duplicates for hit in counted)
 
     async def _others(self, query: Nearest) -> list[ScoredPhoto]:
         request = api.QueryPoints()

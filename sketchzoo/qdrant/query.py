@@ -81,13 +81,18 @@ class Nearest:
         message.filter.must.add().is_empty.key = BURST
 
     def fill_groups(
-        self, message: api.QueryPointGroups, collection: str, *, excluded: Sequence[str]
+        self,
+        message: api.QueryPointGroups,
+        collection: str,
+        *,
+        limit: int,
+        excluded: Sequence[str],
     ) -> None:
-        """Write the query for the nearest photo of each burst but the excluded ones.
+        """Write the query for the nearest photo of each of so many bursts, but the excluded ones.
 
         Groups have no offset: the caller leaves out the first ones.
         """
-        message.limit, message.group_size = self.offset + self.limit - len(excluded), 1
+        message.limit, message.group_size = limit, 1
         message.group_by = BURST
         self._fill(message, collection)
         if excluded:

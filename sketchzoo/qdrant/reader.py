@@ -135,7 +135,7 @@ class PhotoReader:
     ) -> dict[str, int]:
         """Return the exact number of photos of each class that meet the filter, by name.
 
-        Or of each value of another `field`; none where the collection has no index of it.
+        Or of each value of another `field`; none where the collection has no index of its texts.
         Points without a class are no photos and not counted.
         """
         return await self._facet(collection, field, condition, timeout_seconds)
@@ -205,7 +205,8 @@ class PhotoReader:
         self, collection: str, field: str, condition: Filter, timeout_seconds: float | None
     ) -> dict[str, int]:
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        if field not in (await self._schema(collection, timeout_seconds)).fields:
+        schema = await self._schema(collection, timeout_seconds)
+        if schema.fields.get(field) != "keyword":
             return {}
         request = api.FacetCounts(
             collection_name=collection, key=field, limit=_MAX_VALUES, exact=True

@@ -57,6 +57,11 @@ class Member:
         return f"{root(self.container)}{quoted(self.name)}#bytes={self.first}-{last}"
 
 
+def is_packed(container: str) -> bool:
+    """Tell whether a tar file is compressed, by its uri."""
+    return container.partition("?")[0].lower().endswith((".gz", ".tgz"))
+
+
 def root(container: str) -> str:
     """Return what the uris of all members of a tar file begin with."""
     return f"{PREFIX}{container}!/"

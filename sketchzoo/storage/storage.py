@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from sketchzoo.fetch import FetchLimits, Url
+from sketchzoo.fetch import FetchLimits, Part, Url
 from sketchzoo.storage.copies import Copies, FileSink
 from sketchzoo.storage.error import StorageError, StorageReason, too_large
 from sketchzoo.storage.found import Found
 from sketchzoo.storage.local import find_file, open_file, path_of, read_file
-from sketchzoo.storage.member import PREFIX, Member, container
+from sketchzoo.storage.member import PREFIX, Member, container, is_packed
 from sketchzoo.storage.stores import Stores, scheme_of
 from sketchzoo.storage.web import Web
 
@@ -164,7 +164,7 @@ class Storage:
     def _member(self, member: Member, limit: int) -> bytes:
         if member.size > limit:
             raise too_large(member.size, limit)
-        if member.container.endswith((".gz", ".tgz")):
+        if is_packed(member.container):
             return self._unpacked(member)
         scheme = scheme_of(member.container)
         if scheme == "file":
@@ -172,9 +172,9 @@ class Storage:
                 file.seek(member.first)
                 content = file.read(member.size)
         elif scheme in _WEB:
-            raise StorageError(
-                StorageReason.UNREADABLE, "lies in a tar file behind a url: no part of it is read"
-            )
+            part = Part(member.first, member.size)
+            self._web.fetch(Url.parse(member.container), part)
+            content = bytes(part.content)
         else:
             content = self._stores.read_part(member.container, member.first, member.size)
         return _whole(content, member)

@@ -17,6 +17,7 @@ from sketchzoo_ingest.sources.source import ClassFrom, Source
 from sketchzoo_ingest.sources.stored import BucketTree, IndexTree
 from sketchzoo_ingest.sources.table import CsvTable, Table
 from sketchzoo_ingest.sources.tar import TarSource
+from sketchzoo_ingest.sources.tree import Tree
 
 _KINDS = (
     "a folder, a CSV manifest (.csv), a Parquet table (.parquet) or tar files (.tar, .tar.gz, .tgz)"
@@ -43,29 +44,52 @@ def open_source(
     """
     storage = storage or Storage()
     uris = LocalUris(prefixes)
+    text = _plain(text)
     scheme = scheme_of(text)
-    if scheme == "file":
-        text, scheme = str(local.path_of(text)), ""
     if not scheme and Path(text).is_dir():
         return FolderSource(Path(text), uris, class_from)
     ending = text.partition("?")[0].lower() if scheme in _WEB else text.lower()
     if ending.endswith(_TARS):
         shards = expanded(text, storage)
         return TarSource(_shown(text), shards, storage, uris, class_from)
-    if not scheme and not Path(text).is_file():
-        raise ValueError(f"{text} does not exist: name {_KINDS}")
     if ending.endswith(_TABLES):
-        return _table(text, storage, uris, roots, class_from)
-    if not scheme:
-        raise ValueError(f"{text} must be {_KINDS}")
-    if scheme in _WEB:
-        url = Url.parse(text)
-        if not ending.endswith("/"):
-            raise ValueError(
-                f"{url.text} must be {_KINDS}, or the page of a folder that ends in a slash"
-            )
-        return TreeSource(IndexTree(url, storage), class_from)
-    return TreeSource(BucketTree(text, storage), class_from)
+        files = expanded(text, storage) if ending.endswith(".parquet") else [_uri(text)]
+        return _table(text, files, storage=storage, uris=uris, roots=roots, class_from=class_from)
+    if scheme:
+        return TreeSource(_elsewhere(text, storage), class_from)
+    if not Path(text).exists():
+        raise ValueError(f"{text} does not exist: name {_KINDS}")
+    raise ValueError(f"{text} must be {_KINDS}")
+
+
+def _plain(text: str) -> str:
+    """Return a file: uri as a path, and a folder that is one table as the pattern of its files."""
+    if scheme_of(text) == "file":
+        text = str(local.path_of(text))
+    is_folder = text.endswith("/") or Path(text).is_dir()
+    if is_folder and text.rstrip("/").lower().endswith(".parquet") and scheme_of(text) not in _WEB:
+        return f"{text.rstrip('/')}/*.parquet"  # as Spark and Dask write one table
+    return text
+
+
+def _uri(text: str) -> str:
+    """Return the uri of a file that is there."""
+    if scheme_of(text):
+        return text
+    if not Path(text).is_file():
+        raise ValueError(f"{text} does not exist: name {_KINDS}")
+    return Path(text).absolute().as_uri()
+
+
+def _elsewhere(text: str, storage: Storage) -> Tree:
+    if scheme_of(text) not in _WEB:
+        return BucketTree(text, storage)
+    url = Url.parse(text)
+    if not url.text.endswith("/"):
+        raise ValueError(
+            f"{url.text} must be {_KINDS}, or the page of a folder that ends in a slash"
+        )
+    return IndexTree(url, storage)
 
 
 def local_folders(text: str) -> list[Path]:
@@ -83,6 +107,8 @@ def local_folders(text: str) -> list[Path]:
 
 def _table(
     text: str,
+    files: Sequence[str],
+    *,
     storage: Storage,
     uris: LocalUris,
     roots: Sequence[str | Path],
@@ -99,12 +125,12 @@ def _table(
         stores=[str(root) for root in roots if scheme_of(str(root))],
         columns=WHERE,
     )
-    opening = _opener(storage, text if is_remote else Path(text).absolute().as_uri())
+    openings = [_opener(storage, file) for file in files]
     table: Table
     if plain.lower().endswith(".parquet"):
-        table = ParquetTable(name, opening)
+        table = ParquetTable(name, openings)
     else:
-        manifest = Manifest(name, required=(), places=places, opening=opening)
+        manifest = Manifest(name, required=(), places=places, opening=openings[0])
         table = CsvTable(manifest, places)
     return ManifestSource(name, table, places, storage=storage, uris=uris, class_from=class_from)
 

@@ -1,7 +1,7 @@
 """Parquet: a table whose columns have types."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO, Protocol
@@ -14,6 +14,7 @@ from sketchzoo_ingest.sources.table import Line
 log = structlog.get_logger()
 # Rows held at once; pages are read from the file as they are needed.
 _BATCH = 1024
+_PANDAS = "__index_level_"  # the index of a frame that was written with it
 _BUFFER = 1024 * 1024
 _INT64 = range(-(2**63), 2**63)
 
@@ -31,15 +32,15 @@ class ParquetTable:
     Columns of other types are left out, and the log says which.
     """
 
-    def __init__(self, name: str, opening: Opening) -> None:
-        """Read the schema.
+    def __init__(self, name: str, openings: Sequence[Opening]) -> None:
+        """Read the schema, of several files that of the first.
 
         Raises:
             ValueError: it is no Parquet file, or nothing here reads them.
 
         """
         self._name = name
-        self._opening = opening
+        self._openings = openings
         try:
             import pyarrow as pa  # noqa: PLC0415 - only whoever has such tables needs it
             from pyarrow import parquet  # noqa: PLC0415 - the same
@@ -47,14 +48,17 @@ class ParquetTable:
             raise ValueError(f"{name} cannot be read: install `sketchzoo[parquet]`") from error
         self._arrow, self._parquet = pa, parquet
         try:
-            with self._opening() as file:
+            with openings[0]() as file:
                 schema = parquet.read_schema(file)
         except (pa.ArrowException, OSError) as error:
             raise ValueError(f"{name} can't be read as a Parquet file: {error}") from error
         if len(set(schema.names)) < len(schema.names):
             raise ValueError(f"{name}: a column is there twice")
         self.columns = tuple(
-            field.name for field in schema if field.name in NAMES or self._is_value(field.type)
+            field.name
+            for field in schema
+            if not field.name.startswith(_PANDAS)
+            and (field.name in NAMES or self._is_value(field.type))
         )
         if left := [name for name in schema.names if name not in self.columns]:
             log.warning("columns left out", source=name, columns=left, reason="no payload's types")
@@ -62,17 +66,21 @@ class ParquetTable:
     def lines(self) -> Iterator[Line]:
         """Yield the rows, read anew; a file that can be read no further ends with a problem."""
         number = 0
-        try:
-            with (
-                self._opening() as source,
-                self._parquet.ParquetFile(source, buffer_size=_BUFFER, pre_buffer=False) as file,
-            ):
-                for batch in file.iter_batches(_BATCH, columns=list(self.columns)):
-                    for row in batch.to_pylist():
-                        number += 1
-                        yield _line(number, row)
-        except (self._arrow.ArrowException, OSError, ValueError) as error:
-            yield Line(number + 1, problem=f"cannot be read: {error}")
+        for opening in self._openings:
+            try:
+                with (
+                    opening() as source,
+                    self._parquet.ParquetFile(
+                        source, buffer_size=_BUFFER, pre_buffer=False
+                    ) as file,
+                ):
+                    for batch in file.iter_batches(_BATCH, columns=list(self.columns)):
+                        for row in batch.to_pylist():
+                            number += 1
+                            yield _line(number, row)
+            except (self._arrow.ArrowException, OSError, ValueError) as error:
+                number += 1
+                yield Line(number, problem=f"cannot be read: {error}")
 
     def _is_value(self, kind: Any) -> bool:
         types = self._arrow.types

@@ -1,4 +1,4 @@
-"""Patterns: many tar files by one name, as shells and webdataset write them.
+"""Patterns: many files by one name, as shells and webdataset write them.
 
 `shard-{000..099}.tar` and `{a,b}.tar` name what they say; `shard-*.tar` what is there.
 """
@@ -20,7 +20,7 @@ _WEB = ("http", "https")
 
 
 def expanded(text: str, storage: Storage) -> list[str]:
-    """Return the uris of the tar files that a name or a pattern names, in its order.
+    """Return the uris of the files that a name or a pattern names, in its order.
 
     Raises:
         ValueError: there are none, or too many.
@@ -38,9 +38,9 @@ def expanded(text: str, storage: Storage) -> list[str]:
         else:
             found.append(name)
         if len(found) > _MAX_SHARDS:
-            raise ValueError(f"{text} names over {_MAX_SHARDS} files")
+            raise ValueError(f"a pattern may name {_MAX_SHARDS:,} files, and this one names more")
     if not found:
-        raise ValueError(f"{text} does not exist: no tar file is called so")
+        raise ValueError(f"{text} does not exist: no file is called so")
     return found
 
 

@@ -24,7 +24,6 @@ from sketchzoo_ingest.sources.source import (
 
 # So many of the first photos tell where classes come from.
 _LOOKED_AT = 200
-_PACKED = (".gz", ".tgz")
 
 
 class TarSource:
@@ -75,14 +74,16 @@ class TarSource:
             found = Member.parse(candidate.location)
             if found.size > limit:
                 return self._storage.read(candidate.location, limit)  # which says so
-            with self._storage.open(found.container, unpacked=_is_packed(found.container)) as file:
+            with self._storage.open(
+                found.container, unpacked=member.is_packed(found.container)
+            ) as file:
                 file.seek(found.first)
                 return file.read(found.size)
         except StorageError as error:
             raise refused(error) from error
 
     def _samples(self, shard: str) -> Iterator[Sample]:
-        with self._storage.open(shard, unpacked=_is_packed(shard)) as file:
+        with self._storage.open(shard, unpacked=member.is_packed(shard)) as file:
             yield from samples(file)
 
     def _entries(self, shard: str, sample: Sample, modified_at: datetime | None) -> Iterator[Entry]:
@@ -135,7 +136,7 @@ class TarSource:
         try:
             first = list(islice(self._samples(self._shards[0]), _LOOKED_AT))
         except StorageError as error:
-            raise ValueError(f"{printable(self._shards[0])} {error}") from error
+            raise ValueError(f"{printable(self._named(self._shards[0]))} {error}") from error
         if any("class" in sample.beside for sample in first):
             return Classes(ClassFrom.COLUMN, "a class stands beside the photos")
         names = [photo.name for sample in first for photo in sample.photo_members()]
@@ -146,7 +147,3 @@ class TarSource:
             why = "its folders are called by dates and devices"
             return Classes(ClassFrom.NONE, f"{why}; --class-from folder takes them all the same")
         return Classes(ClassFrom.FOLDER, "the folders have names of classes")
-
-
-def _is_packed(shard: str) -> bool:
-    return shard.partition("?")[0].lower().endswith(_PACKED)

@@ -56,7 +56,9 @@ class Image(_message.Message):
     CONTENT_FIELD_NUMBER: _builtins.int
     MODALITY_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
-    """A JPEG, PNG, WebP, GIF, BMP or PPM file of at most 8 MiB and 4096 pixels a side."""
+    """A JPEG, PNG, WebP, GIF, BMP, PPM, TIFF, HEIC or AVIF file, or a camera's RAW file with a
+    preview; by default of at most 128 MiB and 200 megapixels, within what a message holds.
+    """
     modality: Global___Modality.ValueType
     """What the image is."""
     def __init__(

@@ -161,7 +161,7 @@ class Query(_message.Message):
     LIKED_PHOTO_IDS_FIELD_NUMBER: _builtins.int
     DISLIKED_PHOTO_IDS_FIELD_NUMBER: _builtins.int
     sketch: _builtins.bytes
-    """A sketch's image file of at most 8 MiB and 4096 pixels a side."""
+    """A sketch's image file, of any format and size that the encoder takes."""
     photo: _builtins.bytes
     """A photo's image file: photos that show the same."""
     photo_id: _builtins.str

@@ -147,6 +147,8 @@ async def test_photos_without_a_burst_are_hits(writer: PhotoWriter) -> None:
     collection = await _filled(writer, [(1, 1), (2, None), (3, 1), (4, None), (5, 2)])
     assert await _found(writer, collection) == [("1", 1), ("2", 0), ("4", 0), ("5", 0)]
     assert await _found(writer, collection, limit=2, offset=1) == [("2", 0), ("4", 0)]
+    await writer.upsert(collection, [(photo(0, None), at(0))])
+    assert await _found(writer, collection, limit=2, offset=1) == [("1", 1), ("2", 0)]
 
 
 async def test_a_collection_of_before_there_were_bursts_is_searched_plainly(

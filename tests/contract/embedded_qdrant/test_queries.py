@@ -178,6 +178,31 @@ async def test_a_query_that_does_not_fit_is_refused(
     assert words in (caught.value.details() or "")
 
 
+@pytest.mark.parametrize(
+    "area",
+    [
+        {"geo_radius": models.GeoRadius(center=models.GeoPoint(lat=91, lon=0), radius=1)},
+        {"geo_radius": models.GeoRadius(center=models.GeoPoint(lat=0, lon=-181), radius=1)},
+        {
+            "geo_bounding_box": models.GeoBoundingBox(
+                top_left=models.GeoPoint(lat=1, lon=0),
+                bottom_right=models.GeoPoint(lat=0, lon=float("nan")),
+            )
+        },
+    ],
+)
+async def test_a_place_that_is_none_is_refused(
+    client: AsyncQdrantClient, filled: str, area: dict[str, Any]
+) -> None:
+    """Degrees that there are not are INVALID_ARGUMENT, with an index of places and without."""
+    await client.create_payload_index(filled, "where", models.PayloadSchemaType.GEO)
+    for key in ("where", "elsewhere"):
+        condition = models.Filter(must=[models.FieldCondition(key=key, **area)])
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await client.count(filled, condition)
+        assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
 async def test_exact_and_ef_are_taken(client: AsyncQdrantClient, filled: str) -> None:
     """Search parameters are accepted and change no exact answer."""
     params = models.SearchParams(
@@ -250,6 +275,7 @@ async def test_groups_tell_what_is_asked_of_their_points(
         ({"limit": 0}, "limit"),
         ({"group_size": 0}, "group_size"),
         ({"group_by": ""}, "group_by"),
+        ({"group_by": "class!"}, "JSON path"),
         ({"query": [1, 0]}, "Vector dimension error: expected dim: 4, got 2"),
         ({"using": "no"}, "Not existing vector name error: no"),
     ],

@@ -152,7 +152,7 @@ async def test_photos_that_cannot_be_shown_say_why(zoo: Zoo, visitor: Visitor) -
     await visitor.picture("lost")
     await page.locator("#grid .tile", has=page.locator(".original")).first.locator(".open").click()
     dialog = page.locator("#details")
-    await expect(dialog.locator("a")).to_have_attribute("href", address)
+    await expect(dialog.locator("dl a")).to_have_attribute("href", address)
     await expect(dialog).to_contain_text("On the web, not kept here")
     assert "srv" not in await page.content()
     assert await visitor.barriers() == []

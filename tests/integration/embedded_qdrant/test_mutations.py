@@ -31,7 +31,7 @@ VALUES: dict[int, list[Any]] = {
 }
 # Refused by name wherever they are: set seldom, so that the rest is looked at.
 RARE = {
-    "shard_key_selector", "lookup_from", "prefetch", "order_by", "sparse_vectors_config",
+    "shard_key_selector", "lookup_from", "prefetch", "with_lookup", "sparse_vectors_config",
     "sharding_method", "strict_mode_config", "id_tracker", "multivector_config", "datatype",
     "memory", "inline_storage", "idf", "indices", "vectors_count", "sparse", "multi_dense",
     "document", "image", "object", "product", "binary", "turboquant", "disabled", "slice",
@@ -40,7 +40,7 @@ RARE = {
     "nested", "has_vector", "except_keywords", "except_integers", "text_any", "phrase", "substring",
     "qdrant.FieldCondition.is_empty", "qdrant.FieldCondition.is_null", "acorn", "metadata",
     "optimizers_config", "update_filter", "update_mode", "qdrant.SetPayloadPoints.key", "strategy",
-    "rename_alias",
+    "rename_alias", "qdrant.Query.order_by",
 }  # fmt: skip
 ALLOWED = {
     grpc.StatusCode.OK,

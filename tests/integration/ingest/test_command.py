@@ -260,7 +260,7 @@ def test_parts_away(ingest: Ingest, folder: Path, name: str, value: str, part: s
 )
 def test_wrong_usage(ingest: Ingest, folder: Path, arguments: list[str], message: str) -> None:
     """Wrong usage ends with status 2 and a line that says what would be right."""
-    put(folder / "bad.csv", b"class,path,uri\n")
+    put(folder / "bad.csv", b"class,path,sha256\n")
     run = ingest(*arguments, cwd=folder)
     assert run.wait() == 2
     assert message in " ".join(run.err.replace("│", " ").split())

@@ -25,6 +25,7 @@ from sketchzoo_ingest.sources import Candidate, ClassFrom, PassedOver, Source, o
 from sketchzoo_ingest.tally import Tally
 from tests.artefacts import picture
 from tests.integration.fetch.site_server import Site, a_site
+from tests.integration.ingest.command import Command
 from tests.integration.storage.bucket_server import Buckets, bucket_server
 from tests.unit.ingest.fakes import FakeEncoder, small_limits
 
@@ -243,7 +244,7 @@ def test_what_cannot_be_opened_is_said(bucket: str, storage: Storage) -> None:
     for name in (f"s3://{bucket}/none.csv", f"s3://{bucket}/none.parquet"):
         with pytest.raises(ValueError, match="is not there"):
             open_source(name, storage)
-    with pytest.raises(ValueError, match=r"no tar file is called so"):
+    with pytest.raises(ValueError, match=r"no file is called so"):
         open_source(f"s3://{bucket}/zoo/*.tar", storage)
 
 
@@ -297,7 +298,22 @@ def test_password_of_a_url_is_shown_nowhere(site: Site, storage: Storage) -> Non
     source = open_source(f"{url}/zoo/", storage)
     [candidate] = listed(source)
     assert site.headers[-1]["authorization"].startswith("Basic ")
-    with pytest.raises(ValueError, match="is not there") as error:
-        open_source(f"{url}/none/", storage)
-    told = f"{source.name} {source.root} {candidate!r} {error.value}"
+    told = f"{source.name} {source.root} {candidate!r}"
+    for name in ("none/", "none.tar", "none.csv", "none.parquet", "none"):
+        with pytest.raises(ValueError, match="none") as error:
+            open_source(f"{url}/{name}", storage)
+        told += str(error.value)
     assert "secret" not in told
+
+
+def test_command_over_a_bucket(
+    environment: dict[str, str], bucket: str, server: Buckets, tmp_path: Path
+) -> None:
+    """The command takes a bucket, its credentials from the environment, and tells none of them."""
+    given = {**environment, **server.environment(), "AWS_SECRET_ACCESS_KEY": "tell-nobody"}
+    command = Command(tmp_path, given, f"s3://{bucket}/zoo", "--json", "-")
+    report = command.report()
+    assert report["photos"]["written"] == len(FILES)
+    [found] = report["class_from"].values()
+    assert found["from"] == "folder"
+    assert "tell-nobody" not in command.out + command.err

@@ -9,6 +9,7 @@ import sys
 import tarfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from sketchzoo.fetch import FetchLimits
 from sketchzoo.storage import Member, Storage, StorageError, StorageReason, container
 from sketchzoo_ingest.outcome import Reason
-from tests.integration.fetch.site_server import a_site
+from tests.integration.fetch.site_server import a_site, status
 from tests.integration.storage.bucket_server import Buckets
 
 LIMIT = 1000
@@ -97,6 +98,29 @@ def test_store_that_never_answers_is_given_up(
     assert (error.reason, "too long" in str(error)) == (StorageReason.FETCH_FAILED, True)
 
 
+def test_passing_faults_of_a_store_are_tried_again(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that is busy for a moment is asked again; what it forbids is told at once."""
+
+    def busy(handler: BaseHTTPRequestHandler, hit: int) -> None:
+        handler.send_response(503 if hit == 1 else 206)
+        handler.send_header("content-length", "0" if hit == 1 else "5")
+        handler.end_headers()
+        if hit > 1:
+            handler.wfile.write(b"photo")
+
+    with a_site() as site, Storage() as storage:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", site.url)
+        site.answers["/bucket/busy.jpg"] = busy
+        site.answers["/bucket/closed.jpg"] = status(403)
+        assert storage.read("s3://bucket/busy.jpg", LIMIT) == b"photo"
+        with pytest.raises(StorageError, match="access is denied") as error:
+            storage.read("s3://bucket/closed.jpg", LIMIT)
+    assert error.value.reason is StorageReason.UNREADABLE
+    assert site.hits["/bucket/closed.jpg"] == 1
+
+
 def test_members_of_tar_files(tmp_path: Path, buckets: Buckets) -> None:
     """A member is read by its uri, from a plain and a packed file and from a bucket."""
     contents = [("cat/a b!.jpg", b"cat"), ("dog#1.jpg", bytes(700)), ("empty", b"")]
@@ -114,6 +138,39 @@ def test_members_of_tar_files(tmp_path: Path, buckets: Buckets) -> None:
         uri = Member(there, first.name, first.first, first.size).uri
         assert uri == f"tar+s3://objects/x.tar!/cat/a%20b%21.jpg#bytes={first.first}-514"
         assert storage.read(uri, LIMIT) == b"cat"
+
+
+def test_members_behind_urls(tmp_path: Path) -> None:
+    """Of a tar file behind a url the member's range alone is asked for, where the server has it."""
+    path = tmp_path / "x.tar"
+    first, last = tar(path, ("a.jpg", bytes(700)), ("b.jpg", b"b" * 600))
+    content = path.read_bytes()
+
+    def ranged(handler: BaseHTTPRequestHandler, hit: int) -> None:
+        begin, end = map(int, handler.headers["range"].removeprefix("bytes=").split("-"))
+        sent = content[begin : end + 1]
+        handler.send_response(206)
+        handler.send_header("content-range", f"bytes {begin}-{end}/{len(content)}")
+        handler.send_header("content-length", str(len(sent)))
+        handler.end_headers()
+        # A connection that breaks is gone on from.
+        handler.wfile.write(sent[: len(sent) // hit] if hit == 2 else sent)
+
+    def whole(handler: BaseHTTPRequestHandler, hit: int) -> None:
+        handler.send_response(200)
+        handler.send_header("content-length", str(last.first + last.size))
+        handler.end_headers()
+        handler.wfile.write(content[: last.first + last.size])
+
+    limits = FetchLimits(allow_private_addresses=True, backoff_seconds=0, read_seconds=2)
+    with a_site() as site, Storage(limits=limits) as storage:
+        site.answers["/x.tar"], site.answers["/y.tar"] = ranged, whole
+        for member, wanted in ((first, bytes(700)), (last, b"b" * 600)):
+            there = Member(f"{site.url}/x.tar", member.name, member.first, member.size)
+            assert storage.read(there.uri, LIMIT) == wanted
+        there = Member(f"{site.url}/y.tar", last.name, last.first, last.size)
+        assert storage.read(there.uri, LIMIT) == b"b" * 600
+        assert site.hits["/x.tar"] == 3
 
 
 def test_members_that_are_there_no_more(tmp_path: Path) -> None:

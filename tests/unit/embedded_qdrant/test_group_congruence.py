@@ -135,6 +135,18 @@ def test_the_nearest_are_the_least_where_scores_are_distances(tmp_path: Path) ->
     shard.close()
 
 
+def test_what_is_deleted_meanwhile_is_left_out(both: tuple[edge.EdgeShard, QdrantClient]) -> None:
+    """A group that had nothing else goes with it."""
+    shard, _ = both
+    wanted = edge.QueryRequest(limit=3, query=edge.Query.Nearest([1.0, 0.0]))
+    first, second, third = shard.query(wanted)
+    records = shard.retrieve([second.id], True, False)  # noqa: FBT003 - positional API
+    result = grpc.GroupsResult()
+    points.add_groups(result.groups, [("a", [first, second]), ("b", [third])], records)
+    assert [(group.id.string_value, len(group.hits)) for group in result.groups] == [("a", 1)]
+    assert result.groups[0].hits[0].id.num == second.id
+
+
 def test_paths_into_lists_are_refused_by_name(both: tuple[edge.EdgeShard, QdrantClient]) -> None:
     """What is not served says so."""
     request = grpc.QueryPointGroups(group_by="items[].k", limit=1, group_size=1)

@@ -20,6 +20,7 @@ WRITES: list[Write] = [
     grpc.DeletePoints(collection_name="c"),
     grpc.SetPayloadPoints(collection_name="c", key="k"),
     Overwrite(grpc.SetPayloadPoints(collection_name="c", key="o")),
+    grpc.DeletePayloadPoints(collection_name="c", keys=["k"]),
     grpc.CreateFieldIndexCollection(collection_name="c", field_name="f"),
 ]
 

@@ -219,3 +219,13 @@ async def test_replaced_content_that_lies_elsewhere_stays() -> None:
     kept = {photo.uri: photo.sha256 for photo in first.collection.photos.values()}
     assert sorted(kept) == ["fake://a.jpg", "fake://b.jpg"]
     assert photo_id(kept["fake://a.jpg"]) in first.collection.photos
+
+
+async def test_file_that_takes_over_another_s_content_leaves_no_ghost() -> None:
+    """Where a file has the content of one that is gone, its own old photo goes, too."""
+    first = Bench(FakeEncoder(), FakeCollection())
+    await first.run(FakeSource([("cat", "a.jpg", picture(1)), ("cat", "b.jpg", picture(2))]))
+    again = Bench(FakeEncoder(), first.collection)
+    await again.run(FakeSource([("cat", "a.jpg", picture(2))]))
+    assert again.tally.outcomes == {Outcome.UPDATED: 1}
+    assert [photo.uri for photo in first.collection.photos.values()] == ["fake://a.jpg"]

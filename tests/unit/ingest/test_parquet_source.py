@@ -169,3 +169,21 @@ def test_buckets_in_rows_are_the_operators(tmp_path: Path) -> None:
     assert candidate.is_remote
     assert {reason for _, reason, _ in refused(source)} == {Reason.OUTSIDE}
     assert "--manifest-root" in refused(source)[0][2]
+
+
+@pytest.mark.parametrize("name", ["part-{0..2}.parquet", "part-*.parquet", ""])
+def test_many_files_are_one_table(tmp_path: Path, name: str) -> None:
+    """A pattern, or a folder called as a table, is all its files' rows in their order."""
+    folder = tmp_path / "photos.parquet"
+    folder.mkdir()
+    for part in range(3):
+        columns = {"path": [f"{part}.jpg"], "likes": [part], "__index_level_0__": [0]}
+        parquet.write_table(pa.table(columns), folder / f"part-{part}.parquet")
+    (folder / "_SUCCESS").touch()
+    source = open_source(str(folder / name))
+    assert isinstance(source, ManifestSource)
+    assert [c.payload for c in listed(source)] == [{"likes": 0}, {"likes": 1}, {"likes": 2}]
+    assert listed(source)[0].uri == (folder / "0.jpg").as_uri()
+    (folder / "part-1.parquet").write_bytes(b"broken")
+    assert [c.payload for c in listed(source)] == [{"likes": 0}, {"likes": 2}]
+    assert [row for row, _, _ in refused(source)] == ["2"]

@@ -17,7 +17,7 @@ from sketchzoo_ingest.sources import Candidate, ClassFrom, PassedOver, TarSource
 
 
 def write(path: Path, *members: tuple[str, bytes]) -> Path:
-    with tarfile.open(path, "w:gz" if path.suffix in (".gz", ".tgz") else "w") as tar:
+    with tarfile.open(path, "w:gz" if path.suffix.lower() in (".gz", ".tgz") else "w") as tar:
         for name, content in members:
             info = tarfile.TarInfo(name)
             info.size = len(content)
@@ -77,7 +77,7 @@ def test_shards_of_webdataset(tmp_path: Path) -> None:
     assert owl.uri.startswith(f"{found.root}part/00000.jpg#bytes=")
 
 
-@pytest.mark.parametrize("name", ["x.tar", "x.tar.gz", "x.tgz"])
+@pytest.mark.parametrize("name", ["x.tar", "x.tar.gz", "X.TGZ"])
 def test_photos_are_read_again(tmp_path: Path, name: str) -> None:
     """Photos are read in any order, and a packed file's by the storage of other parts, too."""
     contents = {f"{n}.jpg": bytes([n]) * (600 * n) for n in range(1, 5)}
@@ -86,8 +86,7 @@ def test_photos_are_read_again(tmp_path: Path, name: str) -> None:
         found = source(path, storage)
         for candidate in reversed(listed(found)):
             assert found.read(candidate, 10_000) == contents[candidate.file_name]
-            if name != "x.tgz":
-                assert storage.read(candidate.uri, 10_000) == contents[candidate.file_name]
+            assert storage.read(candidate.uri, 10_000) == contents[candidate.file_name]
         with pytest.raises(RefusedError, match="at most 10 are") as error:
             found.read(listed(found)[0], 10)
     assert error.value.reason is Reason.TOO_LARGE
@@ -246,7 +245,7 @@ def test_patterns_name_shards(tmp_path: Path) -> None:
     found = source(tmp_path / "s-{00..20}.tar")
     assert len(listed(found)) == 12
     assert {reason for _, reason in refused(found)} == {Reason.NOT_FOUND}
-    with pytest.raises(ValueError, match="no tar file is called so"):
+    with pytest.raises(ValueError, match="no file is called so"):
         source(tmp_path / "t-*.tar")
-    with pytest.raises(ValueError, match="names over 100000 files"):
+    with pytest.raises(ValueError, match="may name 100,000 files"):
         source(tmp_path / "t-{0..999999999}.tar")

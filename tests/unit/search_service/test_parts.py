@@ -1,22 +1,27 @@
 """Settings, deadlines, admission and thumbnails by themselves."""
 
 import asyncio
+import gc
 import hashlib
 import io
 import os
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from prometheus_client import CollectorRegistry
 
 from search_service.deadline import Deadline
 from search_service.files import GalleryFiles
 from search_service.load_shedding import LoadShedding
-from search_service.renditions import Renditions, shrink
+from search_service.metrics import SearchMetrics
+from search_service.originals import Originals
+from search_service.renditions import RenditionLimits, Renditions, shrink
 from search_service.settings import SearchSettings
 from sketchzoo.images import GivenUpError, ImageError, ImageLimits
 from sketchzoo.qdrant import Photo
@@ -42,7 +47,7 @@ def test_listens_on_its_own_ports_by_default() -> None:
 def test_a_missing_root_stops_the_start(tmp_path: Path) -> None:
     """A root that is not there is named at once, not at the first photo."""
     with pytest.raises(FileNotFoundError, match="no-such"):
-        GalleryFiles([tmp_path / "no-such"], 1000)
+        GalleryFiles([tmp_path / "no-such"])
 
 
 def test_a_share_of_the_time_is_kept_for_the_query() -> None:
@@ -151,7 +156,9 @@ class Endless:
     def __init__(self) -> None:
         self.begun, self.ended = threading.Event(), threading.Event()
 
-    def __call__(self, content: bytes, limits: ImageLimits, unwanted: Callable[[], bool]) -> None:
+    def __call__(
+        self, content: bytes, limits: ImageLimits, unwanted: Callable[[], bool], *, enough: int
+    ) -> None:
         self.begun.set()
         end = time.monotonic() + 30
         while time.monotonic() < end:
@@ -171,9 +178,10 @@ async def test_a_thumbnail_that_nobody_waits_for_is_given_up(
     path = tmp_path / "cat.jpg"
     path.write_bytes(picture(1))
     photo = Photo("cat", path.as_uri(), hashlib.sha256(picture(1)).hexdigest(), 64, 48)
-    with Renditions(
-        GalleryFiles([tmp_path], 10_000), ImageLimits(), threads=1, cache_bytes=1000
-    ) as renditions:
+    originals = Originals(GalleryFiles([tmp_path]), ())
+    limits = RenditionLimits(original_bytes=1000, room_bytes=1000, cache_bytes=1000, threads=1)
+    metrics = SearchMetrics(CollectorRegistry())
+    with Renditions(originals, ImageLimits(), limits, metrics) as renditions:
         wanted = asyncio.create_task(renditions.of(photo, 64))
         await asyncio.to_thread(endless.begun.wait, 10)
         if how == "cancelled":
@@ -182,3 +190,27 @@ async def test_a_thumbnail_that_nobody_waits_for_is_given_up(
     assert endless.ended.wait(10)
     with pytest.raises((asyncio.CancelledError, CallError)):
         await wanted
+
+
+async def test_a_photo_that_is_refused_leaves_memory_at_once(tmp_path: Path) -> None:
+    """No error that goes to its caller holds the file, however many fail before a collection."""
+    size = 4 * 1024 * 1024
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(bytes(size))
+    digest = hashlib.sha256(bytes(size)).hexdigest()
+    originals = Originals(GalleryFiles([tmp_path]), ())
+    limits = RenditionLimits(size, size, 1000, threads=1)
+    metrics = SearchMetrics(CollectorRegistry())
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        with Renditions(originals, ImageLimits(), limits, metrics) as renditions:
+            for side in range(64, 70):
+                photo = Photo("cat", path.as_uri(), digest, 64, 48)
+                with pytest.raises(CallError, match="not a"):
+                    await renditions.of(photo, side)
+        assert tracemalloc.get_traced_memory()[0] < 2 * size
+    finally:
+        tracemalloc.stop()
+        gc.enable()
