@@ -17,6 +17,10 @@ from sketchzoo.qdrant.errors import CollectionExistsError
 _PAGE = 256
 
 
+Point = api.RetrievedPoint
+PointId = api.PointId
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Points in the order of their ids, and where the next page begins; None after the last."""
@@ -64,11 +68,13 @@ class CollectionEnd:
         )
         return answer.result.count
 
-    async def page(self, after: api.PointId | None, *, whole: bool) -> "Page":
-        """Return the next points in the order of their ids: ids alone, or all of each."""
+    async def page(
+        self, after: api.PointId | None, *, payload: bool = False, vectors: bool = False
+    ) -> "Page":
+        """Return the next points in the order of their ids, with what is asked for of each."""
         request = api.ScrollPoints(collection_name=self.name, limit=_PAGE)
-        request.with_payload.enable = whole
-        request.with_vectors.enable = whole
+        request.with_payload.enable = payload
+        request.with_vectors.enable = vectors
         if after is not None:
             request.offset.CopyFrom(after)
         page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)

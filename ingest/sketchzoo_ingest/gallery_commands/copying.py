@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from qdrant_client import grpc as api
-
 from sketchzoo.qdrant import PhotoReader, PhotoWriter, QdrantConnection
-from sketchzoo.qdrant.copying import CollectionEnd, key, same_payload
+from sketchzoo.qdrant.copying import CollectionEnd, Point, PointId, key, same_payload
 from sketchzoo.rpc import precondition
 from sketchzoo_ingest.retry import RetryPolicy
 
@@ -121,12 +119,10 @@ class GalleryCopy:
                 await self._call(partial(target.delete, others))
             done.deleted += len(others)
 
-    async def _points(
-        self, end: CollectionEnd, *, whole: bool
-    ) -> AsyncIterator[Sequence[api.RetrievedPoint]]:
-        after: api.PointId | None = None
+    async def _points(self, end: CollectionEnd, *, whole: bool) -> AsyncIterator[Sequence[Point]]:
+        after: PointId | None = None
         while True:
-            page = await self._call(partial(end.page, after, whole=whole))
+            page = await self._call(partial(end.page, after, payload=whole, vectors=whole))
             if page.points:
                 yield page.points
             if page.next is None:

@@ -2,15 +2,21 @@
 
 import asyncio
 import json
+import shutil
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from sketchzoo.cli.app import App
-from sketchzoo.cli.options import of_running_stack, with_settings
+from sketchzoo.cli.options import of_running_stack, output_file, with_settings
 from sketchzoo.cli.status import AWAY, REFUSED, UNUSABLE, end
-from sketchzoo_ingest.gallery_commands.settings import CopySettings, GalleriesSettings
+from sketchzoo_ingest.gallery_commands.settings import (
+    CopySettings,
+    ExportSettings,
+    GalleriesSettings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -30,6 +36,7 @@ def add_to(app: App) -> None:
     app.command("list")(list_galleries)
     app.command("drop")(drop)
     app.command("copy")(copy)
+    app.command("export")(export)
 
 
 @with_settings(GalleriesSettings)
@@ -108,6 +115,44 @@ def copy(
         f"{copied.gallery} in {settings.to}: {copied.photos} photos "
         f"({copied.written} written, {copied.unchanged} were there, {copied.deleted} deleted)"
     )
+
+
+@with_settings(ExportSettings)
+def export(
+    settings: ExportSettings,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", callback=output_file, help="The CSV to write.")
+    ],
+) -> None:
+    """Write a gallery as a table that `sketchzoo ingest` takes: uris, classes, stars, columns.
+
+    To have all of its photos embedded by another model, those that the gallery service keeps
+    too: `sketchzoo ingest FILE --manifest-root STORE`. Exit status: 0 done, 2 wrong usage, 3
+    there is no such gallery, 4 Qdrant is away.
+    """
+    settings = of_running_stack(settings)
+    photos = _run("export", _exporting(settings, file))
+    typer.echo(f"{photos} photos of {settings.gallery} in {file}")
+
+
+async def _exporting(settings: ExportSettings, file: Path) -> int:
+    import tempfile  # noqa: PLC0415 - loaded when the command runs
+
+    from sketchzoo.files import write_atomically  # noqa: PLC0415 - as above
+    from sketchzoo.qdrant import connect  # noqa: PLC0415 - as above
+    from sketchzoo_ingest.gallery_commands.exporting import GalleryTable  # noqa: PLC0415 - as above
+    from sketchzoo_ingest.retry import RetryPolicy  # noqa: PLC0415 - as above
+
+    connection = connect(settings)
+    try:
+        with tempfile.TemporaryFile() as table:
+            retry = RetryPolicy(settings.retry_seconds, asyncio.Event())
+            photos = await GalleryTable(connection, settings.gallery, retry).write(table)
+            table.seek(0)
+            write_atomically(file, lambda target: shutil.copyfileobj(table, target))
+        return photos
+    finally:
+        await connection.close()
 
 
 async def _copying(settings: CopySettings, name: str) -> "Copied":

@@ -16,6 +16,16 @@ class GalleriesSettings(QdrantSettings):
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_GALLERY_")
 
 
+class ExportSettings(QdrantSettings):
+    """Which gallery `gallery export` writes as a table."""
+
+    model_config = SettingsConfigDict(env_prefix="SKETCHZOO_GALLERY_EXPORT_")
+
+    retry_seconds: Annotated[float, Field(ge=0)] = Field(
+        60.0, description="How long a failing call is made again before it is given up."
+    )
+
+
 class TargetSettings(Settings):
     """The Qdrant that a gallery is copied to."""
 

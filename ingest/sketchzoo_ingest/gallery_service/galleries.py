@@ -299,8 +299,9 @@ def _of_another_model(gallery: str, published: str | None, model: EncoderModel) 
     return precondition(
         "MODEL_MISMATCH",
         f"searches see the gallery {gallery} in {published}, and the encoder serves "
-        f"{model.name} ({model.fingerprint}): ingest all of its photos with the new model "
-        "(docs/operations/upgrade-model.md), or serve the model that it was built by",
+        f"{model.name} ({model.fingerprint}): have all of its photos embedded by the "
+        "new model (`sketchzoo gallery export`, then `sketchzoo ingest`; "
+        "docs/operations/upgrade-model.md), or serve the model that it was built by",
     )
 
 

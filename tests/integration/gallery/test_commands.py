@@ -1,6 +1,9 @@
 """`sketchzoo gallery add`, `delete`, `set` and `status`."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +81,39 @@ def test_photos_are_named_on_stdin_changed_and_deleted(
     done = call(service, gallery, "delete", "--where", "note=hello", "--json")
     assert json.loads(done.stdout) == {"deleted": 1}
     assert call(service, gallery, "delete", first, added[1]["photo_id"]).stdout == "1 deleted\n"
+
+
+def test_an_exported_gallery_is_ingested_anew(
+    service: GalleryService, gallery: str, library: Path, environment: dict[str, str]
+) -> None:
+    """Kept photos come with their uris, classes, stars and columns, for another model."""
+    (library / "bad.jpg").unlink()
+    done = call(service, gallery, "add", library, "--json", "--class", "cat", "--set", "n=7")
+    first = told(done)[0]["photo_id"]
+    call(service, gallery, "set", first, 'note=a "b", c', "--rating", "4", "--class", "dog")
+    table, qdrant_url = library.parent / "photos.csv", environment["SKETCHZOO_QDRANT_URL"]
+    qdrant = ("--qdrant-url", qdrant_url, "--gallery", gallery)
+    done = CliRunner().invoke(app, ["export", *qdrant, str(table)])
+    assert done.exit_code == 0, done.output
+    assert f"3 photos of {gallery}" in done.stdout
+    ingest = (sys.executable, "-m", "sketchzoo", "ingest", str(table))
+    roots = ("--manifest-root", str(service.store))
+    again = {**environment, "SKETCHZOO_GALLERY": f"{gallery}-again"}
+    done_again = subprocess.run(
+        [*ingest, *roots],
+        env={**os.environ, **again},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done_again.returncode == 0, done_again.stderr
+    before, after = points(qdrant_url, gallery), points(qdrant_url, f"{gallery}-again")
+    told_of = ("uri", "class", "rating", "folder", "file_name", "n", "note")
+    assert {key: [each.get(name) for name in told_of] for key, each in after.items()} == {
+        key: [each.get(name) for name in told_of] for key, each in before.items()
+    }
+    assert after[first]["note"] == 'a "b", c'
+    assert CliRunner().invoke(app, ["export", *qdrant[:3], "none", str(table)]).exit_code == 3
 
 
 def test_what_goes_wrong_is_one_line(gallery: str, service: GalleryService, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ async def _points(url: str, name: str) -> tuple[dict[str, Any], dict[str, int]]:
     found: dict[str, Any] = {}
     after = None
     while True:
-        page = await end.page(after, whole=True)
+        page = await end.page(after, payload=True, vectors=True)
         for point in page.points:
             vector = point.vectors.vector
             found[point.id.uuid] = (
