@@ -32,8 +32,8 @@ def large_photo(size: tuple[int, int] = (4000, 3000)) -> Image.Image:
     """Make a photo as a camera's: soft shapes, edges and grain."""
     noise = np.random.default_rng(0)
     shapes = Image.fromarray(noise.integers(0, 256, (9, 12, 3), dtype=np.uint8))
-    grain = Image.effect_noise(size, 12).convert("RGB")
-    return Image.blend(shapes.resize(size, Image.Resampling.BICUBIC), grain, 0.15)
+    grain = Image.fromarray(noise.integers(0, 256, size[::-1], dtype=np.uint8)).convert("RGB")
+    return Image.blend(shapes.resize(size, Image.Resampling.BICUBIC), grain, 0.05)
 
 
 def large_sketch() -> Image.Image:
@@ -41,8 +41,8 @@ def large_sketch() -> Image.Image:
     lines = Image.new("L", (300, 200), 255)
     lines.paste(0, (60, 40, 66, 160))
     lines.paste(0, (60, 154, 220, 160))
-    grain = Image.effect_noise((3600, 2400), 10)
-    return Image.blend(lines.resize((3600, 2400)), grain, 0.1).convert("RGB")
+    grain = np.random.default_rng(0).integers(0, 256, (2400, 3600), dtype=np.uint8)
+    return Image.blend(lines.resize((3600, 2400)), Image.fromarray(grain), 0.05).convert("RGB")
 
 
 def vector(runtime: OnnxRuntime, modality: Modality, image: Image.Image) -> npt.NDArray[np.float32]:
