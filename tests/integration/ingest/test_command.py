@@ -148,12 +148,13 @@ async def test_folder_from_first_to_last(
 
 
 def test_photos_that_take_long_are_refused(ingest: Ingest, folder: Path, tmp_path: Path) -> None:
-    """One told by its outline and one that the encoder gives up: the good one goes in."""
+    """One told by its outline and one whose decode is given up: the good one goes in."""
     put(folder / "cat" / "good.jpg", picture(1))
     put(folder / "cat" / "scans.jpg", jpeg_of_scans(2000))
     put(folder / "cat" / "slow.bmp", HOSTILE["a BMP of 4,000,000 runs"]())
     errors = tmp_path / "errors.csv"
-    run = ingest(folder, "--errors-csv", errors, "--json", "-", "--max-bad", 1)
+    options = ("--max-bad", 1, "--decode-seconds", 2)
+    run = ingest(folder, "--errors-csv", errors, "--json", "-", *options)
     assert run.report()["reasons"] == {"too_slow": 2}
     assert run.report()["photos"]["written"] == 1
     told = {row["origin"].rpartition("/")[2]: row["message"] for row in rows(errors)}

@@ -9,6 +9,7 @@ from sketchzoo_ingest.outcome import Reason, RefusedError
 from sketchzoo_ingest.sources import (
     Candidate,
     ClassFrom,
+    Emptied,
     FolderSource,
     LocalUris,
     UriPrefix,
@@ -190,3 +191,23 @@ def test_source_must_exist(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a folder, a CSV manifest"):
         open_source(str(put(tmp_path / "photos.zip")))
     assert isinstance(open_source(str(tmp_path)), FolderSource)
+
+
+def test_some_paths_are_listed_alone(tmp_path: Path) -> None:
+    """A listing at paths has what lies there and below, as the whole listing has it."""
+    for name in ("owl/a.jpg", "owl/deep/b.jpg", "owl/deep/c.jpg", "swan/d.jpg", "swan/e/f.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    (tmp_path / "owl/none").mkdir()
+    source = FolderSource(tmp_path)
+    whole = [entry for entry in source.candidates() if isinstance(entry, Candidate)]
+    at = {str(tmp_path / "owl/deep"), str(tmp_path / "swan/d.jpg"), str(tmp_path / "gone.jpg")}
+    some = list(source.candidates(at))
+    names = ("owl/deep/b.jpg", "owl/deep/c.jpg", "swan/d.jpg")
+    assert some == [entry for entry in whole if entry.location.endswith(names)]
+    # A folder that was looked into in part alone is not told to be empty.
+    assert list(source.candidates({str(tmp_path / "owl/none")})) == [
+        Emptied((tmp_path / "owl/none").as_uri())
+    ]
+    assert list(source.candidates({str(tmp_path)})) == list(source.candidates())
