@@ -32,6 +32,7 @@ from search_service.thumbnails import ThumbnailFolder
 from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.fetch import FetchLimits
 from sketchzoo.gallery_roots import RootsFile
+from sketchzoo.memory import give_back_large_blocks
 from sketchzoo.qdrant import PhotoReader, connect, list_galleries
 from sketchzoo.rpc import (
     BETWEEN_PARTS,
@@ -60,6 +61,7 @@ def run(settings: SearchSettings) -> None:
 
     """
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
+    give_back_large_blocks()
     with tracing(PART, settings.otlp_endpoint, begins=True):
         run_main(serve(settings))
 
