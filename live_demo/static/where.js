@@ -11,6 +11,8 @@ export class Where {
   #place;
   #folders;
   #taken = [];
+  // The service's own gallery, which has no name in the address.
+  #own = "";
 
   constructor(place) {
     this.#place = place;
@@ -24,7 +26,7 @@ export class Where {
     $("from").addEventListener("change", () => place.change({ from: $("from").value }));
     $("to").addEventListener("change", () => place.change({ to: $("to").value }));
     $("order").addEventListener("change", () => place.change({ sort: $("order").value }));
-    $("gallery").addEventListener("change", () => place.change({ gallery: $("gallery").value }));
+    $("gallery").addEventListener("change", ({ target }) => place.change({ gallery: target.value === this.#own ? "" : target.value }));
     this.#folders.addEventListener("listed", () => this.#show());
     for (const kind of ["read", "change"]) place.addEventListener(kind, () => this.#moved());
   }
@@ -32,6 +34,7 @@ export class Where {
   // Takes what the gateway says of the gallery.
   learn({ gallery, galleries, classes, taken }) {
     this.#taken = taken;
+    if (!this.#place.gallery) this.#own = gallery;
     this.#folders.classes = classes.map((each) => each.name);
     const names = [...$("gallery").options].map((each) => each.value);
     if (names.join("\n") !== galleries.join("\n")) {
