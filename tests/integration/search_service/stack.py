@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
-from sketchzoo.qdrant import Photo, PhotoWriter, connect
+from sketchzoo.qdrant import GeoPoint, Photo, PhotoWriter, SeenClass, connect
 from sketchzoo.rpc import ChannelSettings, open_channel
 from tests.artefacts import picture
 
+BEGINNING = datetime(2024, 6, 1, tzinfo=UTC)
 CLASSES = ("cat", "dog", "owl", "yak")
 SERVICE = "sketchzoo.search.v1.SearchService"
 
@@ -145,6 +147,13 @@ async def fill(
                 hashlib.sha256(content).hexdigest(),
                 64,
                 48,
+                folder=("2024/spring", "2024/summer/lake", "")[number % 3],
+                taken_at=BEGINNING + timedelta(days=number) if number % 4 else None,
+                location=GeoPoint(45 + number / 50, (350 + number / 10) % 360 - 180)
+                if number % 5
+                else None,
+                rating=number % 7 - 1,
+                seen=SeenClass("heron", 0.75) if number % 2 else None,
                 payload={"number": number, "tame": number % 3 == 0, "licence": f"L{number % 5}"},
             )
             for number, (path, content) in enumerate(zip(paths, contents, strict=True))

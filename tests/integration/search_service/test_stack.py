@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -12,11 +14,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sketchzoo.client import Client, NotFound, Query, Range
-from sketchzoo.qdrant import FieldCondition, Filter, Photo
+from sketchzoo.client import (
+    Client,
+    GeoBoundingBox,
+    GeoPoint,
+    GeoRadius,
+    NotFound,
+    Query,
+    Range,
+)
+from sketchzoo.filter_message import parse_filter
+from sketchzoo.qdrant import Photo
 from tests.artefacts import encoder_process, picture, tiny_model
 from tests.contract.embedded_qdrant.server_process import ServerProcess
 from tests.integration.search_service.stack import (
+    BEGINNING,
     CLASSES,
     SearchProcess,
     fill,
@@ -105,67 +117,64 @@ def test_min_score_cuts_the_answer(zoo: Zoo) -> None:
 
 
 values = st.one_of(st.sampled_from(["L0", "L3", "none"]), st.integers(-1, 12), st.booleans())
-conditions = st.one_of(
-    st.builds(
-        FieldCondition,
-        st.sampled_from(["licence", "number", "tame", "class", "no_such"]),
-        equals=values,
-    ),
-    st.builds(
-        FieldCondition,
-        st.sampled_from(["licence", "class"]),
-        one_of=st.lists(st.sampled_from(["L1", "L4", "cat"]), min_size=1, max_size=3).map(tuple),
-    ),
-    st.builds(
-        FieldCondition,
-        st.just("number"),
-        one_of=st.lists(st.integers(0, COUNT), min_size=1, max_size=8).map(tuple),
-    ),
-    st.builds(
-        FieldCondition,
-        st.sampled_from(["number", "width", "licence"]),
-        gte=st.floats(-5, COUNT),
-        lt=st.none() | st.floats(-5, COUNT),
-    ),
+moments = st.integers(-2, COUNT + 2).map(lambda days: BEGINNING + timedelta(days=days))
+points = st.builds(GeoPoint, st.floats(44, 49), st.floats(169, 180) | st.floats(-180, -174))
+tests = {
+    "licence": values | st.lists(st.sampled_from(["L1", "L4"]), min_size=1).map(list),
+    "number": values
+    | st.lists(st.integers(0, COUNT), min_size=1, max_size=8)
+    | st.builds(Range, gte=st.floats(-5, COUNT), lt=st.none() | st.floats(-5, COUNT)),
+    "tame": values,
+    "class": values,
+    "no_such": values,
+    "rating": st.builds(Range, gt=st.integers(-2, 5)),
+    "taken_at": st.builds(Range, gte=moments, lt=st.none() | moments),
+    # A metre's difference between two balls is no matter here.
+    "location": st.builds(GeoRadius, points, st.integers(1, 80).map(lambda n: n * 10_007.0))
+    | st.builds(GeoBoundingBox, st.builds(GeoPoint, st.just(49.01), st.floats(169, 175)), points),
+}
+filters = st.fixed_dictionaries(
+    {},
+    optional={
+        "classes": st.lists(st.sampled_from([*CLASSES, "ghost"]), min_size=1, max_size=2),
+        "excluded_classes": st.lists(st.sampled_from(CLASSES), max_size=1),
+        "folders": st.lists(
+            st.sampled_from(["2024", "2024/summer", "2024/spring", "x"]), min_size=1, max_size=2
+        ),
+        "seen_classes": st.lists(st.sampled_from(["heron", "ghost"]), min_size=1, max_size=2),
+        "where": st.sampled_from(sorted(tests)).flatmap(
+            lambda field: st.fixed_dictionaries({field: tests[field]})
+        ),
+    },
 )
-filters = st.builds(
-    Filter,
-    st.lists(st.sampled_from([*CLASSES, "ghost"]), max_size=2).map(tuple),
-    st.lists(st.sampled_from(CLASSES), max_size=1).map(tuple),
-    st.lists(conditions, max_size=2).map(tuple),
-)
 
 
-def where(condition: Filter) -> dict[str, Any]:
-    asked: dict[str, Any] = {}
-    for one in condition.fields:
-        if one.equals is not None:
-            asked[one.field] = one.equals
-        elif one.one_of:
-            asked[one.field] = list(one.one_of)
-        else:
-            asked[one.field] = Range(gt=one.gt, gte=one.gte, lt=one.lt, lte=one.lte)
-    return asked
-
-
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(filters)
-def test_filters_mean_what_the_contract_says(zoo: Zoo, condition: Filter) -> None:
+def test_filters_mean_what_the_contract_says(zoo: Zoo, options: dict[str, Any]) -> None:
     """Hits and class counts under any filter are those that a plain reading of it gives."""
-    fields = {one.field: one for one in condition.fields}
-    condition = Filter(condition.classes, condition.excluded_classes, tuple(fields.values()))
-    options: dict[str, Any] = {
-        "classes": condition.classes,
-        "excluded_classes": condition.excluded_classes,
-        "where": where(condition),
-    }
+    condition = parse_filter(Query(b"x", **options).message().filter, "filter")
     expected = {each: photo for each, photo in zoo.photos.items() if holds(condition, photo)}
     hits = zoo.client.search(picture(0), limit=1000, exact=True, **options).hits
     assert {hit.photo_id for hit in hits} == set(expected)
-    counts: dict[str, int] = {}
-    for photo in expected.values():
-        counts[photo.class_name] = counts.get(photo.class_name, 0) + 1
-    assert zoo.client.classes(**options) == counts
+    counts = zoo.client.list_classes(**options)
+    assert counts.named == Counter(photo.class_name for photo in expected.values())
+    assert counts.seen == Counter(p.seen.class_name for p in expected.values() if p.seen)
+    assert counts.total == len(expected)
+
+
+def test_folders_and_the_gallery_are_told(zoo: Zoo) -> None:
+    """Counted by Qdrant, and what an index finds is named."""
+    assert zoo.client.list_folders() == {"2024": 100}
+    assert zoo.client.list_folders("2024") == {"2024/spring": 50, "2024/summer": 50}
+    gallery = zoo.client.get_gallery()
+    assert gallery.photos == COUNT
+    assert gallery.earliest == BEGINNING + timedelta(days=1)
+    assert gallery.latest == BEGINNING + timedelta(days=149)
+    assert gallery.fields["taken_at"] == "datetime"
+    assert zoo.client.list_galleries() == ["photos"]
+    with pytest.raises(NotFound, match="nowhere"):
+        zoo.client.search(picture(1), gallery="nowhere")
 
 
 @settings(max_examples=15, deadline=None)
