@@ -86,7 +86,7 @@ class Run:
         self._storm = 10.0 if quick else 60.0
         self._many = (1_000, 5_000) if quick else (1_000, 50_000)
         self._bulk = 1_280 if quick else 5_120
-        self._large = 60 if quick else 240
+        self._large = 60 if quick else 480
         self._unchanged = 10_000 if quick else 100_000
         sizes = (1_000, 10_000, 100_000, 1_000_000)
         self._sizes = sizes if million else sizes[: 2 if quick else 3]

@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from search_service.contents import Classes, Summary
 from search_service.searching import Found
 from search_service.timings import Timings
-from sketchzoo.qdrant import Photo
+from sketchzoo.qdrant import DERIVED, Photo
 from sketchzoo.rpc.durations import duration
 from sketchzoo.search.v1 import search_pb2
 
@@ -65,7 +65,8 @@ def fill_hit(
     if photo.rating:
         message.rating = photo.rating
     if with_payload:
-        message.payload.update(photo.to_payload())
+        payload = photo.to_payload()
+        message.payload.update({name: payload[name] for name in payload.keys() - DERIVED})
 
 
 def classes_response(classes: Classes) -> search_pb2.ListClassesResponse:

@@ -19,13 +19,14 @@ from sketchzoo.qdrant.filter import (
     Range,
 )
 from sketchzoo.qdrant.gallery import Gallery, list_galleries
-from sketchzoo.qdrant.photo import NAMED, RESERVED, GeoPoint, Photo, photo_id
+from sketchzoo.qdrant.photo import DERIVED, NAMED, RESERVED, GeoPoint, Photo, photo_id
 from sketchzoo.qdrant.query import Nearest, ScoredPhoto
 from sketchzoo.qdrant.reader import PhotoReader
 from sketchzoo.qdrant.writer import CollectionOptions, PhotoWriter
 from sketchzoo.seen import SeenClass
 
 __all__ = [
+    "DERIVED",
     "NAMED",
     "RESERVED",
     "AnyOf",

@@ -41,7 +41,7 @@ async def list_galleries(
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A collection's indexes, and how many of its photos are of no burst; None without index."""
+    """A collection's indexes, and how many photos are of no burst; None where none folds."""
 
     fields: Mapping[str, str]
     without_burst: int | None

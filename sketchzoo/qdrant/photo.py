@@ -32,6 +32,7 @@ _TYPES = {
     "phash": str,
     "phash_bands": list,
     "burst": str,
+    "near_duplicate_of": str,
     "seen_class": str,
     "seen_confidence": float,
 }
@@ -46,6 +47,8 @@ NAMED = frozenset(_FROM_FILE)
 """Fields that a source's columns of the same names fill, instead of the file itself."""
 RESERVED = frozenset(_TYPES)
 """Payload fields with a meaning of their own."""
+DERIVED = frozenset(("phash_bands", "near_duplicate_of"))
+"""Those that say nothing that others do not: indexes are made of them."""
 _MAX_FOLDERS = 32
 _BAND_DIGITS = 4
 
@@ -141,6 +144,8 @@ class Photo:
             "phash": self.phash,
             "phash_bands": phash_bands(self.phash),
             "burst": self.burst,
+            # Of all but the first, whose id it is: where no point has it, nothing folds.
+            "near_duplicate_of": self.burst if self.burst != self.id else "",
             "seen_class": self.seen and self.seen.class_name,
             "seen_confidence": self.seen and self.seen.confidence,
         }

@@ -13,6 +13,8 @@ from sketchzoo.qdrant.photo import Photo
 
 BURST = "burst"
 """The payload field that photos of one burst have in common."""
+NEAR_DUPLICATE = "near_duplicate_of"
+"""The payload field that all photos of a burst have but the first."""
 
 
 def in_bursts(message: api.Condition, bursts: Iterable[str]) -> None:

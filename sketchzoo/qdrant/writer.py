@@ -26,6 +26,7 @@ INDEXED = {
     "folders": _KEYWORD,
     "camera": _KEYWORD,
     "burst": _KEYWORD,
+    "near_duplicate_of": _KEYWORD,
     "phash_bands": _KEYWORD,
     "rating": api.FieldType.FieldTypeInteger,
     "taken_at": api.FieldType.FieldTypeDatetime,

@@ -9,7 +9,9 @@ from typing import Any
 
 import grpc
 import pytest
+from prometheus_client import CollectorRegistry
 from qdrant_client import AsyncQdrantClient, models
+from qdrant_client import grpc as api
 
 from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.qdrant import (
@@ -172,6 +174,27 @@ async def test_a_collection_of_before_there_were_bursts_is_searched_plainly(
     assert await _found(writer, collection) == [("1", 1)]
     assert await writer.folders(collection, "", Filter()) == {"a": 2}
     assert await writer.span(collection) == (START, START)
+
+
+async def test_nothing_is_grouped_where_nothing_folds(address: Address) -> None:
+    """Photos that are all alone are found by a plain query; one that is not is folded again."""
+    registry = CollectorRegistry()
+    settings = {"qdrant_url": f"http://{address.target}", "qdrant_timeout_seconds": 30}
+    connection = connect(QdrantSettings.model_validate(settings), registry)
+    writer = PhotoWriter(connection, f"test-{uuid.uuid4().hex}")
+    alone = [photo(number, None) for number in range(3)]
+    alone = [replace(each, burst=each.id) for each in alone]
+    collection = await writer.open("model", 2)
+    await writer.upsert(collection, [(each, at(n)) for n, each in enumerate(alone)])
+    assert await _found(writer, collection) == [("0", 0), ("1", 0), ("2", 0)]
+    groups = {"method": "Points/QueryGroups", "code": "OK"}
+    assert registry.get_sample_value("sketchzoo_qdrant_call_seconds_count", groups) is None
+    other = replace(photo(3, None), burst=alone[0].id)
+    await writer.upsert(collection, [(other, at(3))])
+    later = PhotoWriter(connection, "another")
+    assert await _found(later, collection) == [("0", 1), ("1", 0), ("2", 0)]
+    await connection.ask("Collections/Delete", api.DeleteCollection(collection_name=collection))
+    await connection.close()
 
 
 async def test_a_missing_collection_is_told_by_type(writer: PhotoWriter) -> None:
