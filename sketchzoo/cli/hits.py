@@ -116,16 +116,22 @@ def row(
 ) -> Row:
     """Return a result as a row of a contact sheet; the client fetches the photos.
 
-    Where the query's class is known, each hit is marked right or wrong. A photo that the
-    service cannot show, its file being gone for instance, is left blank.
+    Where the query's class is known, each hit is marked right or wrong, but for those of
+    which nobody says what they show. A photo that the service cannot show, its file being
+    gone for instance, is left blank.
     """
+
+    def is_right(hit: Hit) -> bool | None:
+        named = hit.class_name or hit.seen_class
+        return named == class_name if named and class_name is not None else None
+
     return Row(
         query,
         [
             Tile(
                 _photo(client, hit.photo_id, gallery),
                 f"{_what(hit)} {hit.score:.2f}".lstrip(),
-                None if class_name is None else hit.class_name == class_name,
+                is_right(hit),
             )
             for hit in result.hits
         ],

@@ -11,7 +11,8 @@ from local_stack.settings import UpSettings
 from local_stack.stack import StackError
 from local_stack.walkthrough import Walkthrough
 from sketchzoo.cli import hits
-from sketchzoo.client import ClassCounts, NotReady
+from sketchzoo.client import ClassCounts, Hit, NotReady, SearchResult
+from sketchzoo.client.results import Timings
 from sketchzoo.contact_sheet import Tile, contact_sheet
 
 EMPTY = ClassCounts(named={}, seen={}, total=0)
@@ -65,21 +66,30 @@ def test_a_folder_without_sketches_is_told(tmp_path: Path) -> None:
         walkthrough(tmp_path)._examples(sketches(tmp_path / "sketch", cat=()), EMPTY)
 
 
+class Away:
+    """A client whose service shows no photo."""
+
+    def photo(self, photo_id: str, *, max_side: int, gallery: str) -> Any:
+        raise NotReady("the photo lies outside of the gallery's roots")
+
+
+def found(*shown: tuple[str, str]) -> SearchResult:
+    """Return a result whose hits have these classes, named and seen."""
+    each = [Hit("1", named, 0.9, "file:///a.jpg", 4, 3, seen_class=seen) for named, seen in shown]
+    return SearchResult(tuple(each), "model", "", Timings(), 0.0)
+
+
 def test_a_photo_that_cannot_be_shown_is_left_blank() -> None:
     """A gallery of an earlier run may lie where nothing is served from any more."""
-
-    class Away:
-        def photo(self, photo_id: str, *, max_side: int, gallery: str) -> Any:
-            raise NotReady("the photo lies outside of the gallery's roots")
-
-    class Result:
-        hits = (
-            type(
-                "Hit", (), {"photo_id": "1", "class_name": "owl", "seen_class": "", "score": 0.5}
-            )(),
-        )
-
     query = Tile(Image.new("RGB", (8, 8)), "owl (sketch)")
-    row = hits.row(query, Result(), Away(), "owl")  # type: ignore[arg-type] # fakes
+    row = hits.row(query, found(("owl", "")), Away(), "owl")  # type: ignore[arg-type] # a fake
     assert row.hits[0].right
     assert contact_sheet([row]).size[0] > 0
+
+
+def test_photos_without_a_class_are_judged_by_what_is_seen() -> None:
+    """What the model sees may be right or wrong; where it sees nothing, nobody knows."""
+    result = found(("", "owl"), ("", "bat"), ("", ""))
+    query = Tile(Image.new("RGB", (8, 8)), "owl (sketch)")
+    row = hits.row(query, result, Away(), "owl")  # type: ignore[arg-type] # a fake
+    assert [hit.right for hit in row.hits] == [True, False, None]
