@@ -129,7 +129,10 @@ class VisitorSettings(Settings):
     @field_validator("password")
     @classmethod
     def _check_password(cls, value: SecretStr | None) -> SecretStr | None:
-        return None if value is None else _password(value.get_secret_value())
+        # Compose hands on a variable that is not set as one that is empty.
+        if value is None or not value.get_secret_value():
+            return None
+        return _password(value.get_secret_value())
 
     @model_validator(mode="after")
     def _check_visitors(self) -> Self:

@@ -138,7 +138,11 @@ def _packages(where: Path) -> None:
 def composed(service: str, replaced: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return a service's environment and command, with addresses and folders replaced."""
     found = read_compose({**read_environment_file(), **SECRETS})["services"][service]
-    environment = {name: str(value) for name, value in found.get("environment", {}).items()}
+    # A variable that is not set is an empty one there, and no null as in YAML.
+    environment = {
+        name: "" if value is None else str(value)
+        for name, value in found.get("environment", {}).items()
+    }
     for old, new in replaced.items():
         environment = {name: value.replace(old, new) for name, value in environment.items()}
     return environment, tuple(found.get("command", ()))

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sketchzoo.client import Client
+from sketchzoo.client import Client, GalleryClient
 from sketchzoo.client.errors import SearchError
 from tests.artefacts import EncoderProcess, encoder_process, picture, tiny_model
 from tests.deployment import ROOT
@@ -31,6 +31,7 @@ from tests.integration.deploy.prometheus import (
     prometheus,
     shortened,
 )
+from tests.integration.gallery.service import GalleryService
 from tests.integration.search_service.stack import CLASSES, search_process
 
 pytestmark = [
@@ -51,6 +52,7 @@ EMPTY = {
 # Alerts whose expression has no series while all is well, and why that is right.
 QUIET_ALERTS = {
     "SketchzooPartAbsent": "each part is known",
+    "SketchzooGalleryFails": "no photo failed that was one",
     "QdrantCallsFail": "no call to Qdrant failed; below it is made to fire",
 }
 LATENCY = {"SearchLatencyBurnFast", "SearchLatencyBurnMedium"}
@@ -64,6 +66,7 @@ class Watched:
     encoder: EncoderProcess
     qdrant: subprocess.Popen[bytes]
     target: str
+    gallery: str
     new_picture: Callable[[], bytes]
 
 
@@ -105,6 +108,15 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         search = stack.enter_context(
             search_process(encoder.target, f"http://127.0.0.1:{qdrant}", check_timeout_seconds=20)
         )
+        parts = {
+            "SKETCHZOO_ENCODER_TARGET": encoder.target,
+            "SKETCHZOO_QDRANT_URL": f"http://127.0.0.1:{qdrant}",
+        }
+        gallery_metrics = free_port()
+        (folder / "gallery").mkdir()
+        gallery = stack.enter_context(
+            GalleryService(folder / "gallery", parts, metrics_port=gallery_metrics)
+        )
         watching = stack.enter_context(
             prometheus(
                 folder / "prometheus",
@@ -114,13 +126,21 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
                     "encoder": [f"127.0.0.1:{encoder.metrics_port}"],
                     "qdrant": [f"127.0.0.1:{metrics}"],
                     "ingest": [f"127.0.0.1:{ingest_metrics}"],
+                    "gallery": [f"127.0.0.1:{gallery_metrics}"],
                 },
             )
         )
         _ingest(photos, encoder.target, qdrant, ingest_metrics, watching)
         search.wait_serving(seconds=60)
         numbers = iter(range(1000, 10**9))
-        yield Watched(watching, encoder, process, search.target, lambda: picture(next(numbers)))
+        yield Watched(
+            watching,
+            encoder,
+            process,
+            search.target,
+            gallery.target,
+            lambda: picture(next(numbers)),
+        )
 
 
 def _ingest(photos: Path, encoder: str, qdrant: int, metrics: int, watching: Prometheus) -> None:
@@ -151,13 +171,16 @@ def _ingest(photos: Path, encoder: str, qdrant: int, metrics: int, watching: Pro
 
 @pytest.fixture
 def traffic(watched: Watched) -> Iterator[None]:
-    """Good, bad, empty and late searches, all the while."""
+    """Good, bad, empty and late searches, and photos that come and go, all the while."""
     stop = threading.Event()
     options: list[dict[str, Any]] = [{}, {}, {"min_score": 1.0}, {"classes": ["cat"]}]
 
     def run() -> None:
         turn = 0
-        with Client(watched.target, timeout=30, retries=0) as client:
+        with (
+            Client(watched.target, timeout=30, retries=0) as client,
+            GalleryClient(watched.gallery, timeout=30) as gallery,
+        ):
             while not stop.wait(0.05):
                 turn += 1
                 with suppress(SearchError):
@@ -167,6 +190,10 @@ def traffic(watched: Watched) -> Iterator[None]:
                         client.search(b"no picture")
                     elif turn % 97 == 0:
                         client.search(watched.new_picture(), timeout=0.001)
+                    elif turn % 30 == 7:
+                        for added in gallery.add([watched.new_picture(), b"no picture"]):
+                            if added.photo_id:
+                                gallery.delete([added.photo_id])
 
     thread = threading.Thread(target=run)
     thread.start()
