@@ -5,6 +5,8 @@ from sketchzoo.images._limits import ImageError, Watch
 
 PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_PIXELS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
+_MOST_RUNS = 65_536
+"""Runs of chunks that hold pixels, with others between; tools write one or two."""
 _LOSSLESS = (b"VP8L", b"ALPH", b"ANMF")
 _XMP_IN_PNG = b"XML:com.adobe.xmp\x00"
 
@@ -13,6 +15,7 @@ def read_png(content: bytes, watch: Watch) -> Container:
     """Read a PNG's outline; of an APNG what is shown where nothing moves.
 
     Raises:
+        ImageError: its pixels lie in more pieces than anybody writes.
         GivenUpError: by `watch`.
 
     """
@@ -27,8 +30,11 @@ def read_png(content: bytes, watch: Watch) -> Container:
         kind = content[at + 4 : at + 8]
         end = at + 12 + length
         if kind not in _PNG_PIXELS:
-            runs.append(view[start:at])
+            if at > start:
+                runs.append(view[start:at])
             start = end
+            if len(runs) > _MOST_RUNS:
+                raise ImageError("is damaged: its PNG chunks make no sense", "truncated")
         if kind == b"tRNS":
             transparent = content[at + 8 : end - 4]
         elif kind == b"eXIf":
