@@ -105,9 +105,10 @@ def _time(text: str, offset: str = "", fraction: str = "") -> datetime | None:
             int(digits.ljust(6, "0")),
             _zone(own_zone or offset),
         )
-        return taken.astimezone(taken.tzinfo)  # a time before the calendar's begin is none
+        taken.astimezone(UTC)  # a time before the calendar's begin is none
     except (ValueError, OverflowError):
         return None
+    return taken
 
 
 def _zone(text: str) -> timezone:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sketchzoo.fetch import Url
 from sketchzoo.storage import Member, Storage, StorageError, local, member, scheme_of
-from sketchzoo_ingest.outcome import Refusal, RefusedError
+from sketchzoo_ingest.outcome import Reason, Refusal, RefusedError
 from sketchzoo_ingest.sources.columns import usable
 from sketchzoo_ingest.sources.gallery_layout import is_class
 from sketchzoo_ingest.sources.local import LocalUris, printable, refused
@@ -81,6 +81,8 @@ class TarSource:
                 return file.read(found.size)
         except StorageError as error:
             raise refused(error) from error
+        except OSError as error:
+            raise RefusedError(Reason.UNREADABLE, f"cannot be read: {error.strerror}") from error
 
     def _samples(self, shard: str) -> Iterator[Sample]:
         with self._storage.open(shard, unpacked=member.is_packed(shard)) as file:
