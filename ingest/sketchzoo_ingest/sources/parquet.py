@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Protocol
 
 import structlog
 
+from sketchzoo_ingest.sources.columns import MAX_CHARACTERS
 from sketchzoo_ingest.sources.named import NAMES
 from sketchzoo_ingest.sources.table import Line
 
@@ -17,7 +18,6 @@ _BATCH = 1024
 _PANDAS = "__index_level_"  # the index of a frame that was written with it
 _BUFFER = 1024 * 1024
 _INT64 = range(-(2**63), 2**63)
-_MAX_CHARACTERS = 131_072  # of a text, as in a CSV file
 
 
 class Opening(Protocol):
@@ -115,8 +115,8 @@ class ParquetTable:
 def _line(number: int, row: dict[str, Any]) -> Line:
     values: dict[str, Any] = {}
     for name, value in row.items():
-        if _characters(value) > _MAX_CHARACTERS:
-            return Line(number, problem=f"has a {name} of over {_MAX_CHARACTERS:,} characters")
+        if _characters(value) > MAX_CHARACTERS:
+            return Line(number, problem=f"has a {name} of over {MAX_CHARACTERS:,} characters")
         if name in NAMES:
             values[name] = value
             continue

@@ -269,10 +269,12 @@ def test_notes_that_are_no_columns(tmp_path: Path) -> None:
         ("4.json", json.dumps({"location": {"x": 1}, "taken_at": 5, "rating": []}).encode()),
         ("5.jpg", b"5"),
         ("5.json", json.dumps({"taken_at": "0001-01-01T00:00:00+14:00"}).encode()),
+        ("6.jpg", b"6"),
+        ("6.txt", b"long" * 50_000),
     )
     found = listed(source(path))
-    assert [candidate.payload for candidate in found] == [{}, {"ok": 1}, {}, {}, {}]
-    assert [(c.place, c.taken_at, c.rating) for c in found[2:]] == [(None, None, None)] * 3
+    assert [candidate.payload for candidate in found] == [{}, {"ok": 1}, {}, {}, {}, {}]
+    assert [(c.place, c.taken_at, c.rating) for c in found[2:]] == [(None, None, None)] * 4
 
 
 def test_patterns_name_shards(tmp_path: Path) -> None:
