@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sketchzoo.images._exif import MOST_TOLD
 from sketchzoo.images._limits import ImageError, Watch
 
-_MOST_METADATA = 4 * 1024 * 1024
 _MOST_BOXES, _MOST_EXTENTS = 65_536, 65_536
 """Boxes in one other, and pieces of all items; a picture of tiles has some hundreds."""
 _AVIF, _HEIF = (b"avif", b"avis"), (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1")
@@ -204,7 +204,7 @@ def _told(
         watch.check()
         # A length of 0 means all that follows.
         end = min(len(data), start + length) if length else len(data)
-        found += data[start : min(end, start + _MOST_METADATA - len(found))]
-        if len(found) == _MOST_METADATA:
+        found += data[start : min(end, start + MOST_TOLD - len(found))]
+        if len(found) == MOST_TOLD:
             break
     return bytes(found)

@@ -3,6 +3,7 @@
 import struct
 import tracemalloc
 from contextlib import suppress
+from zlib import crc32
 
 import pytest
 from PIL import Image
@@ -13,6 +14,14 @@ from tests.unit.sketchzoo.pictures import saved
 
 MIB = 1024 * 1024
 LITTLE = ImageLimits(max_memory_bytes=32 * MIB)
+
+
+def xmp_tag(packet: bytes) -> ImageFileDirectory_v2:
+    """Make a TIFF's directory that holds an XMP packet."""
+    tags = ImageFileDirectory_v2()
+    tags[700] = packet
+    tags.tagtype[700] = 1
+    return tags
 
 
 def large_jpeg(frame: int, *, progressive: bool) -> bytearray:
@@ -99,6 +108,37 @@ def test_an_outline_takes_no_more_memory_than_its_file(content: bytes) -> None:
         tracemalloc.stop()
 
 
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """Write one of PNG's chunks."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", crc32(kind + body))
+
+
+MUCH = bytes(16 * MIB)
+TOLD_MUCH = {
+    "PNG": lambda: (
+        saved("PNG")[:33]
+        + chunk(b"tRNS", MUCH)
+        + chunk(b"eXIf", MUCH)
+        + chunk(b"iTXt", b"XML:com.adobe.xmp\0" + MUCH)
+        + saved("PNG")[33:]
+    ),
+    "WEBP": lambda: saved("WEBP", exif=MUCH, xmp=MUCH),
+    "TIFF": lambda: saved("TIFF", tiffinfo=xmp_tag(MUCH)),
+}
+
+
+@pytest.mark.parametrize("form", TOLD_MUCH)
+def test_what_is_told_is_not_copied_whole(form: str) -> None:
+    """EXIF and XMP may be as long as a file may be; some megabytes of them are kept."""
+    content = TOLD_MUCH[form]()
+    tracemalloc.start()
+    try:
+        read_metadata(content)
+        assert tracemalloc.get_traced_memory()[1] < 15 * MIB
+    finally:
+        tracemalloc.stop()
+
+
 def test_metadata_in_many_pieces_are_read_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     """The watch is asked at each piece: four megabytes in 65,000 would be copied 65,000 times."""
     extents = struct.pack(">II", 0, 64) * 60_000
@@ -131,10 +171,8 @@ def test_a_tiff_is_turned_by_xmp_where_no_tag_says_how() -> None:
     """Its decoder does so; whoever asks for its size is told the same."""
     image = Image.new("RGB", (60, 40), "red")
     image.paste("blue", (0, 0, 30, 40))
-    tags = ImageFileDirectory_v2()
-    tags[700] = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
-    tags.tagtype[700] = 1
-    content = saved("TIFF", image, tiffinfo=tags)
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+    content = saved("TIFF", image, tiffinfo=xmp_tag(xmp))
     assert measure(content) == (40, 60)
     shown = decode(content)
     assert [shown.getpixel(at) for at in ((0, 0), (39, 59))] == [(0, 0, 255), (255, 0, 0)]
