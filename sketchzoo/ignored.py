@@ -42,6 +42,8 @@ _RAW = (
 )
 PICTURES = frozenset(f".{ending}" for ending in f"{_PHOTOS} {_RAW} tga ppm pgm pbm pnm".split())
 """Endings that say that a file is a picture; one without any may be a picture all the same."""
+READ = PICTURES - {".jxl", ".jp2", ".tga", ".crw", ".mrw", ".x3f"}
+"""Those of formats that are read, as far as an ending tells (docs/images.md)."""
 # Compared without case: a drive that was formatted elsewhere may spell them otherwise.
 _FOLDERS = frozenset(
     {

@@ -47,6 +47,11 @@ class Url:
         return self.text.replace("//", f"//{self.user_info}@", 1) if self.user_info else self.text
 
     @property
+    def shown(self) -> str:
+        """The url without its query, which may be a signature: what messages call it."""
+        return self.text.partition("#")[0].partition("?")[0]
+
+    @property
     def is_secure(self) -> bool:
         """Whether it is an https url."""
         return urlsplit(self.text).scheme == "https"

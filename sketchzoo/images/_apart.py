@@ -55,24 +55,17 @@ def goes_apart(container: Container, size: tuple[int, int]) -> bool:
 
 
 def load_apart(container: Container, factor: int, limits: ImageLimits, watch: Watch) -> Image.Image:
-    """Decode an image to grey, RGB or RGBA, at one over `factor` of its size.
+    """Decode an image of no more than its `area` to grey, RGB or RGBA, at one over `factor`.
 
     Raises:
-        ImageError: damaged, or over the limits.
+        ImageError: damaged, over the limits, or no process can be had for it.
         GivenUpError: by `watch`.
 
     """
     seconds = math.ceil(limits.max_seconds) + _START_SECONDS
     memory = _BESIDE_BYTES + limits.max_memory_bytes
-    limits_told = [container.form, str(seconds), str(memory), str(factor)]
-    with subprocess.Popen(  # noqa: S603 - our own program, and the file is no argument of it
-        [sys.executable, "-P", str(_DECODER), *limits_told],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        # What threads reserve of the address space, and do not use, would count as theirs.
-        env={**os.environ, "MALLOC_ARENA_MAX": "1"},
-    ) as process:
+    limits_told = [container.form, *map(str, (seconds, memory, container.area, factor))]
+    with _started(limits_told) as process:
         pieces = container.pieces
         sender = threading.Thread(target=_send, args=(process.stdin, pieces), daemon=True)
         process.stdin = None  # the sender's from here on
@@ -95,8 +88,23 @@ def load_apart(container: Container, factor: int, limits: ImageLimits, watch: Wa
         )
     head, _, _ = answer[:64].partition(b"\n")
     mode, width, height = head.decode().split()
-    pixels = memoryview(answer)[len(head) + 1 :]
-    return Image.frombytes(mode, (int(width), int(height)), pixels)
+    told = memoryview(answer)[len(head) + 1 :]
+    return Image.frombytes(mode, (int(width), int(height)), told)
+
+
+def _started(arguments: list[str]) -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own program, and the file is no argument of it
+            [sys.executable, "-P", str(_DECODER), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # What threads reserve of the address space, and do not use, would count as theirs.
+            env={**os.environ, "MALLOC_ARENA_MAX": "1"},
+        )
+    except OSError as error:
+        wanted = f"cannot be decoded here now, for want of a process: {error.strerror}"
+        raise ImageError(wanted, "too_large") from error
 
 
 def _send(stream: IO[bytes], pieces: Iterable[bytes | memoryview]) -> None:

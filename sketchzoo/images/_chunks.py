@@ -1,10 +1,14 @@
 """PNG and WebP taken apart: files of chunks, of which some hold pixels."""
 
 from sketchzoo.images._container import Container, turn_of
+from sketchzoo.images._exif import MOST_TOLD
 from sketchzoo.images._limits import ImageError, Watch
 
 PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_PIXELS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
+_PALETTE = 256
+_MOST_RUNS = 65_536
+"""Runs of chunks that hold pixels, with others between; tools write one or two."""
 _LOSSLESS = (b"VP8L", b"ALPH", b"ANMF")
 _XMP_IN_PNG = b"XML:com.adobe.xmp\x00"
 
@@ -13,6 +17,7 @@ def read_png(content: bytes, watch: Watch) -> Container:
     """Read a PNG's outline; of an APNG what is shown where nothing moves.
 
     Raises:
+        ImageError: its pixels lie in more pieces than anybody writes.
         GivenUpError: by `watch`.
 
     """
@@ -26,15 +31,19 @@ def read_png(content: bytes, watch: Watch) -> Container:
         length = int.from_bytes(content[at : at + 4], "big")
         kind = content[at + 4 : at + 8]
         end = at + 12 + length
+        told = slice(at + 8, min(end - 4, at + 8 + MOST_TOLD))
         if kind not in _PNG_PIXELS:
-            runs.append(view[start:at])
+            if at > start:
+                runs.append(view[start:at])
             start = end
+            if len(runs) > _MOST_RUNS:
+                raise ImageError("is damaged: its PNG chunks make no sense", "truncated")
         if kind == b"tRNS":
-            transparent = content[at + 8 : end - 4]
+            transparent = content[at + 8 : min(end - 4, at + 8 + _PALETTE)]
         elif kind == b"eXIf":
-            exif = exif or content[at + 8 : end - 4].removeprefix(b"Exif\0\0")
+            exif = exif or content[told].removeprefix(b"Exif\0\0")
         elif kind == b"iTXt" and content.startswith(_XMP_IN_PNG, at + 8):
-            xmp = xmp or content[at + 8 : end - 4]
+            xmp = xmp or content[told]
         at = end
         if kind == b"IEND":
             break
@@ -73,10 +82,11 @@ def read_webp(content: bytes, watch: Watch) -> Container:
         watch.check()
         kind = content[at : at + 4]
         end = at + 8 + int.from_bytes(content[at + 4 : at + 8], "little")
+        told = slice(at + 8, min(end, at + 8 + MOST_TOLD))
         lossless = lossless or kind in _LOSSLESS
         if kind == b"EXIF":
-            exif = exif or content[at + 8 : end].removeprefix(b"Exif\0\0")
+            exif = exif or content[told].removeprefix(b"Exif\0\0")
         elif kind == b"XMP ":
-            xmp = xmp or content[at + 8 : end]
+            xmp = xmp or content[told]
         at = end + end % 2
     return Container("WEBP", (content,), exif, xmp, turn_of(exif, xmp), lossless=lossless)

@@ -26,7 +26,7 @@ class Container:
     `turn` is EXIF's number for how the camera was held, 1 to 8. `head` is how many
     bytes a JPEG has before its scans, which `scans` counts; `coefficients` is how many
     bytes its decoder holds beside the pixels, 0 where a single scan brings them in order;
-    `area` is how many pixels it has.
+    `area` is how many pixels are decoded, where that is known: more than are shown, maybe.
     `transparent` is the body of a PNG's tRNS chunk, `layout` its bits a sample and its
     colour type. `lossless` says that a WebP, or its alpha, may be coded without loss.
     `size` is that of a picture which is decoded apart, as it is shown; its decoder turns it.

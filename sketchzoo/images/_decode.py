@@ -98,9 +98,9 @@ def decode(
     if (size := container.size) is None:
         opened = _open(container, limits, watch)
         size = opened.size
-    _check_pixels(size, limits)
     if apart := goes_apart(container, size):
         opened = None
+        container = replace(container, area=max(container.area, size[0] * size[1]))
     # By plain means: each pixel the mean of a square. That blurs more than JPEG's own
     # smaller scales, and twice as many pixels must stay (docs/adr/0068-reduced-scale.md).
     factor = max(1, min(size) // (2 * enough)) if enough else 1
@@ -176,7 +176,6 @@ def measure(content: bytes, limits: ImageLimits | None = None) -> tuple[int, int
     watch = Watch(limits.max_seconds)
     container = _container(content, limits, watch)
     if container.size is not None:
-        _check_pixels(container.size, limits)
         return container.size
     image = _open(container, limits, watch)
     return (image.height, image.width) if container.turn in _ON_ITS_SIDE else image.size
@@ -211,7 +210,15 @@ def _container(content: bytes, limits: ImageLimits, watch: Watch) -> Container:
         raise ImageError(
             f"has {len(content)} bytes; max_bytes allows {limits.max_bytes}", "too_large"
         )
-    return take_apart(content, watch)
+    container = take_apart(content, watch)
+    if container.size is not None:
+        _check_pixels(container.size, limits)
+        if container.area > limits.max_pixels:
+            raise ImageError(
+                f"has {container.area} pixels coded; max_pixels allows {limits.max_pixels}",
+                "too_large",
+            )
+    return container
 
 
 def _open(container: Container, limits: ImageLimits, watch: Watch) -> ImageFile.ImageFile:

@@ -1,9 +1,9 @@
 """The decoder of files whose decoding is one call of C: a program, run in a process of its own.
 
-`python _decoder.py FORM SECONDS MEMORY FACTOR < file`: the time on a core and the address
-space that it may take, and by how much the picture is reduced. It writes one line of mode,
-width and height, and then the pixels. What is imported takes longer than most images: Pillow's
-one plug-in alone, and nothing of this package.
+`python _decoder.py FORM SECONDS MEMORY PIXELS FACTOR < file`: the time on a core and the address
+space that it may take, how many pixels its outline told, and by how much the picture is reduced.
+It writes one line of mode, width and height, and then the pixels. What is imported takes longer
+than most images: Pillow's one plug-in alone, and nothing of this package.
 """
 
 import io
@@ -21,16 +21,18 @@ _DEPTHS = ("I;16", "I;16L", "I;16B", "I;16N")
 _TAKEN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", *_DEPTHS)
 
 
-def main(form: str, seconds: str, memory: str, factor: str) -> None:
+def main(form: str, seconds: str, memory: str, pixels: str, factor: str) -> None:
     """Decode what stands on standard input."""
     _limit(int(seconds), int(memory))
     content = sys.stdin.buffer.read()
-    reduced = int(factor)
+    most, reduced = int(pixels), int(factor)
     if form == "JPEG":
-        size, strips = _strips(_jpeg(content, reduced))
+        size, strips = _strips(_jpeg(content, reduced), most)
         reduced = 1  # its decoder has done so
+    elif form == "HEIF":
+        size, strips = _heif(content, most)
     else:
-        size, strips = _heif(content) if form == "HEIF" else _strips(_OPENERS[form](content))
+        size, strips = _strips(_OPENERS[form](content), most)
     rows = max(1, _STRIP_BYTES // (4 * size[0] * reduced)) * reduced
     out = sys.stdout.buffer
     for top in range(0, size[1], rows):
@@ -63,9 +65,16 @@ def _plain(image: Image.Image) -> Image.Image:
     return image.convert("RGBA" if clear else "L" if image.mode == "1" else "RGB")
 
 
-def _strips(image: Image.Image) -> tuple[tuple[int, int], _Strips]:
+def _strips(image: Image.Image, most: int) -> tuple[tuple[int, int], _Strips]:
+    _check(image.size, most)
     image.load()
     return image.size, lambda top, end: image.crop((0, top, image.width, end))
+
+
+def _check(size: tuple[int, int], most: int) -> None:
+    """End where a file tells its decoder of more pixels than whoever keeps the limits."""
+    if size[0] * size[1] > most:
+        sys.exit(f"is {size[0]}x{size[1]} pixels, and no more than {most} were told")
 
 
 def _jpeg(content: bytes, scale: int) -> Image.Image:
@@ -104,13 +113,14 @@ def _avif(content: bytes) -> Image.Image:
     return image
 
 
-def _heif(content: bytes) -> tuple[tuple[int, int], _Strips]:
+def _heif(content: bytes, most: int) -> tuple[tuple[int, int], _Strips]:
     from pillow_heif import open_heif, options  # noqa: PLC0415 - chosen here
 
     options.DECODE_THREADS = 1
     options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
     file = open_heif(content)
     image = file[file.primary_index]
+    _check(image.size, most)
     # Not as one of Pillow's images, which would be a second copy of all pixels.
     pixels, stride, mode = memoryview(image.data), image.stride, image.mode
     width, height = image.size

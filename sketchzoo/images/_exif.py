@@ -10,6 +10,8 @@ from typing import Literal
 
 from sketchzoo.images._limits import Watch
 
+MOST_TOLD = 4 * 1024 * 1024
+"""Bytes of EXIF or XMP that are copied out of a file; cameras write some thousands."""
 _MOST_ENTRIES = 1024
 """Entries of a directory that are looked at; cameras write some dozens."""
 _MOST_BYTES = 1024
@@ -53,9 +55,14 @@ def first_value(data: bytes, tag: int) -> Value | None:
 
 
 def first_bytes(data: bytes, tag: int) -> bytes:
-    """Return the bytes of a tag of the first directory, of whatever length."""
+    """Return the bytes of a tag of the first directory, `MOST_TOLD` at most."""
     return next(
-        (bytes(raw) for found, _, _, raw in _entries(data, _first(data)) if found == tag), b""
+        (
+            bytes(raw[:MOST_TOLD])
+            for found, _, _, raw in _entries(data, _first(data))
+            if found == tag
+        ),
+        b"",
     )
 
 

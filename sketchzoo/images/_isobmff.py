@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sketchzoo.images._exif import MOST_TOLD
 from sketchzoo.images._limits import ImageError, Watch
 
-_MOST_METADATA = 4 * 1024 * 1024
+_MOST_BOXES, _MOST_EXTENTS = 65_536, 65_536
+"""Boxes in one other, and pieces of all items; a picture of tiles has some hundreds."""
 _AVIF, _HEIF = (b"avif", b"avis"), (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1")
 _VIDEOS = (b"isom", b"iso2", b"mp41", b"mp42", b"qt  ", b"M4V ", b"3gp4", b"3gp5")
 _XMP = b"application/rdf+xml\0"
@@ -20,10 +22,11 @@ _Box = tuple[bytes, memoryview]
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A still picture: its size as shown, and what is told of it."""
+    """A still picture: its size as shown, how many pixels are coded, and what is told of it."""
 
     form: Literal["HEIF", "AVIF"]
     size: tuple[int, int]
+    area: int
     exif: bytes = field(default=b"", repr=False)
     xmp: bytes = field(default=b"", repr=False)
 
@@ -72,11 +75,12 @@ def _meta(form: Literal["HEIF", "AVIF"], content: bytes, watch: Watch) -> Media:
     primary = int.from_bytes(pitm[4 : 6 if pitm[0] == 0 else 8], "big")
     properties = dict(reversed([*_boxes(parts[b"iprp"], watch)]))
     listed = [*_boxes(properties[b"ipco"], watch)]
-    size, turned = (0, 0), False
-    for index in _associated(properties[b"ipma"], primary, watch):
+    size, area, turned = (0, 0), 0, False
+    for index in filter(None, _associated(properties[b"ipma"], primary, watch)):  # 0 is none
         kind, body = listed[index - 1]
         if kind == b"ispe":
             size = struct.unpack_from(">II", body, 4)
+            area = max(area, size[0] * size[1])
         elif kind == b"clap":
             wide, of_wide, high, of_high = struct.unpack_from(">4I", body)
             size = (wide // max(1, of_wide) or 1, high // max(1, of_high) or 1)
@@ -89,18 +93,21 @@ def _meta(form: Literal["HEIF", "AVIF"], content: bytes, watch: Watch) -> Media:
     for item, kind, described in _items(parts.get(b"iinf", memoryview(b"")), watch):
         if kind not in (b"Exif", b"mime") or item not in places:
             continue
-        told = _told(content, parts.get(b"idat", memoryview(b"")), places[item])
+        told = _told(content, parts.get(b"idat", memoryview(b"")), places[item], watch)
         if kind == b"Exif" and not exif:
             start = 4 + int.from_bytes(told[:4], "big")
             exif = told[start:].removeprefix(b"Exif\0\0")
         elif kind == b"mime" and _XMP in described:
             xmp = xmp or told
-    return Media(form, size[::-1] if turned else size, exif, xmp)
+    return Media(form, size[::-1] if turned else size, max(area, size[0] * size[1]), exif, xmp)
 
 
 def _boxes(data: memoryview, watch: Watch) -> Iterator[_Box]:
     at = 0
-    while at + 8 <= len(data):
+    # A box may be of 8 bytes, and what stands for it here takes many times that.
+    for _ in range(_MOST_BOXES):
+        if at + 8 > len(data):
+            return
         watch.check()
         size, kind = struct.unpack_from(">I4s", data, at)
         start = at + 8
@@ -112,6 +119,7 @@ def _boxes(data: memoryview, watch: Watch) -> Iterator[_Box]:
             return
         yield kind, data[start:end]
         at = end
+    raise IndexError("boxes")
 
 
 def _first(boxes: Iterator[_Box], wanted: bytes) -> memoryview:
@@ -166,6 +174,7 @@ def _places(iloc: memoryview, watch: Watch) -> dict[int, tuple[int, list[tuple[i
         return int.from_bytes(iloc[at - width : at], "big")
 
     offset_width, length_width, base_width, index_width = widths
+    left = _MOST_EXTENTS  # each may take no byte of the file
     for _ in range(number(2 if version < 2 else 4)):  # noqa: PLR2004 - the box's version
         watch.check()
         item = number(2 if version < 2 else 4)  # noqa: PLR2004 - the same
@@ -173,7 +182,11 @@ def _places(iloc: memoryview, watch: Watch) -> dict[int, tuple[int, list[tuple[i
         number(2)
         base = number(base_width)
         extents = []
-        for _ in range(number(2)):
+        count = number(2)
+        left -= 1 + count
+        if left < 0:
+            raise IndexError("iloc")
+        for _ in range(count):
             watch.check()
             number(index_width)
             extents.append((base + number(offset_width), number(length_width)))
@@ -181,12 +194,17 @@ def _places(iloc: memoryview, watch: Watch) -> dict[int, tuple[int, list[tuple[i
     return found
 
 
-def _told(content: bytes, idat: memoryview, place: tuple[int, list[tuple[int, int]]]) -> bytes:
+def _told(
+    content: bytes, idat: memoryview, place: tuple[int, list[tuple[int, int]]], watch: Watch
+) -> bytes:
     method, extents = place
     data = memoryview(content) if method == 0 else idat
-    # A length of 0 means all that follows.
-    told = (data[start : start + length] if length else data[start:] for start, length in extents)
-    found = b""
-    for part in told:
-        found += bytes(part[: _MOST_METADATA - len(found)])
-    return found
+    found = bytearray()
+    for start, length in extents:
+        watch.check()
+        # A length of 0 means all that follows.
+        end = min(len(data), start + length) if length else len(data)
+        found += data[start : min(end, start + MOST_TOLD - len(found))]
+        if len(found) == MOST_TOLD:
+            break
+    return bytes(found)

@@ -18,8 +18,11 @@ _SCAN_OR_END = re.compile(rb"\xff[\xd9\xda]")
 _BARE_MARKERS = frozenset((*range(0xD0, 0xDA), *range(0xF0, 0xFE), 0xC8))
 _FIRST_MARKER = 0xC0
 _SOS, _APP1 = 0xDA, 0xE1
-_FRAMES = frozenset((0xC0, 0xC1, 0xC2))
-_PROGRESSIVE = 0xC2
+_FRAMES = frozenset((0xC0, 0xC1, 0xC2, 0xC9, 0xCA))
+_PROGRESSIVE = (0xC2, 0xCA)
+"""By Huffman's codes, and by arithmetic ones."""
+_MOST_SEGMENTS = 4096
+"""Tables before the first scan; a JPEG has a dozen."""
 _NOTES = frozenset((*range(0xE0, 0xF0), 0xFE))
 _COLOUR_CODES = (b"JFIF\0", b"Adobe")
 """Notes that say how the colours are coded."""
@@ -36,8 +39,8 @@ def read_jpeg(content: bytes, watch: Watch, at: int = 0) -> Container:
     """
     kept: list[bytes | memoryview] = [content[at : at + 2]]
     exif = xmp = b""
-    scans = head = coefficients = area = 0
-    progressive = False
+    scans = head = coefficients = area = components = 0
+    buffered = False
     at += 2
     while (marker := _MARKER.search(content, at)) is not None:
         watch.check()
@@ -45,6 +48,8 @@ def read_jpeg(content: bytes, watch: Watch, at: int = 0) -> Container:
         code = content[at + 1]
         if code == _SOS:
             end, scans = _scanned(content, at)
+            # A scan of some of the colours is one of several, whether others come or not.
+            buffered = buffered or scans > 1 or content[at + 4 : at + 5] < bytes((components,))
             head = sum(map(len, kept))
             kept.append(memoryview(content)[at:end])
             break
@@ -62,9 +67,12 @@ def read_jpeg(content: bytes, watch: Watch, at: int = 0) -> Container:
         elif code in _FRAMES:
             kept.append(segment)
             coefficients, area = _coefficients(segment), _area(segment)
-            progressive = code == _PROGRESSIVE
+            components = int.from_bytes(segment[9:10], "big")
+            buffered = code in _PROGRESSIVE
         elif code not in _NOTES or segment[4:9] in _COLOUR_CODES:
             kept.append(segment)
+        if len(kept) > _MOST_SEGMENTS:
+            raise ImageError("is damaged: its JPEG header makes no sense", "truncated")
     if scans > MAX_SCANS:
         raise ImageError(
             f"is a JPEG of {scans} scans; at most {MAX_SCANS} are taken: save it anew", "too_slow"
@@ -77,7 +85,7 @@ def read_jpeg(content: bytes, watch: Watch, at: int = 0) -> Container:
         turn_of(exif, xmp),
         head,
         scans,
-        coefficients if progressive or scans > 1 else 0,
+        coefficients if buffered else 0,
         area,
     )
 

@@ -49,6 +49,7 @@ def needed(container: Container, size: tuple[int, int], scale: int, *, apart: bo
             copies += 2  # compared with two others
         return _PIXEL * copies * reduced + container.coefficients
     if apart:
+        area = max(area, container.area)
         return max(_APART[container.form] * area, _SENT * area + _RECEIVED * reduced)
     deep = container.transparent and container.layout[0] == 16  # noqa: PLR2004 - bits
     turned = _PIXEL if container.turn > 1 else 0

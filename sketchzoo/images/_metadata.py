@@ -29,7 +29,6 @@ _OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})", re.ASCII)
 _DEGREES = re.compile(
     r"(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?)?\s*([NSEW])", re.ASCII
 )
-_PROPERTY = r"""{}(?:\s*=\s*["']([^"'<]{{1,256}})|>([^<]{{1,256}})<)"""
 _PERCENTS = {0: 0, 1: 1, 25: 2, 50: 3, 75: 4, 99: 5, 100: 5}
 """Microsoft's percents of one to five stars."""
 _STARS = (-1, 1, 2, 3, 4, 5)
@@ -105,9 +104,10 @@ def _time(text: str, offset: str = "", fraction: str = "") -> datetime | None:
             int(digits.ljust(6, "0")),
             _zone(own_zone or offset),
         )
-        return taken.astimezone(taken.tzinfo)  # a time before the calendar's begin is none
+        taken.astimezone(UTC)  # a time before the calendar's begin is none
     except (ValueError, OverflowError):
         return None
+    return taken
 
 
 def _zone(text: str) -> timezone:

@@ -44,7 +44,9 @@ def take_apart(content: bytes, watch: Watch) -> Container:
     if is_media(content):
         media = read_media(content, watch)
         # They say themselves how they are turned, and their decoders do so: EXIF is not asked.
-        return Container(media.form, (content,), media.exif, media.xmp, size=media.size)
+        return Container(
+            media.form, (content,), media.exif, media.xmp, area=media.area, size=media.size
+        )
     form = next((form for start, form in _AS_THEY_ARE if content.startswith(start)), None)
     if form is None:
         raise ImageError(NOT_AN_IMAGE, "not_an_image")

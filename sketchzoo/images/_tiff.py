@@ -22,6 +22,6 @@ def read_tiff(content: bytes) -> Container:
         case _:
             raise ImageError("is damaged: its TIFF directory makes no sense", "truncated")
     xmp = first_bytes(content, _XMP)
-    # Its decoder turns it by its own tag; XMP may tell otherwise and is not asked.
-    on_its_side = turn_of(content, b"") in _ON_ITS_SIDE
+    # Its decoder turns it, by its own tag or else by XMP.
+    on_its_side = turn_of(content, xmp) in _ON_ITS_SIDE
     return Container("TIFF", (content,), content, xmp, size=size[::-1] if on_its_side else size)

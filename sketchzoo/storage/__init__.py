@@ -5,7 +5,7 @@ light: the libraries of urls and of buckets come along when the first of theirs 
 """
 
 from sketchzoo.storage.error import StorageError, StorageReason
-from sketchzoo.storage.found import Found
+from sketchzoo.storage.found import Found, moment
 from sketchzoo.storage.member import Member, container
 from sketchzoo.storage.storage import SCHEMES, CopyLimits, Storage
 from sketchzoo.storage.stores import path_in, scheme_of
@@ -19,6 +19,7 @@ __all__ = [
     "StorageError",
     "StorageReason",
     "container",
+    "moment",
     "path_in",
     "scheme_of",
 ]

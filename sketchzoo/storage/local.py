@@ -2,13 +2,12 @@
 
 import os
 import stat
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from sketchzoo.storage.error import StorageError, StorageReason, too_large
-from sketchzoo.storage.found import Found
+from sketchzoo.storage.found import Found, moment
 
 
 def path_of(uri: str) -> Path:
@@ -59,8 +58,8 @@ def find_file(path: Path) -> Found:
         raise StorageError(StorageReason.NOT_FOUND, "is not there") from error
     except (OSError, ValueError) as error:
         raise StorageError(StorageReason.UNREADABLE, f"cannot be read: {error}") from error
-    modified_at = datetime.fromtimestamp(told.st_mtime, UTC)
-    return Found(str(path), stat.S_ISDIR(told.st_mode), told.st_size, modified_at)
+    is_folder = stat.S_ISDIR(told.st_mode)
+    return Found(str(path), is_folder, told.st_size, moment(told.st_mtime))
 
 
 def read_file(path: str | Path, limit: int) -> bytes:
@@ -82,6 +81,23 @@ def read_file(path: str | Path, limit: int) -> bytes:
     if len(content) > limit:
         raise too_large(len(content), limit)
     return content
+
+
+def read_part(path: str | Path, first: int, size: int) -> bytes:
+    """Return `size` bytes of a file from `first` on, or fewer where it ends.
+
+    Raises:
+        StorageError: it is gone, cannot be read or is no file.
+
+    """
+    with open_file(path) as file:
+        try:
+            file.seek(first)
+            return file.read(size)
+        except OSError as error:
+            raise StorageError(
+                StorageReason.UNREADABLE, f"cannot be read: {error.strerror}"
+            ) from error
 
 
 def _open_nonblocking(path: str, flags: int) -> int:

@@ -16,6 +16,8 @@ _FORM = re.compile(
     re.DOTALL,
 )
 PREFIX = "tar+"
+_MOST_BYTES = 2**63
+"""No file has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Member:
             raise ValueError("container and name must not be empty")
         if self.first < 0 or self.size < 0:
             raise ValueError(f"first and size must not be negative: {self.first}, {self.size}")
+        if self.first + self.size >= _MOST_BYTES:
+            raise ValueError(f"first and size must be a file's: {self.first}, {self.size}")
 
     @classmethod
     def parse(cls, uri: str) -> Self:

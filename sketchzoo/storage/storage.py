@@ -13,7 +13,7 @@ from sketchzoo.fetch import FetchLimits, Part, Url
 from sketchzoo.storage.copies import Copies, FileSink
 from sketchzoo.storage.error import StorageError, StorageReason, too_large
 from sketchzoo.storage.found import Found
-from sketchzoo.storage.local import find_file, open_file, path_of, read_file
+from sketchzoo.storage.local import find_file, open_file, path_of, read_file, read_part
 from sketchzoo.storage.member import PREFIX, Member, container, is_packed
 from sketchzoo.storage.stores import Stores, scheme_of
 from sketchzoo.storage.web import Web
@@ -168,9 +168,7 @@ class Storage:
             return self._unpacked(member)
         scheme = scheme_of(member.container)
         if scheme == "file":
-            with open_file(path_of(member.container)) as file:
-                file.seek(member.first)
-                content = file.read(member.size)
+            content = read_part(path_of(member.container), member.first, member.size)
         elif scheme in _WEB:
             part = Part(member.first, member.size)
             self._web.fetch(Url.parse(member.container), part)

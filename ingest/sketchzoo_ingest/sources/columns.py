@@ -16,6 +16,8 @@ _FLOAT = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+
 _BOOL = {"true": True, "false": False}
 _MAX_DIGITS = 20  # a sign and the 19 of 2**63
 _INT64 = range(-(2**63), 2**63)
+MAX_CHARACTERS = 131_072
+"""Of a column's text, as in a CSV file."""
 # From the narrowest: what holds one kind's values and another's holds the later one's.
 _KINDS = ("int", "float", "str")
 
@@ -45,8 +47,8 @@ def check_names(names: Iterable[str]) -> None:
 def usable(values: Mapping[str, Any]) -> dict[str, Value]:
     """Return of a photo's notes what a payload may hold: nobody declared their columns.
 
-    Names that ingest itself writes, nested values and numbers that no machine counts in are
-    left out.
+    Names that ingest itself writes, nested values, texts of over `MAX_CHARACTERS` and numbers
+    that no machine counts in are left out.
     """
     from sketchzoo.qdrant import RESERVED  # noqa: PLC0415 - see above
 
@@ -63,8 +65,13 @@ def _is_value(value: Any) -> bool:
     if isinstance(value, int):
         return value in _INT64
     if isinstance(value, list):
-        return bool(value) and all(isinstance(text, str) and _is_value(text) for text in value)
-    return isinstance(value, str) and bool(value) and _is_text(value)
+        texts = [text for text in value if isinstance(text, str) and _is_value(text)]
+        return bool(texts) and len(texts) == len(value) and _is_short("".join(texts))
+    return isinstance(value, str) and bool(value) and _is_short(value) and _is_text(value)
+
+
+def _is_short(value: str) -> bool:
+    return len(value) <= MAX_CHARACTERS
 
 
 def _is_text(value: str) -> bool:

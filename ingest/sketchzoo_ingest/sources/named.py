@@ -63,15 +63,17 @@ def _time(value: Any) -> datetime:
     """Return a moment; a camera's clock knows no zone, and is taken as it stands."""
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    when = value if isinstance(value, datetime) else datetime.fromisoformat(value.strip())
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
+    when = value if isinstance(value, datetime) else datetime.fromisoformat(_text(value))
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    when.astimezone(UTC)  # which none before the calendar's begin can be
+    return when
 
 
 def _place(value: Any) -> tuple[float, float]:
     if isinstance(value, str):
         value = value.split(",")
     elif isinstance(value, Mapping):
-        value = value["lat"], value["lon"]
+        value = value.get("lat"), value.get("lon")
     if isinstance(value, Sequence) and len(value) == len(("lat", "lon")):
         lat, lon = (float(number) for number in value)
         if abs(lat) <= 90 and abs(lon) <= 180 and not math.isnan(lat + lon):  # noqa: PLR2004 - degrees

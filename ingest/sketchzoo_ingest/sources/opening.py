@@ -87,7 +87,7 @@ def _elsewhere(text: str, storage: Storage) -> Tree:
     url = Url.parse(text)
     if not url.text.endswith("/"):
         raise ValueError(
-            f"{url.text} must be {_KINDS}, or the page of a folder that ends in a slash"
+            f"{url.shown} must be {_KINDS}, or the page of a folder that ends in a slash"
         )
     return IndexTree(url, storage)
 
@@ -146,4 +146,4 @@ def _opener(storage: Storage, uri: str) -> Callable[[], BinaryIO]:
 
 
 def _shown(text: str) -> str:
-    return printable(Url.parse(text).text if scheme_of(text) in _WEB else text)
+    return printable(Url.parse(text).shown if scheme_of(text) in _WEB else text)

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Protocol
 
 import structlog
 
+from sketchzoo_ingest.sources.columns import MAX_CHARACTERS
 from sketchzoo_ingest.sources.named import NAMES
 from sketchzoo_ingest.sources.table import Line
 
@@ -75,12 +76,20 @@ class ParquetTable:
                     ) as file,
                 ):
                     for batch in file.iter_batches(_BATCH, columns=list(self.columns)):
-                        for row in batch.to_pylist():
+                        for row in self._exact(batch).to_pylist():
                             number += 1
                             yield _line(number, row)
-            except (self._arrow.ArrowException, OSError, ValueError) as error:
+            except (self._arrow.ArrowException, OSError, ValueError, OverflowError) as error:
                 number += 1
                 yield Line(number, problem=f"cannot be read: {error}")
+
+    def _exact(self, batch: Any) -> Any:
+        """Return a batch whose times have whole microseconds: Python's have no more digits."""
+        for at, field in enumerate(batch.schema):
+            if self._arrow.types.is_timestamp(field.type) and field.type.unit == "ns":
+                whole = self._arrow.timestamp("us", field.type.tz)
+                batch = batch.set_column(at, field.name, batch.column(at).cast(whole, safe=False))
+        return batch
 
     def _is_value(self, kind: Any) -> bool:
         types = self._arrow.types
@@ -106,6 +115,8 @@ class ParquetTable:
 def _line(number: int, row: dict[str, Any]) -> Line:
     values: dict[str, Any] = {}
     for name, value in row.items():
+        if _characters(value) > MAX_CHARACTERS:
+            return Line(number, problem=f"has a {name} of over {MAX_CHARACTERS:,} characters")
         if name in NAMES:
             values[name] = value
             continue
@@ -113,6 +124,12 @@ def _line(number: int, row: dict[str, Any]) -> Line:
             return Line(number, problem=f"has a {name} that no machine counts in: {value}")
         values[name] = _value(value)
     return Line(number, {name: value for name, value in values.items() if value not in (None, "")})
+
+
+def _characters(value: Any) -> int:
+    if isinstance(value, list):
+        return sum(len(text) for text in value if isinstance(text, str))
+    return len(value) if isinstance(value, str) else 0
 
 
 def _value(value: Any) -> Any:

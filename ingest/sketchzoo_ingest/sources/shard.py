@@ -19,9 +19,12 @@ from sketchzoo_ingest.outcome import Reason, RefusedError
 # What stands beside a photo is read into memory, and so are a tar file's own headers.
 _MAX_BESIDE = 1024 * 1024
 _MAX_HEADER = 16 * 1024 * 1024
+_MAX_NAME = 4096  # characters; no system has longer paths
 # A sample has a handful of members; a run of one name ends here.
 _MAX_MEMBERS = 256
 _BESIDE = ("json", "cls", "txt")
+# What its reader raises; for each long name of a long name it calls itself.
+_DAMAGED = (tarfile.TarError, OSError, ValueError, OverflowError, EOFError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,9 @@ def samples(file: BinaryIO) -> Iterator[Sample]:
     try:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
-        with tarfile.open(fileobj=_Headers(file), mode="r:", errorlevel=0) as tar:  # type: ignore[call-overload]
-            while (member := tar.next()) is not None:
+        headers = _Headers(file)
+        with tarfile.open(fileobj=headers, mode="r:", errorlevel=0) as tar:  # type: ignore[call-overload]
+            while (member := headers.next_of(tar)) is not None:
                 tar.members = []  # it would keep them all
                 key = _key(member.name)
                 if sample.members and (key != sample.key or sample.members == _MAX_MEMBERS):
@@ -87,7 +91,14 @@ def samples(file: BinaryIO) -> Iterator[Sample]:
             if file.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
                 # Its reader takes what it cannot read for the end.
                 raise tarfile.ReadError(f"it is damaged or cut off at byte {tar.offset}")
-    except (tarfile.TarError, OSError, ValueError, OverflowError, EOFError) as error:
+    except (
+        tarfile.TarError,
+        OSError,
+        ValueError,
+        OverflowError,
+        EOFError,
+        RecursionError,
+    ) as error:
         cause = RefusedError(Reason.UNREADABLE, f"cannot be read as a tar file: {error}")
         sample.spoilt.append(Spoilt("", cause))
     if sample.members or sample.spoilt:
@@ -104,6 +115,9 @@ def _take(sample: Sample, member: tarfile.TarInfo, file: BinaryIO) -> None:
     elif not member.isfile() or member.issparse():
         what = "is a link" if member.issym() or member.islnk() else "is not a file"
         sample.spoilt.append(Spoilt(name, RefusedError(Reason.NOT_A_FILE, what)))
+    elif len(name) > _MAX_NAME:
+        wrong = f"has a name of over {_MAX_NAME} characters"
+        sample.spoilt.append(Spoilt(name[:100], RefusedError(Reason.BAD_NAME, wrong)))
     elif ".." in parts:
         wrong = "has a name that leads out of its tar file"
         sample.spoilt.append(Spoilt(name, RefusedError(Reason.BAD_NAME, wrong)))
@@ -149,9 +163,20 @@ class _Headers:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._left, self._end = _MAX_HEADER, 0
         self.tell, self.seek = file.tell, file.seek
 
+    def next_of(self, tar: tarfile.TarFile) -> tarfile.TarInfo | None:
+        """Return the next member, None at the end."""
+        self._left = _MAX_HEADER
+        member = tar.next()
+        if member is not None and tar.offset <= self._end:
+            raise tarfile.ReadError("a member has a size below 0")
+        self._end = tar.offset
+        return member
+
     def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= _MAX_HEADER:
-            raise tarfile.ReadError(f"a header of {size} bytes is too large")
+        if not 0 <= size <= self._left:
+            raise tarfile.ReadError(f"a member's headers have over {_MAX_HEADER} bytes")
+        self._left -= size
         return self._file.read(size)

@@ -16,6 +16,8 @@ from sketchzoo_ingest.sources.tree import Node
 # Folders of a bucket that are listed at once.
 _AHEAD = 8
 _MAX_PAGE = 32 * 1024 * 1024
+# Folders in each other; a server that answers every url alike has no end of them.
+_MAX_DEPTH = 64
 
 
 class BucketTree:
@@ -105,7 +107,7 @@ class IndexTree:
 
         """
         self._storage = storage
-        self.name = printable(url.text)
+        self.name = printable(url.shown)
         self.top = url.whole
         try:
             storage.read(self.top, _MAX_PAGE)
@@ -114,6 +116,9 @@ class IndexTree:
 
     def nodes(self, folder: str, *, follow: bool = False) -> Iterator[Node]:  # noqa: ARG002 - links are what is listed
         """Yield what a page has links to right below itself, in the order of the names."""
+        if folder.count("/") - self.top.count("/") > _MAX_DEPTH:
+            why = f"cannot be listed: it lies over {_MAX_DEPTH} folders deep"
+            raise RefusedError(Reason.UNREADABLE, why)
         page = _read(self._storage, folder, _MAX_PAGE)
         links = _Links()
         links.feed(page.decode("utf-8", "replace"))
@@ -130,7 +135,7 @@ class IndexTree:
 
     def origin(self, path: str) -> str:
         """Return the url without user info, printable."""
-        return printable(self.uri(path))
+        return printable(Url.parse(path).shown)
 
     def read(self, path: str, limit: int) -> bytes:
         """Return what lies at a url."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from sketchzoo.fetch import Url
 from sketchzoo.storage import Member, Storage, StorageError, local, member, scheme_of
-from sketchzoo_ingest.outcome import Refusal, RefusedError
+from sketchzoo_ingest.outcome import Reason, Refusal, RefusedError
 from sketchzoo_ingest.sources.columns import usable
 from sketchzoo_ingest.sources.gallery_layout import is_class
 from sketchzoo_ingest.sources.local import LocalUris, printable, refused
@@ -81,6 +81,8 @@ class TarSource:
                 return file.read(found.size)
         except StorageError as error:
             raise refused(error) from error
+        except OSError as error:
+            raise RefusedError(Reason.UNREADABLE, f"cannot be read: {error.strerror}") from error
 
     def _samples(self, shard: str) -> Iterator[Sample]:
         with self._storage.open(shard, unpacked=member.is_packed(shard)) as file:
@@ -112,7 +114,7 @@ class TarSource:
         return Candidate(
             uri=Member(named_as, photo.name, photo.first, photo.size).uri,
             location=Member(shard, photo.name, photo.first, photo.size).uri,
-            origin=f"{printable(named_as)}!/{printable(photo.name)}",
+            origin=_origin(named_as, photo.name),
             size=photo.size,
             modified_at=modified_at,
             payload=usable({key: v for key, v in beside.items() if key not in NAMES}),
@@ -122,8 +124,7 @@ class TarSource:
     def _refuse(self, shard: str, name: str, error: RefusedError) -> Refusal:
         named_as = self._named(shard)
         uri = member.root(named_as) + member.quoted(name)
-        origin = printable(f"{named_as}!/{name}" if name else named_as)
-        return Refusal(origin, error.reason, error.message, uri)
+        return Refusal(_origin(named_as, name), error.reason, error.message, uri)
 
     def _named(self, shard: str) -> str:
         """Return the uri that a tar file is known by: without user info, and by prefixes."""
@@ -136,7 +137,7 @@ class TarSource:
         try:
             first = list(islice(self._samples(self._shards[0]), _LOOKED_AT))
         except StorageError as error:
-            raise ValueError(f"{printable(self._named(self._shards[0]))} {error}") from error
+            raise ValueError(f"{_origin(self._named(self._shards[0]))} {error}") from error
         if any("class" in sample.beside for sample in first):
             return Classes(ClassFrom.COLUMN, "a class stands beside the photos")
         names = [photo.name for sample in first for photo in sample.photo_members()]
@@ -147,3 +148,9 @@ class TarSource:
             why = "its folders are called by dates and devices"
             return Classes(ClassFrom.NONE, f"{why}; --class-from folder takes them all the same")
         return Classes(ClassFrom.FOLDER, "the folders have names of classes")
+
+
+def _origin(shard: str, name: str = "") -> str:
+    """Return what people call a tar file, or a member of it."""
+    shown = Url.parse(shard).shown if scheme_of(shard) in ("http", "https") else shard
+    return printable(f"{shown}!/{name}" if name else shown)

@@ -279,6 +279,16 @@ def test_folders_behind_urls(site: Site, storage: Storage) -> None:
         open_source(f"{site.url}/zoo", storage)
 
 
+def test_pages_without_end_are_listed_so_deep_and_no_further(site: Site, storage: Storage) -> None:
+    """A server that answers every url with the same page has folders for ever."""
+    for depth in range(80):
+        page(site, "/zoo/" + "x/" * depth, "x/", "a.jpg")
+    entries = list(open_source(f"{site.url}/zoo/", storage).candidates())
+    assert len([entry for entry in entries if isinstance(entry, Candidate)]) == 65
+    [refusal] = [entry for entry in entries if isinstance(entry, Refusal)]
+    assert (refusal.reason, "64 folders deep" in refusal.message) == (Reason.UNREADABLE, True)
+
+
 def test_tables_and_shards_behind_urls(site: Site, storage: Storage, folder: Path) -> None:
     """A manifest and a tar file behind urls are read as those in a folder are."""
     site.photo("/zoo/photos.csv", table(folder / "photos.csv", "path", ""))
@@ -288,6 +298,24 @@ def test_tables_and_shards_behind_urls(site: Site, storage: Storage, folder: Pat
     tar, _ = archive(folder)
     source = open_source(site.photo("/zoo.tar", tar.read_bytes()), storage)
     assert {source.read(each, 10**6) for each in listed(source)} == set(FILES.values())
+
+
+def test_a_signature_is_part_of_a_uri_alone(site: Site, storage: Storage, folder: Path) -> None:
+    """A presigned url is read by its query; names, origins and messages go without."""
+    signed = "?X-Amz-Signature=secret"
+    tar, _ = archive(folder)
+    shards = open_source(site.photo(f"/zoo.tar{signed}", tar.read_bytes()), storage)
+    rows = table(folder / "photos.csv", "path", "")
+    manifest = open_source(site.photo(f"/photos.csv{signed}", rows), storage)
+    told = [shards.name, manifest.name, *(each.origin for each in listed(shards))]
+    told += [each.origin for each in listed(manifest)]
+    for name in ("none.tar", "none.csv", "none.parquet", "none"):
+        with pytest.raises(ValueError, match="none") as error:
+            open_source(f"{site.url}/{name}{signed}", storage)
+        told.append(str(error.value))
+    assert "secret" not in " ".join(told)
+    first = listed(shards)[0]
+    assert shards.read(first, 10**6) in FILES.values()
 
 
 def test_password_of_a_url_is_shown_nowhere(site: Site, storage: Storage) -> None:

@@ -9,13 +9,14 @@ import sys
 import tarfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from sketchzoo.fetch import FetchLimits
-from sketchzoo.storage import Member, Storage, StorageError, StorageReason, container
+from sketchzoo.storage import Member, Storage, StorageError, StorageReason, container, moment
 from sketchzoo_ingest.outcome import Reason
 from tests.integration.fetch.site_server import a_site, status
 from tests.integration.storage.bucket_server import Buckets
@@ -194,6 +195,7 @@ def test_members_that_are_there_no_more(tmp_path: Path) -> None:
         "/etc/hostname",
         "file://elsewhere/etc/hostname",
         "tar+file:///x.tar",
+        f"tar+file:///x.tar!/a#bytes={10**19 - 1}-{10**19 - 1}",
         "tar+tar+file:///x.tar!/y.tar#bytes=0-1!/z#bytes=0-1",
         "http://[bad/a.jpg",
         "ftp://example.org/a.jpg",
@@ -203,6 +205,12 @@ def test_members_that_are_there_no_more(tmp_path: Path) -> None:
 def test_uris_that_lead_nowhere(uri: str) -> None:
     """What is no uri, or of a scheme that is not read from, is refused unread."""
     assert failure(uri).reason is StorageReason.OUTSIDE
+
+
+def test_times_that_no_calendar_has() -> None:
+    """A broken clock's or a hostile file's: nothing else of the file is lost with them."""
+    assert [moment(seconds) for seconds in (1e12, -1e12, float("nan"))] == [None] * 3
+    assert moment(0) == datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def test_schemes_are_the_operators(tmp_path: Path) -> None:

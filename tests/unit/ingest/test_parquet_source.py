@@ -136,6 +136,30 @@ def test_columns_that_no_payload_holds(tmp_path: Path) -> None:
     assert (reason, "no machine counts in" in message) == (Reason.BAD_ROW, True)
 
 
+def test_times_of_any_unit(tmp_path: Path) -> None:
+    """Nanoseconds, as pandas writes them, lose what no payload holds; no wrong time is a crash."""
+    moments = pa.array([1_700_000_000_123_456_789], pa.timestamp("ns", "UTC"))
+    [found] = listed(table(tmp_path, {"path": ["a.jpg"], "seen": moments, "taken_at": moments}))
+    assert found.payload == {"seen": "2023-11-14T22:13:20.123456+00:00"}
+    assert found.taken_at == dt.datetime(2023, 11, 14, 22, 13, 20, 123456, dt.UTC)
+    for days in (pa.array([2**31 - 1], pa.date32()), pa.array([2**62], pa.timestamp("us"))):
+        [(_, reason, _)] = refused(table(tmp_path, {"path": ["a.jpg"], "day": days}))
+        assert reason is Reason.BAD_ROW
+    [(_, reason, message)] = refused(table(tmp_path, {"path": ["a.jpg"], "taken_at": [5]}))
+    assert (reason, message) == (
+        Reason.BAD_ROW,
+        "its taken_at must be a time as 2024-07-01T12:30:00, not '5'",
+    )
+
+
+def test_cells_are_as_long_as_those_of_csv(tmp_path: Path) -> None:
+    """One that is longer spoils its row alone."""
+    columns = {"path": ["a.jpg", "b.jpg", "c.jpg"], "note": ["x", "x" * 200_000, "x"]}
+    source = table(tmp_path, columns)
+    assert refused(source) == [("2", Reason.BAD_ROW, "has a note of over 131,072 characters")]
+    assert len(listed(source)) == 2
+
+
 def test_files_that_are_no_tables(tmp_path: Path) -> None:
     """What is no Parquet file is refused before anything starts; one that breaks ends there."""
     path = tmp_path / "photos.parquet"

@@ -161,6 +161,16 @@ def test_links_and_names_that_lead_away(tmp_path: Path) -> None:
     assert [(c.folder, c.file_name) for c in listed(found)] == [("etc", "absolute.jpg")]
 
 
+def test_names_longer_than_any_path(tmp_path: Path) -> None:
+    """A name of megabytes is refused, and told in short."""
+    path = write(tmp_path / "x.tar", ("a/" * 500_000 + "1.jpg", b"1"), ("2.jpg", b"2"))
+    found = source(path)
+    [refusal] = [e for e in found.candidates() if isinstance(e, Refusal)]
+    assert refusal.reason is Reason.BAD_NAME
+    assert len(refusal.uri) < 400
+    assert [c.file_name for c in listed(found)] == ["2.jpg"]
+
+
 def test_same_name_twice(tmp_path: Path) -> None:
     """Two members of one name are two photos, each with its own bytes and uri."""
     found = source(write(tmp_path / "x.tar", ("1.jpg", b"1"), ("1.jpg", b"22")))
@@ -191,7 +201,38 @@ def garbage(content: bytes) -> bytes:
     return content[:1024] + b"\xff" * 5000
 
 
-@pytest.mark.parametrize("spoil", [cut, huge, long_header, garbage])
+def backwards(content: bytes) -> bytes:
+    """Let the second member's size lead back to the first one."""
+    header = bytearray(tarfile.TarInfo("2.jpg").tobuf())
+    header[124:136] = (2**96 - 1024).to_bytes(12, "big")
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return content[:1024] + bytes(header) + content
+
+
+def names_of_names(content: bytes) -> bytes:
+    """Let a long name have a long name, and so on."""
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 4
+    return content[:1024] + (info.tobuf() + b"abc".ljust(512, b"\0")) * 3000
+
+
+def all_holes(content: bytes) -> bytes:
+    """Let a sparse member's map be as long as the file."""
+    info = tarfile.TarInfo("2.jpg")
+    info.pax_headers = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.realsize": "1",
+        "GNU.sparse.name": "2.jpg",
+    }
+    info.size = 20 * 2**20
+    return content[:1024] + info.tobuf(tarfile.PAX_FORMAT) + b"99999999\n" + b"0\n" * (9 * 2**20)
+
+
+@pytest.mark.parametrize(
+    "spoil", [cut, huge, long_header, garbage, backwards, names_of_names, all_holes]
+)
 def test_damaged_tar_file(tmp_path: Path, spoil: Any) -> None:
     """A damaged file's photos before the damage are listed, and the file itself is refused."""
     path = write(tmp_path / "x.tar", ("1.jpg", b"1"), ("2.jpg", b"2" * 600))
@@ -224,10 +265,16 @@ def test_notes_that_are_no_columns(tmp_path: Path) -> None:
         ("2.json", b'{"half": "\\ud800", "nan": NaN, "big": 1e999, "ok": 1}'),
         ("3.jpg", b"3"),
         ("3.json", json.dumps({"location": "nowhere"}).encode()),
+        ("4.jpg", b"4"),
+        ("4.json", json.dumps({"location": {"x": 1}, "taken_at": 5, "rating": []}).encode()),
+        ("5.jpg", b"5"),
+        ("5.json", json.dumps({"taken_at": "0001-01-01T00:00:00+14:00"}).encode()),
+        ("6.jpg", b"6"),
+        ("6.txt", b"long" * 50_000),
     )
     found = listed(source(path))
-    assert [candidate.payload for candidate in found] == [{}, {"ok": 1}, {}]
-    assert found[2].place is None
+    assert [candidate.payload for candidate in found] == [{}, {"ok": 1}, {}, {}, {}, {}]
+    assert [(c.place, c.taken_at, c.rating) for c in found[2:]] == [(None, None, None)] * 4
 
 
 def test_patterns_name_shards(tmp_path: Path) -> None:

@@ -57,6 +57,12 @@ def test_a_time_that_is_none_is_unknown(text: str) -> None:
     assert taken(text) is None
 
 
+def test_a_time_before_the_calendars_begin_is_unknown() -> None:
+    """In UTC it has no date: whoever compares it would fail."""
+    assert taken("0001:01:01 00:00:00", "+14:00") is None
+    assert taken("0001:01:01 00:00:00", "-14:00") is not None
+
+
 @pytest.mark.parametrize("offset", ["+99:99", "nonsense", "+2", "   :  "])
 def test_an_offset_that_is_none_counts_as_utc(offset: str) -> None:
     """The time itself is good."""

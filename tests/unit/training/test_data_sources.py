@@ -141,9 +141,9 @@ def test_what_drops_out_of_training_is_named(apart: DataFolders, picture: Pictur
     shutil.copy(photos / "Bär/1.png", photos / "Bär/zz.png")
     shutil.copy(photos / "Bär/1.png", sketches / "Bär/zz.png")
     (photos / "Bär/broken.png").write_bytes(b"no image")
-    (photos / "Bär/phone.heic").write_bytes(b"not read")
+    (photos / "Bär/phone.jxl").write_bytes(b"not read")
     (photos / "Bär/notes.txt").write_text("none of the data")
-    Image.new("L", (5000, 1)).save(photos / "Bär/wide.png")
+    (photos / "Bär/wide.ppm").write_bytes(b"P5 20000 20000 255\n")
     for folder in (photos, sketches):
         with (folder / "splits.csv").open("w") as lines:
             lines.write("path;split\n")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from sketchzoo.images import Modality
@@ -17,6 +18,7 @@ from sketchzoo_training.data import (
     split_by_photo,
 )
 from sketchzoo_training.recipes.siamese.config import DataConfig
+from tests.unit.sketchzoo.pictures import saved
 
 Picture = Callable[[Path, tuple[int, int, int]], None]
 RED = (200, 30, 30)
@@ -145,6 +147,18 @@ def test_nested_and_capital_names(tmp_path: Path, picture: Picture) -> None:
     picture(tmp_path / "Sea Turtle/2020/a.PNG", RED)
     (photo,) = list_images(tmp_path, Modality.PHOTO)
     assert photo.class_name == "sea_turtle"
+
+
+@pytest.mark.parametrize(
+    ("ending", "form"), [(".HEIC", "HEIF"), (".avif", "AVIF"), (".tiff", "TIFF")]
+)
+def test_photos_of_every_format_are_taken(tmp_path: Path, ending: str, form: str) -> None:
+    """Those that ingest takes: one list of endings says which."""
+    path = tmp_path / "photo" / "cat" / f"a{ending}"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(saved(form, Image.new("RGB", (32, 24), RED)))
+    [file] = list_images(tmp_path, Modality.PHOTO)
+    assert file.load().size == (32, 24)
 
 
 @pytest.mark.parametrize(

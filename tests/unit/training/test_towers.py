@@ -106,6 +106,8 @@ def test_two_processes_train_export_and_measure(data: Path, tmp_path: Path) -> N
     assert metrics["queries"] == 4
     card = (tmp_path / "zoo-1" / "MODEL_CARD.md").read_text()
     assert "# zoo-1" in card
+    assert "### What is seen on photos" in card
+    assert artefact.notes["seen"]["test"]["photos"] == metrics["photos"]
     assert artefact.run is not None
     assert str(artefact.run) in card
     assert len(losses(tmp_path)) == 4

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sketchzoo.class_names import ClassNameError
-from sketchzoo.ignored import of_file, of_folder
+from sketchzoo.ignored import READ, of_file, of_folder
 from sketchzoo.images import Modality
 from sketchzoo_training.data._image_file import ImageFile, class_name_of
 from sketchzoo_training.data._left_out import LeftOut
@@ -20,7 +20,6 @@ from sketchzoo_training.data._quickdraw import GOOGLES_PREFIX, list_drawings
 from sketchzoo_training.data._splits import SPLITS, read_splits, split_name
 from sketchzoo_training.errors import DataError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".ppm"})
 NO_CLASS = "(no class)"
 """The class of files that are left out for want of one."""
 _NAMES = {
@@ -154,13 +153,13 @@ def _images(root: Path, modality: Modality, *, nested: bool) -> Iterator[tuple[I
                 continue  # the class has images of the other modality only
             for path in sorted((own or entry).rglob("*")):
                 if path.is_file() and _shown(path, entry):
-                    reason = "" if path.suffix.lower() in SUFFIXES else "ending_not_read"
+                    reason = "" if path.suffix.lower() in READ else "ending_not_read"
                     yield ImageFile(path, class_name, modality), wrong or reason
         elif entry.suffix == ".ndjson" and modality is Modality.SKETCH:
             class_name, wrong = _class_of(entry.stem.removeprefix(GOOGLES_PREFIX))
             drawings = list_drawings(entry, class_name)
             yield from ((drawing, wrong or reason) for drawing, reason in drawings)
-        elif entry.suffix.lower() in SUFFIXES:
+        elif entry.suffix.lower() in READ:
             yield ImageFile(entry, NO_CLASS, modality), "in_no_class_folder"
 
 
@@ -187,9 +186,11 @@ def _is_hidden(name: str) -> bool:
 
 
 def _nothing_found(folder: Path, root: Path, modality: Modality) -> str:
-    if any(path.suffix.lower() in SUFFIXES for path in root.iterdir() if path.is_file()):
+    if any(path.suffix.lower() in READ for path in root.iterdir() if path.is_file()):
         return (
             f"{root} holds images but no class folders; put each {modality} into its class's folder"
         )
-    endings = ", ".join(sorted(SUFFIXES))
-    return f"{folder} holds no {modality}: expected {root}/<class>/ with {endings} files"
+    return (
+        f"{folder} holds no {modality}: expected {root}/<class>/ with image files, such as .jpg, "
+        ".png or .heic"
+    )

@@ -1,5 +1,6 @@
 """Assembly: both sides calibrated on val, joined to heads, and exported as one model."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ from sketchzoo_training.models.export import export_artefact
 from sketchzoo_training.models.sketch_net import BACKBONE, SketchNet
 from sketchzoo_training.recipes.towers import calibration, photo_features
 from sketchzoo_training.recipes.towers.batches import relative_shares
-from sketchzoo_training.recipes.towers.calibration import Calibration
+from sketchzoo_training.recipes.towers.calibration import Calibration, Seen
 from sketchzoo_training.recipes.towers.config import DrawingConfig
 from sketchzoo_training.recipes.towers.drawings import UNSEEN
-from sketchzoo_training.recipes.towers.photo_features import Linear
+from sketchzoo_training.recipes.towers.photo_features import Linear, PhotoFeatures
 from sketchzoo_training.recipes.towers.recipe import TowersRecipe
 
 NAME = "zoo-1"
@@ -71,14 +72,15 @@ def assemble(
         run=record.made(config.schedule.steps),
         classes=photos.names[: photos.zoo],
         min_score=min_score,
-        seen_from=calibration.seen_from(
+        seen_from=Seen.on(
             unmet, photos.labels[gallery], shared, chosen.photo_temperature
-        ),
+        ).seen_from,
         notes={
             "shared_classes": list(photos.shared),
             "unseen_classes": list(photos.names[shared:]),
             "calibration": chosen.notes(),
             "open_world": open_world,
+            "seen": _seen(photos, probe, chosen.photo_temperature),
             "settings": dict(record.settings),
             "minutes": round(minutes, 1),
         },
@@ -92,6 +94,18 @@ def preprocessing(drawing: DrawingConfig) -> Preprocessing:
 
 def _linear(layer: torch.nn.Linear) -> Linear:
     return Linear(layer.weight.detach().cpu(), layer.bias.detach().cpu())
+
+
+def _seen(photos: PhotoFeatures, probe: Linear, temperature: float) -> dict[str, Any]:
+    """Return what counts as seen on photos that training did not see, by their split."""
+    figures = {}
+    for split, zoo in (("val", True), ("test", True), (UNSEEN, False)):
+        chosen = np.flatnonzero((photos.split == split) & (zoo == (photos.labels < photos.zoo)))
+        if len(chosen):
+            logits = probe(torch.from_numpy(photos.features[chosen, 0])).detach()
+            found = Seen.on(logits, photos.labels[chosen], photos.seen, temperature)
+            figures[split] = asdict(found)
+    return figures
 
 
 def _best(queries: Tensor, gallery: Tensor) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -51,18 +51,36 @@ class Calibration:
         return asdict(self)
 
 
-def seen_from(
-    logits: Tensor, labels: npt.NDArray[np.int64], shared: int, temperature: float
-) -> float | None:
-    """Return `SEEN_FROM` where photos' likeliest classes are right from there on, else None.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """On which share of some photos a class counts as seen, and on which of these it is right."""
 
-    `logits` `(n, classes)` are of photos that the classifier did not learn from.
-    """
-    posterior = torch.softmax(logits / temperature, 1)[:, :shared]
-    best, likeliest = (each.numpy() for each in posterior.max(1))
-    sure = best >= SEEN_FROM
-    right = bool(sure.any()) and (likeliest == labels)[sure].mean() >= SEEN_PRECISION
-    return SEEN_FROM if right else None
+    photos: int
+    claimed: float
+    right: float
+
+    @classmethod
+    def on(
+        cls, logits: Tensor, labels: npt.NDArray[np.int64], shared: int, temperature: float
+    ) -> Self:
+        """Look at photos that the classifier did not learn from, by their `logits` `(n, classes)`.
+
+        Labels from `shared` on are of what no class names: nothing claimed of that is right.
+        """
+        posterior = torch.softmax(logits / temperature, 1)[:, :shared]
+        best, likeliest = (each.numpy() for each in posterior.max(1))
+        sure = best >= SEEN_FROM
+        hits = (likeliest == labels)[sure]
+        return cls(
+            len(labels),
+            round(float(sure.mean()), 4) if len(labels) else 0.0,
+            round(float(hits.mean()), 4) if len(hits) else 0.0,
+        )
+
+    @property
+    def seen_from(self) -> float | None:
+        """`SEEN_FROM` where what is claimed from there on is right often enough, else None."""
+        return SEEN_FROM if self.right >= SEEN_PRECISION else None
 
 
 def head(

@@ -7,6 +7,7 @@ from typing import Any
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo_training.recipes.towers.config import TowersConfig
+from sketchzoo_training.recipes.towers.drawings import UNSEEN
 
 _CARD = """# {name}
 
@@ -46,6 +47,9 @@ and `val` by probes that had not seen them).
 The best score tells the gallery's animals from {unknown} sketches of things that no training saw
 with AUROC {auroc:.3f}. At the default `min_score` {min_score} {kept:.0%} of the animals' sketches
 keep a hit and {refused:.0%} of the others get none.
+
+### What is seen on photos
+{seen}
 
 ### Robustness
 P@12 lost, in points, when the test sketches are sent otherwise:
@@ -150,6 +154,7 @@ def card(artefact: ModelArtefact, figures: Mapping[str, Any], config: TowersConf
         min_score=artefact.min_score,
         kept=world.get("known_kept", 1.0),
         refused=world.get("unknown_refused", 0.0),
+        seen=_seen(artefact),
         robustness="\n".join(
             f"| {name.replace('_', ' ')} | {loss:.1f} |"
             for name, loss in figures["robustness"]["loss_points"].items()
@@ -163,6 +168,34 @@ def card(artefact: ModelArtefact, figures: Mapping[str, Any], config: TowersConf
         minutes=notes.get("minutes", float("nan")),
         settings=json.dumps(notes.get("settings", {}), indent=2),
     )
+
+
+def _seen(artefact: ModelArtefact) -> str:
+    if artefact.seen_from is None:
+        return "Nothing: likeliest classes were not right often enough from any posterior on."
+    begin = artefact.seen_from
+    told = f"From a posterior of {begin} on (`seen_from`) a photo's likeliest class counts as seen."
+    figures: Mapping[str, Mapping[str, float]] = artefact.notes.get("seen", {})
+    if "val" in figures:
+        part = figures["val"]
+        told += (
+            f" That is so for {100 * part['claimed']:.0f} % of\n{part['photos']} photos of `val`, "
+            f"{100 * part['right']:.1f} % of them rightly"
+        )
+        if "test" in figures:
+            part = figures["test"]
+            told += (
+                f" (`test`: {100 * part['claimed']:.0f} % of {part['photos']}, "
+                f"{100 * part['right']:.1f} %)"
+            )
+        told += "."
+    if UNSEEN in figures:
+        part, count = figures[UNSEEN], len(artefact.notes["unseen_classes"])
+        told += (
+            f" Of {part['photos']} photos\nof the {count} unseen classes "
+            f"{100 * part['claimed']:.0f} % are claimed, all wrongly."
+        )
+    return told
 
 
 def _rows(figures: Mapping[str, Any]) -> list[str]:
