@@ -13,6 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from sketchzoo.qdrant import Photo
+from sketchzoo_ingest import changes
 from sketchzoo_ingest import watch as watch_module
 from sketchzoo_ingest.job import Job, JobOptions
 from sketchzoo_ingest.metrics import IngestMetrics
@@ -224,6 +225,19 @@ async def test_the_last_of_all_but_one_folder(watched: Watched) -> None:
     async with watched.running(prune_empty=True):
         (watched.folder / "owl/c.jpg").unlink()
         await watched.until(lambda found: sorted(found) == ["a.jpg", "b.jpg", "swan/d.jpg"])
+
+
+async def test_what_cannot_be_looked_at_does_not_end_the_watch(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link to itself, which polling fails at, keeps nothing else from being followed."""
+    monkeypatch.setattr(changes, "_AGAIN_SECONDS", 0.1)
+    async with watched.running(poll=True):
+        (watched.folder / "loop").symlink_to("loop")
+        watched.put("c", 3)
+        await watched.have(a=1, b=2, c=3)
+        watched.put("d", 4)
+        await watched.have(a=1, b=2, c=3, d=4)
 
 
 def test_a_file_that_cannot_be_asked_for_is_not_gone(watched: Watched) -> None:
