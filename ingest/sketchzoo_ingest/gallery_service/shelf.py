@@ -1,10 +1,11 @@
 """Shelves: where kept photos lie, a folder or a bucket. Everything here blocks.
 
-A photo's key is `ab/cd/<sha256>.<ending>`. While it is not answered yet a mark of the same name
-lies in `.incoming`: what a killed service left there is looked at when it starts again.
+A photo's key is `ab/cd/<sha256>.<ending>`; what has another name is not the store's. While a photo
+is not answered yet a mark of the same name lies in `.incoming`: what a killed service left there is
+looked at when it starts again.
 """
 
-import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 from sketchzoo.files import sync_folder
 
 MARKS = ".incoming"
+_NAME = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,8}")
 
 
 class Shelf(Protocol):
@@ -21,7 +23,7 @@ class Shelf(Protocol):
         """Return the uri of what is kept under a key."""
 
     def key(self, uri: str) -> str | None:
-        """Return the key of a uri, None where it does not lie here."""
+        """Return the key of a uri, None where it is not that of a photo kept here."""
 
     def mark(self, keys: Sequence[str]) -> None:
         """Note that what is kept under these keys may be nobody's."""
@@ -53,7 +55,7 @@ class FolderShelf:
 
     def key(self, uri: str) -> str | None:
         """Return the key of a uri, None where it does not lie here."""
-        return _below(self._folder.as_uri() + "/", uri)
+        return _key(self._folder.as_uri() + "/", uri)
 
     def mark(self, keys: Sequence[str]) -> None:
         """Note that what is kept under these keys may be nobody's."""
@@ -68,7 +70,7 @@ class FolderShelf:
     def marked(self) -> Iterator[str]:
         """Yield the keys that have a mark."""
         for each in sorted(self._marks.iterdir()):
-            if each.suffix != ".part":
+            if _NAME.fullmatch(each.name):
                 yield key_of(each.name)
 
     def put(self, file: Path, key: str) -> Path:
@@ -106,7 +108,7 @@ class BucketShelf:
 
     def key(self, uri: str) -> str | None:
         """Return the key of a uri, None where it does not lie here."""
-        return _below(self._url + "/", uri)
+        return _key(self._url + "/", uri)
 
     def mark(self, keys: Sequence[str]) -> None:
         """Note that what is kept under these keys may be nobody's."""
@@ -125,7 +127,7 @@ class BucketShelf:
             return
         for path in listed:
             name = str(path).rpartition("/")[2]
-            if name:
+            if _NAME.fullmatch(name):
                 yield key_of(name)
 
     def put(self, file: Path, key: str) -> Path:
@@ -167,10 +169,13 @@ def key_of(name: str) -> str:
     return f"{name[:2]}/{name[2:4]}/{name}"
 
 
-def _below(prefix: str, uri: str) -> str | None:
-    return uri.removeprefix(prefix) if uri.startswith(prefix) else None
+def _key(prefix: str, uri: str) -> str | None:
+    """Return the key of a uri below a prefix; any other may lead elsewhere, by dots for one."""
+    name = uri.rpartition("/")[2]
+    key = key_of(name)
+    return key if _NAME.fullmatch(name) and uri == prefix + key else None
 
 
 def is_local(place: str) -> bool:
     """Tell whether a store's place is a folder of this machine."""
-    return "://" not in place and not os.fspath(place).startswith("file:")
+    return "://" not in place and not place.startswith("file:")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sketchzoo.qdrant import photo_id
 from sketchzoo.rpc import CallError, unavailable
 from sketchzoo_ingest.gallery_service.endings import ending
 from sketchzoo_ingest.gallery_service.shelf import BucketShelf, FolderShelf, Shelf
@@ -24,6 +25,7 @@ class Galleries:
         self.away = False
 
     async def is_held(self, sha256: str, uri: str) -> bool:
+        assert photo_id(sha256)  # which asks for digits
         assert sha256 in uri
         if self.away:
             raise unavailable("Qdrant", "it is not there")
@@ -106,6 +108,38 @@ async def test_a_file_goes_with_its_last_gallery(make: Make) -> None:
         galleries.uris.clear()
     assert not there(shelf, uri)
     assert list(shelf.marked()) == []
+
+
+async def test_what_the_store_did_not_keep_is_not_its_own(make: Make, tmp_path: Path) -> None:
+    """Files that others put there, or that a uri's dots lead to, are neither marked nor deleted."""
+    shelf, store = make()
+    galleries = Galleries()
+    folder = (await keep(store, galleries, JPEG)).rsplit("/", 3)[0]
+    galleries.uris.clear()
+    sha256 = "ab" * 32
+    (tmp_path / f"{sha256}.jpg").write_bytes(JPEG)
+    uris = [
+        f"{folder}/../{sha256}.jpg",
+        f"{folder}/ab/ab/../../../{sha256}.jpg",
+        f"{folder}/{sha256}.jpg",
+        f"{folder}/holiday.jpg",
+        f"{folder}/cd/cd/{sha256}.jpg",
+    ]
+    assert [shelf.key(uri) for uri in uris] == [None] * len(uris)
+    async with store.releasing(uris, galleries.is_held):
+        assert list(shelf.marked()) == []
+    assert (tmp_path / f"{sha256}.jpg").exists()
+
+
+async def test_a_start_passes_over_what_is_no_mark(make: Make) -> None:
+    """What a desktop, say, leaves among the marks keeps no service from its work."""
+    shelf, store = make()
+    if isinstance(shelf, FolderShelf):
+        shelf._mark(".DS_Store").touch()
+        shelf._mark("notes.txt").touch()
+    else:
+        shelf.mark([".DS_Store", "notes.txt"])
+    await store.recover(Galleries().is_held)
 
 
 async def test_a_photo_that_is_deleted_while_it_is_sent_again_stays(make: Make) -> None:
