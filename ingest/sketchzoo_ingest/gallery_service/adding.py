@@ -161,6 +161,12 @@ class Adding:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
+    async def give_up(self) -> None:
+        """End what was begun and has not ended: nothing of it is answered."""
+        for task in self._tasks:
+            task.cancel()
+        await self.drain()
+
     async def _added(self, gallery: str, arrival: Arrival) -> tuple[str, Outcome]:
         new = arrival.new
         field = "photo.uri" if arrival.file is None else "piece"
