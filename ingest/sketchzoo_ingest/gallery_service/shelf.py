@@ -5,8 +5,10 @@ is not answered yet a mark of the same name lies in `.incoming`: what a killed s
 looked at when it starts again.
 """
 
+import errno
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -112,8 +114,9 @@ class BucketShelf:
 
     def mark(self, keys: Sequence[str]) -> None:
         """Note that what is kept under these keys may be nobody's."""
-        for key in keys:
-            self._files.pipe_file(self._mark(key), b"")
+        with _as_of_files():
+            for key in keys:
+                self._files.pipe_file(self._mark(key), b"")
 
     def unmark(self, key: str) -> None:
         """Take the note away."""
@@ -122,7 +125,8 @@ class BucketShelf:
     def marked(self) -> Iterator[str]:
         """Yield the keys that have a mark."""
         try:
-            listed = self._files.ls(f"{self._path}/{MARKS}", detail=False, refresh=True)
+            with _as_of_files():
+                listed = self._files.ls(f"{self._path}/{MARKS}", detail=False, refresh=True)
         except FileNotFoundError:
             return
         for path in listed:
@@ -132,7 +136,8 @@ class BucketShelf:
 
     def put(self, file: Path, key: str) -> Path:
         """Keep a file that is whole; return where it can be read on this machine."""
-        self._files.put_file(str(file), f"{self._path}/{key}")
+        with _as_of_files():
+            self._files.put_file(str(file), f"{self._path}/{key}")
         return file
 
     def delete(self, key: str) -> None:
@@ -143,10 +148,19 @@ class BucketShelf:
         return f"{self._path}/{MARKS}/{key.rpartition('/')[2]}"
 
     def _remove(self, path: str) -> None:
-        try:
+        with suppress(FileNotFoundError), _as_of_files():
             self._files.rm_file(path)
-        except FileNotFoundError:
-            return
+
+
+@contextmanager
+def _as_of_files() -> Iterator[None]:
+    """Raise `OSError` for what a store's library fails with, which has no base class in common."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(errno.EIO, f"its library failed with {type(error).__name__}") from error
 
 
 def open_shelf(place: str) -> Shelf:

@@ -10,7 +10,7 @@ import pytest
 from sketchzoo.qdrant import photo_id
 from sketchzoo.rpc import CallError, unavailable
 from sketchzoo_ingest.gallery_service.endings import ending
-from sketchzoo_ingest.gallery_service.shelf import BucketShelf, FolderShelf, Shelf
+from sketchzoo_ingest.gallery_service.shelf import BucketShelf, FolderShelf, Shelf, key_of
 from sketchzoo_ingest.gallery_service.store import PhotoStore
 
 JPEG = b"\xff\xd8\xff\xe0 not much of a photo"
@@ -194,6 +194,33 @@ async def test_a_start_keeps_what_a_gallery_has_and_deletes_the_rest(make: Make)
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
+
+
+def test_a_bucket_that_is_away_is_told_as_files_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its library's own errors, which have no base class in common, come as `OSError`."""
+
+    class EndpointConnectionError(Exception):
+        pass
+
+    def away(*_: object, **__: object) -> None:
+        raise EndpointConnectionError("http://bucket.example is not there")
+
+    shelf = BucketShelf(f"memory://{tmp_path.name}/kept")
+    for name in ("pipe_file", "put_file", "rm_file", "ls"):
+        monkeypatch.setattr(shelf._files, name, away)
+    key = key_of(f"{'ab' * 32}.jpg")
+    calls: list[Callable[[], object]] = [
+        lambda: shelf.mark([key]),
+        lambda: shelf.unmark(key),
+        lambda: list(shelf.marked()),
+        lambda: shelf.put(tmp_path, key),
+        lambda: shelf.delete(key),
+    ]
+    for call in calls:
+        with pytest.raises(OSError, match="EndpointConnectionError"):
+            call()
 
 
 @pytest.mark.parametrize(
