@@ -195,7 +195,8 @@ class Watch:
             if spared is not None:
                 log.info("spared", uri=photo.uri, reason=spared.why)
                 continue
-            await self._retry.call(PART, partial(self._writer.delete_at, self._collection, photo))
+            deleting = partial(self._writer.delete_at, self._collection, [photo])
+            await self._retry.call(PART, deleting)
             self._metrics.removed.inc()
             log.info("gone", uri=photo.uri, photo_id=photo.id)
             self._look_at_copies(photo.id)

@@ -58,9 +58,9 @@ class FakeWriter:
             if f"{photo.folder}/".startswith(f"{folder}/"):
                 yield photo
 
-    async def delete(self, collection: str, ids: Sequence[str]) -> None:
-        for key in ids:
-            self.collections[collection].photos.pop(key, None)
+    async def delete_at(self, collection: str, photos: Sequence[Photo]) -> None:
+        for photo in photos:
+            await self.collections[collection].delete_at(photo)
 
     def __getattr__(self, name: str) -> Any:
         """Return what is asked of a collection, as a method that takes its name."""
