@@ -1,7 +1,7 @@
 """What is known of a file without reading it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +20,11 @@ class Found:
     def name(self) -> str:
         """The last part of the path."""
         return self.path.rpartition("/")[2]
+
+
+def time_of(seconds: float) -> datetime | None:
+    """Return a file's time since 1970; None for one that no calendar has, as of a broken disk."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

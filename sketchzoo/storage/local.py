@@ -2,13 +2,12 @@
 
 import os
 import stat
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from sketchzoo.storage.error import StorageError, StorageReason, too_large
-from sketchzoo.storage.found import Found
+from sketchzoo.storage.found import Found, time_of
 
 
 def path_of(uri: str) -> Path:
@@ -59,8 +58,8 @@ def find_file(path: Path) -> Found:
         raise StorageError(StorageReason.NOT_FOUND, "is not there") from error
     except (OSError, ValueError) as error:
         raise StorageError(StorageReason.UNREADABLE, f"cannot be read: {error}") from error
-    modified_at = datetime.fromtimestamp(told.st_mtime, UTC)
-    return Found(str(path), stat.S_ISDIR(told.st_mode), told.st_size, modified_at)
+    is_folder = stat.S_ISDIR(told.st_mode)
+    return Found(str(path), is_folder, told.st_size, time_of(told.st_mtime))
 
 
 def read_file(path: str | Path, limit: int) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from sketchzoo.fetch import FetchLimits
 from sketchzoo.storage.error import StorageError, StorageReason, too_large
-from sketchzoo.storage.found import Found
+from sketchzoo.storage.found import Found, time_of
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 """The extra of ours that brings a scheme's library."""
@@ -212,7 +212,7 @@ def _time(told: object) -> datetime | None:
     if isinstance(told, datetime):
         return told if told.tzinfo else told.replace(tzinfo=UTC)
     if isinstance(told, int | float) and not isinstance(told, bool):
-        return datetime.fromtimestamp(told, UTC)
+        return time_of(told)
     try:
         when = datetime.fromisoformat(told) if isinstance(told, str) else None
     except ValueError:

@@ -4,10 +4,10 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 from sketchzoo.ignored import of_file, of_folder
+from sketchzoo.storage.found import time_of
 from sketchzoo_ingest.outcome import Reason, RefusedError
 from sketchzoo_ingest.sources.local import LocalUris, printable, read_file
 from sketchzoo_ingest.sources.tree import Node
@@ -70,8 +70,7 @@ def _node(entry: os.DirEntry[str], above: str, *, follow: bool) -> Node:
         return Node(name, path, ignored=kind, problem=_unlisted(error))
     if not stat.S_ISREG(found.st_mode):
         return Node(name, path, problem=RefusedError(Reason.NOT_A_FILE, "is not a file"))
-    modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
-    return Node(name, path, size=found.st_size, modified_at=modified_at)
+    return Node(name, path, size=found.st_size, modified_at=time_of(found.st_mtime))
 
 
 def _unlisted(error: OSError) -> RefusedError:
