@@ -99,6 +99,7 @@ async def ingest(
         stands: Callable[[str], bool] = lambda uri: False,  # noqa: ARG005 - default
         *,
         prune: bool = settings.prune or settings.prune_empty,
+        publish: bool = True,
         tally: Tally | None = None,
     ) -> Job:
         return Job(
@@ -109,7 +110,7 @@ async def ingest(
             tally=tally or Tally(metrics, refusals),
             metrics=metrics,
             limits=settings.pipeline_limits(),
-            options=_options(settings, prune=prune),
+            options=_options(settings, prune=prune, publish=publish),
             stop=stop,
             tell=tell,
             stands=stands,
@@ -208,7 +209,7 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _options(settings: IngestSettings, *, prune: bool) -> JobOptions:
+def _options(settings: IngestSettings, *, prune: bool, publish: bool) -> JobOptions:
     return JobOptions(
         settings.gallery,
         encode_timeout_seconds=settings.encode_timeout_seconds,
@@ -218,6 +219,7 @@ def _options(settings: IngestSettings, *, prune: bool) -> JobOptions:
         dry_run=settings.dry_run,
         verify=settings.verify,
         locations=not settings.no_location,
+        publish=publish,
     )
 
 

@@ -111,8 +111,9 @@ async def watched(folders: Sequence[Path], changes: Changes, *, poll: bool) -> A
         while True:
             try:
                 await _follow(folders, changes, stop, poll=poll)
-            except OSError as error:
-                # A folder that is away, or the system's limit of what may be watched.
+            except (OSError, RuntimeError, ExceptionGroup) as error:
+                # A folder that is away, the system's limit of what may be watched, or what
+                # cannot be looked at; the last come from the library's thread, in a group.
                 log.warning("cannot watch", error=str(error), again_seconds=_AGAIN_SECONDS)
                 await asyncio.sleep(_AGAIN_SECONDS)
             changes.all_have()

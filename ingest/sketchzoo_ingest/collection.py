@@ -61,7 +61,7 @@ class QdrantCollection:
 
     async def delete_at(self, photo: Photo) -> None:
         """Delete a photo if it still has this uri."""
-        await self._retry.call(PART, partial(self._writer.delete_at, self._name, photo))
+        await self._retry.call(PART, partial(self._writer.delete_at, self._name, [photo]))
 
     async def alike(self, photos: Sequence[Photo], within: timedelta) -> Sequence[Photo]:
         """Return photos that may look like one of these, or were taken shortly before or after."""

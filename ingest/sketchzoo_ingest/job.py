@@ -42,6 +42,7 @@ class JobOptions:
     dry_run: bool = False
     verify: bool = False
     locations: bool = True
+    publish: bool = True
 
 
 class Job:
@@ -154,7 +155,7 @@ class Job:
             await self._prune(pipeline, collection, problem)
         if problem:
             return ExitStatus.TOO_MANY_REFUSED, problem
-        if not dry_run:
+        if not dry_run and self._options.publish:
             await self._publish()
         return ExitStatus.DONE, ""
 

@@ -79,8 +79,12 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A photo's outcome, its point's id if it has one, and why it was left out, if it was."""
+    """A photo's outcome, its point's id if it has one, and why it was left out, if it was.
+
+    `replaced` is the id of the photo that was at its uri until now, and is deleted.
+    """
 
     outcome: Outcome
     photo_id: str = ""
     refusal: Refusal | None = None
+    replaced: str = ""

@@ -207,7 +207,8 @@ class Pipeline:
     def _finish(self, wanted: Wanted) -> None:
         self._settler.done(wanted)
         outcome = Outcome.WRITTEN if wanted.is_new else Outcome.UPDATED
-        self._tally.keep(wanted.listed, outcome, wanted.photo)
+        replaced = wanted.replaces.id if wanted.replaces is not None else ""
+        self._tally.keep(wanted.listed, outcome, wanted.photo, replaced)
 
     def _failed(self, photos: Sequence[Wanted], error: CallError) -> None:
         """Tell photos that a part stayed away; of a finite feed, it ends the run."""

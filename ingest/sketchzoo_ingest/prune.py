@@ -7,7 +7,7 @@ from functools import partial
 
 import structlog
 
-from sketchzoo.qdrant import PhotoWriter
+from sketchzoo.qdrant import Photo, PhotoWriter
 from sketchzoo_ingest.collection import PART
 from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.sources import Source
@@ -62,7 +62,7 @@ async def prune(
         CallError: Qdrant stayed away.
 
     """
-    gone: list[str] = []
+    gone: list[Photo] = []
     spared: Counter[Spared] = Counter()
     async for photo in writer.scroll(collection):
         above = [root for root in roots if photo.uri.startswith(root)]
@@ -74,14 +74,15 @@ async def prune(
         if (reason := next(filter(None, reasons), None)) is not None:
             spared[reason] += 1
             continue
-        gone.append(photo.id)
+        gone.append(photo)
         log.info("gone", uri=photo.uri, photo_id=photo.id, dry_run=dry_run)
     for reason, photos in spared.items():
         log.info("spared", place=reason.place, reason=reason.why, photos=photos)
     if not dry_run:
         for start in range(0, len(gone), _BATCH):
-            ids = gone[start : start + _BATCH]
-            await retry.call(PART, partial(writer.delete, collection, ids))
+            # One that was added from elsewhere meanwhile stays.
+            batch = gone[start : start + _BATCH]
+            await retry.call(PART, partial(writer.delete_at, collection, batch))
     return Pruned(len(gone), spared)
 
 

@@ -63,12 +63,12 @@ class Tally:
         self._metrics.photos.labels(settled.outcome).inc()
         listed.tell(settled)
 
-    def keep(self, listed: Listed, outcome: Outcome, photo: Photo) -> None:
-        """Count a photo that is in the collection, and tell its feeder."""
+    def keep(self, listed: Listed, outcome: Outcome, photo: Photo, replaced: str = "") -> None:
+        """Count a photo that is in the collection, and tell its feeder what it replaced."""
         self.near_duplicates += photo.burst not in ("", photo.id)
         if photo.seen is not None:
             self.seen[photo.seen.class_name] += 1
-        self.settle(listed, Settled(outcome, photo.id))
+        self.settle(listed, Settled(outcome, photo.id, replaced=replaced))
 
     def note(self, entry: Refusal | PassedOver | Emptied, listed: Listed) -> None:
         """Count and note what was listed and is no photo that was read."""

@@ -3,17 +3,14 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 import structlog
 
-from sketchzoo.ignored import of_file, of_folder
 from sketchzoo.qdrant import Photo, PhotoWriter
 from sketchzoo.rpc import CallError
 from sketchzoo_ingest.changes import Changes, watched
@@ -21,12 +18,19 @@ from sketchzoo_ingest.collection import PART
 from sketchzoo_ingest.feed import ToldOf
 from sketchzoo_ingest.job import Job
 from sketchzoo_ingest.metrics import IngestMetrics
-from sketchzoo_ingest.outcome import Outcome, Reason, Refusal, Settled
+from sketchzoo_ingest.outcome import Outcome, Reason, Settled
+from sketchzoo_ingest.part import (
+    Part,
+    branches_of,
+    is_there,
+    may_be_photo,
+    survey_of,
+    within,
+)
 from sketchzoo_ingest.prune import spared_by
 from sketchzoo_ingest.report import ExitStatus, Report
 from sketchzoo_ingest.retry import RetryPolicy
-from sketchzoo_ingest.sources import Candidate, Classes, Emptied, Entry, FolderSource, Source
-from sketchzoo_ingest.survey import Survey
+from sketchzoo_ingest.sources import Candidate, Entry, FolderSource, Source
 
 log = structlog.get_logger()
 
@@ -44,32 +48,15 @@ class MakeJob(Protocol):
     """Makes a run over sources."""
 
     def __call__(
-        self, sources: Sequence[Source], tell: ToldOf, stands: Callable[[str], bool], *, prune: bool
+        self,
+        sources: Sequence[Source],
+        tell: ToldOf,
+        stands: Callable[[str], bool],
+        *,
+        prune: bool,
+        publish: bool,
     ) -> Job:
         """Return a run that tells `tell` what became of each photo."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A folder of which only some paths are listed."""
-
-    whole: FolderSource
-    paths: Collection[str]
-    root: str | None = None
-
-    @property
-    def name(self) -> str:
-        return self.whole.name
-
-    @property
-    def classes(self) -> Classes:
-        return self.whole.classes
-
-    def candidates(self) -> Iterator[Entry]:
-        return self.whole.candidates(self.paths)
-
-    def read(self, candidate: Candidate, limit: int) -> bytes:
-        return self.whole.read(candidate, limit)
 
 
 class Watch:
@@ -155,7 +142,8 @@ class Watch:
         self._listed_at = time.monotonic()
         self._metrics.listings.inc()
         self._copies.clear()
-        job = self._make_job(self._sources, self._told, lambda uri: False, prune=True)  # noqa: ARG005 - none does
+        # What lies at another uri still is met by the same run: none stands.
+        job = self._make_job(self._sources, self._told, _none, prune=True, publish=True)
         report = await job.run()
         self._note(report)
         self._collection = report.collection or self._collection
@@ -163,21 +151,30 @@ class Watch:
         return report
 
     def _matters(self, path: str) -> bool:
-        return any(_may_be_photo(source, path) for source in self._sources)
+        return any(may_be_photo(source, path) for source in self._sources)
 
     async def _follow(self, paths: Sequence[str]) -> None:
-        there = [path for path in paths if _is_there(path)]
+        there = [path for path in paths if is_there(path)]
+        # What is listed now speaks for itself: files may have changed places.
+        listed = {source.uri(path) for source in self._sources for path in within(source, there)}
         for source in self._sources:
-            mine = frozenset(_within(source, there))
+            mine = frozenset(within(source, there))
             if mine:
-                job = self._make_job([_Part(source, mine)], self._told, self._stands, prune=False)
+                job = self._make_job(
+                    [Part(source, mine)],
+                    self._told,
+                    lambda uri: uri not in listed and self._stands(uri),
+                    prune=False,
+                    # Of another model's collection these photos would be all.
+                    publish=False,
+                )
                 report = await job.run()
                 self._note(report)
                 if report.status is ExitStatus.PART_AWAY or report.collection != self._collection:
                     # Another model may be served by now: its collection wants all photos.
                     self._changes.all_have()
                     return
-            gone = _within(source, [path for path in paths if path not in there])
+            gone = within(source, [path for path in paths if path not in there])
             if gone:
                 await self._remove(source, gone)
 
@@ -187,17 +184,27 @@ class Watch:
         if not photos or source.root is None:
             return
         loop = asyncio.get_running_loop()
-        survey = await loop.run_in_executor(None, _survey, source, _branches(source, paths))
+        # Whether anything is left is told by all of it.
+        branches = {str(source.top)} if self._prune_empty else branches_of(source, paths)
+        survey = await loop.run_in_executor(None, survey_of, source, branches)
         for photo in photos:
+            if self._stands(photo.uri):
+                log.info("spared", uri=photo.uri, reason="it is there again")
+                continue
             spared = spared_by(survey, photo.uri, source.root, emptied=self._prune_empty)
             if spared is not None:
                 log.info("spared", uri=photo.uri, reason=spared.why)
                 continue
-            await self._retry.call(PART, partial(self._writer.delete_at, self._collection, photo))
+            deleting = partial(self._writer.delete_at, self._collection, [photo])
+            await self._retry.call(PART, deleting)
             self._metrics.removed.inc()
             log.info("gone", uri=photo.uri, photo_id=photo.id)
-            for copy in self._copies.pop(photo.id, ()):
-                self._changes.add(copy)
+            self._look_at_copies(photo.id)
+
+    def _look_at_copies(self, photo_id: str) -> None:
+        """Let a copy of a photo that was deleted take its place."""
+        for copy in self._copies.pop(photo_id, ()):
+            self._changes.add(copy)
 
     async def _photos(self, source: FolderSource, paths: Sequence[str]) -> list[Photo]:
         uris = {source.uri(path): path for path in paths}
@@ -219,7 +226,7 @@ class Watch:
         return any(
             source.root is not None
             and uri.startswith(source.root)
-            and Path(source.top, unquote(uri.removeprefix(source.root))).exists()
+            and is_there(_path(source, uri.removeprefix(source.root)), follow=True)
             for source in self._sources
         )
 
@@ -228,6 +235,8 @@ class Watch:
             return
         path = os.path.abspath(entry.location)  # noqa: PTH100 - links stay as they are
         refusal = settled.refusal
+        if settled.replaced:
+            self._look_at_copies(settled.replaced)
         if settled.outcome is Outcome.DUPLICATE and len(self._copies) < _MOST_NOTED:
             self._copies.setdefault(settled.photo_id, set()).add(path)
         elif refusal is not None and refusal.reason in _DAMAGED:
@@ -257,52 +266,10 @@ class Watch:
             return
 
 
-def _within(source: FolderSource, paths: Sequence[str]) -> list[str]:
-    """Return the paths in a source's folder, as its listing has them."""
-    top = source.top
-    whole = os.path.abspath(top)  # noqa: PTH100 - links stay as they are
-    return [
-        str(top / os.path.relpath(path, whole)) for path in paths if path.startswith(whole + os.sep)
-    ]
+def _path(source: FolderSource, rest: str) -> str:
+    """Return the path of a uri by what it has behind the source's root."""
+    return os.path.join(source.top, os.fsdecode(unquote_to_bytes(rest)))  # noqa: PTH118 - of bytes, too
 
 
-def _is_there(path: str) -> bool:
-    return os.path.lexists(path)
-
-
-def _may_be_photo(source: FolderSource, path: str) -> bool:
-    """Tell whether a listing of the source would look at a path, by its name."""
-    for inner in _within(source, [path]):
-        *above, name = Path(inner).relative_to(source.top).parts
-        return not (
-            name.startswith(".")
-            or of_file(name)
-            or any(part.startswith(".") or of_folder(part) for part in above)
-        )
+def _none(_: str) -> bool:
     return False
-
-
-def _branches(source: FolderSource, paths: Sequence[str]) -> frozenset[str]:
-    """Return what is to be listed to learn whether the places of paths are there.
-
-    The first folders below the source that they lie in; all of it where they lie right there.
-    """
-    top = source.top
-    branches: set[str] = set()
-    for path in paths:
-        first, *others = Path(path).relative_to(top).parts
-        branches.add(str(top / first) if others else str(top))
-    return frozenset(branches)
-
-
-def _survey(source: FolderSource, branches: Collection[str]) -> Survey:
-    """List branches of a source, without reading a file."""
-    survey = Survey()
-    for entry in source.candidates(branches):
-        if isinstance(entry, Candidate):
-            survey.read(entry.uri)
-        elif isinstance(entry, Emptied):
-            survey.emptied(entry.uri)
-        elif isinstance(entry, Refusal):
-            survey.unread(entry)
-    return survey

@@ -172,11 +172,16 @@ class PhotoWriter(PhotoReader):
         page: api.ScrollResponse = await self._connection.ask("Points/Scroll", request)
         return [points.stored(collection, point) for point in page.result]
 
-    async def delete_at(self, collection: str, photo: Photo) -> None:
-        """Delete a photo if it still has this uri, in one step."""
+    async def delete_at(self, collection: str, photos: Sequence[Photo]) -> None:
+        """Delete photos that still have a uri which one of these has, in one step."""
+        if not photos:
+            return
         request = api.DeletePoints(collection_name=collection, wait=True)
-        request.points.filter.must.add().has_id.has_id.add().uuid = photo.id
-        FieldCondition("uri", photo.uri).fill(request.points.filter.must.add().field)
+        ids = request.points.filter.must.add().has_id.has_id
+        for photo in photos:
+            ids.add().uuid = photo.id
+        uris = AnyOf(tuple(dict.fromkeys(photo.uri for photo in photos)))
+        FieldCondition("uri", uris).fill(request.points.filter.must.add().field)
         await self._connection.ask("Points/Delete", request)
 
     async def delete(self, collection: str, ids: Sequence[str]) -> None:

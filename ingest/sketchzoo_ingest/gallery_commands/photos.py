@@ -83,10 +83,10 @@ def add(
 ) -> None:
     """Add photos to a gallery; each is found by searches once it is told.
 
-    What is there already stays as it is, so run it again after a failure. Files are sent,
-    uris are read by the service. Exit status: 0 done, refused photos are told on stderr; 2
-    wrong usage; 3 more were refused than --max-bad allows, or there was none; 4 the service
-    is away; 130 stopped by Ctrl-C.
+    What is there already is not embedded again and gets what is told of it now, so run it
+    again after a failure. Files are sent, uris are read by the service. Exit status: 0 done,
+    refused photos are told on stderr; 2 wrong usage; 3 more were refused than --max-bad allows,
+    or there was none; 4 the service is away; 130 stopped by Ctrl-C.
     """
     payload = _columns(columns)
     photos = _photos(_named(sources), class_name, folder, payload)

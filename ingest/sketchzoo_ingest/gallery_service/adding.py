@@ -9,17 +9,16 @@ import grpc
 import structlog
 
 from sketchzoo.gallery.v1 import gallery_pb2
-from sketchzoo.rpc import CallError, invalid, precondition, unavailable
+from sketchzoo.rpc import CallError, invalid, precondition
 from sketchzoo_ingest.gallery_service.metrics import GalleryMetrics
 from sketchzoo_ingest.gallery_service.pending import Pending
 from sketchzoo_ingest.gallery_service.request import NewPhoto
-from sketchzoo_ingest.gallery_service.store import Arriving, PhotoStore
+from sketchzoo_ingest.gallery_service.store import Arriving, PhotoStore, store_away
 from sketchzoo_ingest.outcome import Outcome, RefusedError
 from sketchzoo_ingest.sources import Candidate
 
 log = structlog.get_logger()
 
-STORE = "the store"
 _FAILED = CallError(grpc.StatusCode.INTERNAL, "the server failed; its log has the request id")
 _OUTCOMES = {
     Outcome.WRITTEN: gallery_pb2.ADD_OUTCOME_WRITTEN,
@@ -68,7 +67,7 @@ class Arrival:
         try:
             await self.file.write(piece)
         except OSError as error:
-            raise _away(error) from error
+            raise store_away(error) from error
 
     async def close(self) -> None:
         """Give back its place, and remove its file unless it was kept."""
@@ -119,7 +118,7 @@ class Adding:
                 try:
                     file = await stack.enter_async_context(self._store.arriving())
                 except OSError as error:
-                    raise _away(error) from error
+                    raise store_away(error) from error
             return Arrival(new, stack.pop_all(), file)
 
     def settle(
@@ -161,6 +160,12 @@ class Adding:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
+    async def give_up(self) -> None:
+        """End what was begun and has not ended: nothing of it is answered."""
+        for task in self._tasks:
+            task.cancel()
+        await self.drain()
+
     async def _added(self, gallery: str, arrival: Arrival) -> tuple[str, Outcome]:
         new = arrival.new
         field = "photo.uri" if arrival.file is None else "piece"
@@ -174,7 +179,7 @@ class Adding:
         except RefusedError as error:
             raise invalid(field, error.message, reason=error.reason.upper()) from error
         except OSError as error:
-            raise _away(error) from error
+            raise store_away(error) from error
 
 
 def _candidate(new: NewPhoto, uri: str, location: str, size: int | None) -> Candidate:
@@ -188,8 +193,3 @@ def _candidate(new: NewPhoto, uri: str, location: str, size: int | None) -> Cand
         folder=new.folder,
         file_name=new.file_name,
     )
-
-
-def _away(error: OSError) -> CallError:
-    # Its path is the operator's business.
-    return unavailable(STORE, error.strerror or type(error).__name__)

@@ -167,6 +167,7 @@ async def serving(
                 async with asyncio.timeout(settings.drain_seconds):
                     await adding.drain()
                     await galleries.close()
+            await adding.give_up()
             if store is not None:
                 store.close()
             await channel.close(None)

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from sketchzoo.qdrant import Filter, Photo, PhotoNotFoundError, PhotoWriter, QdrantConnection
 from sketchzoo_ingest.gallery_service.request import PayloadChange
-from sketchzoo_ingest.gallery_service.store import IsHeld, PhotoStore
+from sketchzoo_ingest.gallery_service.store import IsHeld, PhotoStore, store_away
 
 # Deleted at once where a filter says which.
 _PAGE = 256
@@ -32,7 +32,7 @@ class Changes:
         Cut off, what is left is deleted by the same call again.
 
         Raises:
-            CallError: Qdrant is away.
+            CallError: Qdrant or the store is away.
 
         """
         writer = PhotoWriter(self._connection, gallery)
@@ -71,7 +71,11 @@ class Changes:
         async with AsyncExitStack() as stack:
             if self._store is not None:
                 uris = [photo.uri for photo in photos]
-                await stack.enter_async_context(self._store.releasing(uris, self._is_held))
+                releasing = self._store.releasing(uris, self._is_held)
+                try:
+                    await stack.enter_async_context(releasing)
+                except OSError as error:
+                    raise store_away(error) from error
             await writer.delete(collection, [photo.id for photo in photos])
         return len(photos)
 

@@ -272,7 +272,8 @@ class OpenGalleries:
             opened.is_published = True
 
     def _make_room(self) -> None:
-        if len(self._open) < self._options.most:
+        """Close an idle gallery for the one that is being opened, where there are enough."""
+        if len(self._open.keys() | self._opening.keys()) <= self._options.most:
             return
         idle = next((name for name, each in self._open.items() if not each.photos), None)
         if idle is None:

@@ -28,7 +28,7 @@ class Receiving:
         self._own_gallery = own_gallery
         self._who = who
         self._places = asyncio.Semaphore(photos)
-        self._answers: asyncio.Queue[Response | CallError | None] = asyncio.Queue()
+        self._answers: asyncio.Queue[Response | Exception | None] = asyncio.Queue()
         self._settling: set[asyncio.Task[None]] = set()
         self._gallery = ""
         # The photo that pieces belong to, and the bytes of a refused one still to come.
@@ -46,7 +46,7 @@ class Receiving:
         reading = asyncio.create_task(self._read_all(requests))
         try:
             while (answer := await self._answers.get()) is not None:
-                if isinstance(answer, CallError):
+                if isinstance(answer, Exception):
                     raise answer
                 yield answer
                 # Only now: who does not read his answers is not read on.
@@ -59,7 +59,7 @@ class Receiving:
     async def _read_all(self, requests: Requests) -> None:
         try:
             await self._read(requests)
-        except CallError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answers end with it
             self._answers.put_nowait(error)
             return
         finally:

@@ -1,17 +1,21 @@
 """Shelves: where kept photos lie, a folder or a bucket. Everything here blocks.
 
-A photo's key is `ab/cd/<sha256>.<ending>`. While it is not answered yet a mark of the same name
-lies in `.incoming`: what a killed service left there is looked at when it starts again.
+A photo's key is `ab/cd/<sha256>.<ending>`; what has another name is not the store's. While a photo
+is not answered yet a mark of the same name lies in `.incoming`: what a killed service left there is
+looked at when it starts again.
 """
 
-import os
+import errno
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from sketchzoo.files import sync_folder
 
 MARKS = ".incoming"
+_NAME = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,8}")
 
 
 class Shelf(Protocol):
@@ -21,7 +25,7 @@ class Shelf(Protocol):
         """Return the uri of what is kept under a key."""
 
     def key(self, uri: str) -> str | None:
-        """Return the key of a uri, None where it does not lie here."""
+        """Return the key of a uri, None where it is not that of a photo kept here."""
 
     def mark(self, keys: Sequence[str]) -> None:
         """Note that what is kept under these keys may be nobody's."""
@@ -53,7 +57,7 @@ class FolderShelf:
 
     def key(self, uri: str) -> str | None:
         """Return the key of a uri, None where it does not lie here."""
-        return _below(self._folder.as_uri() + "/", uri)
+        return _key(self._folder.as_uri() + "/", uri)
 
     def mark(self, keys: Sequence[str]) -> None:
         """Note that what is kept under these keys may be nobody's."""
@@ -68,7 +72,7 @@ class FolderShelf:
     def marked(self) -> Iterator[str]:
         """Yield the keys that have a mark."""
         for each in sorted(self._marks.iterdir()):
-            if each.suffix != ".part":
+            if _NAME.fullmatch(each.name):
                 yield key_of(each.name)
 
     def put(self, file: Path, key: str) -> Path:
@@ -106,12 +110,13 @@ class BucketShelf:
 
     def key(self, uri: str) -> str | None:
         """Return the key of a uri, None where it does not lie here."""
-        return _below(self._url + "/", uri)
+        return _key(self._url + "/", uri)
 
     def mark(self, keys: Sequence[str]) -> None:
         """Note that what is kept under these keys may be nobody's."""
-        for key in keys:
-            self._files.pipe_file(self._mark(key), b"")
+        with _as_of_files():
+            for key in keys:
+                self._files.pipe_file(self._mark(key), b"")
 
     def unmark(self, key: str) -> None:
         """Take the note away."""
@@ -120,17 +125,19 @@ class BucketShelf:
     def marked(self) -> Iterator[str]:
         """Yield the keys that have a mark."""
         try:
-            listed = self._files.ls(f"{self._path}/{MARKS}", detail=False, refresh=True)
+            with _as_of_files():
+                listed = self._files.ls(f"{self._path}/{MARKS}", detail=False, refresh=True)
         except FileNotFoundError:
             return
         for path in listed:
             name = str(path).rpartition("/")[2]
-            if name:
+            if _NAME.fullmatch(name):
                 yield key_of(name)
 
     def put(self, file: Path, key: str) -> Path:
         """Keep a file that is whole; return where it can be read on this machine."""
-        self._files.put_file(str(file), f"{self._path}/{key}")
+        with _as_of_files():
+            self._files.put_file(str(file), f"{self._path}/{key}")
         return file
 
     def delete(self, key: str) -> None:
@@ -141,10 +148,19 @@ class BucketShelf:
         return f"{self._path}/{MARKS}/{key.rpartition('/')[2]}"
 
     def _remove(self, path: str) -> None:
-        try:
+        with suppress(FileNotFoundError), _as_of_files():
             self._files.rm_file(path)
-        except FileNotFoundError:
-            return
+
+
+@contextmanager
+def _as_of_files() -> Iterator[None]:
+    """Raise `OSError` for what a store's library fails with, which has no base class in common."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(errno.EIO, f"its library failed with {type(error).__name__}") from error
 
 
 def open_shelf(place: str) -> Shelf:
@@ -167,10 +183,13 @@ def key_of(name: str) -> str:
     return f"{name[:2]}/{name[2:4]}/{name}"
 
 
-def _below(prefix: str, uri: str) -> str | None:
-    return uri.removeprefix(prefix) if uri.startswith(prefix) else None
+def _key(prefix: str, uri: str) -> str | None:
+    """Return the key of a uri below a prefix; any other may lead elsewhere, by dots for one."""
+    name = uri.rpartition("/")[2]
+    key = key_of(name)
+    return key if _NAME.fullmatch(name) and uri == prefix + key else None
 
 
 def is_local(place: str) -> bool:
     """Tell whether a store's place is a folder of this machine."""
-    return "://" not in place and not os.fspath(place).startswith("file:")
+    return "://" not in place and not place.startswith("file:")

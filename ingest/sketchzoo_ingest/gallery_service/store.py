@@ -25,7 +25,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from sketchzoo.rpc import CallError
+from sketchzoo.rpc import CallError, unavailable
 from sketchzoo_ingest.gallery_service.endings import HEAD_BYTES, ending
 from sketchzoo_ingest.gallery_service.shelf import Shelf, key_of
 
@@ -112,6 +112,11 @@ class Arriving:
             if self._file is not None:
                 self._file.close()
                 self.path.unlink(missing_ok=True)
+
+
+def store_away(error: OSError) -> CallError:
+    """Return what callers are told of a store that fails: its paths are the operator's business."""
+    return unavailable("the store", error.strerror or type(error).__name__)
 
 
 class PhotoStore:

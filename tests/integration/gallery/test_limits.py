@@ -79,7 +79,9 @@ def test_too_many_photos_are_told_when_to_come_back(guarded: GalleryService) -> 
         stub = gallery_pb2_grpc.GalleryServiceStub(channel)
         token = (("authorization", "Bearer every"),)
         first = stub.AddPhotos(requests(), metadata=token)
-        second = _until_refused(stub, token)
+        _until_pending(stub, token)
+        header = Request(gallery="mine", photo=Header(sequence=2, size_bytes=3))
+        [second] = stub.AddPhotos(iter([header, Request(piece=b"abc")]), metadata=token)
         assert second.status.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
         told = error_details_pb2.RetryInfo()
         assert any(detail.Unpack(told) for detail in second.status.details)
@@ -88,21 +90,13 @@ def test_too_many_photos_are_told_when_to_come_back(guarded: GalleryService) -> 
         assert answer.photo.photo_id
 
 
-def _until_refused(stub: Any, token: tuple[tuple[str, str], ...]) -> gallery_pb2.AddPhotosResponse:
+def _until_pending(stub: Any, token: tuple[tuple[str, str], ...]) -> None:
+    """Return when a photo has its place: the next one is too many."""
+    request = gallery_pb2.GetStatusRequest(gallery="mine")
     end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        [answer] = stub.AddPhotos(
-            iter(
-                [
-                    Request(gallery="mine", photo=Header(sequence=2, size_bytes=3)),
-                    Request(piece=b"abc"),
-                ]
-            ),
-            metadata=token,
-        )
-        if answer.status.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]:
-            return answer
-    raise AssertionError("no photo was refused")
+    while not stub.GetStatus(request, metadata=token, timeout=SECONDS).pending:
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_what_is_out_of_step_ends_the_stream(guarded: GalleryService) -> None:

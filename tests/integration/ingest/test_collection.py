@@ -50,8 +50,8 @@ async def test_photos_by_uri(writer: PhotoWriter, collection: str) -> None:
 async def test_deleting_at_a_uri(writer: PhotoWriter, collection: str) -> None:
     """A photo is deleted where it still has the uri, and not where it has another by now."""
     await writer.upsert(collection, [(photo(1), VECTOR), (photo(2, uri="file:///b"), VECTOR)])
-    await writer.delete_at(collection, photo(1))
-    await writer.delete_at(collection, photo(2))
+    await writer.delete_at(collection, [photo(1)])
+    await writer.delete_at(collection, [photo(2)])
     assert [each.uri async for each in writer.scroll(collection)] == ["file:///b"]
 
 

@@ -168,6 +168,25 @@ async def test_prune_deletes_what_is_gone(writer: PhotoWriter) -> None:
     assert await kept(writer) == ["cat-0.jpg", "cat-1.jpg"]
 
 
+async def test_prune_spares_what_was_added_from_elsewhere_meanwhile(
+    writer: PhotoWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A photo that the gallery service is sent between looking and deleting stays."""
+    await run(writer, FakeSource(photos(4)))
+    scroll = writer.scroll
+
+    async def adding(collection: str) -> AsyncIterator[Photo]:
+        async for photo in scroll(collection):
+            yield photo
+            if photo.uri.endswith("-3.jpg"):
+                await writer.set_payload(collection, replace(photo, uri="s3://kept/3.jpg"))
+
+    monkeypatch.setattr(writer, "scroll", adding)
+    await run(writer, FakeSource(photos(2)), prune=True)
+    monkeypatch.undo()
+    assert await kept(writer) == ["3.jpg", "cat-0.jpg", "cat-1.jpg"]
+
+
 async def test_prune_spares_other_roots(writer: PhotoWriter) -> None:
     """What another source brought is not pruned."""
     await run(writer, FakeSource(photos(2)))

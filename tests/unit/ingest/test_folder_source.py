@@ -1,6 +1,8 @@
 """Listing a folder per class."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from sketchzoo_ingest.sources import (
     open_source,
 )
 from tests.unit.ingest.listing import listed, put, refused
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - a disk, of which a folder of the test's own is used
 
 
 def test_class_is_the_first_folder(tmp_path: Path) -> None:
@@ -79,6 +83,20 @@ def test_pipes_and_broken_links_are_refused(tmp_path: Path) -> None:
         ("broken", Reason.NOT_FOUND),
         ("pipe", Reason.NOT_A_FILE),
     ]
+
+
+@pytest.mark.skipif(not MEMORY.is_dir(), reason="needs a disk that takes such a time")
+def test_time_of_no_calendar(tmp_path: Path) -> None:
+    """A file of the year 36000, which memory disks and broken ones have, is listed without."""
+    late = put(Path(tempfile.mkdtemp(dir=MEMORY)) / "late.jpg")
+    try:
+        os.utime(late, (2**40, 2**40))
+        (tmp_path / "late.jpg").symlink_to(late)
+        [photo] = FolderSource(tmp_path).candidates()
+        assert isinstance(photo, Candidate)
+        assert photo.modified_at is None
+    finally:
+        shutil.rmtree(late.parent)
 
 
 def test_linked_classes_are_followed_loops_are_not(tmp_path: Path) -> None:

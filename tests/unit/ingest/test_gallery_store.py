@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sketchzoo.qdrant import photo_id
 from sketchzoo.rpc import CallError, unavailable
 from sketchzoo_ingest.gallery_service.endings import ending
-from sketchzoo_ingest.gallery_service.shelf import BucketShelf, FolderShelf, Shelf
+from sketchzoo_ingest.gallery_service.shelf import BucketShelf, FolderShelf, Shelf, key_of
 from sketchzoo_ingest.gallery_service.store import PhotoStore
 
 JPEG = b"\xff\xd8\xff\xe0 not much of a photo"
@@ -24,6 +25,7 @@ class Galleries:
         self.away = False
 
     async def is_held(self, sha256: str, uri: str) -> bool:
+        assert photo_id(sha256)  # which asks for digits
         assert sha256 in uri
         if self.away:
             raise unavailable("Qdrant", "it is not there")
@@ -108,6 +110,38 @@ async def test_a_file_goes_with_its_last_gallery(make: Make) -> None:
     assert list(shelf.marked()) == []
 
 
+async def test_what_the_store_did_not_keep_is_not_its_own(make: Make, tmp_path: Path) -> None:
+    """Files that others put there, or that a uri's dots lead to, are neither marked nor deleted."""
+    shelf, store = make()
+    galleries = Galleries()
+    folder = (await keep(store, galleries, JPEG)).rsplit("/", 3)[0]
+    galleries.uris.clear()
+    sha256 = "ab" * 32
+    (tmp_path / f"{sha256}.jpg").write_bytes(JPEG)
+    uris = [
+        f"{folder}/../{sha256}.jpg",
+        f"{folder}/ab/ab/../../../{sha256}.jpg",
+        f"{folder}/{sha256}.jpg",
+        f"{folder}/holiday.jpg",
+        f"{folder}/cd/cd/{sha256}.jpg",
+    ]
+    assert [shelf.key(uri) for uri in uris] == [None] * len(uris)
+    async with store.releasing(uris, galleries.is_held):
+        assert list(shelf.marked()) == []
+    assert (tmp_path / f"{sha256}.jpg").exists()
+
+
+async def test_a_start_passes_over_what_is_no_mark(make: Make) -> None:
+    """What a desktop, say, leaves among the marks keeps no service from its work."""
+    shelf, store = make()
+    if isinstance(shelf, FolderShelf):
+        shelf._mark(".DS_Store").touch()
+        shelf._mark("notes.txt").touch()
+    else:
+        shelf.mark([".DS_Store", "notes.txt"])
+    await store.recover(Galleries().is_held)
+
+
 async def test_a_photo_that_is_deleted_while_it_is_sent_again_stays(make: Make) -> None:
     """Whoever settles last decides, by what the galleries have then."""
     shelf, store = make()
@@ -160,6 +194,33 @@ async def test_a_start_keeps_what_a_gallery_has_and_deletes_the_rest(make: Make)
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
+
+
+def test_a_bucket_that_is_away_is_told_as_files_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its library's own errors, which have no base class in common, come as `OSError`."""
+
+    class EndpointConnectionError(Exception):
+        pass
+
+    def away(*_: object, **__: object) -> None:
+        raise EndpointConnectionError("http://bucket.example is not there")
+
+    shelf = BucketShelf(f"memory://{tmp_path.name}/kept")
+    for name in ("pipe_file", "put_file", "rm_file", "ls"):
+        monkeypatch.setattr(shelf._files, name, away)
+    key = key_of(f"{'ab' * 32}.jpg")
+    calls: list[Callable[[], object]] = [
+        lambda: shelf.mark([key]),
+        lambda: shelf.unmark(key),
+        lambda: list(shelf.marked()),
+        lambda: shelf.put(tmp_path, key),
+        lambda: shelf.delete(key),
+    ]
+    for call in calls:
+        with pytest.raises(OSError, match="EndpointConnectionError"):
+            call()
 
 
 @pytest.mark.parametrize(
