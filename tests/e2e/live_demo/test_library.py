@@ -229,6 +229,27 @@ async def test_adding_can_be_stopped(gallery: FakeGallery, taker: Visitor) -> No
     await expect(page.locator("#add-state")).to_have_text("Done: 1 added.")
 
 
+async def test_photos_go_where_they_were_dropped(
+    zoo: Zoo, gallery: FakeGallery, taker: Visitor
+) -> None:
+    """Those that still wait as well, when the next drop is into another gallery."""
+    zoo.fake.galleries = ["photos", "family"]
+    page = taker.page
+    await page.reload()
+    await expect(page.locator("#gallery-choice")).to_be_visible()
+    gallery.may_answer.clear()
+    await page.evaluate(DROP, [[f"{number}.jpg" for number in range(8)], "#answer"])
+    await expect(page.locator("#add-state")).to_have_text("0 of 8")
+    await page.locator("#gallery").select_option("family")
+    await page.evaluate(DROP, [["family.jpg"], "#answer"])
+    await expect(page.locator("#add-state")).to_have_text("0 of 9")
+    gallery.may_answer.set()
+    await expect(page.locator("#add-state")).to_have_text("Done: 9 added.")
+    named = {name for name, header, _ in gallery.added if header.file_name != "family.jpg"}
+    assert named == {""}
+    assert [header.file_name for name, header, _ in gallery.added if name] == ["family.jpg"]
+
+
 async def test_one_picture_dropped_on_the_canvas_is_searched(
     zoo: Zoo, gallery: FakeGallery, taker: Visitor
 ) -> None:
