@@ -91,7 +91,12 @@ async def test_a_session_ends(target: str) -> None:
     ):
         await entered(live, http)
         cookie = http.cookies[COOKIE]
-        assert (await http.post("/logout", headers={"origin": live.url})).status_code == 204
+        headers = {"cookie": f"{COOKIE}={cookie}"}
+        async with Page(live.port, additional_headers=headers) as socket:
+            assert (await socket.search())["type"] == "answer"
+            assert (await http.post("/logout", headers={"origin": live.url})).status_code == 204
+            await socket.ask()
+            assert (await closed(socket))[0] == 4401
         assert COOKIE not in http.cookies
         for tried in (cookie, f"{cookie}x", cookie.replace(".", "x", 1)):
             headers = {"cookie": f"{COOKIE}={tried}"}
