@@ -197,6 +197,8 @@ async def test_the_password_is_read_from_a_file_and_never_logged(
         ({"password": WORDS, "identity_header": "X-User", "trusted_proxies": "::1"}, "one of"),
         ({"identity_header": "X-User"}, "identity_header needs trusted_proxies"),
         ({"identity_header": "X-User", "trusted_proxies": "*,::1"}, "anybody's"),
+        ({"identity_header": "X-User", "trusted_proxies": "10.0.0.1, 0.0.0.0/0"}, "anybody's"),
+        ({"identity_header": "X-User", "trusted_proxies": "::/0"}, "anybody's"),
     ],
 )
 def test_what_would_let_everybody_in_is_refused(given: dict[str, str], told: str) -> None:
