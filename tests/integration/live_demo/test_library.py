@@ -2,14 +2,17 @@
 
 import asyncio
 
+import grpc
 import httpx
 import pytest
 
-from sketchzoo.rpc import not_found, precondition
+from sketchzoo.rpc import CallError, invalid, not_found, precondition
 from tests.integration.live_demo.fake_search import FakeSearch
 from tests.integration.live_demo.live_here import Live, live_here
 from tests.integration.live_demo.page import Page
 from tests.integration.live_demo.unsorted import unsort
+
+Code = grpc.StatusCode
 
 
 async def test_a_hit_tells_what_is_known_of_its_photo(fake: FakeSearch, page: Page) -> None:
@@ -74,6 +77,20 @@ async def test_the_gallery_is_told(fake: FakeSearch, live: Live) -> None:
         assert {"name": "owl", "count": 16} in told["seen"]
         assert told["taken"] == ["2022-01-15", "2024-08-27"]
         assert (await http.get("/gallery", params={"gallery": "none"})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "error",
+    [invalid("gallery", "must be 1 to 100 letters"), CallError(Code.PERMISSION_DENIED, "not good")],
+)
+async def test_a_gallery_that_never_will_be_there_is_not_waited_for(
+    fake: FakeSearch, live: Live, error: CallError
+) -> None:
+    """404, as of one that is not there; without a name it is the service that is not to be had."""
+    fake.no_gallery = error
+    async with httpx.AsyncClient(base_url=live.url) as http:
+        assert (await http.get("/gallery", params={"gallery": "b"})).status_code == 404
+        assert (await http.get("/gallery")).status_code == 503
 
 
 async def test_folders_are_listed_a_level_at_a_time(fake: FakeSearch, live: Live) -> None:
