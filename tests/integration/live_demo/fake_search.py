@@ -119,6 +119,7 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         self.lost: dict[str, CallError] = {}
         self.no_gallery: CallError | None = None
         self.uris: dict[str, str] = {}
+        self.content_type = "image/jpeg"
         self.known: dict[str, search_pb2.Hit] = {}
         self.classless = False
         self.galleries = ["photos"]
@@ -222,7 +223,7 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         if photo is None:
             raise not_found("no such photo")
         return search_pb2.GetPhotoResponse(
-            content=photo.content, content_type="image/jpeg", photo=self._hit(photo.id, 0)
+            content=photo.content, content_type=self.content_type, photo=self._hit(photo.id, 0)
         )
 
     async def Search(self, request: Any, context: Any) -> search_pb2.SearchResponse:  # noqa: N802 - as above

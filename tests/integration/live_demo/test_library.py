@@ -125,6 +125,22 @@ async def test_an_original_is_handed_out_under_its_name(fake: FakeSearch, live: 
         assert kept.headers["content-disposition"].startswith("attachment; ")
 
 
+@pytest.mark.parametrize("kind", ["image/svg+xml", "text/html", "image/x-portable-anymap", ""])
+async def test_an_original_that_is_no_picture_for_a_browser_is_saved_alone(
+    fake: FakeSearch, live: Live, kind: str
+) -> None:
+    """Whatever it is called, nothing of it runs on the page's own origin."""
+    fake.content_type = kind
+    photo_id = next(iter(fake.photos))
+    async with httpx.AsyncClient(base_url=live.url) as http:
+        given = await http.get(f"/photos/{photo_id}/original")
+        assert given.headers["content-type"] == "application/octet-stream"
+        assert given.headers["content-disposition"].startswith("attachment; ")
+        assert given.headers["x-content-type-options"] == "nosniff"
+        assert "script-src 'self'" in given.headers["content-security-policy"]
+        assert (await http.get(f"/photos/{photo_id}/320")).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("error", "status", "words"),
     [
