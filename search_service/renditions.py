@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
@@ -184,7 +185,7 @@ class Renditions:
 
         So long its file is in memory, and holds its room.
         """
-        running = pool.submit(_attempt_apart, work, *args, **kwargs)
+        running = pool.submit(partial(_attempt_apart, work, *args, **kwargs))
         try:
             return _unwrapped([await asyncio.wrap_future(running)])
         except asyncio.CancelledError:
