@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, expect
 
+from live_demo.pictures import Pictures
 from sketchzoo.rpc import invalid
 from tests.e2e.live_demo.browser import Visitor
 from tests.e2e.live_demo.conftest import Zoo
@@ -260,6 +261,17 @@ async def test_one_picture_dropped_on_the_canvas_is_searched(
     await expect(taker.page.locator("#notice")).to_contain_text("query.photo is not an image")
     assert zoo.fake.requests[-1].query.photo == b"a.tiff"
     assert gallery.added == []
+
+
+async def test_a_picture_that_no_gateway_keeps_is_not_sent_without_end(
+    taker: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may need the room, or one gateway takes it and another searches."""
+    sent: list[bytes] = []
+    monkeypatch.setattr(Pictures, "put", lambda _, picture: str(sent.append(picture)))
+    await taker.page.evaluate(DROP, [["a.tiff"], "#paper"])
+    await expect(taker.page.locator("#notice")).to_contain_text("is held no more")
+    assert len(sent) == 4
 
 
 async def test_the_password_lets_in_and_the_address_stays(
