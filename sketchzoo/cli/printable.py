@@ -6,10 +6,10 @@ title, or turns the direction in which the rest of the line is read.
 
 import re
 
-# The controls of C0, DEL and C1, and Unicode's of direction.
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# The controls of C0, DEL and C1, Unicode's of direction, and bytes of a name that are no UTF-8.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str) -> str:
-    """Return a line with a mark in the place of each character that would act, not show."""
+    """Return a line with a mark in the place of each character that is not shown, or would act."""
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)

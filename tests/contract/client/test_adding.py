@@ -1,8 +1,10 @@
 """Adding photos by the SDK, to a gallery service that misbehaves."""
 
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -19,6 +21,7 @@ class Mute(gallery_pb2_grpc.GalleryServiceServicer):
 
     def __init__(self) -> None:
         self.answers = 0
+        self.names: list[str] = []
         self.over = threading.Event()
 
     def AddPhotos(  # noqa: N802 - the contract's name
@@ -28,6 +31,7 @@ class Mute(gallery_pb2_grpc.GalleryServiceServicer):
         for request in request_iterator:
             if request.WhichOneof("part") == "photo" and left:
                 left -= 1
+                self.names.append(request.photo.file_name)
                 response = gallery_pb2.AddPhotosResponse(sequence=request.photo.sequence)
                 response.photo.outcome = gallery_pb2.ADD_OUTCOME_WRITTEN
                 yield response
@@ -65,6 +69,19 @@ async def test_a_stream_that_never_ends_is_left_when_all_is_answered(
     service, target = mute
     service.answers = 2
     assert [result.ok for result in await added(kind, target)] == [True, True]
+
+
+def test_a_files_name_may_have_any_bytes(mute: tuple[Mute, str], tmp_path: Path) -> None:
+    """A mark stands for what is no text; it keeps no other photo back."""
+    service, target = mute
+    service.answers = 2
+    paths = [os.fsencode(tmp_path / "a") + b"\xff.jpg", os.fsencode(tmp_path / "ä.jpg")]
+    for path in paths:
+        Path(os.fsdecode(path)).write_bytes(b"x")
+    with GalleryClient(target, timeout=SECONDS, retries=0) as client:
+        results = list(client.add(os.fsdecode(path) for path in paths))
+    assert [result.ok for result in results] == [True, True]
+    assert service.names == ["a�.jpg", "ä.jpg"]
 
 
 @pytest.mark.timeout(20)
