@@ -41,7 +41,7 @@ COOKIE = "sketchzoo_session"
 # What says nothing of the gallery: the page's own files, and health for machines.
 _OPEN = ("/login", "/healthz", "/readyz")
 _OPEN_BELOW = "/static/"
-_LEFT = "seconds_left"
+_GUARD = "sketchzoo.guard"
 _MOST_FORM_BYTES = 4096
 _MOST_ENDED = 10_000
 
@@ -126,8 +126,8 @@ class AccessMiddleware:
         path = scope["path"]
         answer: ASGIApp = self._app
         if path not in _OPEN and not path.startswith(_OPEN_BELOW):
-            scope[_LEFT] = self._guard.left(HTTPConnection(scope))
-            if not scope[_LEFT]:
+            scope[_GUARD] = self._guard
+            if not self._guard.left(HTTPConnection(scope)):
                 self._metrics.refused.labels("access").inc()
                 answer = self._refusal(scope, path)
         await answer(scope, receive, send)
@@ -142,8 +142,9 @@ class AccessMiddleware:
 
 
 def seconds_left(connection: HTTPConnection) -> float | None:
-    """Return how many seconds a caller is still let in, None where that has no end."""
-    left = connection.scope.get(_LEFT, math.inf)
+    """Return how many seconds a caller is let in from now on, None where that has no end."""
+    guard: Guard | None = connection.scope.get(_GUARD)
+    left = math.inf if guard is None else guard.left(connection)
     return None if math.isinf(left) else left
 
 

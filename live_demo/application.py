@@ -3,6 +3,7 @@
 import mimetypes
 from collections.abc import Mapping
 
+import grpc
 from cachetools import TTLCache
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -132,7 +133,10 @@ class Gateway:
             try:
                 about = self._about[gallery] = await self._searcher.about(gallery)
             except CallError as error:
-                return _problem(error)
+                # What is no gallery's name, or one that the page's token is not good for, is
+                # not there: waiting would not help.
+                refused = error.code is grpc.StatusCode.INVALID_ARGUMENT or error.reason == "DENIED"
+                return _problem(error, lacking=bool(gallery) and refused)
         adding = self._adder is not None and await self._takes(self._adder)
         found = {
             "gallery": about.gallery,
@@ -206,7 +210,7 @@ def _counts(counts: Mapping[str, int]) -> list[dict[str, str | int]]:
     return [{"name": name, "count": count} for name, count in counts.items()]
 
 
-def _problem(error: CallError) -> Response:
-    status = 404 if isinstance(error, NotFoundError) else 503
+def _problem(error: CallError, *, lacking: bool = False) -> Response:
+    status = 404 if lacking or isinstance(error, NotFoundError) else 503
     problem = {"code": error.code.name, "message": error.message}
     return JSONResponse(problem, status, _NO_STORE)

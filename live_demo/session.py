@@ -93,6 +93,10 @@ class Session:
                 return
             if message["type"] == "websocket.disconnect":
                 return
+            # Its visitor may have left in another window, or elsewhere with the same cookie.
+            if seconds_left(self._websocket) == 0:
+                await self._websocket.close(LOCKED, "the session is over")
+                return
             if wait := self._bucket.take():
                 await self._refuse("rate", None, exhausted("too many searches", wait))
             elif (text := message.get("text")) is not None:

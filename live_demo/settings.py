@@ -144,8 +144,10 @@ class VisitorSettings(Settings):
             proxies = self.trusted_proxies.split(",")
             if not any(is_network(name.strip()) for name in proxies):
                 raise ValueError("identity_header needs trusted_proxies: who may set it")
-            if "*" in self.trusted_proxies:
-                raise ValueError("identity_header would be anybody's with trusted_proxies `*`")
+            if everyone := {"*", "0.0.0.0/0", "::/0"} & {name.strip() for name in proxies}:
+                raise ValueError(
+                    f"identity_header would be anybody's with trusted_proxies `{min(everyone)}`"
+                )
         return self
 
     @property

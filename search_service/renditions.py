@@ -97,7 +97,8 @@ class Renditions:
         self._kept: LRUCache[tuple[str, int], Rendition] = LRUCache(
             limits.cache_bytes, lambda made: len(made.content) + _ENTRY_BYTES
         )
-        self._flights: SingleFlight[tuple[str, int], Rendition | CallError] = SingleFlight()
+        # By where the file lies, too: a copy may be there where another has gone.
+        self._flights: SingleFlight[tuple[str, str, int], Rendition | CallError] = SingleFlight()
 
     async def of(self, photo: Photo, max_side: int | None) -> Rendition:
         """Return a JPEG of at most `max_side` pixels a side, without it the file as ingested.
@@ -114,7 +115,8 @@ class Renditions:
         if kept is not None:
             self._metrics.thumbnail("memory")
             return kept
-        return _unwrapped([await self._flights.run(key, lambda: self._outcome(photo, max_side))])
+        flight = (photo.uri, *key)
+        return _unwrapped([await self._flights.run(flight, lambda: self._outcome(photo, max_side))])
 
     async def _outcome(self, photo: Photo, max_side: int) -> Rendition | CallError:
         outcome = await attempt_later(self._thumbnail, photo, max_side)
@@ -125,7 +127,9 @@ class Renditions:
     async def _thumbnail(self, photo: Photo, max_side: int) -> Rendition:
         content = None
         if self._folder is not None:
-            content = await self._run(self._threads, self._on_disk, photo, max_side)
+            content = await self._run(
+                self._threads, threading.Event(), self._on_disk, photo, max_side
+            )
         if content is None:
             content = await self._made(photo, max_side)
             self._metrics.thumbnail("made")
@@ -139,10 +143,9 @@ class Renditions:
     async def _made(self, photo: Photo, max_side: int) -> bytes:
         gone = threading.Event()
         async with self._read(photo, self._images.max_bytes) as content:
-            try:
-                return await self._run(self._threads, self._shrink, photo, content, max_side, gone)
-            finally:
-                gone.set()
+            return await self._run(
+                self._threads, gone, self._shrink, photo, content, max_side, gone
+            )
 
     @asynccontextmanager
     async def _read(self, photo: Photo, most: int) -> AsyncIterator[bytes]:
@@ -151,7 +154,7 @@ class Renditions:
         # What it had when it was ingested; one that has grown since is another's.
         size = min(photo.bytes or most, most)
         async with self._room.hold(size):
-            yield await self._run(pool, self._originals.read, photo, most)
+            yield await self._run(pool, threading.Event(), self._originals.read, photo, most)
 
     def _on_disk(self, photo: Photo, max_side: int) -> bytes | None:
         self._originals.check(photo)
@@ -171,10 +174,27 @@ class Renditions:
         return made
 
     async def _run(
-        self, pool: ThreadPoolExecutor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+        self,
+        pool: ThreadPoolExecutor,
+        gone: threading.Event,
+        work: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> T:
-        apart = partial(_attempt_apart, work, *args, **kwargs)
-        return _unwrapped([await asyncio.get_running_loop().run_in_executor(pool, apart)])
+        """Do work in a thread; one who leaves sets `gone`, and stays until what has begun ends.
+
+        So long its file is in memory, and holds its room.
+        """
+        running = pool.submit(partial(_attempt_apart, work, *args, **kwargs))
+        try:
+            return _unwrapped([await asyncio.wrap_future(running)])
+        except asyncio.CancelledError:
+            gone.set()
+            if not running.done():
+                await asyncio.wait([asyncio.wrap_future(running)])
+            raise
+        finally:
+            del running  # it has the error, whose frames would have it
 
     def __enter__(self) -> Self:
         return self

@@ -14,7 +14,6 @@ export class Adding extends EventTarget {
   #waiting = [];
   #requests = new Set();
   #round = 0;
-  gallery = "";
   mostBytes = 0;
   total = 0;
   bytes = 0;
@@ -30,8 +29,9 @@ export class Adding extends EventTarget {
     return written + updated + unchanged + failed;
   }
 
-  // Takes files: `{file, folder}`, to lie in that folder of the gallery.
-  add(found) {
+  // Takes files: `{file, folder}`, to lie in that folder of a gallery, wherever is looked by the
+  // time that they leave.
+  add(found, gallery = "") {
     if (!this.isBusy) this.#begin();
     for (const { file, folder } of found) {
       // A system's own files in a folder of photos are nobody's mistake.
@@ -39,7 +39,7 @@ export class Adding extends EventTarget {
       else {
         this.total++;
         this.bytes += file.size;
-        this.#waiting.push({ file, folder, tries: 0 });
+        this.#waiting.push({ file, folder, gallery, tries: 0 });
       }
     }
     this.#tell("progress");
@@ -64,14 +64,14 @@ export class Adding extends EventTarget {
   }
 
   #send(photo) {
-    const { file, folder } = photo;
+    const { file, folder, gallery } = photo;
     if (file.size > this.mostBytes) return this.#settle(photo, "failed", ADDING.large(this.mostBytes));
     if (!file.size) return this.#settle(photo, "failed", ADDING.empty);
     const round = this.#round;
     // Not fetch: only this tells how much has left.
     const request = new XMLHttpRequest();
     this.#requests.add(request);
-    request.open("POST", `/photos?${new URLSearchParams({ name: file.name, folder, gallery: this.gallery })}`);
+    request.open("POST", `/photos?${new URLSearchParams({ name: file.name, folder, gallery })}`);
     request.responseType = "json";
     request.upload.addEventListener("progress", ({ loaded }) => {
       photo.sent = loaded;

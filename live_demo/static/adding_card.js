@@ -76,13 +76,13 @@ export class AddingCard extends EventTarget {
   }
 
   async #take(lists, isLong = false) {
-    this.#adding.gallery = this.#place.gallery;
+    const { gallery } = this.#place;
     this.#walking++;
     const round = this.#round;
     if (isLong) $("add-state").textContent = ADDING.looking;
     for await (const list of lists) {
       if (round !== this.#round) break;
-      this.#adding.add(list);
+      this.#adding.add(list, gallery);
     }
     this.#walking--;
     if (!this.isBusy && round === this.#round) this.#end();

@@ -14,6 +14,7 @@ import { download } from "./tools.js";
 import * as words from "./words.js";
 
 const $ = (id) => document.getElementById(id);
+const RENEWALS = 3;
 
 // The photos shown, and whose view's they are.
 const NOTHING = new Hits([], "", 0, null);
@@ -121,6 +122,7 @@ live.addEventListener("answer", async ({ detail: { answer, ask, way } }) => {
   searching = false;
   const { view, page, penUp } = ask.context;
   if (view !== views.current || !source()) return;
+  if (view.picture?.file) view.picture.renewals = 0;
   show(page ? shown.and(answer) : Hits.of(answer));
   view.answer = shown;
   if (page) return announce();
@@ -138,7 +140,9 @@ live.addEventListener("state", ({ detail }) => {
   trouble = detail;
   const { state, before, reason } = detail;
   if (state !== "live") searching = false;
-  if (reason === "GONE" && views.current.picture?.file) return void pictures.renew(views.current.picture);
+  const { picture } = views.current;
+  // Where it is gone again and again, others need the room, or another gateway has it.
+  if (reason === "GONE" && picture?.file && picture.renewals++ < RENEWALS) return void pictures.renew(picture);
   // Photos of another query would pass for this one's.
   if (words.notice(detail) && (shownIn !== views.current || state === "refused")) show(NOTHING);
   if (state !== before) {

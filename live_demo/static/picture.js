@@ -23,7 +23,8 @@ export class PictureError extends Error {}
 
 // Returns {content, url, modality, isChalk}: the file to send, its address to show, whether
 // it is taken for a "sketch" or a "photo", and whether it wants a dark ground. One that the
-// browser cannot read has its `file` and the `handle` that the gateway knows it by instead.
+// browser cannot read has its `file` and the `handle` that the gateway knows it by instead, and how
+// often it was handed in anew since it was last found.
 export async function read(file) {
   if (!file.type.startsWith("image/") && !RAW.test(file.name)) throw new PictureError("That is no picture.");
   let bitmap;
@@ -31,7 +32,7 @@ export async function read(file) {
     bitmap = await createImageBitmap(file);
   } catch {
     if (KNOWN.test(file.type) && file.size < MOST_BYTES) throw new PictureError("The browser cannot read that picture: it is damaged.");
-    return { file, handle: await hand(file), url: "", modality: "photo", isChalk: false };
+    return { file, handle: await hand(file), renewals: 0, url: "", modality: "photo", isChalk: false };
   }
   const scale = Math.min(1, Math.max(LONGEST / Math.max(bitmap.width, bitmap.height), SHORTEST / Math.min(bitmap.width, bitmap.height)));
   const canvas = document.createElement("canvas");

@@ -9,6 +9,7 @@ from PIL import Image
 from rich.table import Table
 from rich.text import Text
 
+from sketchzoo.cli.printable import printable
 from sketchzoo.client import Client, Hit, NotFound, NotReady, SearchResult
 from sketchzoo.contact_sheet import Row, Tile, contact_sheet
 from sketchzoo.images import decode
@@ -28,7 +29,7 @@ def table(title: str, result: SearchResult) -> Table:
         made.add_column(column.name, justify=column.justify, no_wrap=column.name != "photo")
     for rank, hit in enumerate(result.hits, 1):
         # As plain text: brackets in a name are no markup.
-        made.add_row(str(rank), *(Text(column.text(hit)) for column in columns))
+        made.add_row(str(rank), *(Text(printable(column.text(hit))) for column in columns))
     return made
 
 

@@ -5,6 +5,8 @@ from typing import Final, NoReturn
 
 import typer
 
+from sketchzoo.cli.printable import printable
+
 FAILED: Final = 1
 """Something did not go well: a part ended, some photos could not be had, not SERVING."""
 UNUSABLE: Final = 2
@@ -19,5 +21,6 @@ def end(command: str, problem: object, status: int) -> NoReturn:
     """Say in one line on stderr why `command` ends, and end with `status`."""
     if isinstance(problem, OSError) and problem.filename is not None:
         problem = f"{os.fsdecode(problem.filename)}: {problem.strerror}"
-    typer.echo(f"sketchzoo {command}: {problem}", err=True)
+    lines = [printable(line) for line in f"sketchzoo {command}: {problem}".split("\n")]
+    typer.echo("\n".join(lines), err=True)
     raise typer.Exit(status)

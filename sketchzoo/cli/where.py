@@ -14,6 +14,7 @@ from sketchzoo.client import GeoPoint, GeoRadius, Range
 
 _FORM = re.compile(r"(?P<field>[A-Za-z0-9_][\w.\[\]-]*?)\s*(?P<test>>=|<=|>|<|=)\s*(?P<value>.+)")
 _MONTH = re.compile(r"(\d{4})(?:-(\d{2}))?")
+_LONGEST_DAY = len("2024-07-31")
 _WHOLE = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 _QUOTED = re.compile(r"(['\"])(.*)\1", re.DOTALL)
@@ -160,9 +161,12 @@ def _span(text: str) -> tuple[datetime, datetime] | None:
     found = _MONTH.fullmatch(text)
     try:
         if found is None:
+            if "W" in text:  # a week, of which its first day alone would be taken
+                return None
             when = datetime.fromisoformat(text)
             begins = when if when.tzinfo else when.replace(tzinfo=UTC)
-            return begins, begins + (timedelta(seconds=1) if ":" in text else timedelta(days=1))
+            is_day = len(text) <= _LONGEST_DAY
+            return begins, begins + (timedelta(days=1) if is_day else timedelta(seconds=1))
         begins = datetime(int(found[1]), int(found[2] or 1), 1, tzinfo=UTC)
         if found[2] is None:
             return begins, begins.replace(year=begins.year + 1)

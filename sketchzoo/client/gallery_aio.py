@@ -152,11 +152,16 @@ class AsyncGalleryClient:
         await self.close()
 
     async def _heard(self, stream: Any, ledger: Ledger) -> Any:
-        """Return the next answer, or gRPC's EOF; raises where nothing happens for too long."""
+        """Return the next answer, or gRPC's EOF; raises where nothing happens for too long.
+
+        Where only the stream's end does not come, it has come.
+        """
         seconds = self._connection.timeout
         reading = asyncio.ensure_future(stream.read())
         try:
             while not (await asyncio.wait([reading], timeout=min(1.0, seconds / 4)))[0]:
+                if ledger.is_stuck(seconds) and ledger.is_done:
+                    return _EOF
                 if ledger.is_stuck(seconds):
                     raise DeadlineExceeded(f"nothing was sent or heard for {seconds:g} s")
             return reading.result()

@@ -57,7 +57,7 @@ def photo_requests(index: int, photo: NewPhoto, gallery: str) -> Iterator[Reques
         if not found.st_size:
             raise OSError(None, "is empty", photo.path)
         header.size_bytes = left = found.st_size
-        header.file_name = photo.file_name or os.path.basename(photo.path)  # noqa: PTH119 - a string
+        header.file_name = photo.file_name or _told(os.path.basename(photo.path))  # noqa: PTH119 - a string
         yield Request(gallery=gallery, photo=header)
         # One that grows meanwhile is sent as it was; of a shorter one the service tells.
         while left and (piece := file.read(min(PIECE_BYTES, left))):
@@ -141,6 +141,11 @@ def _status(response: gallery_pb2.GetStatusResponse) -> GalleryStatus:
         response.pending,
         response.takes_bytes,
     )
+
+
+def _told(name: str) -> str:
+    """Return a file's name as text, with a mark for bytes that are none."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _open_nonblocking(path: str, flags: int) -> int:

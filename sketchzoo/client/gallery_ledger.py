@@ -64,8 +64,9 @@ class Ledger:
         return not self.is_exhausted and len(self._unanswered) + len(self._again) < self._window
 
     def is_stuck(self, seconds: float) -> bool:
-        """Tell whether photos wait for answers, and nothing was sent or heard for so long."""
-        return bool(self._unanswered) and self._clock() - self.touched > seconds
+        """Tell whether answers, or the end, are waited for and nothing came or went for so long."""
+        is_waiting = bool(self._unanswered) or self.is_done
+        return is_waiting and self._clock() - self.touched > seconds
 
     def touch(self) -> None:
         """Note that something was sent or heard."""

@@ -23,9 +23,8 @@ class Sender:
         self._stream = 0
         self.error: Exception | None = None
 
-    @property
-    def is_done(self) -> bool:
-        """Whether each photo has its result."""
+    def has_ended(self) -> bool:
+        """Tell whether no more photos come and each has its result."""
         with self._changed:
             return self._ledger.is_done
 

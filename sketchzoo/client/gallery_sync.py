@@ -76,7 +76,7 @@ class GalleryClient:
         self._check_open()
         ledger = Ledger(arguments.whole("window", window, 1, 1_000), self._connection.retries)
         sender = Sender(ledger, iter(photos), self._named(gallery))
-        while not sender.is_done:
+        while not sender.has_ended():
             stream: Any = self._stub.AddPhotos(
                 sender.requests(), metadata=self._connection.metadata()
             )
@@ -89,11 +89,13 @@ class GalleryClient:
                     yield from sender.failures()
                 sender.ended()
             except grpc.RpcError as error:
-                if stuck.is_set():
+                if not stuck.is_set():
+                    sender.lost(error)
+                # All that never came may be the stream's end.
+                elif not sender.has_ended():
                     raise DeadlineExceeded(
                         f"nothing was sent or heard for {self._connection.timeout:g} s"
                     ) from error
-                sender.lost(error)
             finally:
                 sender.stop()
                 stream.cancel()

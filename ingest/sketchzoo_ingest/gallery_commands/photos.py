@@ -16,6 +16,7 @@ from sketchzoo import gallery_names
 from sketchzoo.call_settings import GalleryClientSettings
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import of_running_stack, with_settings
+from sketchzoo.cli.printable import printable
 from sketchzoo.cli.status import AWAY, REFUSED, UNUSABLE, end
 
 if TYPE_CHECKING:
@@ -268,7 +269,9 @@ def _photos(
             continue
         root = Path(source)
         for path in _below(root):
-            inner = path.parent.relative_to(root).as_posix()
+            below = path.parent.relative_to(root).as_posix()
+            # A folder's name may be no UTF-8.
+            inner = os.fsencode(below).decode("utf-8", "replace")
             where = "/".join(part for part in (folder.strip("/"), inner) if part not in ("", "."))
             yield NewPhoto(path, class_name, where, payload=payload)
 
@@ -308,6 +311,6 @@ def _tell(result: "AddResult", *, as_json: bool) -> None:
             line |= {"error": str(result.error)}
         typer.echo(json.dumps(line))
     elif result.ok:
-        typer.echo(f"{result.photo_id}  {result.outcome:<9}  {result.photo.name}")
+        typer.echo(f"{result.photo_id}  {result.outcome:<9}  {printable(result.photo.name)}")
     else:
-        typer.echo(f"refused: {result.photo.name}: {result.error}", err=True)
+        typer.echo(f"refused: {printable(result.photo.name)}: {result.error}", err=True)

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, expect
 
+from live_demo.pictures import Pictures
 from sketchzoo.rpc import invalid
 from tests.e2e.live_demo.browser import Visitor
 from tests.e2e.live_demo.conftest import Zoo
@@ -229,6 +230,27 @@ async def test_adding_can_be_stopped(gallery: FakeGallery, taker: Visitor) -> No
     await expect(page.locator("#add-state")).to_have_text("Done: 1 added.")
 
 
+async def test_photos_go_where_they_were_dropped(
+    zoo: Zoo, gallery: FakeGallery, taker: Visitor
+) -> None:
+    """Those that still wait as well, when the next drop is into another gallery."""
+    zoo.fake.galleries = ["photos", "family"]
+    page = taker.page
+    await page.reload()
+    await expect(page.locator("#gallery-choice")).to_be_visible()
+    gallery.may_answer.clear()
+    await page.evaluate(DROP, [[f"{number}.jpg" for number in range(8)], "#answer"])
+    await expect(page.locator("#add-state")).to_have_text("0 of 8")
+    await page.locator("#gallery").select_option("family")
+    await page.evaluate(DROP, [["family.jpg"], "#answer"])
+    await expect(page.locator("#add-state")).to_have_text("0 of 9")
+    gallery.may_answer.set()
+    await expect(page.locator("#add-state")).to_have_text("Done: 9 added.")
+    named = {name for name, header, _ in gallery.added if header.file_name != "family.jpg"}
+    assert named == {""}
+    assert [header.file_name for name, header, _ in gallery.added if name] == ["family.jpg"]
+
+
 async def test_one_picture_dropped_on_the_canvas_is_searched(
     zoo: Zoo, gallery: FakeGallery, taker: Visitor
 ) -> None:
@@ -239,6 +261,17 @@ async def test_one_picture_dropped_on_the_canvas_is_searched(
     await expect(taker.page.locator("#notice")).to_contain_text("query.photo is not an image")
     assert zoo.fake.requests[-1].query.photo == b"a.tiff"
     assert gallery.added == []
+
+
+async def test_a_picture_that_no_gateway_keeps_is_not_sent_without_end(
+    taker: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may need the room, or one gateway takes it and another searches."""
+    sent: list[bytes] = []
+    monkeypatch.setattr(Pictures, "put", lambda _, picture: str(sent.append(picture)))
+    await taker.page.evaluate(DROP, [["a.tiff"], "#paper"])
+    await expect(taker.page.locator("#notice")).to_contain_text("is held no more")
+    assert len(sent) == 4
 
 
 async def test_the_password_lets_in_and_the_address_stays(

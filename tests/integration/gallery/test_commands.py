@@ -41,6 +41,20 @@ def told(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
+def test_names_of_any_bytes_are_added(
+    service: GalleryService, gallery: str, tmp_path: Path, qdrant_url: str
+) -> None:
+    """Of folders and of files; a terminal is shown a mark in their place."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path / "odd") + b"/\xe9t\xe9"))
+    folder.mkdir(parents=True)
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.jpg")).write_bytes(picture(520))
+    done = call(service, gallery, "add", tmp_path / "odd")
+    assert done.exit_code == 0, done.output
+    assert "/�t�/�.jpg" in done.stdout
+    (payload,) = points(qdrant_url, gallery).values()
+    assert (payload["folder"], payload["file_name"]) == ("�t�", "�.jpg")
+
+
 def test_a_folder_is_added_with_all_below(
     service: GalleryService, gallery: str, library: Path, qdrant_url: str
 ) -> None:

@@ -108,15 +108,18 @@ def gallery() -> dict[str, FakePhoto]:
 class FakeSearch(search_pb2_grpc.SearchServiceServicer):
     """Answers as the contract says; `failure`, `delay` and `confident_score` are for tests.
 
-    `lost` fails GetPhoto alone, photo by photo, and `uris` says where photos lie. `known` is
-    what is known of a photo beside its class, by its id; `classless` photos have none.
+    `lost` fails GetPhoto alone, photo by photo, `no_gallery` GetGallery, and `uris` says where
+    photos lie. `known` is what is known of a photo beside its class, by its id; `classless` photos
+    have none.
     """
 
     def __init__(self) -> None:
         self.photos = dict(gallery())
         self.failure: CallError | None = None
         self.lost: dict[str, CallError] = {}
+        self.no_gallery: CallError | None = None
         self.uris: dict[str, str] = {}
+        self.content_type = "image/jpeg"
         self.known: dict[str, search_pb2.Hit] = {}
         self.classless = False
         self.galleries = ["photos"]
@@ -196,6 +199,8 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
 
     async def GetGallery(self, request: Any, context: Any) -> search_pb2.GetGalleryResponse:  # noqa: N802 - as above
         name = request.gallery or self.galleries[0]
+        if self.no_gallery is not None:
+            raise self.no_gallery.again()
         if name not in self.galleries:
             raise not_found(f"there is no gallery {name}")
         response = search_pb2.GetGalleryResponse(
@@ -218,7 +223,7 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         if photo is None:
             raise not_found("no such photo")
         return search_pb2.GetPhotoResponse(
-            content=photo.content, content_type="image/jpeg", photo=self._hit(photo.id, 0)
+            content=photo.content, content_type=self.content_type, photo=self._hit(photo.id, 0)
         )
 
     async def Search(self, request: Any, context: Any) -> search_pb2.SearchResponse:  # noqa: N802 - as above

@@ -91,7 +91,12 @@ async def test_a_session_ends(target: str) -> None:
     ):
         await entered(live, http)
         cookie = http.cookies[COOKIE]
-        assert (await http.post("/logout", headers={"origin": live.url})).status_code == 204
+        headers = {"cookie": f"{COOKIE}={cookie}"}
+        async with Page(live.port, additional_headers=headers) as socket:
+            assert (await socket.search())["type"] == "answer"
+            assert (await http.post("/logout", headers={"origin": live.url})).status_code == 204
+            await socket.ask()
+            assert (await closed(socket))[0] == 4401
         assert COOKIE not in http.cookies
         for tried in (cookie, f"{cookie}x", cookie.replace(".", "x", 1)):
             headers = {"cookie": f"{COOKIE}={tried}"}
@@ -192,6 +197,8 @@ async def test_the_password_is_read_from_a_file_and_never_logged(
         ({"password": WORDS, "identity_header": "X-User", "trusted_proxies": "::1"}, "one of"),
         ({"identity_header": "X-User"}, "identity_header needs trusted_proxies"),
         ({"identity_header": "X-User", "trusted_proxies": "*,::1"}, "anybody's"),
+        ({"identity_header": "X-User", "trusted_proxies": "10.0.0.1, 0.0.0.0/0"}, "anybody's"),
+        ({"identity_header": "X-User", "trusted_proxies": "::/0"}, "anybody's"),
     ],
 )
 def test_what_would_let_everybody_in_is_refused(given: dict[str, str], told: str) -> None:

@@ -2,14 +2,17 @@
 
 import asyncio
 
+import grpc
 import httpx
 import pytest
 
-from sketchzoo.rpc import not_found, precondition
+from sketchzoo.rpc import CallError, invalid, not_found, precondition
 from tests.integration.live_demo.fake_search import FakeSearch
 from tests.integration.live_demo.live_here import Live, live_here
 from tests.integration.live_demo.page import Page
 from tests.integration.live_demo.unsorted import unsort
+
+Code = grpc.StatusCode
 
 
 async def test_a_hit_tells_what_is_known_of_its_photo(fake: FakeSearch, page: Page) -> None:
@@ -76,6 +79,20 @@ async def test_the_gallery_is_told(fake: FakeSearch, live: Live) -> None:
         assert (await http.get("/gallery", params={"gallery": "none"})).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "error",
+    [invalid("gallery", "must be 1 to 100 letters"), CallError(Code.PERMISSION_DENIED, "not good")],
+)
+async def test_a_gallery_that_never_will_be_there_is_not_waited_for(
+    fake: FakeSearch, live: Live, error: CallError
+) -> None:
+    """404, as of one that is not there; without a name it is the service that is not to be had."""
+    fake.no_gallery = error
+    async with httpx.AsyncClient(base_url=live.url) as http:
+        assert (await http.get("/gallery", params={"gallery": "b"})).status_code == 404
+        assert (await http.get("/gallery")).status_code == 503
+
+
 async def test_folders_are_listed_a_level_at_a_time(fake: FakeSearch, live: Live) -> None:
     """With their photos of the chosen days."""
     unsort(fake)
@@ -106,6 +123,22 @@ async def test_an_original_is_handed_out_under_its_name(fake: FakeSearch, live: 
         )
         kept = await http.get(f"/photos/{photo.id}/original?save=1")
         assert kept.headers["content-disposition"].startswith("attachment; ")
+
+
+@pytest.mark.parametrize("kind", ["image/svg+xml", "text/html", "image/x-portable-anymap", ""])
+async def test_an_original_that_is_no_picture_for_a_browser_is_saved_alone(
+    fake: FakeSearch, live: Live, kind: str
+) -> None:
+    """Whatever it is called, nothing of it runs on the page's own origin."""
+    fake.content_type = kind
+    photo_id = next(iter(fake.photos))
+    async with httpx.AsyncClient(base_url=live.url) as http:
+        given = await http.get(f"/photos/{photo_id}/original")
+        assert given.headers["content-type"] == "application/octet-stream"
+        assert given.headers["content-disposition"].startswith("attachment; ")
+        assert given.headers["x-content-type-options"] == "nosniff"
+        assert "script-src 'self'" in given.headers["content-security-policy"]
+        assert (await http.get(f"/photos/{photo_id}/320")).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,9 @@ def test_an_image_has_a_health_check(image: str) -> None:
     check = STAGES[image].healthcheck
     assert check is not None
     assert bool(check) == (image not in {"ingest", "map"})
+    if image == "live-demo":
+        # A page that asks for a password refuses all but its health.
+        assert "http://127.0.0.1:8080/healthz" in check[-1]
 
 
 def test_the_builder_gets_what_the_wheel_is_made_of_and_no_more() -> None:

@@ -296,7 +296,10 @@ def test_a_deployment_is_probed_budgeted_and_confined(name: str) -> None:
     (container,) = pod["containers"]
     assert container["readinessProbe"]
     assert container["livenessProbe"]
-    if part != "live-demo":
+    if part == "live-demo":
+        # A page that asks for a password refuses all but its health.
+        assert container["readinessProbe"]["httpGet"]["path"] == "/healthz"
+    else:
         port = container["ports"][0]["containerPort"]
         assert container["readinessProbe"]["grpc"]["port"] == port
     assert f"{variant}/{part}/PodDisruptionBudget/{part}" in MANIFESTS

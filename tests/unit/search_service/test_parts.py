@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from search_service.files import GalleryFiles
 from search_service.load_shedding import LoadShedding
 from search_service.metrics import SearchMetrics
 from search_service.originals import Originals
-from search_service.renditions import RenditionLimits, Renditions, shrink
+from search_service.renditions import Rendition, RenditionLimits, Renditions, shrink
 from search_service.settings import SearchSettings
 from sketchzoo.images import GivenUpError, ImageError, ImageLimits
 from sketchzoo.qdrant import Photo
@@ -190,6 +190,70 @@ async def test_a_thumbnail_that_nobody_waits_for_is_given_up(
     assert endless.ended.wait(10)
     with pytest.raises((asyncio.CancelledError, CallError)):
         await wanted
+
+
+class Slow(Originals):
+    """Reads the first photo until another is read beside it, or half a second has passed."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(GalleryFiles([root]), ())
+        self.begun, self.beside = threading.Event(), threading.Event()
+        self.inside = self.most = 0
+
+    def read(self, photo: Photo, most: int) -> bytes:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        if self.begun.is_set():
+            self.beside.set()
+        self.begun.set()
+        self.beside.wait(0.5)
+        try:
+            return super().read(photo, most)
+        finally:
+            self.inside -= 1
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[tuple[Slow, Renditions]]:
+    originals = Slow(tmp_path)
+    limits = RenditionLimits(1000, room_bytes=1000, cache_bytes=100_000, threads=2)
+    with Renditions(
+        originals, ImageLimits(), limits, SearchMetrics(CollectorRegistry())
+    ) as renditions:
+        yield originals, renditions
+
+
+def photo_of(seed: int, path: Path) -> Photo:
+    return Photo("cat", path.as_uri(), hashlib.sha256(picture(seed)).hexdigest(), 64, 48, bytes=900)
+
+
+async def test_a_file_that_is_still_read_keeps_its_room(
+    slow: tuple[Slow, Renditions], tmp_path: Path
+) -> None:
+    """Though nobody waits for it: however many leave, no more are in memory than there is room."""
+    originals, renditions = slow
+    for seed in (1, 2):
+        (tmp_path / f"{seed}.jpg").write_bytes(picture(seed))
+    left = asyncio.create_task(renditions.of(photo_of(1, tmp_path / "1.jpg"), 64))
+    assert await asyncio.to_thread(originals.begun.wait, 10)
+    left.cancel()
+    await asyncio.wait([left])
+    assert (await renditions.of(photo_of(2, tmp_path / "2.jpg"), 64)).content
+    assert originals.most == 1
+
+
+async def test_a_copy_is_shown_where_another_has_gone(
+    slow: tuple[Slow, Renditions], tmp_path: Path
+) -> None:
+    """Asked for at the same moment, too: of another gallery's file nothing is told."""
+    _, renditions = slow
+    (tmp_path / "here.jpg").write_bytes(picture(1))
+    gone, here = await asyncio.gather(
+        *(renditions.of(photo_of(1, tmp_path / name), 64) for name in ("gone.jpg", "here.jpg")),
+        return_exceptions=True,
+    )
+    assert isinstance(gone, CallError)
+    assert isinstance(here, Rendition)
 
 
 async def test_a_photo_that_is_refused_leaves_memory_at_once(tmp_path: Path) -> None:

@@ -42,6 +42,15 @@ def day(*parts: int) -> datetime:
             {"taken_at": Range(gte=day(2024, 7, 31).replace(hour=16, minute=30))},
         ),
         (
+            "taken_at=2024-07-31T18",
+            {
+                "taken_at": Range(
+                    gte=datetime(2024, 7, 31, 18, tzinfo=UTC),
+                    lt=datetime(2024, 7, 31, 18, 0, 1, tzinfo=UTC),
+                )
+            },
+        ),
+        (
             "taken_at=2024-07..2024-08",
             {"taken_at": Range(gte=day(2024, 7, 1), lt=day(2024, 9, 1))},
         ),
@@ -71,6 +80,7 @@ def test_conditions_on_one_field_add_up() -> None:
         (["rating>=many"], "'many' is no number and no date"),
         (["taken_at>=yesterday"], "is no date; write 2024"),
         (["taken_at=2024-13"], "is no date"),
+        (["taken_at=2024-W30"], "is no date"),
         (["taken_at=2024-08..2024-07"], "ends before it begins"),
         (["rating=5..3"], "ends before it begins"),
         (["a=x", "a=1"], "says otherwise of its field"),
