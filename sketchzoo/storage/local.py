@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -9,6 +10,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from sketchzoo.storage.error import StorageError, StorageReason, too_large
 from sketchzoo.storage.found import Found
+
+_PIECE = 1024 * 1024
 
 
 def path_of(uri: str) -> Path:
@@ -71,17 +74,35 @@ def read_file(path: str | Path, limit: int) -> bytes:
 
     """
     with open_file(path) as file:
-        try:
-            if (size := os.fstat(file.fileno()).st_size) > limit:
-                raise too_large(size, limit)
-            content = file.read(limit + 1)
-        except OSError as error:
-            raise StorageError(
-                StorageReason.UNREADABLE, f"cannot be read: {error.strerror}"
-            ) from error
+        if (size := os.fstat(file.fileno()).st_size) > limit:
+            raise too_large(size, limit)
+        content = _read(file, limit + 1)
     if len(content) > limit:
         raise too_large(len(content), limit)
     return content
+
+
+def read_pieces(path: str | Path, limit: int) -> Iterator[bytes]:
+    """Yield a file's bytes by pieces, at most `limit` in all.
+
+    Raises:
+        StorageError: as `read_file`.
+
+    """
+    with open_file(path) as file:
+        count = 0
+        while piece := _read(file, _PIECE):
+            count += len(piece)
+            if count > limit:
+                raise too_large(max(count, os.fstat(file.fileno()).st_size), limit)
+            yield piece
+
+
+def _read(file: BinaryIO, size: int) -> bytes:
+    try:
+        return file.read(size)
+    except OSError as error:
+        raise StorageError(StorageReason.UNREADABLE, f"cannot be read: {error.strerror}") from error
 
 
 def _open_nonblocking(path: str, flags: int) -> int:
