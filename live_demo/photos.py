@@ -1,10 +1,9 @@
 """Photos as the page shows them: thumbnails of the search service's, cached by content.
 
-Originals are handed out as they are, in pieces, and not kept: of those being read two are held
-at once, whatever their readers' lines.
+Originals are handed out as they come from the search service, piece by piece, as fast as they are
+read, and not kept.
 """
 
-import asyncio
 import math
 import re
 from collections.abc import AsyncIterator
@@ -13,14 +12,19 @@ from typing import Any
 from urllib.parse import quote
 
 import grpc
+import structlog
 from cachetools import LRUCache
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from live_demo.metrics import LiveMetrics
+from live_demo.middleware import address
 from live_demo.searcher import Searcher
+from sketchzoo.limits import NoneLeftError, Shares
 from sketchzoo.rpc import CallError
+
+log = structlog.get_logger()
 
 # Why the page cannot show a photo, by the search service's reason.
 _LOST = {
@@ -43,8 +47,9 @@ _ID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 # What may be shown rather than saved: pictures that run nothing.
 _SHOWN = (*_MEDIA_TYPES, "image/avif", "image/bmp", "image/heic", "image/heif", "image/tiff")
-_MOST_ORIGINALS = 2
-_PIECE_BYTES = 256 * 1024
+# On their way at once, and to one address: a browser has as many connections.
+_MOST_ORIGINALS = 16
+_MOST_ORIGINALS_EACH = 6
 _STATUS = {
     grpc.StatusCode.NOT_FOUND: 404,
     grpc.StatusCode.FAILED_PRECONDITION: 404,
@@ -64,8 +69,7 @@ class PhotoEndpoint:
         self._metrics = metrics
         # A cache that others share keeps nothing of a page that asks who is there.
         self._kept = f"{'private' if private else 'public'}, max-age=31536000, immutable"
-        self._originals = asyncio.Semaphore(_MOST_ORIGINALS)
-        self._fetching = asyncio.Lock()
+        self._originals = Shares(_MOST_ORIGINALS, _MOST_ORIGINALS_EACH)
         self._cache: LRUCache[str, tuple[bytes, str]] = LRUCache(cache_bytes, lambda p: len(p[0]))
 
     async def answer(self, request: Request) -> Response:
@@ -101,54 +105,48 @@ class PhotoEndpoint:
         if not _ID.match(photo_id):
             return _failed(404, "gone")
         gallery = request.query_params.get("gallery", "")
-        place = AsyncExitStack()
-        await place.enter_async_context(self._originals)
-        try:
-            # On its way it takes three times its size: one after the other.
-            async with self._fetching:
-                found = await self._searcher.original(gallery, photo_id)
-        except CallError as error:
-            await place.aclose()
-            self._count("failed")
-            return _worded(_refused(error), _LOST.get(error.reason, "unreadable"))
-        except BaseException:
-            await place.aclose()
-            raise
-        content, media_type, name = found
-        self._count("original")
-        shown = media_type in _SHOWN and "save" not in request.query_params
-        headers = {
-            "content-length": str(len(content)),
-            "content-disposition": _disposition(name or photo_id, shown=shown),
-            "cache-control": self._kept,
-            # It is compressed already.
-            "content-encoding": "identity",
-        }
-        kind = media_type if media_type in _SHOWN else "application/octet-stream"
-        return _Original(place, _pieces(content), headers=headers, media_type=kind)
+        async with AsyncExitStack() as held:
+            try:
+                held.enter_context(self._originals.one(address(request)))
+                found = await held.enter_async_context(self._searcher.original(gallery, photo_id))
+            except NoneLeftError:
+                self._count("failed")
+                busy = _failed(429, "unreadable")
+                busy.headers["retry-after"] = "1"
+                return _worded(busy, "unreadable")
+            except CallError as error:
+                self._count("failed")
+                return _worded(_refused(error), _LOST.get(error.reason, "unreadable"))
+            self._count("original")
+            shown = found.media_type in _SHOWN and "save" not in request.query_params
+            headers = {
+                "content-length": str(found.size),
+                "content-disposition": _disposition(found.name or photo_id, shown=shown),
+                "cache-control": self._kept,
+                # It is compressed already.
+                "content-encoding": "identity",
+            }
+            kind = found.media_type if found.media_type in _SHOWN else "application/octet-stream"
+            return _Original(held.pop_all(), found.pieces, headers=headers, media_type=kind)
 
     def _count(self, outcome: str) -> None:
         self._metrics.photos.labels(outcome).inc()
 
 
 class _Original(StreamingResponse):
-    """An original being read; its place is given back at the end, however that comes."""
+    """An original on its way; what `held` holds for it is given back, however it ends."""
 
-    def __init__(
-        self, place: AsyncExitStack, content: AsyncIterator[bytes], **options: Any
-    ) -> None:
+    def __init__(self, held: AsyncExitStack, content: AsyncIterator[bytes], **options: Any) -> None:
         super().__init__(content, **options)
-        self._place = place
+        self._held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        async with self._place:
-            await super().__call__(scope, receive, send)
-
-
-async def _pieces(content: bytes) -> AsyncIterator[bytes]:
-    for at in range(0, len(content), _PIECE_BYTES):
-        yield content[at : at + _PIECE_BYTES]
+        """Send it; one that ends early is cut off, which its length tells the reader."""
+        async with self._held:
+            try:
+                await super().__call__(scope, receive, send)
+            except CallError as error:
+                log.warning("an original ended early", code=error.code.name, reason=error.message)
 
 
 def _refused(error: CallError) -> Response:

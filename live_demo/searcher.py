@@ -28,7 +28,7 @@ PART = "search"
 _SERVICE = "sketchzoo.search.v1.SearchService"
 
 
-# What an answer holds beside a photo's file.
+# What a message holds beside a picture.
 _ROOM_BYTES = 1024 * 1024
 # Reasons of a gallery into which nothing was ingested.
 _NOTHING_YET = ("NO_GALLERY", "NOT_FOUND")
@@ -50,18 +50,32 @@ class About:
     taken: tuple[datetime, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A photo's file on its way; `name` is "" where none is known, `size` in bytes.
+
+    Taking its pieces raises `CallError` where it does not come whole.
+    """
+
+    name: str
+    media_type: str
+    size: int
+    pieces: AsyncIterator[bytes]
+
+
 class Searcher:
     """Calls the search service; failures raise `CallError`."""
 
     def __init__(self, settings: LiveSettings) -> None:
         self._token = settings.search_token
         self._seconds = settings.search_seconds
+        self._original_seconds = settings.original_seconds
         self._channel = open_channel(
             ChannelSettings(
                 settings.search_target,
                 tls=ClientTls.of(settings),
                 token=self._token,
-                max_message_bytes=settings.max_original_bytes + _ROOM_BYTES,
+                max_message_bytes=settings.max_picture_bytes + _ROOM_BYTES,
                 keepalive=BETWEEN_PARTS,
             )
         )
@@ -129,14 +143,20 @@ class Searcher:
         )
         return photo.content, photo.content_type
 
-    async def original(self, gallery: str, photo_id: str) -> tuple[bytes, str, str]:
-        """Return a photo's file, its media type and its name, "" where none is known."""
-        photo = await self._photo(
-            search_pb2.GetPhotoRequest(
-                gallery=gallery, photo_id=photo_id, size=search_pb2.PHOTO_SIZE_ORIGINAL
-            )
+    @asynccontextmanager
+    async def original(self, gallery: str, photo_id: str) -> AsyncIterator[Original]:
+        """Give a photo's file, on its way, while the context is open."""
+        request = search_pb2.DownloadPhotoRequest(gallery=gallery, photo_id=photo_id)
+        call = self._stub.DownloadPhoto(
+            request, timeout=self._original_seconds, metadata=outgoing_metadata(self._token)
         )
-        return photo.content, photo.content_type, photo.photo.file_name
+        parts = aiter(call)
+        try:
+            async with self._call("DownloadPhoto"):
+                file = (await anext(parts)).file
+            yield Original(file.photo.file_name, file.content_type, file.size, _pieces(parts))
+        finally:
+            call.cancel()
 
     async def _photo(self, request: search_pb2.GetPhotoRequest) -> search_pb2.GetPhotoResponse:
         async with self._call("GetPhoto"):
@@ -168,3 +188,11 @@ class Searcher:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 raise not_found(error.details() or "no such photo") from error
             raise from_rpc_error(error, PART) from error
+
+
+async def _pieces(parts: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    try:
+        async for part in parts:
+            yield part.piece
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc_error(error, PART) from error

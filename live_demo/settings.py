@@ -48,10 +48,8 @@ class LiveLimitSettings(Settings):
     photo_cache_bytes: Count = Field(
         64 * 1024 * 1024, description="Memory that keeps thumbnails asked for again."
     )
-    max_original_bytes: Count = Field(
-        24 * 1024 * 1024,
-        description="Largest original that is handed out, in bytes, where the search service's "
-        "max_message_bytes allows as much; two are held at once.",
+    original_seconds: Seconds = Field(
+        600.0, description="How long an original may take to be handed out, in all."
     )
     max_picture_bytes: Count = Field(
         15 * 1024 * 1024,

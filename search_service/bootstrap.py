@@ -11,6 +11,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from search_service.contents import Contents
+from search_service.downloads import DownloadLimits, Downloads
 from search_service.embedding import Embedder
 from search_service.files import GalleryFiles
 from search_service.galleries import Galleries, Listing
@@ -124,7 +125,7 @@ async def serving(
         allow_private_addresses=settings.allow_private_addresses,
     )
     files = GalleryFiles(settings.gallery_roots, listed, settings.store_folder())
-    originals = Originals(files, settings.uris(), fetches)
+    originals = Originals(files, settings.uris(), fetches, settings.download_folder)
     limits = RenditionLimits(
         original_bytes=settings.max_message_bytes - _ENVELOPE_BYTES,
         room_bytes=settings.photo_bytes,
@@ -136,16 +137,25 @@ async def serving(
     if settings.thumbnail_folder is not None:
         folder = ThumbnailFolder(settings.thumbnail_folder, settings.thumbnail_folder_bytes)
     renditions = Renditions(originals, settings.image_limits(), limits, metrics, folder)
+    downloads = Downloads(
+        originals,
+        DownloadLimits(
+            max_bytes=settings.image_limits().max_bytes,
+            copy_bytes=settings.download_folder_bytes,
+            threads=settings.max_concurrent_downloads,
+        ),
+    )
     servicer = build(
         settings,
         encoder=encoder,
         reader=reader,
         galleries=galleries,
         renditions=renditions,
+        downloads=downloads,
         metrics=metrics,
     )
     try:
-        with originals, renditions:
+        with originals, renditions, downloads:
             service = Service(SERVICE, servicer, add_to_server)
             async with RpcServer(settings, [service], registry) as server:
                 readiness.on_change = server.set_serving
@@ -167,6 +177,7 @@ def build(
     reader: PhotoReader,
     galleries: Galleries,
     renditions: Renditions,
+    downloads: Downloads,
     metrics: SearchMetrics,
 ) -> SearchServicer:
     """Wire the servicer to what it stands on."""
@@ -192,6 +203,7 @@ def build(
         batches=LoadShedding("batch searches", settings.max_concurrent_batches, retry),
         streams=LoadShedding("live searches", settings.max_live_streams, retry),
         photos=LoadShedding("calls for photos", settings.max_concurrent_photos, retry),
+        downloads=LoadShedding("downloads", settings.max_concurrent_downloads, retry),
     )
     for each in fields(admissions):
         metrics.watch(each.name, getattr(admissions, each.name))
@@ -200,10 +212,13 @@ def build(
         galleries=galleries,
         contents=Contents(reader, galleries, settings.classes_cache_seconds),
         renditions=renditions,
+        downloads=downloads,
         reader=reader,
         admissions=admissions,
         metrics=metrics,
         default_deadlines=DefaultDeadlines(
-            settings.default_deadline_seconds, settings.live_deadline_seconds
+            settings.default_deadline_seconds,
+            settings.live_deadline_seconds,
+            settings.download_seconds,
         ),
     )

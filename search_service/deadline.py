@@ -1,6 +1,9 @@
 """Deadlines: until when a call's work makes sense, shared out between its steps."""
 
+import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
@@ -36,6 +39,15 @@ class Deadline:
         if seconds <= 0:
             raise deadline_exceeded(where)
         return seconds
+
+    @asynccontextmanager
+    async def bounding(self, where: str) -> AsyncIterator[None]:
+        """End what is awaited in the context at the deadline; raises as `remaining`."""
+        try:
+            async with asyncio.timeout(self.remaining(where)):
+                yield
+        except TimeoutError as error:
+            raise deadline_exceeded(where) from error
 
     def for_encoder(self, reserve_seconds: float) -> float:
         """Return the seconds that the encoder may take, so that some are left for Qdrant."""

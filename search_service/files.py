@@ -11,8 +11,9 @@ photo of the gallery.
 import os
 import stat
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from sketchzoo.gallery_roots import RootsFile
@@ -47,12 +48,19 @@ class GalleryFiles:
                 NOT_FOUND, it has gone.
 
         """
+        with self.open(uri, most) as file:
+            try:
+                return file.read(most)
+            except OSError as error:
+                raise _gone(uri) from error
+
+    def open(self, uri: str, most: int) -> BinaryIO:
+        """Open a file of at most `most` bytes; raises as `read`."""
         path = self.resolve(uri)
         try:
-            return _read(path, most)
+            return _open(path, most)
         except OSError as error:
-            # The path is not told: only the uri is the caller's business.
-            raise not_found(f"the photo's file has gone: {uri}") from error
+            raise _gone(uri) from error
 
     def resolve(self, uri: str) -> Path:
         """Return a file's path, links followed; raises as `read`."""
@@ -68,7 +76,7 @@ class GalleryFiles:
         except FileNotFoundError as error:
             # Told apart from `outside` only where a root may hold it.
             if self._holds(Path(os.path.normpath(named))):
-                raise not_found(f"the photo's file has gone: {uri}") from error
+                raise _gone(uri) from error
             raise outside(uri) from error
         except (OSError, ValueError, RuntimeError) as error:
             raise outside(uri) from error
@@ -81,11 +89,12 @@ class GalleryFiles:
         return any(path.is_relative_to(root) for root in (*self._roots, *listed))
 
 
-def _read(path: Path, most: int) -> bytes:
+def _open(path: Path, most: int) -> BinaryIO:
     # The path is resolved: a link in its last place was put there just now. A pipe
     # would block without O_NONBLOCK.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+    with ExitStack() as undo:
+        undo.callback(os.close, descriptor)
         known = os.fstat(descriptor)
         if not stat.S_ISREG(known.st_mode):
             raise FileNotFoundError(path)
@@ -94,7 +103,13 @@ def _read(path: Path, most: int) -> bytes:
                 "TOO_LARGE",
                 f"the photo's file has {known.st_size} bytes; at most {most} are read",
             )
-        return file.read(most)
+        undo.pop_all()
+    return os.fdopen(descriptor, "rb")
+
+
+def _gone(uri: str) -> CallError:
+    # The path is not told: only the uri is the caller's business.
+    return not_found(f"the photo's file has gone: {uri}")
 
 
 def outside(uri: str, why: str = "") -> CallError:

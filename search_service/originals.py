@@ -6,12 +6,15 @@ ingested: their content has the SHA-256 that the gallery holds.
 """
 
 import hashlib
-from collections.abc import Sequence
+import io
+import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, BinaryIO, Self, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from search_service.files import GalleryFiles, outside
@@ -28,13 +31,15 @@ _NEEDED = {
     "s3": ("s3fs", "s3"),
     "gs": ("gcsfs", "gs"),
 }
+T = TypeVar("T")
 _GONE = (StorageReason.NOT_FOUND, StorageReason.NOT_A_FILE)
 
 
 class Originals:
     """Reads photos' files; blocks, for threads. It is open while the context is.
 
-    `uris` are what other uris than files' must begin with; `limits` hold for each fetch.
+    `uris` are what other uris than files' must begin with; `limits` hold for each fetch. Copies
+    lie in the folder `copies`, without one in the system's for temporary files.
 
     Raises:
         ValueError: a uri is none that can be read here; the message says what is missing.
@@ -42,9 +47,14 @@ class Originals:
     """
 
     def __init__(
-        self, files: GalleryFiles, uris: Sequence[str], limits: FetchLimits | None = None
+        self,
+        files: GalleryFiles,
+        uris: Sequence[str],
+        limits: FetchLimits | None = None,
+        copies: Path | None = None,
     ) -> None:
         self._files = files
+        self._copies = copies
         self._roots = tuple(_root(uri) for uri in uris)
         schemes = {root.scheme for root in self._roots}
         self._storage = Storage({*schemes, "file"}, limits)
@@ -57,6 +67,10 @@ class Originals:
     def is_near(self, photo: Photo) -> bool:
         """Tell whether a photo's bytes lie on this machine."""
         return _place(photo.uri).startswith("file:")
+
+    def is_file(self, photo: Photo) -> bool:
+        """Tell whether a photo is a file of this machine, which is opened without a copy."""
+        return photo.uri.startswith("file:")
 
     def check(self, photo: Photo) -> None:
         """Refuse a photo that lies where nothing may be read.
@@ -80,17 +94,40 @@ class Originals:
                 it lies does not answer.
 
         """
-        place = _place(photo.uri)
-        if place == photo.uri and place.startswith("file:"):
+        if self.is_file(photo):
             content = self._files.read(photo.uri, most)
         else:
             self.check(photo)
-            content = self._read(photo.uri, most)
+            content = self._ask(photo.uri, lambda uri: self._storage.read(uri, most))
         if hashlib.sha256(content).hexdigest() != photo.sha256:
-            raise not_found(f"the photo's file has changed since it was ingested: {photo.uri}")
+            raise changed(photo)
         return content
 
-    def _read(self, uri: str, most: int) -> bytes:
+    def open(self, photo: Photo, most: int, unwanted: Callable[[], bool]) -> BinaryIO:
+        """Open a photo's file, or a copy on this machine's disk that nobody else sees.
+
+        What is in it is not looked at. A copy is given up once it is `unwanted`.
+
+        Raises:
+            CallError: as `read`; UNAVAILABLE, it is unwanted, or no copy can be kept.
+
+        """
+        if self.is_file(photo):
+            return self._files.open(photo.uri, most)
+        self.check(photo)
+        with ExitStack() as undo:
+            try:
+                copy = undo.enter_context(_Copy(self._copies, unwanted))
+                self._ask(photo.uri, lambda uri: self._storage.copy(uri, copy, most))
+                copy.seek(0)
+            except OSError as error:
+                why = f"no copy of the photo can be kept: {error.strerror}"
+                raise unavailable("the search service", why) from error
+            undo.pop_all()
+        return copy
+
+    def _ask(self, uri: str, ask: Callable[[str], T]) -> T:
+        """Ask the storage for a photo; what it says is told as a call's error."""
         try:
             if uri.startswith(_TAR):
                 member = Member.parse(uri)
@@ -98,7 +135,7 @@ class Originals:
                     # What was looked at is read, wherever a link leads by now.
                     path = self._files.resolve(member.container)
                     uri = replace(member, container=path.as_uri()).uri
-            return self._storage.read(uri, most)
+            return ask(uri)
         except ValueError as error:
             raise outside(uri) from error
         except StorageError as error:
@@ -115,6 +152,26 @@ class Originals:
         trace: TracebackType | None,
     ) -> None:
         self._open.close()
+
+
+class _Copy(io.BufferedRandom):
+    """A file without a name, whose writer gives up once it is `unwanted`."""
+
+    def __init__(self, folder: Path | None, unwanted: Callable[[], bool]) -> None:
+        made: Any = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115 - see close
+        super().__init__(made)
+        self._unwanted = unwanted
+
+    def write(self, content: Any, /) -> int:
+        """Write, unless nobody wants it."""
+        if self._unwanted():
+            raise unavailable("the search service", "nobody waits for the photo any more")
+        return super().write(content)
+
+
+def changed(photo: Photo) -> CallError:
+    """Return why a file is no photo: it is not what was ingested."""
+    return not_found(f"the photo's file has changed since it was ingested: {photo.uri}")
 
 
 def _place(uri: str) -> str:

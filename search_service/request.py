@@ -151,7 +151,7 @@ def parse_photo(message: search_pb2.GetPhotoRequest) -> PhotoWanted:
         CallError: INVALID_ARGUMENT, naming the field.
 
     """
-    photo_id = _photo_id("photo_id", message.photo_id)
+    photo_id = parse_photo_id("photo_id", message.photo_id)
     if message.size not in search_pb2.PhotoSize.values():
         raise invalid("size", "must be PHOTO_SIZE_THUMBNAIL or PHOTO_SIZE_ORIGINAL")
     if message.max_side and not MIN_SIDE <= message.max_side <= MAX_SIDE:
@@ -163,6 +163,23 @@ def parse_photo(message: search_pb2.GetPhotoRequest) -> PhotoWanted:
     return PhotoWanted(photo_id, message.max_side or DEFAULT_SIDE)
 
 
+def parse_photo_id(path: str, value: str) -> str:
+    """Check a photo's id.
+
+    Raises:
+        CallError: INVALID_ARGUMENT, naming the field.
+
+    """
+    # uuid.UUID takes more spellings than one; a photo has one.
+    try:
+        known = str(uuid.UUID(value))
+    except ValueError:
+        known = ""
+    if not known or known != value.lower():
+        raise invalid(path, "must be a photo's id, a UUID as hits carry it")
+    return known
+
+
 def _source(kind: Kind, query: search_pb2.Query) -> Picture | Embedding | str | None:
     match kind:
         case Kind.SKETCH:
@@ -172,7 +189,7 @@ def _source(kind: Kind, query: search_pb2.Query) -> Picture | Embedding | str | 
         case Kind.STROKES:
             return _strokes(query.strokes)
         case Kind.PHOTO_ID:
-            return _photo_id("query.photo_id", query.photo_id)
+            return parse_photo_id("query.photo_id", query.photo_id)
         case Kind.EMBEDDING:
             return _embedding(query.embedding)
         case Kind.LIKED:
@@ -257,18 +274,7 @@ def _embedding(message: search_pb2.Embedding) -> Embedding:
 def _photo_ids(path: str, values: Sequence[str]) -> tuple[str, ...]:
     if len(values) > MAX_LIKED:
         raise invalid(path, f"must be at most {MAX_LIKED} photo ids")
-    return tuple(_photo_id(f"{path}[{index}]", value) for index, value in enumerate(values))
-
-
-def _photo_id(path: str, value: str) -> str:
-    # uuid.UUID takes more spellings than one; a photo has one.
-    try:
-        known = str(uuid.UUID(value))
-    except ValueError:
-        known = ""
-    if not known or known != value.lower():
-        raise invalid(path, "must be a photo's id, a UUID as hits carry it")
-    return known
+    return tuple(parse_photo_id(f"{path}[{index}]", value) for index, value in enumerate(values))
 
 
 def _digest(content: bytes) -> bytes:

@@ -6,7 +6,7 @@ are under way costs no decoding.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 
 from search_service.contents import Contents
 from search_service.deadline import Deadline
+from search_service.downloads import Downloads
 from search_service.galleries import Galleries
 from search_service.live import answer_drawings
 from search_service.load_shedding import LoadShedding
@@ -28,6 +29,7 @@ from search_service.request import (
     Search,
     parse_parent,
     parse_photo,
+    parse_photo_id,
     parse_search,
 )
 from search_service.response import (
@@ -39,7 +41,7 @@ from search_service.response import (
 )
 from search_service.searching import Found, Searcher
 from sketchzoo.filter_message import parse_filter
-from sketchzoo.qdrant import PhotoReader
+from sketchzoo.qdrant import Photo, PhotoReader
 from sketchzoo.rpc import CallError, invalid, not_found, parsed
 from sketchzoo.search.v1 import search_pb2
 from sketchzoo.telemetry import span
@@ -62,14 +64,19 @@ class Admissions:
     batches: LoadShedding
     streams: LoadShedding
     photos: LoadShedding
+    downloads: LoadShedding
 
 
 @dataclass(frozen=True, slots=True)
 class DefaultDeadlines:
-    """Seconds that what comes without a deadline may take: a call, a search of a stream."""
+    """Seconds that what comes without a deadline may take: a call, a search of a stream.
+
+    A download has its own at most, whatever its caller's.
+    """
 
     call: float
     live: float
+    download: float
 
 
 class SearchServicer:
@@ -82,6 +89,7 @@ class SearchServicer:
         galleries: Galleries,
         contents: Contents,
         renditions: Renditions,
+        downloads: Downloads,
         reader: PhotoReader,
         admissions: Admissions,
         metrics: SearchMetrics,
@@ -91,6 +99,7 @@ class SearchServicer:
         self._galleries = galleries
         self._contents = contents
         self._renditions = renditions
+        self._downloads = downloads
         self._reader = reader
         self._admissions = admissions
         self._metrics = metrics
@@ -193,18 +202,43 @@ class SearchServicer:
         with self._admissions.photos:
             request = parsed(content, search_pb2.GetPhotoRequest.FromString)
             gallery, wanted = self._galleries.named(request.gallery), parse_photo(request)
-            timeout = deadline.remaining(_READING)
-            # Photos can be looked at while the encoder is away.
-            found = await self._galleries.ask(
-                gallery, lambda collection: self._reader.get(collection, [wanted.photo_id], timeout)
-            )
-            photo = found.get(wanted.photo_id)
-            if photo is None:
-                raise not_found(f"the gallery {gallery} has no photo {wanted.photo_id}")
+            photo = await self._photo(gallery, wanted.photo_id, deadline)
             made = await self._renditions.of(photo, wanted.max_side)
         response = search_pb2.GetPhotoResponse(content=made.content, content_type=made.content_type)
         fill_hit(response.photo, wanted.photo_id, photo, 0.0, with_payload=True)
         return response
+
+    async def download_photo(
+        self, content: bytes, context: Context
+    ) -> AsyncGenerator[search_pb2.DownloadPhotoResponse, None]:
+        """Answer DownloadPhoto."""
+        deadline = self._deadline(context, self._default_deadlines.download)
+        with self._admissions.downloads:
+            request = parsed(content, search_pb2.DownloadPhotoRequest.FromString)
+            gallery = self._galleries.named(request.gallery)
+            photo_id = parse_photo_id("photo_id", request.photo_id)
+            photo = await self._photo(gallery, photo_id, deadline)
+            async with AsyncExitStack() as opened:
+                async with deadline.bounding("opening the photo"):
+                    found = await opened.enter_async_context(self._downloads.open(photo))
+                part = search_pb2.DownloadPhotoResponse()
+                part.file.content_type, part.file.size = found.content_type, found.size
+                fill_hit(part.file.photo, photo_id, photo, 0.0, with_payload=True)
+                yield part
+                async for piece in found.pieces:
+                    deadline.remaining("sending the photo")
+                    yield search_pb2.DownloadPhotoResponse(piece=piece)
+
+    async def _photo(self, gallery: str, photo_id: str, deadline: Deadline) -> Photo:
+        """Return a photo of a gallery; it can be looked at while the encoder is away."""
+        timeout = min(deadline.remaining(_READING), self._default_deadlines.call)
+        found = await self._galleries.ask(
+            gallery, lambda collection: self._reader.get(collection, [photo_id], timeout)
+        )
+        photo = found.get(photo_id)
+        if photo is None:
+            raise not_found(f"the gallery {gallery} has no photo {photo_id}")
+        return photo
 
     async def _search(
         self, read: Callable[[], search_pb2.SearchRequest], deadline: Deadline
@@ -259,6 +293,7 @@ class SearchServicer:
 def add_to_server(servicer: SearchServicer, server: grpc.aio.Server) -> None:
     """Register the servicer's methods, each for the request's bytes."""
     unary, stream = grpc.unary_unary_rpc_method_handler, grpc.stream_stream_rpc_method_handler
+    download = grpc.unary_stream_rpc_method_handler
     methods: tuple[tuple[str, Any, Any, type[Message]], ...] = (
         ("Search", unary, servicer.search, search_pb2.SearchResponse),
         ("BatchSearch", unary, servicer.batch_search, search_pb2.BatchSearchResponse),
@@ -268,6 +303,7 @@ def add_to_server(servicer: SearchServicer, server: grpc.aio.Server) -> None:
         ("GetGallery", unary, servicer.get_gallery, search_pb2.GetGalleryResponse),
         ("ListGalleries", unary, servicer.list_galleries, search_pb2.ListGalleriesResponse),
         ("GetPhoto", unary, servicer.get_photo, search_pb2.GetPhotoResponse),
+        ("DownloadPhoto", download, servicer.download_photo, search_pb2.DownloadPhotoResponse),
     )
     handlers = {
         name: kind(method, response_serializer=answer.SerializeToString)

@@ -42,6 +42,14 @@ class SearchLimitSettings(Settings):
         description="Calls under way at once that ask for photos or for what a gallery holds; "
         "more are refused.",
     )
+    max_concurrent_downloads: Annotated[int, Field(ge=1, le=256)] = Field(
+        16,
+        description="DownloadPhoto calls under way at once, each with one piece in memory; more "
+        "are refused.",
+    )
+    download_seconds: Seconds = Field(
+        600.0, description="How long a download may take in all, whatever its caller's deadline."
+    )
     max_live_streams: Count = Field(
         64, description="LiveSearch streams at work at once; further drawings are refused."
     )
@@ -102,6 +110,14 @@ class CacheSettings(Settings):
     fetch_seconds: Seconds = Field(
         10.0, description="How long fetching one such photo may take in all."
     )
+    download_folder: Path | None = Field(
+        None,
+        description="Folder for copies of photos that lie elsewhere, while they are sent. Unset "
+        "takes the system's for temporary files.",
+    )
+    download_folder_bytes: Count = Field(
+        256 * _MIB, description="Most bytes that such copies may take at once; more wait."
+    )
     classes_cache_seconds: Annotated[float, Field(ge=0)] = Field(
         2.0,
         description="How long counts of classes and folders, and what a gallery holds, may be "
@@ -145,8 +161,8 @@ class SearchSettings(
     )
     gallery_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (),
-        description="Folders that GetPhoto may read from (in the environment separated as in "
-        "PATH); without any it answers no image.",
+        description="Folders that photos may be read from (in the environment separated as in "
+        "PATH); without any no image is answered.",
     )
     gallery_roots_file: Path | None = Field(
         None,
@@ -156,7 +172,7 @@ class SearchSettings(
     )
     gallery_uris: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="What uris of photos elsewhere must begin with for GetPhoto to read them, "
+        description="What uris of photos elsewhere must begin with to be read, "
         "as s3://bucket/photos or https://host/photos (in the environment with blanks between); "
         "credentials come from the environment.",
     )

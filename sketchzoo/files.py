@@ -8,8 +8,8 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,10 +30,20 @@ def write_atomically(path: Path, content: Content, *, sync: bool = True) -> None
         Exception: what `content` raises; likewise.
 
     """
+    with replacing(path, sync=sync) as file:
+        _fill(file, content)
+
+
+@contextmanager
+def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
+    """Give a file to write, which becomes `path` when the context ends in good order.
+
+    All else is as `write_atomically` has it; what the context raises leaves the old file.
+    """
     mode = path.stat().st_mode if path.exists() else None
     if mode is not None and not stat.S_ISREG(mode):
         with path.open("wb") as file:
-            _fill(file, content)
+            yield file
         return
     target = path.resolve()
     aside = target.with_name(f".{secrets.token_hex(8)}.part")
@@ -41,7 +51,7 @@ def write_atomically(path: Path, content: Content, *, sync: bool = True) -> None
         with aside.open("xb") as file:
             if mode is not None:
                 aside.chmod(stat.S_IMODE(mode))
-            _fill(file, content)
+            yield file
             if sync:
                 file.flush()
                 _sync(file.fileno())

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sketchzoo.client.aio import AsyncClient
     from sketchzoo.client.gallery_aio import AsyncGalleryClient
     from sketchzoo.client.gallery_sync import GalleryClient
+    from sketchzoo.client.original import AsyncOriginal, Original
     from sketchzoo.client.sync import Client
     from sketchzoo.rpc.tls import ClientTls
     from sketchzoo.strokes import Stroke, Strokes
@@ -45,9 +46,11 @@ if TYPE_CHECKING:
 _LAZY = {
     "AsyncClient": "sketchzoo.client.aio",
     "AsyncGalleryClient": "sketchzoo.client.gallery_aio",
+    "AsyncOriginal": "sketchzoo.client.original",
     "Client": "sketchzoo.client.sync",
     "ClientTls": "sketchzoo.rpc.tls",
     "GalleryClient": "sketchzoo.client.gallery_sync",
+    "Original": "sketchzoo.client.original",
     "Stroke": "sketchzoo.strokes",
     "Strokes": "sketchzoo.strokes",
 }
@@ -56,6 +59,7 @@ __all__ = [
     "AddResult",
     "AsyncClient",
     "AsyncGalleryClient",
+    "AsyncOriginal",
     "ClassCounts",
     "Client",
     "ClientTls",
@@ -74,6 +78,7 @@ __all__ = [
     "NewPhoto",
     "NotFound",
     "NotReady",
+    "Original",
     "Overloaded",
     "PhotoFile",
     "Query",

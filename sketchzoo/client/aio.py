@@ -2,6 +2,9 @@
 
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -13,11 +16,13 @@ from sketchzoo.client.calls import Answer, Call
 from sketchzoo.client.connection import Connection
 from sketchzoo.client.live import AsyncDrawings, Progress
 from sketchzoo.client.options import FilterOptions, Options, as_query, several
+from sketchzoo.client.original import AsyncOriginal, opened_later, save_later
 from sketchzoo.client.picture import Picture
 from sketchzoo.client.query import MAX_MESSAGE_BYTES, Query
 from sketchzoo.client.results import (
     ClassCounts,
     Gallery,
+    Hit,
     LiveAnswer,
     PhotoFile,
     SearchResult,
@@ -226,6 +231,43 @@ class AsyncClient:
         """
         call = calls.photo(photo_id, max_side, gallery, original=original)
         return await self._call(call, timeout)
+
+    def original(
+        self,
+        photo_id: str,
+        *,
+        gallery: str = "",
+        timeout: float | None = None,
+    ) -> AbstractAsyncContextManager[AsyncOriginal]:
+        """Give a photo's original, however large, to be taken in pieces while the context is open.
+
+        `timeout` ends it, 10 minutes where none is given.
+
+        Raises:
+            NotFound, NotReady: as `photo`.
+
+        """
+        begin = partial(self._stub().DownloadPhoto, calls.download(photo_id, gallery))
+        return opened_later(begin, self._connection, timeout)
+
+    async def download(
+        self,
+        photo_id: str,
+        path: Path | str,
+        *,
+        gallery: str = "",
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+    ) -> Hit:
+        """Write a photo's original to a file, whole or not at all; return what is known of it.
+
+        Raises:
+            NotFound, NotReady: as `photo`.
+            OSError: the file cannot be written.
+
+        """
+        async with self.original(photo_id, gallery=gallery, timeout=timeout) as original:
+            await save_later(original, path)
+        return original.photo
 
     async def close(self) -> None:
         """Close the connection; calls under way fail."""

@@ -30,7 +30,7 @@ def result(response: search_pb2.SearchResponse) -> SearchResult:
         vector = struct.unpack(f"<{packed.dimension}f", packed.vector)
         embedding = Embedding(vector, packed.model_fingerprint)
     return SearchResult(
-        hits=tuple(_hit(hit) for hit in response.hits),
+        hits=tuple(hit(each) for each in response.hits),
         model_fingerprint=response.model_fingerprint,
         next_page_token=response.next_page_token,
         timings=Timings(
@@ -84,28 +84,37 @@ def galleries(response: search_pb2.ListGalleriesResponse) -> list[str]:
 
 def photo(response: search_pb2.GetPhotoResponse) -> PhotoFile:
     """Read a photo."""
-    return PhotoFile(response.content, response.content_type, _hit(response.photo))
+    return PhotoFile(response.content, response.content_type, hit(response.photo))
 
 
-def _hit(hit: search_pb2.Hit) -> Hit:
+def hit(message: search_pb2.Hit) -> Hit:
+    """Read what is known of a photo."""
     return Hit(
-        photo_id=hit.photo_id,
-        class_name=hit.class_name,
-        score=hit.score,
-        uri=hit.uri,
-        width=hit.width,
-        height=hit.height,
-        payload=_plain(MessageToDict(hit.payload)) if hit.HasField("payload") else {},
-        near_duplicates=hit.near_duplicates,
-        seen_class=hit.seen_class,
-        seen_confidence=hit.seen_confidence,
-        folder=hit.folder,
-        file_name=hit.file_name,
-        taken_at=_time(hit.taken_at) if hit.HasField("taken_at") else None,
-        camera=hit.camera,
-        location=GeoPoint(hit.location.lat, hit.location.lon) if hit.HasField("location") else None,
-        rating=hit.rating,
+        photo_id=message.photo_id,
+        class_name=message.class_name,
+        score=message.score,
+        uri=message.uri,
+        width=message.width,
+        height=message.height,
+        payload=_plain(MessageToDict(message.payload)) if message.HasField("payload") else {},
+        near_duplicates=message.near_duplicates,
+        seen_class=message.seen_class,
+        seen_confidence=message.seen_confidence,
+        folder=message.folder,
+        file_name=message.file_name,
+        taken_at=_time(message.taken_at) if message.HasField("taken_at") else None,
+        camera=message.camera,
+        location=GeoPoint(message.location.lat, message.location.lon)
+        if message.HasField("location")
+        else None,
+        rating=message.rating,
     )
+
+
+def _place(message: search_pb2.Hit) -> GeoPoint | None:
+    if not message.HasField("location"):
+        return None
+    return GeoPoint(message.location.lat, message.location.lon)
 
 
 def _time(message: Timestamp) -> datetime:

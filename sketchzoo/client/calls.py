@@ -148,6 +148,13 @@ def photo(
     return Call("GetPhoto", request, answers.photo)
 
 
+def download(photo_id: str, gallery: str = "") -> search_pb2.DownloadPhotoRequest:
+    """Return the request of a photo's original."""
+    return search_pb2.DownloadPhotoRequest(
+        photo_id=arguments.text("photo_id", photo_id), gallery=arguments.gallery(gallery)
+    )
+
+
 def drawing(sequence: int, query: Query, most: int) -> search_pb2.LiveSearchRequest:
     """Return one request of a live search."""
     request = search_pb2.LiveSearchRequest(

@@ -2,6 +2,9 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -13,11 +16,13 @@ from sketchzoo.client.calls import Answer, Call
 from sketchzoo.client.connection import Connection
 from sketchzoo.client.live import Drawings, Progress
 from sketchzoo.client.options import FilterOptions, Options, as_query, several
+from sketchzoo.client.original import Original, opened, save
 from sketchzoo.client.picture import Picture
 from sketchzoo.client.query import MAX_MESSAGE_BYTES, Query
 from sketchzoo.client.results import (
     ClassCounts,
     Gallery,
+    Hit,
     LiveAnswer,
     PhotoFile,
     SearchResult,
@@ -207,6 +212,40 @@ class Client:
         """
         call = calls.photo(photo_id, max_side, gallery, original=original)
         return self._call(call, timeout)
+
+    def original(
+        self, photo_id: str, *, gallery: str = "", timeout: float | None = None
+    ) -> AbstractContextManager[Original]:
+        """Give a photo's original, however large, to be taken in pieces while the context is open.
+
+        `timeout` ends it, 10 minutes where none is given.
+
+        Raises:
+            NotFound, NotReady: as `photo`.
+
+        """
+        self._check_open()
+        begin = partial(self._stub.DownloadPhoto, calls.download(photo_id, gallery))
+        return opened(begin, self._connection, timeout)
+
+    def download(
+        self,
+        photo_id: str,
+        path: Path | str,
+        *,
+        gallery: str = "",
+        timeout: float | None = None,
+    ) -> Hit:
+        """Write a photo's original to a file, whole or not at all; return what is known of it.
+
+        Raises:
+            NotFound, NotReady: as `photo`.
+            OSError: the file cannot be written.
+
+        """
+        with self.original(photo_id, gallery=gallery, timeout=timeout) as original:
+            save(original, path)
+        return original.photo
 
     def close(self) -> None:
         """Close the connection; calls under way fail."""

@@ -75,7 +75,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
                 self.admission,
                 self._authorize.get(call.service),
                 quiet=call.by_machines or call.name in self._quiet,
-                traced=call.kind == "unary" and not call.by_machines,
+                traced=call.kind in ("unary", "server_stream") and not call.by_machines,
             )
             wrapped = self._wrapped[name] = _wrap(handler, method)
         return wrapped
@@ -85,8 +85,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
 class _Method:
     """A method, its metrics and the admission that it shares with the server's others.
 
-    A stream is not `traced`: it may last for hours, and its servicer knows what in it is one
-    answer.
+    A stream of requests is not `traced`: it may last for hours, and its servicer knows what in it
+    is one answer.
     """
 
     call: Call

@@ -2,12 +2,15 @@
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from sketchzoo.storage.error import StorageError, StorageReason, too_large
 from sketchzoo.storage.found import Found, moment
+
+_PIECE = 1024 * 1024
 
 
 def path_of(uri: str) -> Path:
@@ -70,14 +73,9 @@ def read_file(path: str | Path, limit: int) -> bytes:
 
     """
     with open_file(path) as file:
-        try:
-            if (size := os.fstat(file.fileno()).st_size) > limit:
-                raise too_large(size, limit)
-            content = file.read(limit + 1)
-        except OSError as error:
-            raise StorageError(
-                StorageReason.UNREADABLE, f"cannot be read: {error.strerror}"
-            ) from error
+        if (size := os.fstat(file.fileno()).st_size) > limit:
+            raise too_large(size, limit)
+        content = _read(file, limit + 1)
     if len(content) > limit:
         raise too_large(len(content), limit)
     return content
@@ -91,13 +89,32 @@ def read_part(path: str | Path, first: int, size: int) -> bytes:
 
     """
     with open_file(path) as file:
-        try:
+        return _read(file, size, first)
+
+
+def read_pieces(path: str | Path, limit: int) -> Iterator[bytes]:
+    """Yield a file's bytes by pieces, at most `limit` in all.
+
+    Raises:
+        StorageError: as `read_file`.
+
+    """
+    with open_file(path) as file:
+        count = 0
+        while piece := _read(file, _PIECE):
+            count += len(piece)
+            if count > limit:
+                raise too_large(max(count, os.fstat(file.fileno()).st_size), limit)
+            yield piece
+
+
+def _read(file: BinaryIO, size: int, first: int | None = None) -> bytes:
+    try:
+        if first is not None:
             file.seek(first)
-            return file.read(size)
-        except OSError as error:
-            raise StorageError(
-                StorageReason.UNREADABLE, f"cannot be read: {error.strerror}"
-            ) from error
+        return file.read(size)
+    except OSError as error:
+        raise StorageError(StorageReason.UNREADABLE, f"cannot be read: {error.strerror}") from error
 
 
 def _open_nonblocking(path: str, flags: int) -> int:

@@ -3,7 +3,7 @@
 import gzip
 import time
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -13,7 +13,14 @@ from sketchzoo.fetch import FetchLimits, Part, Url
 from sketchzoo.storage.copies import Copies, FileSink
 from sketchzoo.storage.error import StorageError, StorageReason, too_large
 from sketchzoo.storage.found import Found
-from sketchzoo.storage.local import find_file, open_file, path_of, read_file, read_part
+from sketchzoo.storage.local import (
+    find_file,
+    open_file,
+    path_of,
+    read_file,
+    read_part,
+    read_pieces,
+)
 from sketchzoo.storage.member import PREFIX, Member, container, is_packed
 from sketchzoo.storage.stores import Stores, scheme_of
 from sketchzoo.storage.web import Web
@@ -22,6 +29,8 @@ SCHEMES = frozenset({"file", "http", "https", "s3", "gs"})
 """What is read where nobody says otherwise; members of tar files lie in one of them."""
 _WEB = ("http", "https")
 _PIECE = 1024 * 1024
+# What is asked for at once of a member that lies elsewhere.
+_PART = 8 * _PIECE
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,32 @@ class Storage:
             return read_file(path_of(uri), limit)
         return self._stores.read(uri, limit)
 
+    def copy(self, uri: str, file: BinaryIO, limit: int) -> None:
+        """Bring the bytes that a uri names, at most `limit` of them, into a file by pieces.
+
+        A url has the time of a read in all, of what lies in buckets each piece. The file may be
+        half written where it fails.
+
+        Raises:
+            StorageError: as `read`.
+
+        """
+        self.check(uri)
+        if uri.startswith(PREFIX):
+            member = Member.parse(uri)
+            if member.size > limit:
+                raise too_large(member.size, limit)
+            if is_packed(member.container):
+                file.writelines(self._unpacked(member, _PIECE))
+            else:
+                file.writelines(map(self._part, _parts(member)))
+        elif scheme_of(uri) in _WEB:
+            self._web.fetch(Url.parse(uri), FileSink(file, limit))
+        elif scheme_of(uri) == "file":
+            file.writelines(read_pieces(path_of(uri), limit))
+        else:
+            self._stores.copy(uri, file, limit)
+
     def entries(self, uri: str) -> list[Found]:
         """Return what lies right below a folder of a bucket, in no order.
 
@@ -165,7 +200,10 @@ class Storage:
         if member.size > limit:
             raise too_large(member.size, limit)
         if is_packed(member.container):
-            return self._unpacked(member)
+            return b"".join(self._unpacked(member, member.size))
+        return self._part(member)
+
+    def _part(self, member: Member) -> bytes:
         scheme = scheme_of(member.container)
         if scheme == "file":
             content = read_part(path_of(member.container), member.first, member.size)
@@ -175,10 +213,13 @@ class Storage:
             content = bytes(part.content)
         else:
             content = self._stores.read_part(member.container, member.first, member.size)
-        return _whole(content, member)
+        return _whole(content, member.size)
 
-    def _unpacked(self, member: Member) -> bytes:
-        """Read a member of a compressed tar file: all before it has to be unpacked."""
+    def _unpacked(self, member: Member, size: int) -> Iterator[bytes]:
+        """Read a member of a compressed tar file in pieces of a size.
+
+        All before it has to be unpacked.
+        """
         if scheme_of(member.container) != "file":
             raise StorageError(
                 StorageReason.UNREADABLE,
@@ -195,12 +236,23 @@ class Storage:
                             StorageReason.FETCH_FAILED,
                             f"took over {self._limits.seconds:g} s to unpack what is before it",
                         )
-                return _whole(file.read(member.size), member)
+                left = member.size
+                while left:
+                    piece = file.read(min(left, size))
+                    left -= len(piece)
+                    yield _whole(piece, min(left + len(piece), size))
         except (OSError, EOFError, zlib.error) as error:
             raise StorageError(StorageReason.UNREADABLE, f"cannot be unpacked: {error}") from error
 
 
-def _whole(content: bytes, member: Member) -> bytes:
-    if len(content) < member.size:
+def _parts(member: Member) -> Iterator[Member]:
+    """Yield a member by parts, which are read one after the other."""
+    for first in range(0, member.size, _PART):
+        size = min(_PART, member.size - first)
+        yield replace(member, first=member.first + first, size=size)
+
+
+def _whole(content: bytes, size: int) -> bytes:
+    if len(content) < size:
         raise StorageError(StorageReason.NOT_FOUND, "is not there: its tar file is shorter now")
     return content

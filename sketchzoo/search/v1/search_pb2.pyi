@@ -1341,3 +1341,91 @@ class GetPhotoResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetPhotoResponse: _TypeAlias = GetPhotoResponse  # noqa: Y015
+
+@_typing.final
+class DownloadPhotoRequest(_message.Message):
+    """DownloadPhotoRequest asks for a photo's file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHOTO_ID_FIELD_NUMBER: _builtins.int
+    GALLERY_FIELD_NUMBER: _builtins.int
+    photo_id: _builtins.str
+    """The photo's id."""
+    gallery: _builtins.str
+    """Which gallery; empty means the service's own."""
+    def __init__(
+        self,
+        *,
+        photo_id: _builtins.str = ...,
+        gallery: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gallery", b"gallery", "photo_id", b"photo_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DownloadPhotoRequest: _TypeAlias = DownloadPhotoRequest  # noqa: Y015
+
+@_typing.final
+class PhotoFile(_message.Message):
+    """PhotoFile tells what a download brings."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHOTO_FIELD_NUMBER: _builtins.int
+    CONTENT_TYPE_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    content_type: _builtins.str
+    """The file's media type, for instance `image/jpeg`."""
+    size: _builtins.int
+    """How many bytes the file has."""
+    @_builtins.property
+    def photo(self) -> Global___Hit:
+        """What is known of the photo; its score is 0."""
+
+    def __init__(
+        self,
+        *,
+        photo: Global___Hit | None = ...,
+        content_type: _builtins.str = ...,
+        size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["photo", b"photo"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "photo", b"photo", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PhotoFile: _TypeAlias = PhotoFile  # noqa: Y015
+
+@_typing.final
+class DownloadPhotoResponse(_message.Message):
+    """DownloadPhotoResponse is a part of the answer to DownloadPhotoRequest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: _builtins.int
+    PIECE_FIELD_NUMBER: _builtins.int
+    piece: _builtins.bytes
+    """The file's next bytes, at most 1 MiB."""
+    @_builtins.property
+    def file(self) -> Global___PhotoFile:
+        """What comes: in the first part, and in no other."""
+
+    def __init__(
+        self,
+        *,
+        file: Global___PhotoFile | None = ...,
+        piece: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "part", b"part", "piece", b"piece"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "part", b"part", "piece", b"piece"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["file", "piece"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___DownloadPhotoResponse: _TypeAlias = DownloadPhotoResponse  # noqa: Y015

@@ -81,6 +81,11 @@ class SearchServiceStub:
                 request_serializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.GetPhotoRequest.SerializeToString,
                 response_deserializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.GetPhotoResponse.FromString,
                 _registered_method=True)
+        self.DownloadPhoto = channel.unary_stream(
+                '/sketchzoo.search.v1.SearchService/DownloadPhoto',
+                request_serializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.DownloadPhotoRequest.SerializeToString,
+                response_deserializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.DownloadPhotoResponse.FromString,
+                _registered_method=True)
 
 
 class SearchServiceServicer:
@@ -151,7 +156,19 @@ class SearchServiceServicer:
         """GetPhoto answers a photo's file or a thumbnail of it.
 
         NOT_FOUND: no such photo, or its file has gone. FAILED_PRECONDITION: the photo
-        lies outside of the gallery's roots (for instance on the web, at its uri).
+        lies outside of the gallery's roots (for instance on the web, at its uri), or its file
+        is larger than a message: DownloadPhoto sends it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadPhoto(self, request, context):
+        """DownloadPhoto sends a photo's file as it was ingested, however large: what is known of
+        it first, then its bytes in pieces. Whoever has as many as were told has the file; a file
+        that changes while it is sent ends the call before its last piece.
+
+        As GetPhoto. FAILED_PRECONDITION: the file is larger than any photo that is ingested.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -199,6 +216,11 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     servicer.GetPhoto,
                     request_deserializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.GetPhotoRequest.FromString,
                     response_serializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.GetPhotoResponse.SerializeToString,
+            ),
+            'DownloadPhoto': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadPhoto,
+                    request_deserializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.DownloadPhotoRequest.FromString,
+                    response_serializer=sketchzoo_dot_search_dot_v1_dot_search__pb2.DownloadPhotoResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -424,6 +446,33 @@ class SearchService:
             '/sketchzoo.search.v1.SearchService/GetPhoto',
             sketchzoo_dot_search_dot_v1_dot_search__pb2.GetPhotoRequest.SerializeToString,
             sketchzoo_dot_search_dot_v1_dot_search__pb2.GetPhotoResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadPhoto(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sketchzoo.search.v1.SearchService/DownloadPhoto',
+            sketchzoo_dot_search_dot_v1_dot_search__pb2.DownloadPhotoRequest.SerializeToString,
+            sketchzoo_dot_search_dot_v1_dot_search__pb2.DownloadPhotoResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -67,7 +67,15 @@ class SearchServiceStub:
     """GetPhoto answers a photo's file or a thumbnail of it.
 
     NOT_FOUND: no such photo, or its file has gone. FAILED_PRECONDITION: the photo
-    lies outside of the gallery's roots (for instance on the web, at its uri).
+    lies outside of the gallery's roots (for instance on the web, at its uri), or its file
+    is larger than a message: DownloadPhoto sends it.
+    """
+    DownloadPhoto: _grpc.UnaryStreamMultiCallable[_search_pb2.DownloadPhotoRequest, _search_pb2.DownloadPhotoResponse]
+    """DownloadPhoto sends a photo's file as it was ingested, however large: what is known of
+    it first, then its bytes in pieces. Whoever has as many as were told has the file; a file
+    that changes while it is sent ends the call before its last piece.
+
+    As GetPhoto. FAILED_PRECONDITION: the file is larger than any photo that is ingested.
     """
 
 @_typing.type_check_only
@@ -109,7 +117,15 @@ class SearchServiceAsyncStub(SearchServiceStub):
     """GetPhoto answers a photo's file or a thumbnail of it.
 
     NOT_FOUND: no such photo, or its file has gone. FAILED_PRECONDITION: the photo
-    lies outside of the gallery's roots (for instance on the web, at its uri).
+    lies outside of the gallery's roots (for instance on the web, at its uri), or its file
+    is larger than a message: DownloadPhoto sends it.
+    """
+    DownloadPhoto: _aio.UnaryStreamMultiCallable[_search_pb2.DownloadPhotoRequest, _search_pb2.DownloadPhotoResponse]  # type: ignore[assignment]
+    """DownloadPhoto sends a photo's file as it was ingested, however large: what is known of
+    it first, then its bytes in pieces. Whoever has as many as were told has the file; a file
+    that changes while it is sent ends the call before its last piece.
+
+    As GetPhoto. FAILED_PRECONDITION: the file is larger than any photo that is ingested.
     """
 
 class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -196,7 +212,21 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
         """GetPhoto answers a photo's file or a thumbnail of it.
 
         NOT_FOUND: no such photo, or its file has gone. FAILED_PRECONDITION: the photo
-        lies outside of the gallery's roots (for instance on the web, at its uri).
+        lies outside of the gallery's roots (for instance on the web, at its uri), or its file
+        is larger than a message: DownloadPhoto sends it.
+        """
+
+    @_abc_1.abstractmethod
+    def DownloadPhoto(
+        self,
+        request: _search_pb2.DownloadPhotoRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_search_pb2.DownloadPhotoResponse], _abc.AsyncIterator[_search_pb2.DownloadPhotoResponse]]:
+        """DownloadPhoto sends a photo's file as it was ingested, however large: what is known of
+        it first, then its bytes in pieces. Whoever has as many as were told has the file; a file
+        that changes while it is sent ends the call before its last piece.
+
+        As GetPhoto. FAILED_PRECONDITION: the file is larger than any photo that is ingested.
         """
 
 def add_SearchServiceServicer_to_server(servicer: SearchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

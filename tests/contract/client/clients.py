@@ -45,6 +45,19 @@ class Twin:
             await asyncio.to_thread(answers.extend, each_answer)
         return answers
 
+    async def original(self, *values: Any, **options: Any) -> tuple[Any, list[bytes]]:
+        """Take an original piece by piece."""
+        opened: Any = self._client.original(*values, **options)
+        if isinstance(self._client, AsyncClient):
+            async with opened as original:
+                return original, [piece async for piece in original]
+
+        def take() -> tuple[Any, list[bytes]]:
+            with opened as original:
+                return original, list(original)
+
+        return await asyncio.to_thread(take)
+
     def drawings(self, *drawings: Any, pause: float = 0.0) -> Any:
         """Return an iterator of drawings that takes so many seconds for each."""
 
@@ -76,6 +89,7 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         self.calls = 0
         self.fingerprint = "m"
         self.remaining: list[float] = []
+        self.size = 1
 
     async def Search(self, request: Any, context: Any) -> search_pb2.SearchResponse:  # noqa: N802
         self.calls += 1
@@ -84,6 +98,14 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         if self.errors:
             raise self.errors.pop(0)
         return search_pb2.SearchResponse(model_fingerprint=self.fingerprint)
+
+    async def DownloadPhoto(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        file = search_pb2.PhotoFile(size=self.size)
+        yield search_pb2.DownloadPhotoResponse(file=file)
+        yield search_pb2.DownloadPhotoResponse(piece=b"x")
 
     async def LiveSearch(self, requests: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
         async for request in requests:

@@ -36,7 +36,7 @@ def details(error: grpc.aio.AioRpcError) -> list[Any]:
 
 async def refused(call: Any) -> grpc.aio.AioRpcError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
+        await (call.read() if isinstance(call, grpc.aio.UnaryStreamCall) else call)
     return caught.value
 
 

@@ -33,6 +33,9 @@ def requests(gallery: str, photo_id: str = "") -> dict[str, Any]:
         "ListFolders": pb.ListFoldersRequest(gallery=gallery),
         "GetGallery": pb.GetGalleryRequest(gallery=gallery),
         "GetPhoto": pb.GetPhotoRequest(gallery=gallery, photo_id=photo_id or unknown_id()),
+        "DownloadPhoto": pb.DownloadPhotoRequest(
+            gallery=gallery, photo_id=photo_id or unknown_id()
+        ),
     }
 
 
@@ -127,7 +130,7 @@ async def test_a_gallery_that_moves_while_it_is_asked_is_followed() -> None:
             server.reader.missing.add(zoo.collection)
             zoo.suffix = f"-{step}"
             call = getattr(server.stub, method)(request, timeout=5)
-            if method == "GetPhoto":
+            if method in ("GetPhoto", "DownloadPhoto"):
                 assert (await refused(call)).code() is Code.FAILED_PRECONDITION  # it has no roots
             else:
                 await call

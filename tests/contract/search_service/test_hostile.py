@@ -14,7 +14,7 @@ from tests.unit.search_service.fakes import bench
 MESSAGES = 3_500
 METHODS = (
     *("Search", "BatchSearch", "ListClasses", "GetPhoto"),
-    *("ListFolders", "GetGallery", "ListGalleries"),
+    *("ListFolders", "GetGallery", "ListGalleries", "DownloadPhoto"),
 )
 
 
@@ -71,6 +71,9 @@ def seeds(photo_id: str) -> dict[str, list[bytes]]:
             pb.GetPhotoRequest(
                 photo_id=photo_id, size=2, max_side=99, gallery="photos"
             ).SerializeToString()
+        ],
+        "DownloadPhoto": [
+            pb.DownloadPhotoRequest(photo_id=photo_id, gallery="photos").SerializeToString()
         ],
         "ListFolders": [
             pb.ListFoldersRequest(

@@ -30,6 +30,7 @@ from sketchzoo.strokes import Stroke, Strokes, rasterize
 FINGERPRINT = "fake"
 PER_CLASS = 24
 _SIDE = 24
+_PIECE = 256 * 1024
 _GROUNDS = ("#c9d8b6", "#b9d3e0", "#e8cfae", "#d9c3d8", "#e6b8a8", "#b8d8cd")
 
 
@@ -108,9 +109,10 @@ def gallery() -> dict[str, FakePhoto]:
 class FakeSearch(search_pb2_grpc.SearchServiceServicer):
     """Answers as the contract says; `failure`, `delay` and `confident_score` are for tests.
 
-    `lost` fails GetPhoto alone, photo by photo, `no_gallery` GetGallery, and `uris` says where
-    photos lie. `known` is what is known of a photo beside its class, by its id; `classless` photos
-    have none.
+    `lost` fails GetPhoto and DownloadPhoto alone, photo by photo, `no_gallery` GetGallery; with
+    `breaks_off` downloads end after a piece, `downloads` are under way, and `uris` says where
+    photos lie. `known` is what is known of a photo beside its class, by its id; `classless`
+    photos have none.
     """
 
     def __init__(self) -> None:
@@ -131,6 +133,8 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         self.streams = 0
         self.open_streams = 0
         self.photos_asked = 0
+        self.downloads = 0
+        self.breaks_off = False
         self.metadata: dict[str, str] = {}
 
     async def LiveSearch(  # noqa: N802 - the contract's name
@@ -225,6 +229,23 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         return search_pb2.GetPhotoResponse(
             content=photo.content, content_type=self.content_type, photo=self._hit(photo.id, 0)
         )
+
+    async def DownloadPhoto(  # noqa: N802 - as above
+        self, request: Any, context: Any
+    ) -> AsyncIterator[search_pb2.DownloadPhotoResponse]:
+        photo = await self.GetPhoto(request, context)
+        content, self.downloads = photo.content, self.downloads + 1
+        file = search_pb2.PhotoFile(
+            photo=photo.photo, content_type=photo.content_type, size=len(content)
+        )
+        try:
+            yield search_pb2.DownloadPhotoResponse(file=file)
+            for at in range(0, len(content), _PIECE):
+                if self.breaks_off and at:
+                    raise not_found("the photo's file has changed: file:///srv/a.jpg")
+                yield search_pb2.DownloadPhotoResponse(piece=content[at : at + _PIECE])
+        finally:
+            self.downloads -= 1
 
     async def Search(self, request: Any, context: Any) -> search_pb2.SearchResponse:  # noqa: N802 - as above
         return self.search(request)

@@ -1,14 +1,19 @@
 """A library of any kind as the gateway tells the page of it."""
 
 import asyncio
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import grpc
 import httpx
+import psutil
 import pytest
 
 from sketchzoo.rpc import CallError, invalid, not_found, precondition
-from tests.integration.live_demo.fake_search import FakeSearch
+from tests.integration.live_demo.fake_search import FakePhoto, FakeSearch
 from tests.integration.live_demo.live_here import Live, live_here
+from tests.integration.live_demo.live_process import LiveProcess
 from tests.integration.live_demo.page import Page
 from tests.integration.live_demo.unsorted import unsort
 
@@ -164,23 +169,73 @@ async def test_why_an_original_does_not_come_is_told_in_words(
         assert (await http.get(f"/photos/{photo.id}/original")).status_code == 200
 
 
-async def test_a_reader_who_goes_gives_its_original_back(fake: FakeSearch, live: Live) -> None:
-    """Two are held at once; those that nobody reads on are none of them."""
-    photo = next(iter(fake.photos.values()))
-    object.__setattr__(photo, "content", photo.content + bytes(12_000_000))
+@contextmanager
+def behind(photo: FakePhoto, size: int) -> Iterator[bytes]:
+    """Make a photo's file larger while the context is open."""
+    small = photo.content
+    object.__setattr__(photo, "content", small + bytes(size))
     try:
-        for _ in range(3):
-            reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
-            writer.write(
-                f"GET /photos/{photo.id}/original HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-            )
-            await reader.readuntil(b"\r\n\r\n")
-            writer.transport.abort()
-        async with httpx.AsyncClient(base_url=live.url, timeout=10) as http:
-            whole = await http.get(f"/photos/{photo.id}/original")
-            assert whole.content == photo.content
+        yield photo.content
     finally:
-        object.__setattr__(photo, "content", photo.content[:-12_000_000])
+        object.__setattr__(photo, "content", small)
+
+
+async def test_a_large_original_streams_through(fake: FakeSearch, target: str) -> None:
+    """Of 40 MiB, six at once, in a gateway that stays small."""
+    photo = next(iter(fake.photos.values()))
+    with behind(photo, 40 * 1024 * 1024) as content, LiveProcess(target) as live:
+        http = httpx.AsyncClient(base_url=live.url, timeout=30)
+        process = psutil.Process(live.process.pid)
+        before = process.memory_info().rss
+        most = 0
+
+        async def read() -> bool:
+            nonlocal most
+            received = hashlib.sha256()
+            async with http.stream("GET", f"/photos/{photo.id}/original") as answer:
+                async for piece in answer.aiter_raw():
+                    received.update(piece)
+                    most = max(most, process.memory_info().rss)
+            return received.digest() == hashlib.sha256(content).digest()
+
+        assert all(await asyncio.gather(*(read() for _ in range(6))))
+        await http.aclose()
+        assert most - before < 80 * 1024 * 1024
+
+
+async def test_a_reader_who_goes_ends_the_download(fake: FakeSearch, live: Live) -> None:
+    """An address has six at once; those that nobody reads on are none of them."""
+    photo = next(iter(fake.photos.values()))
+    ask = f"GET /photos/{photo.id}/original HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    with behind(photo, 12_000_000) as content:
+        async with httpx.AsyncClient(base_url=live.url, timeout=10) as http:
+            writers = []
+            for _ in range(6):
+                reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
+                writer.write(ask)
+                await reader.readuntil(b"\r\n\r\n")
+                writers.append(writer)
+            refused = await http.get(f"/photos/{photo.id}/original")
+            assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+            for writer in writers:
+                writer.transport.abort()
+            while fake.downloads:  # noqa: ASYNC110 - a counter has no event
+                await asyncio.sleep(0.01)
+            whole = await http.get(f"/photos/{photo.id}/original")
+            assert whole.content == content
+
+
+async def test_an_original_that_ends_early_is_not_taken_for_whole(
+    fake: FakeSearch, live: Live
+) -> None:
+    """Its file has changed while it was sent: the connection ends before its length."""
+    photo = next(iter(fake.photos.values()))
+    fake.breaks_off = True
+    with behind(photo, 1_000_000):
+        async with httpx.AsyncClient(base_url=live.url) as http:
+            with pytest.raises(httpx.RemoteProtocolError):
+                await http.get(f"/photos/{photo.id}/original")
+            assert (await http.get("/healthz")).status_code == 200
 
 
 async def test_a_picture_that_a_browser_cannot_shrink_is_searched(

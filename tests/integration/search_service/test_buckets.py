@@ -11,6 +11,7 @@ import pytest
 from sketchzoo.search.v1 import search_pb2 as pb
 from sketchzoo.storage import Member
 from tests.artefacts import picture
+from tests.contract.search_service.test_downloads import whole
 from tests.contract.search_service.test_gallery import code_of, ingest
 from tests.contract.search_service.test_originals import photo
 from tests.integration.storage.bucket_server import Buckets, bucket_server
@@ -51,6 +52,7 @@ async def test_answers_photos_in_a_bucket_below_what_is_allowed(
             photo_id = ingest(search, tmp_path, content, uri)
             original = await photo(search, photo_id, size=pb.PHOTO_SIZE_ORIGINAL)
             assert original.content == content
+            assert (await whole(search, photo_id))[1] == content
             assert (await photo(search, photo_id, max_side=64)).content_type == "image/jpeg"
         photo_id = ingest(search, tmp_path, content, f"{root}/secret.jpg")
         # The thumbnail was made of the same bytes elsewhere; the original is read anew.

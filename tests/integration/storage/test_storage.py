@@ -3,12 +3,14 @@
 import gzip
 import io
 import os
+import random
 import socket
 import subprocess
 import sys
 import tarfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -172,6 +174,42 @@ def test_members_behind_urls(tmp_path: Path) -> None:
         there = Member(f"{site.url}/y.tar", last.name, last.first, last.size)
         assert storage.read(there.uri, LIMIT) == b"b" * 600
         assert site.hits["/x.tar"] == 3
+
+
+def test_copies_are_what_is_read(tmp_path: Path, buckets: Buckets) -> None:
+    """Of whatever a uri leads to, by pieces; what is larger than is taken is refused."""
+    content = random.Random(1).randbytes(9 * 1024 * 1024)
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content)
+    [plain] = tar(tmp_path / "x.tar", ("a.jpg", content))
+    [packed] = tar(tmp_path / "x.tar.gz", ("a.jpg", content))
+    bucket = _bucket(buckets)
+    shard = buckets.put(bucket, "x.tar", (tmp_path / "x.tar").read_bytes())
+
+    def answer(handler: BaseHTTPRequestHandler, hit: int) -> None:
+        handler.send_response(200)
+        handler.send_header("content-length", str(len(content)))
+        handler.end_headers()
+        with suppress(ConnectionError):  # a reader who has seen the length is gone
+            handler.wfile.write(content)
+
+    limits = FetchLimits(allow_private_addresses=True)
+    with a_site() as site, Storage(limits=limits) as storage:
+        site.answers["/a.jpg"] = answer
+        for uri in (
+            path.as_uri(),
+            plain.uri,
+            packed.uri,
+            f"{site.url}/a.jpg",
+            buckets.put(bucket, "a.jpg", content),
+            Member(shard, plain.name, plain.first, plain.size).uri,
+        ):
+            copy = io.BytesIO()
+            storage.copy(uri, copy, len(content))
+            assert copy.getvalue() == content, uri
+            with pytest.raises(StorageError) as error:
+                storage.copy(uri, io.BytesIO(), len(content) - 1)
+            assert error.value.reason is StorageReason.TOO_LARGE, uri
 
 
 def test_members_that_are_there_no_more(tmp_path: Path) -> None:
