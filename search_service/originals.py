@@ -42,6 +42,7 @@ class Originals:
     lie in the folder `copies`, without one in the system's for temporary files.
 
     Raises:
+        OSError: the folder for copies cannot be made or written to.
         ValueError: a uri is none that can be read here; the message says what is missing.
 
     """
@@ -55,6 +56,9 @@ class Originals:
     ) -> None:
         self._files = files
         self._copies = copies
+        if copies is not None:
+            copies.mkdir(mode=0o700, parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=copies).close()  # it can be written to
         self._roots = tuple(_root(uri) for uri in uris)
         schemes = {root.scheme for root in self._roots}
         self._storage = Storage({*schemes, "file"}, limits)

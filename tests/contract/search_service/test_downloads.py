@@ -244,6 +244,7 @@ async def test_a_disk_that_keeps_no_copy_is_told(tmp_path: Path) -> None:
     member = Member((tmp_path / "shard.tar").as_uri(), "a.jpg", 512, len(picture(1))).uri
     settings = {"gallery_roots": (tmp_path,), "download_folder": tmp_path / "nowhere"}
     async with bench(**settings) as server:
+        (tmp_path / "nowhere").rmdir()
         photo_id = ingest(server, tmp_path, picture(1), member)
         assert await refusal(server, photo_id) is Code.UNAVAILABLE
 
