@@ -28,9 +28,9 @@ _Look = tuple[int, int, int] | None
 class Changes:
     """Paths that changed, each until two looks at it, a second apart, found the same.
 
-    A new folder counts as the files in it. Where more change than are worth following, or the
-    system lost count, `all_changed` says that everything is to be listed. Of what does not
-    matter nothing is noted.
+    A new folder counts as the files in it. Where more change than are worth following,
+    `all_changed` says that everything is to be listed. What the system lost is not told: a
+    listing now and then finds it. Of what does not matter nothing is noted.
     """
 
     def __init__(
