@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from encoder_service.metrics import EncoderMetrics
-from encoder_service.runtimes import Pixels, Runtime
+from encoder_service.runtimes import Runtime
 from encoder_service.work import Entry, Timings
-from sketchzoo.images import ImageError, Modality
+from sketchzoo.images import ImageError, Modality, Square
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Prepared:
     """An image ready for the model; `since` is when it was, by `time.monotonic`."""
 
     job: Entry
-    pixels: Pixels
+    square: Square
     seconds: Timings
     since: float
 
@@ -42,7 +42,7 @@ class Inference:
         start = time.monotonic()
         try:
             vectors = self._runtime.embed(
-                modality, [prepared.pixels for prepared in wanted], alone=alone
+                modality, [prepared.square for prepared in wanted], alone=alone
             )
         except Exception as error:  # noqa: BLE001 - handed to the calls, which log it
             for prepared in wanted:

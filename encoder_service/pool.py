@@ -23,7 +23,7 @@ from encoder_service.inference import Inference, Prepared
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.pace import Pace
 from encoder_service.queue import QueueFullError, WorkQueue
-from encoder_service.runtimes import Pixels, Runtime
+from encoder_service.runtimes import Runtime
 from encoder_service.work import Embeddings, Entry, ImageFile, Timings, Work
 from sketchzoo.images import (
     GivenUpError,
@@ -31,9 +31,10 @@ from sketchzoo.images import (
     ImageLimits,
     Modality,
     Preprocessing,
+    Square,
     decode,
     enough_for,
-    prepare,
+    squared,
 )
 
 log = structlog.get_logger()
@@ -183,7 +184,7 @@ class WorkerPool:
             return
         seconds = Timings(queue=start - job.work.arrived)
         try:
-            pixels = self._pixels(job)
+            square = self._square(job)
         except GivenUpError:
             self._inference.dropped(job)
             return
@@ -194,7 +195,7 @@ class WorkerPool:
         since = time.monotonic()
         seconds.decode = since - start
         self._metrics.decode_seconds.observe(seconds.decode)
-        prepared = Prepared(job, pixels, seconds, since)
+        prepared = Prepared(job, square, seconds, since)
         if self._batcher is not None:
             self._batcher.put(prepared)
         elif self._inference.run(job.image.modality, [prepared], alone=self._is_alone()):
@@ -211,7 +212,7 @@ class WorkerPool:
             return False
         return time.monotonic() - self._met >= self._alone_after
 
-    def _pixels(self, job: Entry) -> Pixels:
+    def _square(self, job: Entry) -> Square:
         """Decode and prepare an image; whatever its bytes do to the decoder stays in here."""
         image = job.image
         try:
@@ -222,7 +223,7 @@ class WorkerPool:
                 lambda: self._unwanted(job),
                 enough=enough_for(preprocessing),
             )
-            return prepare(decoded, preprocessing)
+            return squared(decoded, preprocessing)
         except (ImageError, GivenUpError):
             raise
         except Exception as error:

@@ -8,11 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from sketchzoo.images import Modality, decode, prepare
+from sketchzoo.images import Modality, Square, decode, squared
 from sketchzoo.model import ModelArtefact, ModelError
 
-Pixels = npt.NDArray[np.float32]
-"""One prepared image: float32 `(channels, size, size)`."""
 Vectors = npt.NDArray[np.float32]
 """Embeddings: float32 `(n, dimension)`, each row of L2 norm 1."""
 
@@ -43,9 +41,9 @@ class Runtime(Protocol):
         """How many batches may be under way at once."""
 
     def embed(
-        self, modality: Modality, images: Sequence[Pixels], *, alone: bool = False
+        self, modality: Modality, images: Sequence[Square], *, alone: bool = False
     ) -> Vectors:
-        """Embed 1 to `max_batch` prepared images of one modality, in order.
+        """Embed 1 to `max_batch` squares of one modality, in order; their values are scaled here.
 
         `alone` says that nothing else is under way: the run may take every core.
         """
@@ -66,9 +64,9 @@ def warm(runtime: Runtime, artefact: ModelArtefact) -> None:
         for form in ("JPEG", "PNG", "WEBP"):
             file = io.BytesIO()
             image.save(file, form)
-            pixels = prepare(decode(file.getvalue()), tower.preprocessing)
+            square = squared(decode(file.getvalue()), tower.preprocessing)
         for alone in (True, False):
-            vectors = runtime.embed(modality, [pixels], alone=alone)
+            vectors = runtime.embed(modality, [square], alone=alone)
         if vectors.shape != (1, artefact.dimension):
             raise ModelError(
                 f"{artefact.folder}: the {tower.name} tower answers {vectors.shape[1:]} values; "

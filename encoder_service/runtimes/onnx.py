@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from encoder_service.runtimes.base import Pixels, Vectors
-from sketchzoo.images import Modality
+from encoder_service.runtimes.base import Vectors
+from sketchzoo.images import Modality, Square, normalised
 from sketchzoo.model import ModelArtefact
 from sketchzoo.onnx import open_session
 
@@ -37,6 +37,7 @@ class OnnxRuntime:
             ModelError: a file is missing, is no ONNX model or has other inputs and outputs.
 
         """
+        self._preprocessing = {m: tower.preprocessing for m, tower in artefact.towers.items()}
         paths = {modality: artefact.onnx(modality) for modality in artefact.towers}
         different = [
             (path, threads)
@@ -50,10 +51,11 @@ class OnnxRuntime:
         self._alone = {modality: sessions[path, threads_alone] for modality, path in paths.items()}
 
     def embed(
-        self, modality: Modality, images: Sequence[Pixels], *, alone: bool = False
+        self, modality: Modality, images: Sequence[Square], *, alone: bool = False
     ) -> Vectors:
         """Embed images of one modality; safe to call from any number of threads."""
-        batch = images[0][None] if len(images) == 1 else np.stack(images)
+        preprocessing = self._preprocessing[modality]
+        batch = np.stack([normalised(image, preprocessing) for image in images])
         session = (self._alone if alone else self._sessions)[modality]
         vectors: Vectors = session.run(["embedding"], {"images": batch})[0]
         return vectors

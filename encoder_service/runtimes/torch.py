@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from encoder_service.runtimes.base import Pixels, Vectors
-from sketchzoo.images import Modality
+from encoder_service.runtimes.base import Vectors
+from sketchzoo.images import Modality, Square, normalised
 from sketchzoo.model import ModelArtefact, ModelError
 from sketchzoo.towers import load_tower
 
@@ -69,7 +69,7 @@ class TorchRuntime:
     def embed(
         self,
         modality: Modality,
-        images: Sequence[Pixels],
+        images: Sequence[Square],
         *,
         alone: bool = False,  # noqa: ARG002 - a batch has the device's every unit as it is
     ) -> Vectors:
@@ -96,6 +96,7 @@ class _Lane:
     ) -> None:
         cuda = device.type == "cuda"
         self._stream: Any = torch.cuda.Stream(device) if cuda else None  # type: ignore[no-untyped-call] # so torch ships it
+        self._preprocessing = {m: tower.preprocessing for m, tower in artefact.towers.items()}
         self._sizes = batch_sizes(max_batch)
         self._inputs: dict[Modality, Tensor] = {}
         self._programs: dict[tuple[Modality, int], Run] = {}
@@ -109,11 +110,12 @@ class _Lane:
                     program = _captured(program, (size, *shape[1:]), dtype, self._stream)
                 self._programs[modality, size] = program
 
-    def embed(self, modality: Modality, images: Sequence[Pixels]) -> Vectors:
+    def embed(self, modality: Modality, images: Sequence[Square]) -> Vectors:
         size = next(size for size in self._sizes if size >= len(images))
         batch = self._inputs[modality][:size]
-        for row, pixels in zip(batch, images, strict=False):
-            row.copy_(torch.from_numpy(pixels))
+        how = self._preprocessing[modality]
+        for row, square in zip(batch, images, strict=False):
+            row.copy_(torch.from_numpy(normalised(square, how)))
         with torch.inference_mode(), _on(self._stream):
             vectors = self._programs[modality, size](batch)
             # To float32 first: half precision cannot hold a norm of 1 to three digits.

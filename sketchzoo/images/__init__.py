@@ -1,6 +1,7 @@
 """Images: decoding within limits, what files tell of themselves, the one preprocessing.
 
-`decode` makes RGB of an image file, `prepare` makes a network's input of that; `fitted` is
+`decode` makes RGB of an image file, `squared` the square that a network sees of that, and
+`normalised` its input of the square (`prepare` does both); `fitted` is
 what to send of a large one. `read_metadata` reads time, place, camera and stars.
 """
 
@@ -13,10 +14,13 @@ from sketchzoo.images._preprocessing import (
     PREPROCESSING_VERSION,
     Modality,
     Preprocessing,
+    Square,
     enough_for,
     fitted,
     lossless,
+    normalised,
     prepare,
+    squared,
 )
 from sketchzoo.images._take_apart import FORMATS
 
@@ -30,11 +34,14 @@ __all__ = [
     "Metadata",
     "Modality",
     "Preprocessing",
+    "Square",
     "decode",
     "enough_for",
     "fitted",
     "lossless",
     "measure",
+    "normalised",
     "prepare",
     "read_metadata",
+    "squared",
 ]

@@ -89,8 +89,22 @@ class Preprocessing:
         return len(self.mean)
 
 
+Square = npt.NDArray[np.uint8]
+"""The picture that a network sees: `(size, size, channels)`, before its values are scaled."""
+
+
 def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
     """Turn an RGB image into a network's input: float32 `(channels, size, size)`.
+
+    Raises:
+        ImageError: a drawing is wanted (`ink`), and nothing is drawn.
+
+    """
+    return normalised(squared(image, preprocessing), preprocessing)
+
+
+def squared(image: Image.Image, preprocessing: Preprocessing) -> Square:
+    """Turn an RGB image into the square that a network sees.
 
     Raises:
         ImageError: a drawing is wanted (`ink`), and nothing is drawn.
@@ -114,7 +128,12 @@ def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.
         ground = Image.new(image.mode, (size, size), "white")
         ground.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
         image = ground
-    pixels = np.asarray(image, dtype=np.float32).reshape(size, size, preprocessing.channels)
+    return np.asarray(image).reshape(size, size, preprocessing.channels)
+
+
+def normalised(square: Square, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
+    """Scale a square's values: float32 `(channels, size, size)`."""
+    pixels = square.astype(np.float32)
     mean = np.asarray(preprocessing.mean, np.float32) * 255
     std = np.asarray(preprocessing.std, np.float32) * 255
     return np.ascontiguousarray(((pixels - mean) / std).transpose(2, 0, 1))

@@ -337,6 +337,7 @@ class GetModelResponse(_message.Message):
     MIN_SCORE_FIELD_NUMBER: _builtins.int
     PHOTO_PREPROCESSING_FIELD_NUMBER: _builtins.int
     SKETCH_PREPROCESSING_FIELD_NUMBER: _builtins.int
+    PROCESSES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The artefact's name, for instance `zoo-1`."""
     fingerprint: _builtins.str
@@ -356,6 +357,10 @@ class GetModelResponse(_message.Message):
     min_score: _builtins.float
     """The calibrated score under which a hit likely shows something else than the
     sketch; 0 when the model states none.
+    """
+    processes: _builtins.int
+    """Processes that answer on this address. A connection leads to one of them: a client
+    that wants them all opens several.
     """
     @_builtins.property
     def photo_preprocessing(self) -> Global___Preprocessing:
@@ -378,10 +383,11 @@ class GetModelResponse(_message.Message):
         min_score: _builtins.float = ...,
         photo_preprocessing: Global___Preprocessing | None = ...,
         sketch_preprocessing: Global___Preprocessing | None = ...,
+        processes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["photo_preprocessing", b"photo_preprocessing", "sketch_preprocessing", b"sketch_preprocessing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "dimension", b"dimension", "fingerprint", b"fingerprint", "min_score", b"min_score", "name", b"name", "photo_input_size", b"photo_input_size", "photo_preprocessing", b"photo_preprocessing", "runtime", b"runtime", "sketch_input_size", b"sketch_input_size", "sketch_preprocessing", b"sketch_preprocessing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "dimension", b"dimension", "fingerprint", b"fingerprint", "min_score", b"min_score", "name", b"name", "photo_input_size", b"photo_input_size", "photo_preprocessing", b"photo_preprocessing", "processes", b"processes", "runtime", b"runtime", "sketch_input_size", b"sketch_input_size", "sketch_preprocessing", b"sketch_preprocessing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -17,7 +17,7 @@ from encoder_service.bootstrap import SERVICE, open_runtime, serving
 from encoder_service.settings import EncoderSettings
 from sketchzoo.encoder.v1 import encoder_pb2 as pb
 from sketchzoo.encoder.v1.encoder_pb2_grpc import EncoderServiceStub
-from sketchzoo.images import Modality, Preprocessing, decode, prepare
+from sketchzoo.images import Modality, Preprocessing, decode, squared
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc import ChannelSettings, from_rpc_error, open_channel
 from tests.artefacts import picture, tiny_model, torch_model
@@ -70,11 +70,11 @@ async def test_vectors_are_packed_float32_of_norm_one_in_order(
     runtime = open_runtime(settings, artefact)
     for index, (result, modality) in enumerate(zip(answer.results, modalities, strict=True)):
         kind = Modality.PHOTO if modality == PHOTO else Modality.SKETCH
-        pixels = prepare(decode(picture(index)), artefact.towers[kind].preprocessing)
+        square = squared(decode(picture(index)), artefact.towers[kind].preprocessing)
         vector = np.frombuffer(result.embedding.vector, "<f4")
         assert result.embedding.dimension == len(vector) == artefact.dimension
         assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
-        np.testing.assert_allclose(vector, runtime.embed(kind, [pixels])[0], atol=1e-4)
+        np.testing.assert_allclose(vector, runtime.embed(kind, [square])[0], atol=1e-4)
 
 
 def preprocessing(stated: Preprocessing) -> pb.Preprocessing:

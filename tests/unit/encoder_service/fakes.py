@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from encoder_service.runtimes import Pixels, Vectors
-from sketchzoo.images import Modality, Preprocessing
+from encoder_service.runtimes import Vectors
+from sketchzoo.images import Modality, Preprocessing, Square
 
 PREPROCESSING = dict.fromkeys(
     Modality, Preprocessing(size=16, fit="crop", mean=(0.5,) * 3, std=(0.5,) * 3)
@@ -36,7 +36,7 @@ class FakeRuntime:
         return sum(size for _, size in self.batches)
 
     def embed(
-        self, modality: Modality, images: Sequence[Pixels], *, alone: bool = False
+        self, modality: Modality, images: Sequence[Square], *, alone: bool = False
     ) -> Vectors:
         self.alone.append(alone)
         self.batches.append((modality, len(images)))

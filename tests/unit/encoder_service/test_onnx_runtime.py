@@ -17,7 +17,7 @@ from tests.artefacts import tiny_model
 def test_one_image_and_many_give_the_same_vectors(tmp_path: Path) -> None:
     """Whether images come alone or together changes nothing."""
     runtime = OnnxRuntime(tiny_model(tmp_path))
-    images = list(np.random.default_rng(0).standard_normal((5, 3, 32, 32), dtype=np.float32))
+    images = list(np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8))
     together = runtime.embed(Modality.PHOTO, images)
     alone = np.concatenate([runtime.embed(Modality.PHOTO, [image]) for image in images])
     np.testing.assert_allclose(together, alone, atol=1e-6)
@@ -27,7 +27,7 @@ def test_one_image_and_many_give_the_same_vectors(tmp_path: Path) -> None:
 def test_an_image_alone_has_the_vector_it_has_beside_others(tmp_path: Path) -> None:
     """Several threads for one image change how soon it is done, not what comes out."""
     runtime = OnnxRuntime(tiny_model(tmp_path), threads_alone=2)
-    image = [np.random.default_rng(0).standard_normal((3, 32, 32), dtype=np.float32)]
+    image = [np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)]
     np.testing.assert_allclose(
         runtime.embed(Modality.PHOTO, image, alone=True),
         runtime.embed(Modality.PHOTO, image),
@@ -37,7 +37,7 @@ def test_an_image_alone_has_the_vector_it_has_beside_others(tmp_path: Path) -> N
 
 def test_each_modality_has_its_own_tower(tmp_path: Path) -> None:
     """Sketch and photo of the same pixels differ, unless the model shares its tower."""
-    image = [np.random.default_rng(0).standard_normal((3, 32, 32), dtype=np.float32)]
+    image = [np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)]
     own = OnnxRuntime(tiny_model(tmp_path / "own"))
     assert not np.allclose(own.embed(Modality.PHOTO, image), own.embed(Modality.SKETCH, image))
     shared = OnnxRuntime(tiny_model(tmp_path / "shared", shared=True))

@@ -11,7 +11,7 @@ import encoder_service.runtimes.torch as torch_runtime
 from encoder_service.runtimes.base import warm
 from encoder_service.runtimes.onnx import OnnxRuntime
 from encoder_service.runtimes.torch import TorchRuntime, batch_sizes
-from sketchzoo.images import Modality, decode, prepare
+from sketchzoo.images import Modality, Square, decode, normalised, squared
 from sketchzoo.model import ModelArtefact, ModelError
 from sketchzoo.towers import load_tower
 from tests.artefacts import drawing, picture, torch_model
@@ -23,25 +23,27 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> ModelArtefact:
 
 
 @pytest.fixture(scope="module")
-def images() -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
-    return list(np.random.default_rng(0).standard_normal((7, 3, 32, 32), dtype=np.float32))
+def images() -> list[Square]:
+    return list(np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3), np.uint8))
 
 
 def test_a_batch_is_what_the_network_gives_image_by_image(
-    artefact: ModelArtefact, images: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
+    artefact: ModelArtefact, images: list[Square]
 ) -> None:
     """Padding to a fixed batch size and channels_last change no embedding."""
     runtime = TorchRuntime(artefact, device="cpu", max_batch=8)
     warm(runtime, artefact)
     net = load_tower(artefact, Modality.PHOTO)
+    how = artefact.towers[Modality.PHOTO].preprocessing
+    inputs = [normalised(image, how) for image in images]
     with torch.inference_mode():
-        expected = net(torch.from_numpy(np.stack(images))).numpy()
+        expected = net(torch.from_numpy(np.stack(inputs))).numpy()
     np.testing.assert_allclose(runtime.embed(Modality.PHOTO, images), expected, atol=1e-4)
     np.testing.assert_allclose(runtime.embed(Modality.PHOTO, images[:1]), expected[:1], atol=1e-4)
 
 
 def test_half_precision_stays_close_and_of_norm_one(
-    artefact: ModelArtefact, images: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
+    artefact: ModelArtefact, images: list[Square]
 ) -> None:
     """bfloat16 runs on CPUs too: the embeddings point nearly the same way."""
     full = TorchRuntime(artefact, device="cpu").embed(Modality.SKETCH, images)
@@ -61,7 +63,7 @@ def test_batches_are_padded_to_powers_of_two() -> None:
 @pytest.mark.parametrize("count", [0, 5])
 def test_a_batch_outside_the_limit_is_refused(
     artefact: ModelArtefact,
-    images: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]],
+    images: list[Square],
     count: int,
 ) -> None:
     """The batcher never does this; a caller that does is told the limit."""
@@ -114,7 +116,7 @@ def test_the_shipped_model_is_the_same_in_both_runtimes(modality: Modality) -> N
     artefact = ModelArtefact.load("zoo-1")
     content = picture if modality is Modality.PHOTO else drawing
     images = [
-        prepare(decode(content(seed)), artefact.towers[modality].preprocessing) for seed in range(4)
+        squared(decode(content(seed)), artefact.towers[modality].preprocessing) for seed in range(4)
     ]
     there = OnnxRuntime(artefact).embed(modality, images)
     here = TorchRuntime(artefact, precision="float32", max_batch=4).embed(modality, images)
@@ -123,9 +125,7 @@ def test_the_shipped_model_is_the_same_in_both_runtimes(modality: Modality) -> N
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-def test_cuda_agrees_with_the_cpu(
-    artefact: ModelArtefact, images: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
-) -> None:
+def test_cuda_agrees_with_the_cpu(artefact: ModelArtefact, images: list[Square]) -> None:
     """Graphs, pinned memory and half precision change no neighbour."""
     cpu = TorchRuntime(artefact, device="cpu").embed(Modality.PHOTO, images)
     cuda = TorchRuntime(artefact, device="cuda").embed(Modality.PHOTO, images)
