@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from sketchzoo.ink import WORK, lines, redraw, thin
+from sketchzoo.ink import WORK, lines, redraw
+from sketchzoo.morphology import thin
 
 
 def drawing(*, width: int = 3, side: int = 256, scale: float = 1.0) -> Image.Image:
