@@ -50,7 +50,7 @@ def lines(image: Image.Image, keep: float = 0.92) -> Mask:
     else:
         # Any ink in a pixel inks it, so that no thin line breaks.
         rows, columns = np.nonzero(np.asarray(ink) >= 128)  # noqa: PLR2004 - half
-        width, height = (int(side * scale) + 1 for side in ink.size)
+        width, height = (min(WORK, int(side * scale) + 1) for side in ink.size)
         drawn = np.zeros((height, width), np.bool_)
         drawn[(rows * scale).astype(np.intp), (columns * scale).astype(np.intp)] = True
     height, width = drawn.shape

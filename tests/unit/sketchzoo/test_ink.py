@@ -105,6 +105,13 @@ def test_a_large_canvas_keeps_its_thin_lines_whole() -> None:
     assert likeness(lines(drawing()), lines(drawing(side=2000, width=3))) > 0.97
 
 
+def test_a_large_drawing_may_take_the_whole_square() -> None:
+    """`keep` is at most 1, and at 1 nothing is left around."""
+    found = lines(drawing(side=600), keep=1.0)
+    rows = np.flatnonzero(found.any(1))
+    assert (rows[0], rows[-1]) == (pytest.approx(0, abs=2), pytest.approx(WORK - 1, abs=2))
+
+
 def test_thinning_keeps_a_line_whole_and_one_pixel_wide() -> None:
     """A bar becomes one line of about its length, without gaps."""
     mask = np.zeros((40, 60), np.bool_)
