@@ -1,12 +1,10 @@
 """Morphology in C and in NumPy: the same pixels, for any mask."""
 
-import importlib.util
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -15,28 +13,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
+from hatch_build import SOURCE, compile_library
 from sketchzoo import compiled, morphology
 from sketchzoo.ink import lines, redraw
 
 ROOT = Path(__file__).parents[3]
 
 
-def build_hook() -> ModuleType:
-    """Return hatch_build.py, which no package holds."""
-    specification = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module", autouse=True)
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Compile the source as it is now, whatever an installation has left beside it."""
-    hook = build_hook()
     file = tmp_path_factory.mktemp("compiled") / "libmorphology.so"
-    if problem := hook.compile_library(ROOT / hook.SOURCE, file):
+    if problem := compile_library(ROOT / SOURCE, file):
         pytest.skip(problem)
     found = compiled.load(file)
     assert found is not None
