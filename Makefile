@@ -106,6 +106,7 @@ $(VENV)/uv.stamp: requirements/uv.txt
 $(VENV)/demo.stamp: $(VENV)/uv.stamp requirements/demo.txt pyproject.toml hatch_build.py sketchzoo/morphology.c
 	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/demo.txt
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	@test -f sketchzoo/libmorphology.so || echo "no C compiler: drawings are prepared with NumPy, which takes longer"
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/demo.stamp requirements/dev.txt

@@ -22,6 +22,8 @@ LARGEST_DRAWING = 640
 _CLEAN = 6
 """A ground whose greys differ by less than this (of 255) needs no flattening."""
 _GREYS = np.arange(256)
+_FULL = [0] * 128 + [255] * 128
+"""Makes what is ink full ink, and all else none."""
 
 
 def lines(image: Image.Image, keep: float = 0.92) -> Mask:
@@ -56,15 +58,16 @@ def lines(image: Image.Image, keep: float = 0.92) -> Mask:
     height, width = drawn.shape
     top, left = (WORK - height) // 2, (WORK - width) // 2
     thinned = thin(drawn)
-    half_stroke = round(drawn.sum() / (2 * max(1, thinned.sum())))
+    length = int(np.count_nonzero(thinned))
+    half_stroke = round(int(np.count_nonzero(drawn)) / (2 * max(1, length)))
     mask[top : top + height, left : left + width] = thinned | erode(drawn, half_stroke)
     return mask
 
 
 def redraw(thinned: Mask, size: int, pen: int) -> Image.Image:
     """Draw lines with a square pen `pen` pixels wide (odd, of `WORK`): grey, black on white."""
-    # Ink is 1 and paper 0 here: one less is 0, and, of bytes, 255.
-    drawn = dilate(thinned, pen // 2).view(np.uint8) - np.uint8(1)
+    drawn = dilate(thinned, pen // 2).view(np.uint8)
+    drawn -= 1  # of bytes ink's 1 is 0 then, and paper's 0 is 255
     # Where `size` divides `WORK` the filter of a reduction is a plain mean of pixels.
     filter_ = Image.Resampling.BILINEAR if WORK % size else Image.Resampling.BOX
     return Image.fromarray(drawn).resize((size, size), filter_)
@@ -72,7 +75,7 @@ def redraw(thinned: Mask, size: int, pen: int) -> Image.Image:
 
 def _box(ink: Image.Image) -> tuple[int, int, int, int] | None:
     """Return the box around all ink, if there is any."""
-    return ink.point([255 if v >= 128 else 0 for v in range(256)]).getbbox()  # noqa: PLR2004 - half
+    return ink.point(_FULL).getbbox()
 
 
 def _ink(image: Image.Image) -> Image.Image:
