@@ -18,9 +18,9 @@ Grey = npt.NDArray[np.uint8]
 
 def thin(mask: Mask) -> Mask:
     """Thin ink to lines one pixel wide that hang together as the ink did."""
+    mask = np.ascontiguousarray(mask, np.bool_)
     if LIBRARY is None:
         return _thinned(mask)
-    mask = np.ascontiguousarray(mask, np.bool_)
     out = np.empty_like(mask)
     peel = _PEEL.ctypes.data
     _done(LIBRARY.sketchzoo_thin(mask.ctypes.data, *mask.shape, peel, out.ctypes.data))
@@ -34,9 +34,9 @@ def trace(mask: Mask, side: int) -> Mask:
     """
     if max(mask.shape) > side:
         raise ValueError(f"a mask of {mask.shape} pixels does not fit into {side}")
+    mask = np.ascontiguousarray(mask, np.bool_)
     if LIBRARY is None:
         return _traced(mask, side)
-    mask = np.ascontiguousarray(mask, np.bool_)
     out = np.empty((side, side), np.bool_)
     peel = _PEEL.ctypes.data
     _done(LIBRARY.sketchzoo_trace(mask.ctypes.data, *mask.shape, peel, side, out.ctypes.data))
@@ -45,9 +45,9 @@ def trace(mask: Mask, side: int) -> Mask:
 
 def draw(mask: Mask, reach: int) -> Grey:
     """Draw ink black on white with a square pen that reaches so many pixels to each side."""
+    mask = np.ascontiguousarray(mask, np.bool_)
     if LIBRARY is None:
         return _drawn(mask, reach)
-    mask = np.ascontiguousarray(mask, np.bool_)
     out = np.empty(mask.shape, np.uint8)
     _done(LIBRARY.sketchzoo_draw(mask.ctypes.data, *mask.shape, reach, out.ctypes.data))
     return out

@@ -127,7 +127,9 @@ def test_a_mask_may_lie_in_memory_as_it_likes() -> None:
         assert np.array_equal(morphology.thin(mask), morphology.thin(plain))
         assert np.array_equal(morphology.trace(mask, 90), morphology.trace(plain, 90))
         assert np.array_equal(morphology.draw(mask, 1), morphology.draw(plain, 1))
-    assert np.array_equal(morphology.thin(large.astype(np.uint8) * 255), morphology.thin(large))
+    of_bytes = partial(morphology.thin, large.astype(np.uint8) * 255)
+    assert np.array_equal(of_bytes(), morphology.thin(large))
+    assert np.array_equal(of_bytes(), in_numpy(of_bytes))
 
 
 def test_a_drawing_is_redrawn_with_the_same_pixels() -> None:
