@@ -57,7 +57,7 @@ def strokes(draw: st.DrawFn) -> np.ndarray:
 MASKS = st.one_of(strokes(), arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=24)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(mask=MASKS)
 def test_thinning_leaves_the_same_lines(mask: np.ndarray) -> None:
     """Every pixel is what the definition in NumPy says, and the mask itself stays."""
@@ -67,7 +67,7 @@ def test_thinning_leaves_the_same_lines(mask: np.ndarray) -> None:
     assert np.array_equal(mask, before)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(mask=MASKS, more=st.integers(0, 9))
 def test_tracing_leaves_the_same_lines_and_patches(mask: np.ndarray, more: int) -> None:
     """Half a stroke's width rounded as Python rounds, and in the same middle of the square."""
@@ -75,7 +75,7 @@ def test_tracing_leaves_the_same_lines_and_patches(mask: np.ndarray, more: int) 
     assert np.array_equal(traced(), in_numpy(traced))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(mask=MASKS, reach=st.integers(0, 60))
 def test_a_pen_draws_the_same(mask: np.ndarray, reach: int) -> None:
     """Of every width, also wider than the mask."""
@@ -83,7 +83,7 @@ def test_a_pen_draws_the_same(mask: np.ndarray, reach: int) -> None:
     assert np.array_equal(drawn(), in_numpy(drawn))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     grey=st.one_of(
         strokes().map(lambda mask: np.where(mask, 30, 200).astype(np.uint8)),
