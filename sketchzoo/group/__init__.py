@@ -1,0 +1,1 @@
+"""Process groups: several processes that answer on one port, as one server."""
