@@ -1,5 +1,5 @@
 """Process groups: several processes that answer on one port, as one server."""
 
-from sketchzoo.group.member import Ledger, Member
+from sketchzoo.group.member import ALONE, Member
 
-__all__ = ["Ledger", "Member"]
+__all__ = ["ALONE", "Member"]

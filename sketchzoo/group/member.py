@@ -1,26 +1,20 @@
 """A member: a process's place in its group."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
-
-class Ledger(Protocol):
-    """What all processes of a group count together."""
-
-    def of(self, index: int) -> "Ledger":
-        """Return the ledger as the process of that index writes it."""
+from sketchzoo.counts import Counts
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """The process `index` of `size` that answer on one port, and what they count together.
+    """The process `index` of `size` that answer on one port.
 
-    Without a ledger each counts for itself.
+    `ledger` is its row of what they count together; without one it counts for itself.
     """
 
     index: int
     size: int
-    ledger: Ledger | None = None
+    ledger: Counts | None = None
 
     def __post_init__(self) -> None:
         if self.size < 1:
