@@ -63,17 +63,17 @@ class Tally:
 
 
 class Times:
-    """A time of `time.monotonic` for each of the latest callers."""
+    """A time of `time.monotonic_ns` for each of the latest callers."""
 
     def __init__(self) -> None:
-        self._times: LRUCache[str, float] = LRUCache(_MOST_CALLERS)
+        self._times: LRUCache[str, int] = LRUCache(_MOST_CALLERS)
 
-    def latest(self, caller: str) -> float:
+    def latest(self, caller: str) -> int:
         """Return the latest time that a process has put for a caller, or 0."""
-        return self._times.get(caller, 0.0)
+        return self._times.get(caller, 0)
 
-    def put(self, caller: str, time: float, step: float = 0.0) -> None:  # noqa: ARG002
-        """Put a time, `step` after what was `latest`.
+    def put(self, caller: str, time: int, step: int = 0) -> None:  # noqa: ARG002
+        """Put a time, `step` after what was `latest`, or after now.
 
         What others put meanwhile is moved on by as many steps: theirs and this one.
         """
@@ -98,6 +98,9 @@ class Moment:
 
 class Counts:
     """Makes what a process counts by; each name is asked for once a process."""
+
+    alone = True
+    """Whether no other process counts with this one."""
 
     def count(self, name: CountName) -> Count:  # noqa: ARG002 - a process alone shares none
         """Return an amount."""

@@ -111,6 +111,8 @@ def _received(size: int, key: bytes, file: Any) -> Ledger:
 class Row(Counts):
     """What one process of a group holds, beside what the others do."""
 
+    alone = False
+
     def __init__(self, size: int, index: int, words: memoryview, key: bytes) -> None:
         self._size = size
         self._index = index
@@ -186,20 +188,19 @@ class _SharedTally(Tally):
 
 
 class _SharedTimes(Times):
-    """Times in a table, in nanoseconds; the clock is the machine's, the same for all."""
+    """Times in a table; the clock is the machine's, the same for all processes."""
 
     def __init__(self, table: "_Table") -> None:
         self._table = table
 
-    def latest(self, caller: str) -> float:
-        return max(self._table.everywhere(caller), default=0) / _NS
+    def latest(self, caller: str) -> int:
+        return max(self._table.everywhere(caller), default=0)
 
-    def put(self, caller: str, time: float, step: float = 0.0) -> None:
-        value, moved = int(time * _NS), int(step * _NS)
-        self._table.put(caller, value)
-        meanwhile = [each for each in self._table.elsewhere(caller) if each > value - moved]
+    def put(self, caller: str, time: int, step: int = 0) -> None:
+        self._table.put(caller, time)
+        meanwhile = [each for each in self._table.elsewhere(caller) if each > time - step]
         if meanwhile:
-            self._table.put(caller, max(meanwhile) + len(meanwhile) * moved)
+            self._table.put(caller, max(meanwhile) + len(meanwhile) * step)
 
 
 class _SharedMoment(Moment):
