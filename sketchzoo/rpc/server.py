@@ -64,6 +64,7 @@ class RpcServer:
             CallMetrics(registry),
             quiet=frozenset(f"{each.name}/{name}" for each in services for name in each.quiet),
             authorize={each.name: each.authorize for each in services if each.authorize},
+            counts=self._member.ledger,
         )
         self._admission = interceptor.admission
         self._looking_up: asyncio.Task[None] | None = None
@@ -163,12 +164,17 @@ def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
 
 
-async def run_until_signal() -> None:
-    """Return when the process is asked to stop: SIGTERM, or Ctrl-C."""
+async def run_until_signal(member: Member = ALONE) -> None:
+    """Return when the process is asked to stop: SIGTERM, or Ctrl-C.
+
+    A second one ends it at once, but a group's member: its parent passes on what the member may
+    have got already, and ends it where it takes too long.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.remove_signal_handler(number)
+    if member.is_alone:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
