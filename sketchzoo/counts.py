@@ -17,6 +17,7 @@ CountName = Literal["decoding", "images", "searches", "batches", "streams", "pho
 TallyName = Literal["calls", "health", "bytes"]
 TimesName = Literal["rates", "room"]
 MomentName = Literal["met", "searches_idle"]
+TurnsName = Literal["decode_queue"]
 
 
 class Count:
@@ -96,6 +97,20 @@ class Moment:
         self._latest = time
 
 
+class Turns:
+    """Whose turn it is among processes that each have a queue: whose first waits longest."""
+
+    def wait(self, since: int) -> None:
+        """Tell since when this process's first waits, of `time.monotonic_ns`."""
+
+    def done(self) -> None:
+        """Tell that nobody waits."""
+
+    def is_ours(self) -> bool:
+        """Tell whether no other process's first has waited longer."""
+        return True
+
+
 class Counts:
     """Makes what a process counts by; each name is asked for once a process."""
 
@@ -117,3 +132,7 @@ class Counts:
     def moment(self, name: MomentName) -> Moment:  # noqa: ARG002
         """Return a moment."""
         return Moment()
+
+    def turns(self, name: TurnsName) -> Turns:  # noqa: ARG002
+        """Return whose turn it is."""
+        return Turns()

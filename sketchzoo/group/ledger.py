@@ -27,12 +27,15 @@ from sketchzoo.counts import (
     TallyName,
     Times,
     TimesName,
+    Turns,
+    TurnsName,
 )
 
-_COUNTS: tuple[str, ...] = (*get_args(CountName), *get_args(TallyName))
-_MOMENTS: tuple[str, ...] = get_args(MomentName)
-_COLUMNS = (*_COUNTS, *_MOMENTS)
-_TABLES: tuple[str, ...] = (*get_args(TallyName), *get_args(TimesName))
+# What has a column, a word for each process, and what a table; first what ends with a process.
+_HELD_COLUMNS: tuple[str, ...] = get_args(CountName) + get_args(TallyName) + get_args(TurnsName)
+_COLUMNS: tuple[str, ...] = _HELD_COLUMNS + get_args(MomentName)
+_HELD_TABLES: tuple[str, ...] = get_args(TallyName)
+_TABLES: tuple[str, ...] = _HELD_TABLES + get_args(TimesName)
 
 # A row of a table holds 4,096 callers, each in one of the four entries of his bucket.
 _BUCKETS = 1024
@@ -78,10 +81,10 @@ class Ledger:
 
     def clear(self, index: int) -> None:
         """Let a process that has ended hold nothing: the parent's duty as soon as it sees it."""
-        for column in range(len(_COUNTS)):
+        for column in range(len(_HELD_COLUMNS)):
             self._all[column * self.size + index] = 0
         empty = memoryview(bytes(_WAYS * _ENTRY * _WORD)).cast("q")
-        for table in range(len(get_args(TallyName))):
+        for table in range(len(_HELD_TABLES)):
             for bucket in range(_BUCKETS):
                 start = _bucket(self.size, table, bucket) + index * _WAYS * _ENTRY
                 self._all[start : start + _WAYS * _ENTRY] = empty
@@ -140,6 +143,10 @@ class Row(Counts):
     def moment(self, name: MomentName) -> Moment:
         """Return a moment."""
         return _SharedMoment(self._column(name), self._index)
+
+    def turns(self, name: TurnsName) -> Turns:
+        """Return whose turn it is."""
+        return _SharedTurns(self._column(name), self._index)
 
     def _column(self, name: str) -> memoryview:
         start = _COLUMNS.index(name) * self._size
@@ -217,6 +224,24 @@ class _SharedMoment(Moment):
 
     def note(self, time: float) -> None:
         self._column[self._index] = int(time * _NS)
+
+
+class _SharedTurns(Turns):
+    """A column of the times since when each process's first waits, 0 where none does."""
+
+    def __init__(self, column: memoryview, index: int) -> None:
+        self._column = column
+        self._index = index
+
+    def wait(self, since: int) -> None:
+        self._column[self._index] = since
+
+    def done(self) -> None:
+        self._column[self._index] = 0
+
+    def is_ours(self) -> bool:
+        since = self._column[self._index]
+        return all(not other or other >= since for other in self._column)
 
 
 class _Table:
