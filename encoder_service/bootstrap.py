@@ -20,7 +20,7 @@ from sketchzoo.cores import available_cores
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.group import ALONE, Member
 from sketchzoo.group.processes import Told, default_size, run_group
-from sketchzoo.images import Modality, Preprocessing
+from sketchzoo.images import Modality, Preprocessing, share_memory
 from sketchzoo.memory import give_back_freed
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc import RpcServer, Service, run_main, run_until_signal
@@ -44,7 +44,7 @@ def run(settings: EncoderSettings) -> None:
     """
     processes = settings.processes or default_processes(settings.runtime)
     if processes == 1:
-        work(settings, ALONE, partial(log.info, "serving"))
+        work(settings, ALONE, lambda **facts: log.info("serving", **facts))
         return
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
     ModelArtefact.load(settings.model)  # what is wrong with it is said before a process starts
@@ -54,6 +54,8 @@ def run(settings: EncoderSettings) -> None:
 def work(settings: EncoderSettings, member: Member, told: Told) -> None:
     """Serve as one process until a signal; raises as `run` does."""
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
+    if member.ledger is not None:
+        share_memory(member.ledger)
     with tracing(PART, settings.otlp_endpoint):
         run_main(serve(settings, member, told))
 
@@ -63,8 +65,9 @@ async def serve(settings: EncoderSettings, member: Member, told: Told) -> None:
     start = time.perf_counter()
     artefact = ModelArtefact.load(settings.model)
     runtime = open_runtime(settings, artefact)
-    async with serving(settings, artefact, runtime, member) as addresses:
-        told(
+    async with serving(settings, artefact, runtime, member=member) as addresses:
+        serves = partial(
+            told,
             model=artefact.name,
             fingerprint=artefact.fingerprint,
             runtime=runtime.name,
@@ -73,7 +76,7 @@ async def serve(settings: EncoderSettings, member: Member, told: Told) -> None:
             metrics_port=addresses.metrics_port,
             seconds=round(time.perf_counter() - start, 3),
         )
-        await run_until_signal(member)
+        await run_until_signal(member, serves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ async def serving(
     settings: EncoderSettings,
     artefact: ModelArtefact,
     runtime: Runtime,
+    *,
     member: Member = ALONE,
 ) -> AsyncIterator[Addresses]:
     """Warm the model and answer calls while the context is open; a group shares the workers."""
@@ -106,6 +110,7 @@ async def serving(
         queue_calls=member.share(settings.queue_calls) or default_queue_calls(workers, runtime),
         max_delay_seconds=settings.max_delay_seconds,
         alone_after_seconds=settings.alone_after_seconds,
+        counts=member.ledger,
         limits=settings.image_limits(),
     )
     servicer = EncoderServicer(
