@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -109,8 +110,13 @@ async def serving(
             yield Addresses(server.port, page.port)
 
 
-def open_runtime(settings: EncoderSettings, artefact: ModelArtefact) -> Runtime:
+def open_runtime(
+    settings: EncoderSettings, artefact: ModelArtefact, graphs: Path | None = None
+) -> Runtime:
     """Load the chosen runtime; only its own library is imported.
+
+    `graphs` is the folder in which processes of a group share what each would make for itself
+    (`encoder_service.runtimes.graphs`).
 
     Raises:
         ModelError: the artefact cannot be used.
@@ -119,8 +125,7 @@ def open_runtime(settings: EncoderSettings, artefact: ModelArtefact) -> Runtime:
     if settings.runtime == "onnx":
         from encoder_service.runtimes.onnx import OnnxRuntime  # noqa: PLC0415 - chosen here
 
-        threads = settings.threads_alone or available_cores()
-        return OnnxRuntime(artefact, threads_alone=threads)
+        return OnnxRuntime(artefact, threads_alone=settings.threads_alone, graphs=graphs)
     from encoder_service.runtimes.torch import TorchRuntime  # noqa: PLC0415 - chosen here
 
     return TorchRuntime(

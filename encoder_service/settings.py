@@ -45,8 +45,8 @@ class EncoderSettings(ImageSettings, ServerSettings):
     )
     threads_alone: Annotated[int, Field(ge=0, le=64)] = Field(
         0,
-        description="Threads for an image that comes alone (onnx); 0 is one a core. 1 keeps no "
-        "second copy of the model in memory.",
+        description="Threads for an image that comes alone (onnx on the CPU); 0 is as many as run "
+        "one soonest, tried at the start. 1 keeps no second session.",
     )
     alone_after_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
         5.0,

@@ -1,0 +1,118 @@
+"""Graphs: a model's, optimised once for this machine, whose weights all sessions map.
+
+They lie in a private folder while processes may open them; what is mapped outlasts it. Nobody
+needs a folder that nobody holds: one of a killed encoder goes when the next one starts.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import structlog
+
+from sketchzoo.model import ModelError
+from sketchzoo.onnx import write_optimised
+
+if sys.platform != "win32":
+    import fcntl
+
+_PREFIX = "sketchzoo-graphs-"
+
+log = structlog.get_logger()
+
+
+@contextmanager
+def graphs_folder() -> Iterator[Path | None]:
+    """Make a folder for `prepare`; it goes with the context.
+
+    None where there can be none: Windows keeps files that are mapped, and a machine may have no
+    folder for temporary files.
+    """
+    held = None if sys.platform == "win32" else _held_folder()
+    if held is None:
+        yield None
+        return
+    folder, descriptor = held
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Let no other process into a folder of graphs while the context is open; waits for it."""
+    with (folder / "lock").open("wb") as file:
+        if sys.platform != "win32":
+            fcntl.flock(file, fcntl.LOCK_EX)  # whoever is killed lets go of it
+        yield
+
+
+def prepare(paths: Iterable[Path], folder: Path) -> Mapping[Path, Path]:
+    """Optimise graphs into a folder, those that are not there yet, side by side.
+
+    Returns the optimised graph of each; of one that can't be optimised or written none, and
+    the log says why. To be called `alone_in` the folder.
+    """
+    targets = {path: folder / path.with_suffix(".onnx").name for path in set(paths)}
+    made: dict[Path, Path] = {}
+    with ThreadPoolExecutor(len(targets)) as pool:
+        for path, done in zip(targets, pool.map(_written, targets, targets.values()), strict=True):
+            if done:
+                made[path] = targets[path]
+    return made
+
+
+def _written(path: Path, target: Path) -> bool:
+    if target.exists():
+        return True
+    try:
+        write_optimised(path, target)
+    except ModelError as error:
+        log.warning("graph is not mapped", error=str(error))
+        return False
+    return True
+
+
+def _held_folder() -> tuple[Path, int] | None:
+    """Make a folder and lock it; what others left unlocked is removed."""
+    try:
+        _sweep(Path(tempfile.gettempdir()))
+        while True:
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+            # Between these two a sweep may have taken it for one that was left.
+            with suppress(FileNotFoundError):
+                descriptor = os.open(folder, os.O_RDONLY)
+                if _locked(descriptor) and folder.exists():
+                    return folder, descriptor
+                os.close(descriptor)
+    except OSError as error:
+        log.warning("graphs are not mapped", error=str(error))
+        return None
+
+
+def _sweep(temporary: Path) -> None:
+    for folder in temporary.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if folder.is_symlink() or folder.lstat().st_uid != os.getuid():
+                continue
+            descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                if _locked(descriptor):
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
