@@ -123,9 +123,15 @@ def open_runtime(
 
     """
     if settings.runtime == "onnx":
-        from encoder_service.runtimes.onnx import OnnxRuntime  # noqa: PLC0415 - chosen here
+        from encoder_service.runtimes.provider import open_onnx  # noqa: PLC0415 - chosen here
 
-        return OnnxRuntime(artefact, threads_alone=settings.threads_alone, graphs=graphs)
+        return open_onnx(
+            artefact,
+            providers=settings.providers,
+            threads_alone=settings.threads_alone,
+            max_batch=settings.max_batch,
+            graphs=graphs,
+        )
     from encoder_service.runtimes.torch import TorchRuntime  # noqa: PLC0415 - chosen here
 
     return TorchRuntime(
