@@ -60,7 +60,7 @@ def prepare(paths: Iterable[Path], folder: Path) -> Mapping[Path, Path]:
     Returns the optimised graph of each; of one that can't be optimised or written none, and
     the log says why. To be called `alone_in` the folder.
     """
-    targets = {path: folder / path.with_suffix(".onnx").name for path in set(paths)}
+    targets = {path: folder / path.name for path in set(paths)}
     made: dict[Path, Path] = {}
     with ThreadPoolExecutor(len(targets)) as pool:
         for path, done in zip(targets, pool.map(_written, targets, targets.values()), strict=True):
@@ -86,33 +86,37 @@ def _held_folder() -> tuple[Path, int] | None:
         _sweep(Path(tempfile.gettempdir()))
         while True:
             folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-            # Between these two a sweep may have taken it for one that was left.
-            with suppress(FileNotFoundError):
-                descriptor = os.open(folder, os.O_RDONLY)
-                if _locked(descriptor) and folder.exists():
-                    return folder, descriptor
-                os.close(descriptor)
+            # Until it is locked a sweep may take it for one that was left.
+            if (descriptor := _opened(folder)) is not None:
+                return folder, descriptor
     except OSError as error:
         log.warning("graphs are not mapped", error=str(error))
         return None
 
 
+def _opened(folder: Path) -> int | None:
+    """Open and lock a folder; None where it is gone or another has it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if folder.exists():
+            return descriptor
+    except BlockingIOError:
+        pass
+    except OSError:  # a file system without locks
+        os.close(descriptor)
+        folder.rmdir()
+        raise
+    os.close(descriptor)
+    return None
+
+
 def _sweep(temporary: Path) -> None:
     for folder in temporary.glob(f"{_PREFIX}*"):
         with suppress(OSError):
-            if folder.is_symlink() or folder.lstat().st_uid != os.getuid():
-                continue
-            descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
-            try:
-                if _locked(descriptor):
-                    shutil.rmtree(folder, ignore_errors=True)
-            finally:
+            if folder.lstat().st_uid == os.getuid() and (descriptor := _opened(folder)) is not None:
+                shutil.rmtree(folder, ignore_errors=True)
                 os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -22,6 +22,7 @@ from encoder_service.cores import available_cores
 from encoder_service.runtimes.base import Vectors, examples
 from encoder_service.runtimes.graphs import alone_in, graphs_folder, prepare
 from encoder_service.threads import candidates, measured, soonest
+from sketchzoo.files import write_atomically
 from sketchzoo.images import Modality, Square, normalised
 from sketchzoo.model import ModelArtefact
 from sketchzoo.onnx import open_session
@@ -58,20 +59,19 @@ class OnnxRuntime:
         self._preprocessing = {m: tower.preprocessing for m, tower in artefact.towers.items()}
         self._paths = {modality: artefact.onnx(modality) for modality in artefact.towers}
         self._mapped: Mapping[Path, Path] = {}
-        self._squares = examples(artefact)
+        self._sessions: dict[int, Sessions] = {}  # by their threads
         with ExitStack() as stack:
             folder = graphs or stack.enter_context(graphs_folder())
             if folder is not None:
                 try:
                     with alone_in(folder):
                         self._mapped = prepare(self._paths.values(), folder)
-                        threads_alone = threads_alone or self._remembered(folder / "threads_alone")
+                        threads_alone = threads_alone or self._remembered(folder, artefact)
                 except OSError as error:  # the disk is full, or someone removed the folder
                     log.warning("graphs are not mapped", error=str(error))
-            self._one = self._opened(1)
-            threads_alone = threads_alone or self._soonest()
-            self._alone = self._one if threads_alone == 1 else self._opened(threads_alone)
-        self.threads_alone = threads_alone
+            self.threads_alone = threads_alone or self._soonest(artefact)
+            self._one, self._alone = self._opened(1), self._opened(self.threads_alone)
+        self._sessions.clear()  # those that were tried
 
     def embed(
         self, modality: Modality, images: Sequence[Square], *, alone: bool = False
@@ -93,24 +93,29 @@ class OnnxRuntime:
                 return open_session(self._mapped[path], threads, optimised=True)
             return open_session(path, threads)
 
-        paths = sorted(set(self._paths.values()))
-        with ThreadPoolExecutor(len(paths)) as pool:
-            return dict(zip(paths, pool.map(opened, paths), strict=True))
+        if threads not in self._sessions:
+            paths = sorted(set(self._paths.values()))
+            with ThreadPoolExecutor(len(paths)) as pool:
+                self._sessions[threads] = dict(zip(paths, pool.map(opened, paths), strict=True))
+        return self._sessions[threads]
 
-    def _remembered(self, file: Path) -> int:
+    def _remembered(self, folder: Path, artefact: ModelArtefact) -> int:
         """Return what the first process of a group measured, or measure for the others."""
+        file = folder / "threads_alone"
         if not file.exists():
-            file.write_text(str(self._soonest()))
+            write_atomically(file, str(self._soonest(artefact)), sync=False)
         return int(file.read_text())
 
-    def _soonest(self) -> int:
+    def _soonest(self, artefact: ModelArtefact) -> int:
         """Try how many threads run an image soonest: one of each modality in turn."""
         cores = available_cores()
         if cores == 1:
             return 1
 
+        squares = examples(artefact)
+
         def run(sessions: Sessions) -> None:
-            for modality, square in self._squares.items():
+            for modality, square in squares.items():
                 self._run(sessions, modality, [square])
 
         opened = {threads: self._opened(threads) for threads in candidates(cores)}
