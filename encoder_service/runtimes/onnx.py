@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import structlog
 
-from encoder_service.cores import available_cores
 from encoder_service.runtimes.base import Vectors, examples
 from encoder_service.runtimes.graphs import alone_in, graphs_folder, prepare
 from encoder_service.threads import candidates, measured, soonest
+from sketchzoo.cores import available_cores
 from sketchzoo.files import write_atomically
 from sketchzoo.images import Modality, Square, normalised
 from sketchzoo.model import ModelArtefact
