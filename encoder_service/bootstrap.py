@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from encoder_service.metrics import EncoderMetrics
 from encoder_service.pool import WorkerPool
 from encoder_service.runtimes import Runtime
 from encoder_service.runtimes.base import warm
+from encoder_service.runtimes.graphs import graphs_folder
 from encoder_service.seeing import Seeing
 from encoder_service.servicer import EncoderServicer
 from encoder_service.settings import EncoderSettings
@@ -49,21 +50,24 @@ def run(settings: EncoderSettings) -> None:
         return
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
     ModelArtefact.load(settings.model)  # what is wrong with it is said before a process starts
-    run_group(settings, processes, work)
+    with graphs_folder() if settings.runtime == "onnx" else nullcontext() as graphs:
+        run_group(settings, processes, partial(work, graphs=graphs))
 
 
-def work(settings: EncoderSettings, member: Member, told: Told) -> None:
+def work(settings: EncoderSettings, member: Member, told: Told, graphs: Path | None = None) -> None:
     """Serve as one process until a signal; raises as `run` does."""
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
     with tracing(PART, settings.otlp_endpoint):
-        run_main(serve(settings, member, told))
+        run_main(serve(settings, member, told, graphs))
 
 
-async def serve(settings: EncoderSettings, member: Member, told: Told) -> None:
+async def serve(
+    settings: EncoderSettings, member: Member, told: Told, graphs: Path | None = None
+) -> None:
     """Load and warm the model, then answer calls until a signal."""
     start = time.perf_counter()
     artefact = ModelArtefact.load(settings.model)
-    runtime = open_runtime(settings, artefact)
+    runtime = open_runtime(settings, artefact, graphs)
     async with serving(settings, artefact, runtime, member) as addresses:
         told(
             model=artefact.name,
