@@ -29,14 +29,14 @@ class Count:
         self.here = 0
 
     @property
-    def elsewhere(self) -> int:
-        """What the other processes hold."""
-        return 0
-
-    @property
     def total(self) -> int:
         """What all processes hold."""
-        return self.here + self.elsewhere
+        return self.here
+
+    @property
+    def elsewhere(self) -> int:
+        """What the other processes hold."""
+        return self.total - self.here
 
     def add(self, amount: int) -> None:
         """Hold `amount` more, or where it is negative less."""

@@ -172,8 +172,8 @@ class _SharedCount(Count):
         self._index = index
 
     @property
-    def elsewhere(self) -> int:
-        return sum(self._column) - self.here
+    def total(self) -> int:
+        return sum(self._column)
 
     def add(self, amount: int) -> None:
         self.here += amount

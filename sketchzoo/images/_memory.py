@@ -124,7 +124,10 @@ class Budget:
                     watch.check()
             finally:
                 self._waiting.remove(came)
-                self._turns.done()  # whoever is first from now on waits anew
+                if self._waiting:
+                    self._turns.wait(self._waiting[0])
+                else:
+                    self._turns.done()
                 self._changed.notify_all()
 
     def _taken(self, came: int, size: int, most: int) -> bool:
