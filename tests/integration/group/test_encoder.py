@@ -226,13 +226,13 @@ def test_killed_it_leaves_no_process(model: Path, tmp_path: Path) -> None:
         with encoder_process(model, processes=2) as running:
             children = family(running.process.pid)
             assert len(children) >= 2
-            assert list(tmp_path.iterdir())
+            assert list(tmp_path.glob("sketchzoo-metrics-*"))
             running.process.kill()
             running.process.wait()
             until(lambda: all(map(is_gone, children)), "children go on", 20)
             with socket.create_server(("127.0.0.1", running.port)):
                 pass
-            assert not list(tmp_path.iterdir())
+            assert not list(tmp_path.glob("sketchzoo-metrics-*"))
 
 
 async def test_sigterm_lets_calls_under_way_end(model: Path, tmp_path: Path) -> None:
