@@ -2,13 +2,19 @@
 
 import multiprocessing
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cached_property
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sketchzoo.counts import Counts
 from sketchzoo.group.ledger import Ledger
+from sketchzoo.image_limits import ImageLimits
 from sketchzoo.limits import NoneLeftError, Rates, Shares
+
+if TYPE_CHECKING:
+    from sketchzoo.images._memory import Budget
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -22,6 +28,16 @@ class Counting:
         self.calls = counts.tally("calls")
         self._truth = counts.count("photos")
         self._shares = Shares(10, 4, counts.tally("bytes"))
+        self._held = ExitStack()
+
+    @cached_property
+    def budget(self) -> "Budget":
+        """The memory for decoding."""
+        from sketchzoo.images._memory import Budget  # noqa: PLC0415 - few tests need Pillow
+
+        budget = Budget()
+        budget.share(self._counts)
+        return budget
 
     def hold(self, caller: str | None, amount: int) -> None:
         """Count an image, and some calls of a caller's."""
@@ -52,6 +68,13 @@ class Counting:
         """Ask for tokens that don't come again; return how many there were."""
         rates = Rates(1e-6, burst, times=self._counts.times("rates"))
         return sum(not rates.take(caller) for _ in range(times))
+
+    def decode(self, size: int) -> None:
+        """Hold `size` of 100 MiB that decoding may hold, until the process ends."""
+        from sketchzoo.images._limits import Watch  # noqa: PLC0415 - as above
+
+        limits = ImageLimits(max_memory_bytes=100 * 2**20)
+        self._held.enter_context(self.budget.hold(size * 2**20, limits, Watch(60)))
 
     def write(self, callers: int) -> None:
         """Write everything there is to write until killed."""

@@ -91,6 +91,23 @@ def test_what_a_killed_process_held_is_free_once_its_row_is_cleared(ledger: Ledg
     assert mine.calls.of("a") == mine.calls.count.total == mine.images.total == 0
 
 
+def test_memory_of_a_killed_process_is_had_by_who_waits_for_it(ledger: Ledger) -> None:
+    """A photo of 80 MiB waits for another process's, and no longer than that lives."""
+    mine = Counting(ledger.of(0))
+    with Process(ledger, 1) as process:
+        process.decode(80)
+        budget = mine.budget
+        waiting = threading.Thread(target=mine.decode, args=(80,), daemon=True)
+        waiting.start()
+        while not budget._waiting:
+            threading.Event().wait(0.001)
+        process.kill()
+    assert budget.held == 0
+    ledger.clear(1)
+    waiting.join(30)
+    assert budget.held == 80 * 2**20
+
+
 def test_a_process_starts_with_an_empty_row(ledger: Ledger) -> None:
     """Even where nobody cleared what the one before it left."""
     with Process(ledger, 1) as process:
