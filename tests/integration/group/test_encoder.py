@@ -48,7 +48,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def group(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EncoderProcess]:
     """Two processes on a free port, for tests that leave them as they are."""
     file = tmp_path_factory.mktemp("port") / "port"
-    with encoder_process(model, processes=2, workers=4, port_file=file) as running:
+    settings = {"processes": 2, "workers": 4, "port_file": file, "host": "::"}
+    with encoder_process(model, **settings) as running:
         assert file.read_text() == f"{running.port}\n"
         yield running
 
@@ -68,6 +69,12 @@ def logged(running: EncoderProcess, event: str) -> list[dict[str, Any]]:
 
 def has_lost(running: EncoderProcess, count: int) -> bool:
     return len(logged(running, "process ended")) == count
+
+
+def started(running: EncoderProcess) -> float:
+    shown = page(running.metrics_port).items()
+    names = ("grpc_server_started_total", 'grpc_method="Embed"')
+    return sum(value for series, value in shown if all(name in series for name in names))
 
 
 def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -141,12 +148,11 @@ def test_a_group_finds_a_taken_port(model: Path) -> None:
     ]
 
 
-async def test_a_group_answers_on_each_address(model: Path) -> None:
+async def test_a_group_answers_on_each_address(group: EncoderProcess) -> None:
     """`::` takes IPv4 too."""
-    with encoder_process(model, processes=2, host="::") as running:
-        for target in (f"127.0.0.1:{running.port}", f"[::1]:{running.port}"):
-            async with own_channel(target) as channel:
-                assert (await embed(channel)).results[0].HasField("embedding")
+    for target in (f"127.0.0.1:{group.port}", f"[::1]:{group.port}"):
+        async with own_channel(target) as channel:
+            assert (await embed(channel)).results[0].HasField("embedding")
 
 
 @pytest.mark.parametrize(
@@ -237,13 +243,13 @@ def test_killed_it_leaves_no_process(model: Path, tmp_path: Path) -> None:
 
 async def test_sigterm_lets_calls_under_way_end(model: Path, tmp_path: Path) -> None:
     """Each process drains; a second SIGTERM, as some give to all of a group, cuts none off."""
-    slow = tiny_model(tmp_path / "slow", work=40).folder
+    slow = tiny_model(tmp_path / "slow", work=10).folder
     request = pb.EmbedRequest(images=list(REQUEST.images) * 10)
-    with encoder_process(slow, processes=2, workers=2, drain_seconds=60) as running:
-        channels = [own_channel(running.target) for _ in range(6)]
+    settings = {"processes": 2, "workers": 2, "queue_calls": 64, "drain_seconds": 60}
+    with encoder_process(slow, **settings) as running:
+        channels = [own_channel(running.target) for _ in range(4)]
         calls = [EncoderServiceStub(channel).Embed(request, timeout=60) for channel in channels]
-        busy = "sketchzoo_encoder_busy_workers"
-        await asyncio.to_thread(until, lambda: page(running.metrics_port)[busy] > 0, "none busy")
+        await asyncio.to_thread(until, lambda: started(running) == 4, "calls do not arrive")
         for pid in members(running.process.pid):
             os.kill(pid, signal.SIGTERM)
         running.process.send_signal(signal.SIGTERM)
