@@ -2,23 +2,28 @@
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import structlog
 from prometheus_client import CollectorRegistry
 
-from encoder_service.cores import available_cores
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.pool import WorkerPool
 from encoder_service.runtimes import Runtime
 from encoder_service.runtimes.base import warm
+from encoder_service.runtimes.graphs import graphs_folder
 from encoder_service.seeing import Seeing
 from encoder_service.servicer import EncoderServicer
 from encoder_service.settings import EncoderSettings
 from sketchzoo.compiled import LIBRARY
+from sketchzoo.cores import available_cores
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
-from sketchzoo.images import Modality, Preprocessing
+from sketchzoo.group import ALONE, Member
+from sketchzoo.group.processes import Told, default_size, run_group
+from sketchzoo.images import Modality, Preprocessing, share_memory
 from sketchzoo.memory import give_back_freed
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc import RpcServer, Service, run_main, run_until_signal
@@ -26,31 +31,49 @@ from sketchzoo.telemetry import MetricsPage, build_info, configure_logs, tracing
 
 PART = "encoder"
 SERVICE = "sketchzoo.encoder.v1.EncoderService"
+_MOST_OF_TORCH = 4
 
 log = structlog.get_logger()
 
 
 def run(settings: EncoderSettings) -> None:
-    """Serve until SIGTERM or Ctrl-C.
+    """Serve until SIGTERM or Ctrl-C, with as many processes as were asked for.
 
     Raises:
         ModelError: the model is missing or cannot be used.
         OSError: a port is taken or a TLS file is missing.
+        GroupError: its processes end again and again.
 
     """
+    processes = settings.processes or default_processes(settings.runtime)
+    if processes == 1:
+        work(settings, ALONE, lambda **facts: log.info("serving", **facts))
+        return
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
+    ModelArtefact.load(settings.model)  # what is wrong with it is said before a process starts
+    with graphs_folder() if settings.runtime == "onnx" else nullcontext() as graphs:
+        run_group(settings, processes, partial(work, graphs=graphs))
+
+
+def work(settings: EncoderSettings, member: Member, told: Told, graphs: Path | None = None) -> None:
+    """Serve as one process until a signal; raises as `run` does."""
+    configure_logs(PART, level=settings.log_level, form=settings.log_format)
+    if member.ledger is not None:
+        share_memory(member.ledger)
     with tracing(PART, settings.otlp_endpoint):
-        run_main(serve(settings))
+        run_main(serve(settings, member, told, graphs))
 
 
-async def serve(settings: EncoderSettings) -> None:
+async def serve(
+    settings: EncoderSettings, member: Member, told: Told, graphs: Path | None = None
+) -> None:
     """Load and warm the model, then answer calls until a signal."""
     start = time.perf_counter()
     artefact = ModelArtefact.load(settings.model)
-    runtime = open_runtime(settings, artefact)
-    async with serving(settings, artefact, runtime) as addresses:
-        log.info(
-            "serving",
+    runtime = open_runtime(settings, artefact, graphs)
+    async with serving(settings, artefact, runtime, member=member) as addresses:
+        serves = partial(
+            told,
             model=artefact.name,
             fingerprint=artefact.fingerprint,
             runtime=runtime.name,
@@ -59,7 +82,7 @@ async def serve(settings: EncoderSettings) -> None:
             metrics_port=addresses.metrics_port,
             seconds=round(time.perf_counter() - start, 3),
         )
-        await run_until_signal()
+        await run_until_signal(member, serves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +95,35 @@ class Addresses:
 
 @asynccontextmanager
 async def serving(
-    settings: EncoderSettings, artefact: ModelArtefact, runtime: Runtime
+    settings: EncoderSettings,
+    artefact: ModelArtefact,
+    runtime: Runtime,
+    *,
+    member: Member = ALONE,
 ) -> AsyncIterator[Addresses]:
-    """Warm the model and answer calls while the context is open."""
-    if LIBRARY is None:
+    """Warm the model and answer calls while the context is open; a group shares the workers."""
+    if LIBRARY is None and member.index == 0:
         log.warning("not compiled: drawings are prepared with NumPy, which takes longer")
     warm(runtime, artefact)
     give_back_freed()  # what loading a model took beside it
     registry = CollectorRegistry()
     build_info(registry, PART)
     metrics = EncoderMetrics(registry)
-    workers = settings.workers or available_cores()
+    workers = member.share(settings.workers or available_cores())
     pool = WorkerPool(
         runtime,
         {modality: tower.preprocessing for modality, tower in artefact.towers.items()},
         metrics,
         workers=workers,
-        queue_calls=settings.queue_calls or default_queue_calls(workers, runtime),
+        queue_calls=member.share(settings.queue_calls) or default_queue_calls(workers, runtime),
         max_delay_seconds=settings.max_delay_seconds,
         alone_after_seconds=settings.alone_after_seconds,
+        counts=member.ledger,
         limits=settings.image_limits(),
     )
     servicer = EncoderServicer(
         pool,
-        describe(artefact, runtime),
+        describe(artefact, runtime, member.size),
         metrics,
         default_deadline_seconds=settings.default_deadline_seconds,
         seeing=Seeing.of(artefact),
@@ -107,23 +135,33 @@ async def serving(
         quiet=frozenset({"GetModel"}),
     )
     with pool, MetricsPage(registry, settings.host, settings.metrics_port) as page:
-        async with RpcServer(settings, [service], registry) as server:
+        async with RpcServer(settings, [service], registry, member) as server:
             await server.set_serving(True)
             yield Addresses(server.port, page.port)
 
 
-def open_runtime(settings: EncoderSettings, artefact: ModelArtefact) -> Runtime:
+def open_runtime(
+    settings: EncoderSettings, artefact: ModelArtefact, graphs: Path | None = None
+) -> Runtime:
     """Load the chosen runtime; only its own library is imported.
+
+    `graphs` is the folder in which processes of a group share what each would make for itself
+    (`encoder_service.runtimes.graphs`).
 
     Raises:
         ModelError: the artefact cannot be used.
 
     """
     if settings.runtime == "onnx":
-        from encoder_service.runtimes.onnx import OnnxRuntime  # noqa: PLC0415 - chosen here
+        from encoder_service.runtimes.provider import open_onnx  # noqa: PLC0415 - chosen here
 
-        threads = settings.threads_alone or available_cores()
-        return OnnxRuntime(artefact, threads_alone=threads)
+        return open_onnx(
+            artefact,
+            providers=settings.providers,
+            threads_alone=settings.threads_alone,
+            max_batch=settings.max_batch,
+            graphs=graphs,
+        )
     from encoder_service.runtimes.torch import TorchRuntime  # noqa: PLC0415 - chosen here
 
     return TorchRuntime(
@@ -134,14 +172,26 @@ def open_runtime(settings: EncoderSettings, artefact: ModelArtefact) -> Runtime:
     )
 
 
+def default_processes(runtime: str) -> int:
+    """Return how many processes serve where the operator chose no number.
+
+    Threads of one interpreter keep some four cores busy; more than four processes of torch would
+    each hold the model on a GPU that they keep busy already.
+    """
+    by_cores = default_size()
+    return min(by_cores, _MOST_OF_TORCH) if runtime == "torch" else by_cores
+
+
 def default_queue_calls(workers: int, runtime: Runtime) -> int:
     """Return how many calls may wait where the operator chose no number."""
     batches = 4 * runtime.max_batch if runtime.max_batch > 1 else 0
     return max(8 * workers, batches)
 
 
-def describe(artefact: ModelArtefact, runtime: Runtime) -> encoder_pb2.GetModelResponse:
-    """Say which model is served, and on what."""
+def describe(
+    artefact: ModelArtefact, runtime: Runtime, processes: int = 1
+) -> encoder_pb2.GetModelResponse:
+    """Say which model is served, on what, and by how many processes on one port."""
     return encoder_pb2.GetModelResponse(
         name=artefact.name,
         fingerprint=artefact.fingerprint,
@@ -150,6 +200,7 @@ def describe(artefact: ModelArtefact, runtime: Runtime) -> encoder_pb2.GetModelR
         sketch_input_size=artefact.towers[Modality.SKETCH].preprocessing.size,
         runtime=runtime.name,
         device=runtime.device,
+        processes=processes,
         min_score=artefact.min_score,
         photo_preprocessing=_told(artefact.towers[Modality.PHOTO].preprocessing),
         sketch_preprocessing=_told(artefact.towers[Modality.SKETCH].preprocessing),

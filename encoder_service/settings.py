@@ -1,12 +1,13 @@
 """What the encoder's operator can choose."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from encoder_service.providers import PROVIDERS, checked
 from sketchzoo.image_settings import ImageSettings
-from sketchzoo.settings import Port, ServerSettings
+from sketchzoo.settings import Port, Processes, ServerSettings
 
 Unset = Annotated[int, Field(ge=0, le=4096)]
 
@@ -27,6 +28,11 @@ class EncoderSettings(ImageSettings, ServerSettings):
         "onnx",
         description="What runs the model: `onnx` for CPUs, `torch` for CUDA (needs the gpu extra).",
     )
+    providers: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("cpu",),
+        description="What onnx runs on, the first that is there: "
+        f"{', '.join(PROVIDERS)} (in the environment with commas between); at last the CPU.",
+    )
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|cuda(:[0-9]{1,2})?)$",
@@ -35,18 +41,25 @@ class EncoderSettings(ImageSettings, ServerSettings):
     precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
         "auto", description="What torch computes in; `auto` is float16 on CUDA, float32 on CPUs."
     )
+    processes: Processes = Field(
+        0,
+        description="Processes that answer on the port, each with its share of the workers; 0 is "
+        "one for every 4 cores, one alone below 8 cores, and with torch 4 at most.",
+    )
     workers: Unset = Field(
-        0, description="Threads that decode images and, with onnx, embed them; 0 is one a core."
+        0,
+        description="Threads that decode images and, with onnx, embed them, of all processes "
+        "together; 0 is one a core.",
     )
     queue_calls: Unset = Field(
         0,
-        description="Calls that may wait; more are refused with RESOURCE_EXHAUSTED. "
-        "0 is 8 a worker, and with torch at least 4 x max_batch.",
+        description="Calls that may wait, in all processes together; more are refused with "
+        "RESOURCE_EXHAUSTED. 0 is 8 a worker, and with torch at least 4 x max_batch a process.",
     )
     threads_alone: Annotated[int, Field(ge=0, le=64)] = Field(
         0,
-        description="Threads for an image that comes alone (onnx); 0 is one a core. 1 keeps no "
-        "second copy of the model in memory.",
+        description="Threads for an image that comes alone (onnx on the CPU); 0 is as many as run "
+        "one soonest, tried at the start. 1 keeps no second session.",
     )
     alone_after_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
         5.0,
@@ -54,8 +67,23 @@ class EncoderSettings(ImageSettings, ServerSettings):
         "threads again (onnx).",
     )
     max_batch: Annotated[int, Field(ge=1, le=512)] = Field(
-        32, description="Most images in one run of the model (torch; onnx runs one a worker)."
+        32,
+        description="Most images in one run of the model (torch, and onnx on other than the CPU).",
     )
     max_delay_seconds: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.002, description="How long a batch may wait for images still on their way (torch)."
+        0.002,
+        description="How long a batch may wait for images still on their way, where runs have "
+        "several.",
     )
+
+    @field_validator("providers", mode="before")
+    @classmethod
+    def _split_providers(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("providers", mode="after")
+    @classmethod
+    def _check_providers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return checked(value)

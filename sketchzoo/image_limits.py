@@ -13,9 +13,10 @@ class ImageLimits:
     """How large an image may be, and what decoding it may take.
 
     `max_bytes` of its file and `max_pixels` of its picture are read before anything is
-    unpacked. `max_memory_bytes` is what all decodes of this process may hold together,
-    beside the files themselves: a large image waits for others, and one that would need more
-    alone is refused. `max_seconds` are one core's, waiting not counted.
+    unpacked. `max_memory_bytes` is what all decodes of this process, or of the group that it
+    answers with, may hold together, beside the files themselves: a large image waits for
+    others, and one that would need more alone is refused. `max_seconds` are one core's,
+    waiting not counted.
     """
 
     max_bytes: int = 128 * _MIB

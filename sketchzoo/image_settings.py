@@ -19,7 +19,7 @@ class ImageSettings(Settings):
     )
     max_memory_bytes: Count = Field(
         _DEFAULTS.max_memory_bytes,
-        description="What decoding may hold in memory, all images of this process together: "
+        description="What decoding may hold in memory, all images of this part together: "
         "large ones wait for each other, and one that needs more alone is refused. JPEGs need "
         "little, since they are decoded at a reduced scale.",
     )

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from sketchzoo.group import Member
+from sketchzoo.group.ledger import Ledger
 from sketchzoo.rpc import deadline_exceeded, exhausted, unavailable
 from tests.contract.search_service.calls import Code, details, refused, sketch
 from tests.unit.search_service.fakes import bench
@@ -58,6 +60,27 @@ async def test_more_searches_than_places_are_refused_at_once() -> None:
         assert (await server.stub.Search(sketch(b"third"), timeout=5)).hits
         code = {"kind": "unread", "code": "RESOURCE_EXHAUSTED"}
         assert server.metric("sketchzoo_search_queries_total", **code) == 1
+
+
+async def test_places_are_those_of_a_group() -> None:
+    """What one process has under way leaves its group's other no place, and then one again."""
+    ledger = Ledger.create(2)
+    one, two = (Member(index, 2, ledger.of(index)) for index in range(2))
+    limits = {"max_concurrent_searches": 2, "retry_after_seconds": 0.5}
+    async with bench(member=one, **limits) as server, bench(member=two, **limits) as other:
+        server.encoder.seconds = 0.3
+        under_way = [
+            asyncio.ensure_future(server.stub.Search(sketch(bytes([n])), timeout=5))
+            for n in range(2)
+        ]
+        while server.encoder.running < 2:  # noqa: ASYNC110 - a counter has no event
+            await asyncio.sleep(0.005)
+        error = await refused(other.stub.Search(sketch(), timeout=5))
+        assert error.code() is Code.RESOURCE_EXHAUSTED
+        assert details(error)[0].retry_delay.nanos == 500_000_000
+        await asyncio.gather(*under_way)
+        assert (await other.stub.Search(sketch(), timeout=5)).hits
+    ledger.close()
 
 
 async def test_identical_searches_at_one_time_share_one_embedding() -> None:

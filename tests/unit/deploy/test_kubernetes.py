@@ -279,7 +279,7 @@ def test_the_pages_secret_is_the_one_that_is_read(tmp_path: Path) -> None:
         for each in built("cpu")
         for container in containers(each)
         for entry in container.get("env", [])
-        if "valueFrom" in entry
+        if "secretKeyRef" in entry.get("valueFrom", {})
     ]
     assert wanted
     for reference in wanted:

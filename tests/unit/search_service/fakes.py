@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 from search_service.bootstrap import serving
 from search_service.settings import SearchSettings
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
+from sketchzoo.group import ALONE, Member
 from sketchzoo.qdrant import (
     AnyOf,
     CollectionNotFoundError,
@@ -386,7 +387,9 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(*, ready: bool = True, **settings: Any) -> AsyncIterator[Bench]:
+async def bench(
+    *, ready: bool = True, member: Member = ALONE, **settings: Any
+) -> AsyncIterator[Bench]:
     """Serve searches between a fake encoder and a fake reader of 40 photos."""
     encoder, reader = FakeEncoder(), FakeReader()
     for number in range(40):
@@ -402,7 +405,7 @@ async def bench(*, ready: bool = True, **settings: Any) -> AsyncIterator[Bench]:
     async with RpcServer(plain, [service], CollectorRegistry()) as upstream:
         chosen = SearchSettings(port=0, encoder_target=f"127.0.0.1:{upstream.port}", **values)
         async with (
-            serving(chosen, reader, registry, reader.listing, reader.of) as server,  # type: ignore[arg-type] # a fake
+            serving(chosen, reader, registry, reader.listing, reader.of, member=member) as server,  # type: ignore[arg-type] # a fake
             open_channel(ChannelSettings(f"127.0.0.1:{server.port}")) as channel,
         ):
             stub = search_pb2_grpc.SearchServiceStub(channel)
