@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ CPU = "CPUExecutionProvider"
 _WEIGHTS_BYTES = 1024
 """Weights of fewer bytes stay in the graph: a map takes whole pages."""
 _TOLERANCE = 1e-6
+_LOADING = Lock()
 
 Provider = str | tuple[str, dict[str, str]]
 """An execution provider by ONNX Runtime's own name, with its options where it has some."""
@@ -118,8 +120,13 @@ def _options(threads: int) -> Any:
     return options
 
 
-@cache
 def _onnxruntime() -> Any:
+    with _LOADING:  # several threads open graphs at once
+        return _loaded()
+
+
+@cache
+def _loaded() -> Any:
     # Its wheels send to their maker what they run, from 1.29 on, and say so on stderr where
     # they can't. It is asked before the library is loaded, once for the process.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
