@@ -36,7 +36,9 @@ default for live page and ingest), embedded Qdrant where `--metrics-port` says. 
   gallery (at most 256, the rest is `(other)`), collections (at most 20).
 - Where [traces](operations/traces.md) are on, buckets of `grpc_server_handling_seconds`,
   `sketchzoo_search_stage_seconds` and `sketchzoo_qdrant_call_seconds` carry exemplars with
-  the `trace_id` (OpenMetrics; start Prometheus with `--enable-feature=exemplar-storage`).
+  the `trace_id` (OpenMetrics; start Prometheus with `--enable-feature=exemplar-storage`), but not
+  where several processes answer on one port and the page
+  is [the sum of theirs](operations/monitoring.md).
 - A series appears when its labels are first used: no series means it has not happened yet.
 
 What to do about them: [the runbook](operations/runbook.md). Which one tunes which setting:

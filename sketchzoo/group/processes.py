@@ -162,7 +162,7 @@ class _Group(Generic[S]):
         late = self._stop()
         if late and kind is None:
             numbers = ", ".join(str(index) for index in late)
-            raise GroupError(f"processes {numbers} did not end in time and were killed")
+            raise GroupError(f"killed, since asked to end it went on: process {numbers}")
         if kind is None:
             log.info("stopped")
 

@@ -48,7 +48,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def group(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EncoderProcess]:
     """Two processes on a free port, for tests that leave them as they are."""
     file = tmp_path_factory.mktemp("port") / "port"
-    settings = {"processes": 2, "workers": 4, "port_file": file, "host": "::"}
+    settings = {"processes": 2, "workers": 4, "port_file": file, "host": "::", "drain_seconds": 0.1}
     with encoder_process(model, **settings) as running:
         assert file.read_text() == f"{running.port}\n"
         yield running
@@ -281,3 +281,14 @@ def test_ctrl_c_stops_all_without_a_traceback(model: Path) -> None:
     assert process.wait(60) == 0
     assert not own_words("".join(said))
     assert len([line for line in said if '"stopped"' in line]) == 3
+
+
+def test_a_process_that_hangs_is_ended(group: EncoderProcess) -> None:
+    """What does not end in time is killed: status 1, and a line that says so."""
+    victim = members(group.process.pid)[1]
+    os.kill(victim, signal.SIGSTOP)
+    group.process.terminate()
+    assert group.process.wait(60) == 1
+    assert is_gone(victim)
+    said = "sketchzoo encoder: killed, since asked to end it went on: process 1"
+    until(lambda: logged(group, said), "not said")

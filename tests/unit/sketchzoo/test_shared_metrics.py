@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from scripts.metrics_table import PARTS
 from sketchzoo.telemetry.shared import (
     ProcessesCollector,
     forget_gauges,
@@ -14,6 +15,9 @@ from sketchzoo.telemetry.shared import (
     shared_metrics,
     show,
 )
+
+# The rooms whose parts run as groups, and what all have.
+SHARED = ("Every part", "Every gRPC server", "Search", "Encoder", "Callers of Qdrant")
 
 
 def member(folder: Path, index: int, amount: float) -> None:
@@ -60,6 +64,15 @@ def test_a_process_alone_shows_what_is_so_when_the_page_is_read() -> None:
     show(Gauge("held", "Held.", registry=registry), lambda: held[0])
     held[0] = 2.0
     assert registry.get_sample_value("held") == 2
+
+
+@pytest.mark.parametrize("part", [part for part in PARTS if part.startswith(SHARED)])
+def test_each_gauge_of_a_group_says_what_becomes_of_it(part: str) -> None:
+    """Left alone it would be shown once for each process, those that have ended among them."""
+    registry = CollectorRegistry()
+    PARTS[part](registry)
+    gauges = [each for each in registry._collector_to_names if isinstance(each, Gauge)]
+    assert {each._multiprocess_mode for each in gauges} <= {"livesum", "livemin", "livemax"}
 
 
 def test_time_of_processes_that_are_gone_stays_counted() -> None:
