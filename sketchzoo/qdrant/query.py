@@ -76,6 +76,27 @@ class Nearest:
         message.limit, message.offset = self.limit, self.offset
         self._fill(message, collection)
 
+    def fill_hits(
+        self,
+        message: api.QueryPoints,
+        collection: str,
+        *,
+        limit: int,
+        offset: int,
+        excluded: Sequence[str],
+        only_bursts: bool,
+    ) -> None:
+        """Write the query for hits that a caller folds, but those of the excluded bursts.
+
+        With all that is known of each, or with its burst alone.
+        """
+        message.limit, message.offset = limit, offset
+        self._fill(message, collection)
+        if only_bursts:
+            message.with_payload.include.fields.append(BURST)
+        if excluded:
+            in_bursts(message.filter.must_not.add(), excluded)
+
     def fill_without_burst(self, message: api.QueryPoints, collection: str) -> None:
         """Write the query for photos that are of no burst, from the first on."""
         message.limit = self.offset + self.limit
