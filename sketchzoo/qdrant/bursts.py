@@ -57,7 +57,7 @@ class Collapsed:
             async with self._places:
                 while not folding.complete:
                     if folding.too_long:
-                        return await self._by_groups(folding.query)
+                        return await self.by_groups(folding.query)
                     request = api.QueryPoints()
                     folding.fill(request, self._collection)
                     answer: api.QueryResponse = await self._ask("Points/Query", request)
@@ -89,8 +89,8 @@ class Collapsed:
             if point.id.uuid in found
         ]
 
-    async def _by_groups(self, query: Nearest) -> list[ScoredPhoto]:
-        """Return the photos nearest to a query, best first, one a burst."""
+    async def by_groups(self, query: Nearest) -> list[ScoredPhoto]:
+        """Return the same for a query of which nothing is known, by Qdrant's groups."""
         found = await self._nearest(query)
         if self._with_others:
             found += await self._others(query)

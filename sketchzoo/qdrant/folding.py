@@ -115,7 +115,7 @@ class Folding:
         self._seen += len(hits)
         for hit in hits:
             burst = burst_of(hit)
-            key = burst or hit.id.uuid
+            key = burst or f"id {hit.id.uuid}"
             if key in self._kept:
                 # One that is known to have others by now, whatever the look before said.
                 if burst:
