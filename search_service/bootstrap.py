@@ -40,7 +40,6 @@ from sketchzoo.rpc import (
     ChannelSettings,
     RpcServer,
     Service,
-    open_channel,
     run_main,
     run_until_signal,
 )
@@ -103,7 +102,7 @@ async def serving(
 ) -> AsyncIterator[RpcServer]:
     """Serve searches in galleries while the context is open; `reader` is the service's own's."""
     metrics = SearchMetrics(registry)
-    channel = open_channel(
+    encoder = EncoderClient(
         ChannelSettings(
             settings.encoder_target,
             tls=ClientTls.of(settings, "encoder_"),
@@ -112,7 +111,6 @@ async def serving(
             keepalive=BETWEEN_PARTS,
         )
     )
-    encoder = EncoderClient(channel, settings.encoder_token)
     times = CheckTimes(
         settings.check_seconds, settings.recheck_seconds, settings.check_timeout_seconds
     )
@@ -167,7 +165,7 @@ async def serving(
                     watching.cancel()
                     await asyncio.wait([watching])
     finally:
-        await channel.close(None)
+        await encoder.close()
 
 
 def build(
