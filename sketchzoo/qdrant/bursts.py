@@ -79,7 +79,7 @@ class Collapsed:
             return []
         request = api.GetPoints(collection_name=self._collection)
         request.ids.extend(point.id for point in page)
-        request.with_payload.enable = True
+        folding.query.fill_selector(request.with_payload)
         answer: api.GetResponse = await self._ask("Points/Get", request)
         found = {point.id.uuid: point for point in answer.result}
         # A photo that is deleted meanwhile is none.

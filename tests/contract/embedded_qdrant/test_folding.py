@@ -4,7 +4,7 @@ import hashlib
 import random
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -17,12 +17,14 @@ from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.qdrant import (
     FieldCondition,
     Filter,
+    GeoPoint,
     Nearest,
     Photo,
     PhotoWriter,
     QdrantConnection,
     Range,
     ScoredPhoto,
+    SeenClass,
     connect,
 )
 from sketchzoo.qdrant.bursts import Collapsed
@@ -194,3 +196,30 @@ async def test_a_photo_added_meanwhile_is_folded_and_counted(galleries: Gallerie
     await writer.current()
     (later,) = await writer.nearest(few, [query])
     assert later[0].near_duplicates == 2
+
+
+@pytest.mark.parametrize("collapse", [False, True])
+@pytest.mark.parametrize("limit", [1, 100])
+async def test_a_hit_without_payload_tells_what_is_shown(
+    galleries: Galleries, *, collapse: bool, limit: int
+) -> None:
+    """All that a hit shows is there; the columns of the photo's source are not sent."""
+    few, writer = await galleries.of("few"), galleries.writer
+    shown = replace(
+        photo(2000, ""),
+        folder="a/b",
+        file_name="c.jpg",
+        taken_at=datetime(2024, 2, 1, tzinfo=UTC),
+        camera="Leica",
+        location=GeoPoint(1, 2),
+        seen=SeenClass("fox", 0.5),
+    )
+    whole = replace(shown, payload={"note": "long"}, bytes=7, phash="0" * 16)
+    await writer.upsert(few, [(whole, [1.0] * DIMENSION)])
+    # So large a page is told by bursts first, and then read.
+    asked = Nearest(
+        (1.0,) * DIMENSION, limit=limit, collapse=collapse, filter=Filter(folders=("a",))
+    )
+    assert [hit.photo for hit in (await writer.nearest(few, [asked]))[0]] == [whole]
+    asked = replace(asked, with_payload=False)
+    assert [hit.photo for hit in (await writer.nearest(few, [asked]))[0]] == [shown]
