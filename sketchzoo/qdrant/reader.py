@@ -9,6 +9,7 @@ from datetime import datetime
 from qdrant_client import grpc as api
 
 from sketchzoo.qdrant import point as points
+from sketchzoo.qdrant.batches import Hits, QueryBatches
 from sketchzoo.qdrant.bursts import Collapsed
 from sketchzoo.qdrant.connection import QdrantConnection, remaining
 from sketchzoo.qdrant.facet import facet
@@ -37,6 +38,7 @@ class PhotoReader:
         self._connection = connection
         self._alias = alias
         self._schemas = Schemas(connection)
+        self._batches = QueryBatches(connection)
 
     async def published(self, timeout_seconds: float | None = None) -> str | None:
         """Return the collection that the alias names, if any."""
@@ -78,9 +80,7 @@ class PhotoReader:
         without = bursts.counts.without > 0
         collapsed = Collapsed(self._connection, collection, deadline, with_others=without)
 
-        async def answer(
-            query: Nearest | Folding, hits: Sequence[api.ScoredPoint]
-        ) -> list[ScoredPhoto]:
+        async def answer(query: Nearest | Folding, hits: Hits) -> list[ScoredPhoto]:
             if isinstance(query, Nearest):
                 return [points.scored(collection, hit) for hit in hits]
             query.add(hits)
@@ -199,14 +199,12 @@ class PhotoReader:
 
     async def _batch(
         self, collection: str, queries: Sequence[Nearest | Folding], deadline: float | None
-    ) -> list[Sequence[api.ScoredPoint]]:
-        request = api.QueryBatchPoints(collection_name=collection)
+    ) -> list[Hits]:
+        messages = []
         for query in queries:
-            query.fill(request.query_points.add(), collection)
-        answer: api.QueryBatchResponse = await self._connection.ask(
-            "Points/QueryBatch", request, remaining(deadline)
-        )
-        return [each.result for each in answer.result]
+            messages.append(message := api.QueryPoints())
+            query.fill(message, collection)
+        return await self._batches.ask(collection, messages, deadline)
 
     async def _facet(
         self, collection: str, field: str, condition: Filter, timeout_seconds: float | None
