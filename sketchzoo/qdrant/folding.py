@@ -62,10 +62,6 @@ class Bursts:
     counts: BurstCounts
     several: frozenset[str] | None
 
-    def may_have_others(self, burst: str) -> bool:
-        """Tell whether a burst may be of more than one photo; a photo may be of none."""
-        return bool(burst) and (self.several is None or burst in self.several)
-
 
 class Folding:
     """The hits of one collapsed query while they are gathered, best first.
@@ -87,6 +83,7 @@ class Folding:
         self._seen = 0
         # The nearest photo of each burst; a photo of no burst is one of its own.
         self._kept: dict[str, api.ScoredPoint] = {}
+        self._known = bursts.several or frozenset()
         # Bursts met that may have further photos among the hits to come: they are left out.
         self._excluded: dict[str, None] = {}
         # Hits met that are not left out.
@@ -116,14 +113,10 @@ class Folding:
         for hit in hits:
             burst = burst_of(hit)
             key = burst or f"id {hit.id.uuid}"
-            if key in self._kept:
-                # One that is known to have others by now, whatever the look before said.
-                if burst:
-                    self._excluded[burst] = None
-            else:
-                self._kept[key] = hit
-                if self._bursts.may_have_others(burst):
-                    self._excluded[burst] = None
+            # One met twice has others, whatever the look before said.
+            if burst and (key in self._kept or burst in self._known):
+                self._excluded[burst] = None
+            self._kept.setdefault(key, hit)
         self._passed = sum(burst_of(hit) not in self._excluded for hit in self._kept.values())
         self.complete = len(hits) < self._asked or len(self._kept) >= self._wanted
 
@@ -135,7 +128,7 @@ class Folding:
 
     def has_others(self, burst: str) -> bool:
         """Tell whether other photos of a burst have to be counted."""
-        return burst in self._excluded
+        return burst in self._excluded or (self._bursts.several is None and bool(burst))
 
 
 def burst_of(hit: api.ScoredPoint) -> str:

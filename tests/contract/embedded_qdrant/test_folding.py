@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -127,14 +128,26 @@ def told(hits: list[ScoredPhoto]) -> list[tuple[str, float, int]]:
     return [(hit.photo.uri, round(hit.score, 5), hit.near_duplicates) for hit in hits]
 
 
+@pytest.mark.parametrize("known", [10_000, 0])
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(layout=st.sampled_from(list(LAYOUTS)), asked=st.lists(queries(), min_size=1, max_size=3))
 async def test_folded_hits_are_those_of_groups(
-    galleries: Galleries, layout: str, asked: list[Nearest]
+    galleries: Galleries,
+    known: int,
+    layout: str,
+    asked: list[Nearest],
 ) -> None:
-    """Whatever is asked for, alone or in a batch: the same photos, scores and counts."""
+    """Whatever is asked for, alone or in a batch: the same photos, scores and counts.
+
+    Also where a gallery has more near-duplicates than are known by name.
+    """
+    with patch("sketchzoo.qdrant.schemas._MAX_NEAR_DUPLICATES", known):
+        await compare(galleries, layout, asked)
+
+
+async def compare(galleries: Galleries, layout: str, asked: list[Nearest]) -> None:
     collection = await galleries.of(layout)
     folded = await galleries.writer.nearest(collection, asked)
     grouped = Collapsed(galleries.connection, collection, None, with_others=True)
