@@ -44,7 +44,6 @@ from sketchzoo.rpc import (
     ChannelSettings,
     RpcServer,
     Service,
-    open_channel,
     run_main,
     run_until_signal,
 )
@@ -127,7 +126,7 @@ async def serving(
     A group shares the caches and threads.
     """
     metrics = SearchMetrics(registry)
-    channel = open_channel(
+    encoder = EncoderClient(
         ChannelSettings(
             settings.encoder_target,
             tls=ClientTls.of(settings, "encoder_"),
@@ -136,7 +135,6 @@ async def serving(
             keepalive=BETWEEN_PARTS,
         )
     )
-    encoder = EncoderClient(channel, settings.encoder_token)
     times = CheckTimes(
         settings.check_seconds, settings.recheck_seconds, settings.check_timeout_seconds
     )
@@ -192,7 +190,7 @@ async def serving(
                     watching.cancel()
                     await asyncio.wait([watching])
     finally:
-        await channel.close(None)
+        await encoder.close()
 
 
 def build(

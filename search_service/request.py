@@ -6,6 +6,7 @@ What is wrong is named by its path in the message, for instance
 
 import hashlib
 import math
+import operator
 import struct
 import uuid
 from collections.abc import Sequence
@@ -264,9 +265,8 @@ def _embedding(message: search_pb2.Embedding) -> Embedding:
     if not message.model_fingerprint:
         raise invalid(f"{path}.model_fingerprint", "must name the model that made the embedding")
     values = struct.unpack(f"<{message.dimension}f", message.vector)
-    # The sum of finite squares of float32 values cannot overflow a double.
-    length = math.sqrt(math.fsum(value * value for value in values if math.isfinite(value)))
-    if not all(math.isfinite(value) for value in values) or length == 0:
+    # Squares of finite float32 values neither overflow a double nor vanish in it.
+    if not 0 < sum(map(operator.mul, values, values)) < math.inf:
         raise invalid(f"{path}.vector", "must hold finite values that are not all 0")
     return Embedding(message.vector, message.model_fingerprint)
 

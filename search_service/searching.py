@@ -254,6 +254,7 @@ class Searcher:
             exact=search.exact,
             collapse=search.collapse,
             hnsw_ef=self._limits.hnsw_ef,
+            with_payload=search.with_payload,
         )
 
     def _timeout(self, deadline: Deadline, where: str) -> float:

@@ -2,21 +2,30 @@
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import Self, TypeAlias
 
 import grpc.aio
-from pydantic import SecretStr
 
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.images import FITS, Modality, Preprocessing
-from sketchzoo.rpc import CallError, from_rpc_error, outgoing_metadata
+from sketchzoo.rpc import (
+    CallError,
+    ChannelSettings,
+    from_rpc_error,
+    open_channel,
+    outgoing_metadata,
+)
+from sketchzoo.rpc.connections import Connections
 from sketchzoo.rpc.durations import seconds
 from sketchzoo.rpc.errors import from_status, part_failed
 from sketchzoo.seen import SeenClass
 from sketchzoo.telemetry import span
 
 PART = "the encoder"
+
+# The generated stub's types say "sync or asyncio"; the channels are asyncio.
+_Call: TypeAlias = grpc.aio.UnaryUnaryMultiCallable
 
 _MODALITIES = {
     Modality.SKETCH: encoder_pb2.MODALITY_SKETCH,
@@ -78,6 +87,7 @@ class EncoderModel:
 
     The preprocessings tell how images can be shrunk before they are sent; None where the
     encoder prepares them in a way that this release does not know: then send them as they are.
+    `processes` answer on its address.
     """
 
     name: str
@@ -86,21 +96,40 @@ class EncoderModel:
     min_score: float = 0.0
     photo_preprocessing: Preprocessing | None = None
     sketch_preprocessing: Preprocessing | None = None
+    processes: int = 1
 
 
 class EncoderClient:
-    """Calls the encoder once; failures raise `CallError`, and the caller decides what then."""
+    """Calls the encoder once; failures raise `CallError`, and the caller decides what then.
 
-    def __init__(self, channel: grpc.aio.Channel, token: SecretStr | None = None) -> None:
-        stub = encoder_pb2_grpc.EncoderServiceStub(channel)
-        # The generated stub's type says "sync or asyncio"; the channel is asyncio.
-        self._embed: grpc.aio.UnaryUnaryMultiCallable[
-            encoder_pb2.EmbedRequest, encoder_pb2.EmbedResponse
-        ] = stub.Embed
-        self._get_model: grpc.aio.UnaryUnaryMultiCallable[
-            encoder_pb2.GetModelRequest, encoder_pb2.GetModelResponse
-        ] = stub.GetModel
-        self._token = token
+    Where the encoder answers by several processes it is called over several connections, each
+    call over the one with the fewest under way.
+    """
+
+    def __init__(self, settings: ChannelSettings) -> None:
+        self._token = settings.token
+        self._connections = Connections(
+            open_channel(settings),
+            encoder_pb2_grpc.EncoderServiceStub,
+            lambda: open_channel(replace(settings, own_connection=True)),
+        )
+
+    async def __aenter__(self) -> Self:
+        """Return itself; nothing is sent yet."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connections."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections; calls under way are cancelled."""
+        await self._connections.close()
+
+    @property
+    def connections(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
 
     async def embed(self, images: Sequence[ImageToEmbed], timeout_seconds: float) -> Embedded:
         """Embed images; a bad one has an error of its own in its place.
@@ -111,8 +140,12 @@ class EncoderClient:
         for image in images:
             request.images.add(content=image.content, modality=_MODALITIES[image.modality])
         try:
-            with span("EncoderService/Embed", "client", attributes={"images": len(images)}):
-                response = await self._embed(
+            with (
+                span("EncoderService/Embed", "client", attributes={"images": len(images)}),
+                self._connections.least_busy() as stub,
+            ):
+                call: _Call[encoder_pb2.EmbedRequest, encoder_pb2.EmbedResponse] = stub.Embed
+                response = await call(
                     request, timeout=timeout_seconds, metadata=outgoing_metadata(self._token)
                 )
         except grpc.aio.AioRpcError as error:
@@ -128,15 +161,21 @@ class EncoderClient:
         )
 
     async def model(self, timeout_seconds: float) -> EncoderModel:
-        """Ask which model is served."""
+        """Ask which model is served, and by how many processes.
+
+        Always over the first connection, and so the same process while that lasts.
+        """
+        call: _Call[encoder_pb2.GetModelRequest, encoder_pb2.GetModelResponse]
+        call = self._connections.first.GetModel
         try:
-            response = await self._get_model(
+            response = await call(
                 encoder_pb2.GetModelRequest(),
                 timeout=timeout_seconds,
                 metadata=outgoing_metadata(self._token),
             )
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, PART) from error
+        self._connections.reach(response.processes)
         return EncoderModel(
             response.name,
             response.fingerprint,
@@ -144,6 +183,7 @@ class EncoderClient:
             response.min_score,
             preprocessing_of(response.photo_preprocessing),
             preprocessing_of(response.sketch_preprocessing),
+            max(1, response.processes),
         )
 
 

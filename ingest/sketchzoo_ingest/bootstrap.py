@@ -14,7 +14,7 @@ from rich.console import Console
 from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.gallery_roots import RootsFile
 from sketchzoo.qdrant import CollectionOptions, PhotoWriter, connect
-from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, open_channel, run_main
+from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, run_main
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.running import described
 from sketchzoo.storage import SCHEMES, Storage, scheme_of
@@ -81,16 +81,16 @@ async def ingest(
     with _usage():
         folders = _watched(settings, sources)
         connection = connect(settings, registry)
-        channel = open_channel(
+        encoder = EncoderClient(
             ChannelSettings(
                 settings.encoder_target,
                 ClientTls.of(settings, "encoder_"),
+                token=settings.encoder_token,
                 max_message_bytes=settings.encoder_max_message_bytes,
                 keepalive=BETWEEN_PARTS,
             )
         )
         page = MetricsPage(registry, settings.metrics_host, settings.metrics_port)
-    encoder = EncoderClient(channel, settings.encoder_token)
     writer = PhotoWriter(connection, settings.gallery, _collection_options(settings))
 
     def make_job(
@@ -147,7 +147,7 @@ async def ingest(
             await open_parts.enter_async_context(progress(display, tally, sources))
             return await make_job(sources, tally=tally).run()
     finally:
-        await channel.close(None)
+        await encoder.close()
         await connection.close()
 
 

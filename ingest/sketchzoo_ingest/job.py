@@ -141,7 +141,7 @@ class Job:
             ),
             tally=self._tally,
             metrics=self._metrics,
-            limits=self._limits,
+            limits=self._limits.for_processes(model.processes),
             stop=self._stop,
             verify=self._options.verify,
             stands=self._stands,

@@ -1,6 +1,7 @@
 """Limits: how much the pipeline does and holds at once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from sketchzoo.images import ImageLimits
 
@@ -36,3 +37,12 @@ class PipelineLimits:
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+
+    def for_processes(self, count: int) -> Self:
+        """Return the limits for an encoder of so many processes: none of them is to wait.
+
+        Two calls more than processes are under way then, where fewer were.
+        """
+        if count <= 1:
+            return self
+        return replace(self, calls_in_flight=max(self.calls_in_flight, count + 2))

@@ -53,7 +53,9 @@ class BatchSettings(Settings):
         description="Most bytes of photos in a call of several; a larger photo goes alone.",
     )
     calls_in_flight: Annotated[int, Field(ge=1, le=256)] = Field(
-        3, description="Calls to the encoder under way at once."
+        3,
+        description="Calls to the encoder under way at once; two more than it has processes, "
+        "where it has several and that is more.",
     )
     write_batch: Annotated[int, Field(ge=1, le=10_000)] = Field(
         128, description="Most photos in a write to Qdrant."

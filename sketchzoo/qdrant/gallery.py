@@ -6,8 +6,8 @@ from typing import Self
 
 from qdrant_client import grpc as api
 
-from sketchzoo.qdrant.bursts import photos_without_burst
 from sketchzoo.qdrant.connection import QdrantConnection
+from sketchzoo.qdrant.folding import BurstCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ async def list_galleries(
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A collection's indexes, and how many photos are of no burst; None where none folds."""
+    """A collection's indexes, and what there is of bursts; None where no photo folds."""
 
     fields: Mapping[str, str]
-    without_burst: int | None
+    bursts: BurstCounts | None
 
     @classmethod
     def of(cls, info: api.CollectionInfo) -> Self:
@@ -53,7 +53,7 @@ class Schema:
             name: api.PayloadSchemaType.Name(index.data_type).lower()
             for name, index in sorted(info.payload_schema.items())
         }
-        return cls(fields, photos_without_burst(info))
+        return cls(fields, BurstCounts.of(info))
 
 
 async def aliases_of(connection: QdrantConnection, timeout_seconds: float | None) -> dict[str, str]:

@@ -49,6 +49,10 @@ RESERVED = frozenset(_TYPES)
 """Payload fields with a meaning of their own."""
 DERIVED = frozenset(("phash_bands", "near_duplicate_of"))
 """Those that say nothing that others do not: indexes are made of them."""
+UNREAD = DERIVED | {"folders"}
+"""Those that a photo is not read from."""
+SHOWN = frozenset((*_REQUIRED, *_FROM_FILE, "burst", "seen_class", "seen_confidence"))
+"""Those that a hit shows, and what every photo must have."""
 _MAX_FOLDERS = 32
 _BAND_DIGITS = 4
 

@@ -2,18 +2,18 @@
 
 from qdrant_client import grpc as api
 
-from sketchzoo.payload import read_payload
+from sketchzoo.payload import Fields, read_payload
 from sketchzoo.qdrant.errors import foreign_point
 from sketchzoo.qdrant.photo import Photo
 from sketchzoo.qdrant.query import ScoredPhoto
 
 
-def scored(collection: str, point: api.ScoredPoint, near_duplicates: int = 0) -> ScoredPhoto:
-    """Return a hit."""
-    photo = _read(collection, point)
+def scored(collection: str, point: api.ScoredPoint, payload: Fields | None = None) -> ScoredPhoto:
+    """Return a hit; `payload` is its point's, where the answer itself is without."""
+    photo = _read(collection, point, payload)
     # Rounding may carry a cosine past 1.
     score = min(1.0, max(0.0, (1 + point.score) / 2))
-    return ScoredPhoto(_id(point), photo, score, near_duplicates)
+    return ScoredPhoto(_id(point), photo, score)
 
 
 def stored(collection: str, point: api.RetrievedPoint) -> Photo:
@@ -31,9 +31,11 @@ def vector(point: api.RetrievedPoint) -> list[float]:
     return list(found.dense.data or found.data)
 
 
-def _read(collection: str, point: api.ScoredPoint | api.RetrievedPoint) -> Photo:
+def _read(
+    collection: str, point: api.ScoredPoint | api.RetrievedPoint, payload: Fields | None = None
+) -> Photo:
     try:
-        return Photo.from_payload(read_payload(point.payload))
+        return Photo.from_payload(read_payload(point.payload if payload is None else payload))
     except ValueError as error:
         raise foreign_point(collection, _id(point), error) from error
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from qdrant_client import grpc as api
 
 from sketchzoo.qdrant.filter import Filter
-from sketchzoo.qdrant.photo import Photo
+from sketchzoo.qdrant.photo import SHOWN, UNREAD, Photo
 
 BURST = "burst"
 """The payload field that photos of one burst have in common."""
 NEAR_DUPLICATE = "near_duplicate_of"
 """The payload field that all photos of a burst have but the first."""
+_SHOWN = sorted(SHOWN)
+_UNREAD = sorted(UNREAD)
 
 
 def in_bursts(message: api.Condition, bursts: Iterable[str]) -> None:
@@ -42,7 +44,9 @@ class Nearest:
     photos named in the query are not among the answer. `min_score` is (1 + cosine) / 2.
     `hnsw_ef` is how many candidates the index is searched for; None leaves it to Qdrant,
     which takes as many as the index was built with. With `collapse`, photos of one burst
-    count as one: the nearest of them, and how many others meet the filter.
+    count as one: the nearest of them, and how many others meet the filter. Without
+    `with_payload` of each photo is told what a hit shows, not its source's own columns, which
+    may be long.
     """
 
     vector: tuple[float, ...] | None = None
@@ -56,6 +60,7 @@ class Nearest:
     exact: bool = False
     hnsw_ef: int | None = None
     collapse: bool = False
+    with_payload: bool = True
 
     def __post_init__(self) -> None:
         if self.vector is not None and self.photo_id is not None:
@@ -75,11 +80,43 @@ class Nearest:
         """Write the query of a collection into Qdrant's message."""
         message.limit, message.offset = self.limit, self.offset
         self._fill(message, collection)
+        self.fill_selector(message.with_payload)
+
+    def fill_selector(self, message: api.WithPayloadSelector) -> None:
+        """Write what is to be told of a photo."""
+        if self.with_payload:
+            message.exclude.fields.extend(_UNREAD)
+        else:
+            message.include.fields.extend(_SHOWN)
+
+    def fill_hits(
+        self,
+        message: api.QueryPoints,
+        collection: str,
+        *,
+        limit: int,
+        offset: int,
+        excluded: Sequence[str],
+        only_bursts: bool,
+    ) -> None:
+        """Write the query for hits that a caller folds, but those of the excluded bursts.
+
+        With all that is known of each, or with its burst alone.
+        """
+        message.limit, message.offset = limit, offset
+        self._fill(message, collection)
+        if only_bursts:
+            message.with_payload.include.fields.append(BURST)
+        else:
+            self.fill_selector(message.with_payload)
+        if excluded:
+            in_bursts(message.filter.must_not.add(), excluded)
 
     def fill_without_burst(self, message: api.QueryPoints, collection: str) -> None:
         """Write the query for photos that are of no burst, from the first on."""
         message.limit = self.offset + self.limit
         self._fill(message, collection)
+        self.fill_selector(message.with_payload)
         message.filter.must.add().is_empty.key = BURST
 
     def fill_groups(
@@ -97,12 +134,12 @@ class Nearest:
         message.limit, message.group_size = limit, 1
         message.group_by = BURST
         self._fill(message, collection)
+        self.fill_selector(message.with_payload)
         if excluded:
             in_bursts(message.filter.must_not.add(), excluded)
 
     def _fill(self, message: api.QueryPoints | api.QueryPointGroups, collection: str) -> None:
         message.collection_name = collection
-        message.with_payload.enable = True
         self.filter.fill(message.filter, excluded_ids=self.named)
         if self.exact:
             message.params.exact = True

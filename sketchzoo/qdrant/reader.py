@@ -1,7 +1,6 @@
 """Reading photos: the nearest to an embedding, single ones, all, and what there is of them."""
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -10,18 +9,19 @@ from datetime import datetime
 from qdrant_client import grpc as api
 
 from sketchzoo.qdrant import point as points
-from sketchzoo.qdrant.bursts import Bursts
+from sketchzoo.qdrant.batches import Hits, QueryBatches
+from sketchzoo.qdrant.bursts import Collapsed
 from sketchzoo.qdrant.connection import QdrantConnection, remaining
 from sketchzoo.qdrant.facet import facet
 from sketchzoo.qdrant.filter import FieldCondition, Filter
+from sketchzoo.qdrant.folding import Folding
 from sketchzoo.qdrant.gallery import Gallery, Schema, aliases_of
 from sketchzoo.qdrant.photo import RESERVED, Photo
 from sketchzoo.qdrant.query import Nearest, ScoredPhoto
+from sketchzoo.qdrant.schemas import Schemas
 from sketchzoo.rpc import precondition
 
 _SCROLL_PAGE = 500
-# Indexes and bursts come by an ingest, seldom.
-_SCHEMA_SECONDS = 30.0
 # More classes than any animal gallery has, and more folders than can be looked through; a
 # facet needs a limit.
 _MAX_VALUES = 10_000
@@ -37,8 +37,8 @@ class PhotoReader:
     def __init__(self, connection: QdrantConnection, alias: str) -> None:
         self._connection = connection
         self._alias = alias
-        # What was last seen of the collections that were asked about.
-        self._schemas: dict[str, tuple[float, Schema]] = {}
+        self._schemas = Schemas(connection)
+        self._batches = QueryBatches(connection)
 
     async def published(self, timeout_seconds: float | None = None) -> str | None:
         """Return the collection that the alias names, if any."""
@@ -52,13 +52,12 @@ class PhotoReader:
                 "NO_GALLERY",
                 f"the alias {self._alias} names no collection yet: ingest photos first",
             )
-        info = await self._info(name, timeout_seconds)
+        info = await self._schemas.info(name, timeout_seconds)
         vectors = info.config.params.vectors_config
         if not vectors.HasField("params"):
             raise precondition("NO_GALLERY", f"{name} was not made by ingest: it has no vector")
-        schema = self._saw(name, info)
         fingerprint = name.removeprefix(f"{self._alias}-")
-        return Gallery(name, fingerprint, vectors.params.size, schema.fields)
+        return Gallery(name, fingerprint, vectors.params.size, Schema.of(info).fields)
 
     async def nearest(
         self, collection: str, queries: Sequence[Nearest], timeout_seconds: float | None = None
@@ -67,25 +66,37 @@ class PhotoReader:
 
         Bursts are collapsed where a query says so and the collection has an index of them.
         """
+        if not queries:
+            return []
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        without_burst: int | None = None
+        bursts = None
         if any(query.collapse for query in queries):
-            schema = await self._schema(collection, timeout_seconds)
-            without_burst = schema.without_burst
-        if without_burst is None:
-            return await self._batch(collection, queries, deadline)
-        bursts = Bursts(self._connection, collection, deadline, with_others=without_burst > 0)
-        plain = [query for query in queries if not query.collapse]
+            bursts = await self._schemas.bursts(collection, deadline)
+        if bursts is None:
+            found = await self._batch(collection, queries, deadline)
+            return [[points.scored(collection, hit) for hit in hits] for hits in found]
+        asked = [Folding(query, bursts) if query.collapse else query for query in queries]
+        found = await self._batch(collection, asked, deadline)
+        without = bursts.counts.without > 0
+        collapsed = Collapsed(self._connection, collection, deadline, with_others=without)
+
+        async def answer(query: Nearest | Folding, hits: Hits) -> list[ScoredPhoto]:
+            if isinstance(query, Nearest):
+                return [points.scored(collection, hit) for hit in hits]
+            query.add(hits)
+            return await collapsed.finish(query)
+
+        if len(asked) == 1:
+            return [await answer(asked[0], found[0])]
         try:
             async with asyncio.TaskGroup() as group:
-                batch = group.create_task(self._batch(collection, plain, deadline))
                 tasks = [
-                    group.create_task(bursts.nearest(query)) for query in queries if query.collapse
+                    group.create_task(answer(query, hits))
+                    for query, hits in zip(asked, found, strict=True)
                 ]
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from errors
-        answers, collapsed = iter(batch.result()), iter(tasks)
-        return [next(collapsed).result() if each.collapse else next(answers) for each in queries]
+        return [task.result() for task in tasks]
 
     async def get(
         self, collection: str, ids: Sequence[str], timeout_seconds: float | None = None
@@ -169,7 +180,7 @@ class PhotoReader:
     ) -> tuple[datetime, datetime] | None:
         """Return when the earliest and the latest photo were taken, None where no photo tells."""
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        schema = await self._schema(collection, timeout_seconds)
+        schema = await self._schemas.of(collection, timeout_seconds)
         if schema.fields.get("taken_at") != "datetime":
             return None
         ends = []
@@ -187,25 +198,19 @@ class PhotoReader:
         return None
 
     async def _batch(
-        self, collection: str, queries: Sequence[Nearest], deadline: float | None
-    ) -> list[list[ScoredPhoto]]:
-        if not queries:
-            return []
-        request = api.QueryBatchPoints(collection_name=collection)
+        self, collection: str, queries: Sequence[Nearest | Folding], deadline: float | None
+    ) -> list[Hits]:
+        messages = []
         for query in queries:
-            query.fill(request.query_points.add(), collection)
-        answer: api.QueryBatchResponse = await self._connection.ask(
-            "Points/QueryBatch", request, remaining(deadline)
-        )
-        return [
-            [points.scored(collection, point) for point in each.result] for each in answer.result
-        ]
+            messages.append(message := api.QueryPoints())
+            query.fill(message, collection)
+        return await self._batches.ask(collection, messages, deadline)
 
     async def _facet(
         self, collection: str, field: str, condition: Filter, timeout_seconds: float | None
     ) -> dict[str, int]:
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        schema = await self._schema(collection, timeout_seconds)
+        schema = await self._schemas.of(collection, timeout_seconds)
         if schema.fields.get(field) != "keyword":
             return {}
         request = api.FacetCounts(
@@ -213,29 +218,6 @@ class PhotoReader:
         )
         condition.fill(request.filter)
         return await facet(self._connection, request, remaining(deadline))
-
-    async def _info(self, collection: str, timeout_seconds: float | None) -> api.CollectionInfo:
-        answer: api.GetCollectionInfoResponse = await self._connection.ask(
-            "Collections/Get",
-            api.GetCollectionInfoRequest(collection_name=collection),
-            timeout_seconds,
-        )
-        return answer.result
-
-    async def _schema(self, collection: str, timeout_seconds: float | None) -> Schema:
-        """Return what a collection was like a moment ago."""
-        seen, schema = self._schemas.get(collection, (-math.inf, None))
-        if schema is not None and time.monotonic() - seen < _SCHEMA_SECONDS:
-            return schema
-        return self._saw(collection, await self._info(collection, timeout_seconds))
-
-    def _saw(self, collection: str, info: api.CollectionInfo) -> Schema:
-        now, schema = time.monotonic(), Schema.of(info)
-        kept = {
-            name: each for name, each in self._schemas.items() if now - each[0] < _SCHEMA_SECONDS
-        }
-        self._schemas = {**kept, collection: (now, schema)}
-        return schema
 
     async def _get(
         self,

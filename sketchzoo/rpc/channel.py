@@ -62,7 +62,8 @@ class ChannelSettings:
     """How to reach a server.
 
     `target` is a gRPC name: `host:port`, or `dns:///name:port` for every address
-    behind a name, called in turn.
+    behind a name, called in turn. Channels to one target share a connection, but for those
+    with an `own_connection`.
     """
 
     target: str
@@ -70,6 +71,7 @@ class ChannelSettings:
     token: SecretStr | None = None
     max_message_bytes: int = 16 * 1024 * 1024
     keepalive: Keepalive = OVER_INTERNET
+    own_connection: bool = False
 
     def __post_init__(self) -> None:
         check_target(self.target)
@@ -112,6 +114,8 @@ def open_blocking_channel(settings: ChannelSettings) -> grpc.Channel:
 
 def _open(module: Any, settings: ChannelSettings) -> Any:
     options = channel_options(settings.target, settings.max_message_bytes, settings.keepalive)
+    if settings.own_connection:
+        options.append(("grpc.use_local_subchannel_pool", 1))
     if settings.tls is None:
         return module.insecure_channel(settings.target, options=options)
     return module.secure_channel(settings.target, settings.tls.credentials(), options=options)

@@ -19,7 +19,6 @@ from sketchzoo.rpc import (
     ChannelSettings,
     RpcServer,
     Service,
-    open_channel,
     run_main,
     run_until_signal,
 )
@@ -87,15 +86,15 @@ async def serving(
     stop = asyncio.Event()
     metrics = GalleryMetrics(registry)
     ingest_metrics = IngestMetrics(registry, of_service=True)
-    channel = open_channel(
+    encoder = EncoderClient(
         ChannelSettings(
             settings.encoder_target,
             ClientTls.of(settings, "encoder_"),
+            token=settings.encoder_token,
             max_message_bytes=settings.encoder_max_message_bytes,
             keepalive=BETWEEN_PARTS,
         )
     )
-    encoder = EncoderClient(channel, settings.encoder_token)
     store = _store(settings)
     limits = settings.pipeline_limits()
     with SentPhotos(settings.roots, settings.schemes, settings.fetch_limits()) as sent:
@@ -170,7 +169,7 @@ async def serving(
             await adding.give_up()
             if store is not None:
                 store.close()
-            await channel.close(None)
+            await encoder.close()
 
 
 def _store(settings: GallerySettings) -> PhotoStore | None:

@@ -222,7 +222,7 @@ class OpenGalleries:
             reading=reading,
             tally=endless_tally(self._metrics),
             metrics=self._metrics,
-            limits=self._limits,
+            limits=self._limits.for_processes(model.processes),
             stop=asyncio.Event(),
             endless=True,
         )

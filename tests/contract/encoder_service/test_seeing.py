@@ -10,7 +10,7 @@ from sketchzoo.encoder.v1 import encoder_pb2 as pb
 from sketchzoo.encoder_client import Embedding, EncoderClient, ImageToEmbed, preprocessing_of
 from sketchzoo.images import PREPROCESSING_VERSION, Modality
 from sketchzoo.model import ModelArtefact
-from sketchzoo.rpc import ChannelSettings, open_channel
+from sketchzoo.rpc import ChannelSettings
 from tests.artefacts import picture
 from tests.unit.sketchzoo.pictures import drawing, saved
 
@@ -22,13 +22,13 @@ async def test_what_is_seen_comes_with_a_photos_embedding(seen_from: float | Non
     settings = EncoderSettings(port=0, metrics_port=None, threads_alone=1)
     async with (
         serving(settings, artefact, open_runtime(settings, artefact)) as addresses,
-        open_channel(ChannelSettings(f"127.0.0.1:{addresses.port}")) as channel,
+        EncoderClient(ChannelSettings(f"127.0.0.1:{addresses.port}")) as client,
     ):
         images = [
             ImageToEmbed(picture(), Modality.PHOTO),
             ImageToEmbed(saved("PNG", drawing()), Modality.SKETCH),
         ]
-        photo, sketch = (await EncoderClient(channel).embed(images, 30)).outcomes
+        photo, sketch = (await client.embed(images, 30)).outcomes
     assert isinstance(photo, Embedding)
     assert isinstance(sketch, Embedding)
     assert sketch.seen is None

@@ -22,7 +22,6 @@ from sketchzoo.rpc import (
     Service,
     exhausted,
     invalid,
-    open_channel,
     precondition,
 )
 from sketchzoo.settings import ServerSettings
@@ -74,9 +73,9 @@ async def client(servicer: Servicer) -> AsyncIterator[EncoderClient]:
     token = SecretStr("let me in")
     settings = ServerSettings(token=token, max_message_bytes=10_000, drain_seconds=0.1)
     async with RpcServer(settings, [service], CollectorRegistry()) as server:
-        channel = open_channel(ChannelSettings(f"127.0.0.1:{server.port}"))
-        yield EncoderClient(channel, token)
-        await channel.close(None)
+        target = ChannelSettings(f"127.0.0.1:{server.port}", token=token)
+        async with EncoderClient(target) as client:
+            yield client
 
 
 def embedder(client: EncoderClient, retry_seconds: float = 0.0) -> Embedder:

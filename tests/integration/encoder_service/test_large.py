@@ -10,7 +10,7 @@ from PIL import Image
 
 from sketchzoo.encoder_client import Embedding, EncoderClient, ImageToEmbed
 from sketchzoo.images import Modality, enough_for
-from sketchzoo.rpc import ChannelSettings, open_channel
+from sketchzoo.rpc import ChannelSettings
 from tests.artefacts import EncoderProcess, encoder_process
 from tests.unit.sketchzoo.pictures import saved
 
@@ -34,8 +34,7 @@ async def test_48_megapixels_are_embedded_in_bounded_memory() -> None:
         saved("HEIF", image.resize((2016, 1512)), quality=70),
     ]
     with encoder_process("zoo-1") as running:
-        async with open_channel(ChannelSettings(running.target)) as channel:
-            client = EncoderClient(channel)
+        async with EncoderClient(ChannelSettings(running.target)) as client:
             calls = [
                 client.embed([ImageToEmbed(file, Modality.PHOTO)], 60) for file in (*files, *files)
             ]
@@ -51,8 +50,8 @@ async def test_48_megapixels_are_embedded_in_bounded_memory() -> None:
 async def test_the_encoder_tells_how_it_prepares_images() -> None:
     """To whoever shrinks before sending; of another version nothing is told."""
     with encoder_process("zoo-1") as running:
-        async with open_channel(ChannelSettings(running.target)) as channel:
-            model = await EncoderClient(channel).model(10)
+        async with EncoderClient(ChannelSettings(running.target)) as client:
+            model = await client.model(10)
     photo, sketch = model.photo_preprocessing, model.sketch_preprocessing
     assert photo is not None
     assert sketch is not None
