@@ -1,6 +1,7 @@
 """A graph, as far as it must be understood to become a tower: its ends, and their names."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,9 @@ def outputs(model: ModelProto) -> list[Value]:
     """Return a graph's outputs; shapes that it does not state are inferred where that goes."""
     found = [_value(each) for each in model.graph.output]
     if any(each.shape is None for each in found):
-        inferred = onnx.shape_inference.infer_shapes(model)
-        found = [_value(each) for each in inferred.graph.output]
+        with suppress(onnx.shape_inference.InferenceError):
+            inferred = onnx.shape_inference.infer_shapes(model)
+            found = [_value(each) for each in inferred.graph.output]
     return found
 
 

@@ -167,7 +167,8 @@ def _tried(
         last = np.full((1, tokens.context), tokens.largest, np.int64)
         session.embed({_IDS: last, _MASK: np.ones_like(last)})
     except ModelError as error:
-        raise ModelError(f"{origin} does not run with its tokenizer: {error}") from error
+        said = str(error).replace(str(graph_file), "it")
+        raise ModelError(f"{origin} does not run with its tokenizer: {said}") from error
     if not np.isfinite(vectors).all() or not vectors.any(axis=1).all():
         raise ModelError(f"{origin} answers values that are not finite, or nothing but zeros")
     return vectors

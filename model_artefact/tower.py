@@ -148,7 +148,8 @@ class _Written:
         try:
             vectors = Session(self.path).embed_each(seen)
         except ModelError as error:
-            raise ModelError(f"{origin} does not run: {error}") from error
+            said = " ".join(str(error).split()).replace(str(self.path), "it")
+            raise ModelError(f"{origin} does not run: {said}") from error
         return 1, _sound(vectors, origin)
 
 

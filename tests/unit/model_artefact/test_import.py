@@ -264,6 +264,19 @@ def test_pixels_that_a_graph_scales_itself_are_refused(tmp_path: Path) -> None:
         imported(tmp_path / "bytes.onnx", tmp_path / "model")
 
 
+def test_what_the_runtime_cannot_load_is_told_of_the_users_file(tmp_path: Path) -> None:
+    """Its own words in one line, and no path of a folder that is gone by then."""
+    model = onnx.load(image_encoder(tmp_path / "strange.onnx"))
+    model.graph.node[0].op_type = "Fancy"
+    onnx.save(model, tmp_path / "strange.onnx")
+    with pytest.raises(
+        ModelError, match=r"strange\.onnx does not run: it is no model.*Fancy"
+    ) as told:
+        imported(tmp_path / "strange.onnx", tmp_path / "model")
+    assert "\n" not in str(told.value)
+    assert ".part" not in str(told.value)
+
+
 def test_a_size_that_nobody_states_is_asked_for(tmp_path: Path) -> None:
     """Where the file leaves it open."""
     path = image_encoder(tmp_path / "open.onnx")
