@@ -22,8 +22,8 @@ def need(option: str, given: object, others: Mapping[str, object]) -> None:
                 raise typer.BadParameter(f"{other} is of no use without {option}")
 
 
-def pixels(mean: str, std: str, size: int | None) -> "Pixels":
-    """Return how pixels are scaled, as options say.
+def pixels(mean: str, std: str, size: int | None, prefix: str = "") -> "Pixels":
+    """Return how pixels are scaled, as options say whose names begin with `prefix`.
 
     Raises:
         typer.BadParameter: they are no numbers, or not as many as an image has channels.
@@ -32,7 +32,8 @@ def pixels(mean: str, std: str, size: int | None) -> "Pixels":
     from model_artefact.tower import Pixels  # noqa: PLC0415 - loads the graph's libraries
 
     try:
-        return Pixels(_numbers("--mean", mean), _numbers("--std", std), size)
+        scale = _numbers(f"--{prefix}mean", mean), _numbers(f"--{prefix}std", std)
+        return Pixels(*scale, size)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -17,8 +17,6 @@ FEWEST_CLAIMS = 20
 _STRICTER = (SEEN_FROM, 0.97, 0.98, 0.99, 0.995)
 _FIRST = 12
 _AT_ONCE = 512
-_SAME_FROM = 0.9999
-"""Photos whose cosine is higher are one photo twice: finding it tells nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +81,8 @@ def calibrate(artefact: ModelArtefact, photos: Embedded, sketches: Embedded | No
         raise ModelError("a class with at least two photos is needed")
     world, precision = None, {"photos": own.precision}
     if sketches is not None:
+        if not sketches.classes:
+            raise ModelError("no drawing could be embedded")
         drawn = _Asked.of(sketches, photos)
         if not len(drawn.known):
             raise ModelError(
@@ -104,14 +104,16 @@ class _Asked:
 
     @classmethod
     def of(cls, queries: Embedded, gallery: Embedded) -> Self:
-        """Ask the gallery for each query; what is the very same picture is not there for it."""
+        """Ask the gallery for each query; of its own pictures each is not there for itself."""
         asked, classes = np.array(queries.classes), np.array(gallery.classes)
         known, unknown, precisions = [], [], []
         for begin in range(0, len(asked), _AT_ONCE):
             rows = slice(begin, begin + _AT_ONCE)
             cosines = queries.vectors[rows] @ gallery.vectors.T
-            cosines[cosines > _SAME_FROM] = -1
-            theirs = (asked[rows, None] == classes) & (cosines > -1)
+            theirs = asked[rows, None] == classes
+            if queries is gallery:
+                itself = np.arange(len(cosines)), begin + np.arange(len(cosines))
+                cosines[itself], theirs[itself] = -1, False
             count = theirs.sum(axis=1)
             known.append(_best(cosines[count > 0]))
             unknown.append(_best(np.where(theirs, np.float32(-1), cosines)))

@@ -56,9 +56,9 @@ def check(folder: Path | str) -> Iterator[Promise]:
 
 
 def _files(artefact: ModelArtefact) -> Promise:
-    wanted = {"config.json", *_PAPERS}
+    wanted = {"config.json"}
     for tower in artefact.towers.values():
-        wanted |= {tower.onnx, tower.safetensors}
+        wanted |= {tower.onnx, tower.safetensors, *(_PAPERS if tower.is_graph_alone else ())}
     if artefact.text is not None:
         wanted |= set(artefact.text.files)
     missing = sorted(name for name in wanted if not (artefact.folder / name).is_file())

@@ -115,12 +115,7 @@ def import_model(
     """
     with user_errors("model import"):
         from model_artefact.folder import FolderError  # noqa: PLC0415 - loaded when it runs
-        from model_artefact.importing import (  # noqa: PLC0415
-            Plan,
-            Side,
-            Square,
-            make,
-        )
+        from model_artefact.importing import Plan, Side, Square, make  # noqa: PLC0415
         from model_artefact.showing import show_promises  # noqa: PLC0415
         from model_artefact.source import Source  # noqa: PLC0415
         from model_artefact.text import TextSource  # noqa: PLC0415
@@ -140,7 +135,8 @@ def import_model(
         square = Square(sketch_fit, sketch_keep, sketch_pen)
         side: Side | Square = square
         if sketch is not None:
-            scaled = pixels(sketch_mean or mean, sketch_std or std, sketch_size or size)
+            scale = sketch_mean or mean, sketch_std or std, sketch_size or size
+            scaled = pixels(*scale, "sketch-")
             side = Side(Source(sketch, sketch_output, sketch_pool, "sketch-"), scaled, square)
         words = None
         if text is not None and tokenizer is not None:
@@ -204,20 +200,22 @@ def calibrate(
     """
     with user_errors("model calibrate"):
         from model_artefact.calibrating import calibrate as found_by  # noqa: PLC0415 - as above
-        from model_artefact.folder import FolderError, copied  # noqa: PLC0415
+        from model_artefact.folder import FolderError, check_free, copied  # noqa: PLC0415
         from model_artefact.showing import embedded, show_found  # noqa: PLC0415
         from sketchzoo.images import Modality  # noqa: PLC0415
-        from sketchzoo.model import SHIPPED, ModelArtefact  # noqa: PLC0415
+        from sketchzoo.model import ModelArtefact  # noqa: PLC0415
 
         artefact = ModelArtefact.load(model)
-        if out is None and artefact.folder.resolve().is_relative_to(SHIPPED.resolve()):
+        if out is None and artefact.folder != Path(model):  # a bare name was looked up
             raise typer.BadParameter(f"{artefact.name} is shipped: give --out DIR for a copy")
-        seen = embedded(artefact, photos, Modality.PHOTO, per_class)
-        drawn = embedded(artefact, sketches, Modality.SKETCH, per_class) if sketches else None
-        found = found_by(artefact, seen, drawn)
-        counts = {"photos": len(seen.classes), "sketches": len(drawn.classes) if drawn else 0}
-        calibrated = found.applied(artefact, counts)
         try:
+            if out is not None:
+                check_free(out)
+            seen = embedded(artefact, photos, Modality.PHOTO, per_class)
+            drawn = embedded(artefact, sketches, Modality.SKETCH, per_class) if sketches else None
+            found = found_by(artefact, seen, drawn)
+            counts = {"photos": len(seen.classes), "sketches": len(drawn.classes) if drawn else 0}
+            calibrated = found.applied(artefact, counts)
             if out is None:
                 calibrated.save_config()
             else:

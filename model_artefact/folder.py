@@ -13,6 +13,17 @@ class FolderError(Exception):
     """The folder to be made is there already, and holds something."""
 
 
+def check_free(out: Path) -> None:
+    """Refuse a folder that can't be made.
+
+    Raises:
+        FolderError: it is a file, or a folder that holds something.
+
+    """
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise FolderError(f"{out} is there already: choose another folder")
+
+
 @contextmanager
 def made_aside(out: Path) -> Iterator[Path]:
     """Give a folder to fill, which becomes `out` when the context ends in good order.
@@ -21,8 +32,7 @@ def made_aside(out: Path) -> Iterator[Path]:
         FolderError: `out` is a file, or a folder that holds something.
 
     """
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise FolderError(f"{out} is there already: choose another folder")
+    check_free(out)
     target = out.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")

@@ -42,7 +42,7 @@ def read(path: Path) -> ModelProto:
 
     """
     try:
-        model = onnx.load(path, load_external_data=False)
+        model = onnx.load(path, format="protobuf", load_external_data=False)
     except FileNotFoundError as error:
         raise ModelError(f"{path} is missing") from error
     except OSError as error:

@@ -1,5 +1,6 @@
 """Photos and drawings to calibrate with: a folder a class, listed as ingest lists them."""
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -74,6 +75,8 @@ def embed(
 ) -> Embedded:
     """Embed pictures, one a core at a time; `advance` is called after each.
 
+    The same content twice is one picture, as ingest has it.
+
     Raises:
         ModelError: the tower is missing or broken.
 
@@ -81,11 +84,12 @@ def embed(
     session = Session(artefact.onnx(modality))
     how = artefact.towers[modality].preprocessing
 
-    def one(picture: Picture) -> Vectors | str:
+    def one(picture: Picture) -> tuple[bytes, Vectors] | str:
         try:
             if picture.path.stat().st_size > _LIMITS.max_bytes:
                 return "too_large"
-            image = decode(picture.path.read_bytes(), _LIMITS, enough=enough_for(how))
+            content = picture.path.read_bytes()
+            image = decode(content, _LIMITS, enough=enough_for(how))
             vector: Vectors = session.embed(prepare(image, how)[None])[0]
         except ImageError as error:
             return error.reason
@@ -93,18 +97,24 @@ def embed(
             return "unreadable"
         finally:
             advance()
-        return vector
+        if not np.isfinite(vector).all():
+            return "not_finite"
+        return hashlib.sha256(content).digest(), vector
 
     classes: list[str] = []
     vectors: list[Vectors] = []
     left_out: Counter[str] = Counter()
+    seen: set[bytes] = set()
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for picture, found in zip(pictures, pool.map(one, pictures), strict=True):
             if isinstance(found, str):
                 left_out[found] += 1
+            elif found[0] in seen:
+                left_out["duplicate"] += 1
             else:
+                seen.add(found[0])
                 classes.append(picture.class_name)
-                vectors.append(found)
+                vectors.append(found[1])
     rows = np.array(vectors, np.float32).reshape(len(vectors), artefact.dimension)
     return Embedded(tuple(classes), rows, left_out)
 

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -255,11 +256,12 @@ def fingerprint(folder: Path, towers: Iterable[TowerConfig]) -> str:
 
     """
     digest = hashlib.sha256()
+    hashed = cache(_hashed)  # of files that two towers share, once
     for name, tower in sorted({tower.name: tower for tower in towers}.items()):
         digest.update(name.encode())
-        digest.update(_hashed(folder / tower.safetensors))
+        digest.update(hashed(folder / tower.safetensors))
         if tower.is_graph_alone:
-            digest.update(_hashed(folder / tower.onnx))
+            digest.update(hashed(folder / tower.onnx))
         digest.update(json.dumps(asdict(tower.preprocessing), sort_keys=True).encode())
     return digest.hexdigest()[:16]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from model_artefact.calibrating import FEWEST_CLAIMS, calibrate
-from model_artefact.photos import Embedded, listed
+from model_artefact.photos import Embedded, embed, listed
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact, ModelError
 from sketchzoo.posterior import Posterior
@@ -58,10 +58,24 @@ def test_photos_alone_tell_no_min_score_of_drawings(artefact: ModelArtefact) -> 
 
 
 def test_a_photo_does_not_find_itself(artefact: ModelArtefact) -> None:
-    """Of a class with one photo, or the same one twice, none is there to find."""
-    one = circle(0.0, 2, 0, "cat", "dog")
+    """Of a class with one photo none is there to find."""
     with pytest.raises(ModelError, match="a class with at least two photos"):
-        calibrate(artefact, one, None)
+        calibrate(artefact, circle(0.0, 1, 0, "cat", "dog"), None)
+
+
+def test_what_cannot_be_embedded_or_is_there_twice_is_left_out(
+    artefact: ModelArtefact, tmp_path: Path
+) -> None:
+    """Each with its reason; the others are embedded by their own photo's tower."""
+    files = {"a.jpg": picture(0), "b.jpg": picture(1), "c.jpg": picture(0), "d.jpg": b"no picture"}
+    for name, content in files.items():
+        (tmp_path / "cat").mkdir(exist_ok=True)
+        (tmp_path / "cat" / name).write_bytes(content)
+    found = embed(artefact, listed(tmp_path, Modality.PHOTO, 50), Modality.PHOTO)
+    assert found.classes == ("cat", "cat")
+    assert found.vectors.shape == (2, 2)
+    assert sum(found.left_out.values()) == 2
+    assert found.left_out["duplicate"] == 1
 
 
 @pytest.mark.parametrize(
@@ -69,13 +83,16 @@ def test_a_photo_does_not_find_itself(artefact: ModelArtefact) -> None:
     [
         (("cat",), None, "photos of at least two classes are needed"),
         (("cat", "dog"), ("owl",), "no drawing is of a class that has photos"),
+        (("cat", "dog"), (), "no drawing could be embedded"),
     ],
 )
 def test_too_little_to_tell_from_is_said(
     photos: tuple[str, ...], sketches: Any, problem: str, artefact: ModelArtefact
 ) -> None:
     """One class, or drawings of other things only."""
-    drawn = circle(0.05, 4, 1, *sketches) if sketches else None
+    drawn = None if sketches is None else Embedded((), np.zeros((0, 2), np.float32))
+    if sketches:
+        drawn = circle(0.05, 4, 1, *sketches)
     with pytest.raises(ModelError, match=problem):
         calibrate(artefact, circle(0.05, 8, 0, *photos), drawn)
 
