@@ -23,6 +23,7 @@ app = App(
 _Fit = Literal["crop", "letterbox", "ink"]
 _Pool = Literal["cls", "mean"]
 _SKETCH, _TEXT = "Sketches", "Words"
+_INK_KEEP = 0.8  # a line at the very edge is half a line
 _NUMBERS = "one number, or one a channel with commas between"
 
 
@@ -65,8 +66,9 @@ def import_model(
         _Fit, typer.Option(help="How sketches become square.", rich_help_panel=_SKETCH)
     ] = "ink",
     sketch_keep: Annotated[
-        float, typer.Option(help="The same as --keep.", rich_help_panel=_SKETCH)
-    ] = 0.8,
+        float | None,
+        typer.Option(help="The same as --keep; 0.8 for ink if unset.", rich_help_panel=_SKETCH),
+    ] = None,
     sketch_pen: Annotated[
         int, typer.Option(help="Pixels of the pen that ink redraws with.", rich_help_panel=_SKETCH)
     ] = 5,
@@ -132,6 +134,8 @@ def import_model(
         need("--text", text, {"--tokenizer": tokenizer, **of_text})
         if text is not None and tokenizer is None:
             raise typer.BadParameter("--text needs --tokenizer, its tokenizer.json")
+        if sketch_keep is None:
+            sketch_keep = _INK_KEEP if sketch_fit == "ink" else 1.0
         square = Square(sketch_fit, sketch_keep, sketch_pen)
         side: Side | Square = square
         if sketch is not None:
