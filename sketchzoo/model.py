@@ -3,7 +3,7 @@
 `config.json` names the model, its embedding's length, a tower for each modality
 (the two may share one) with its preprocessing, the run that made it and the fingerprint.
 Beside it lie each tower's weights, `<stem>.safetensors`, and its graph, `<stem>.onnx`,
-which names them as its external data.
+which names them as its external data. docs/models.md tells every field.
 """
 
 import hashlib
@@ -11,10 +11,13 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
+from sketchzoo.files import write_atomically
 from sketchzoo.images import PREPROCESSING_VERSION, Modality, Preprocessing
+from sketchzoo.text_config import TextConfig
 
 # Installed, they lie inside of this package; in a checkout and in an image beside it.
 _INSIDE = Path(__file__).resolve().parent / "models"
@@ -30,8 +33,9 @@ class TowerConfig:
     """How one network of a model is described: its files, architecture and preprocessing.
 
     `network` describes the architecture for `sketchzoo.towers`, for instance
-    `{"backbone": "efficientnet_lite0", ...}`. Two towers of one network that prepare their
-    images otherwise share its files by the same `stem`; it is the name where none is given.
+    `{"backbone": "efficientnet_lite0", ...}`; of a tower that was imported as a graph it tells
+    `{"kind": "onnx", ...}` and where that came from. Two towers of one network that prepare
+    their images otherwise share its files by the same `stem`; it is the name where none is given.
     """
 
     name: str
@@ -54,6 +58,11 @@ class TowerConfig:
     def onnx(self) -> str:
         """The name of the graph's file."""
         return f"{self.stem}.onnx"
+
+    @property
+    def is_graph_alone(self) -> bool:
+        """Tell whether nothing but its graph says what the tower computes: it was imported."""
+        return self.network.get("kind") == "onnx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,8 @@ class ModelArtefact:
     `run` made the weights; None where no single run did. `min_score` is the calibrated
     score under which a hit likely shows something else than the query, 0 where nothing was
     calibrated. `seen_from` is the posterior from which a photo's likeliest class counts as
-    seen; None where nothing was calibrated: then nothing is seen.
+    seen; None where nothing was calibrated: then nothing is seen. `text` is a text tower; few
+    models have one.
     """
 
     folder: Path
@@ -105,6 +115,7 @@ class ModelArtefact:
     min_score: float = 0.0
     seen_from: float | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    text: TextConfig | None = None
 
     def __post_init__(self) -> None:
         if self.dimension < 1:
@@ -126,17 +137,20 @@ class ModelArtefact:
                 preprocessing do not come to the fingerprint.
 
         """
-        # A path that leads nowhere must not serve something else that is called the same.
-        is_name = os.fspath(folder) == Path(folder).name
-        folder = Path(folder)
-        if is_name and not folder.exists() and (SHIPPED / folder).is_dir():
-            folder = SHIPPED / folder
-        if not folder.is_dir():
-            shipped = ", ".join(sorted(path.parent.name for path in SHIPPED.glob("*/config.json")))
-            raise ModelError(
-                f"{folder} is no folder: give a model artefact's, or the name of one that is "
-                f"shipped ({shipped or 'none is'})"
-            )
+        artefact = cls.read(folder)
+        artefact.verify()
+        return artefact
+
+    @classmethod
+    def read(cls, folder: Path | str) -> Self:
+        """Read what an artefact's configuration says, and none of its other files.
+
+        Raises:
+            ModelError: the folder or its configuration is missing or wrong, or the model needs
+                another version of the preprocessing.
+
+        """
+        folder = _find(folder)
         path = folder / "config.json"
         try:
             config = json.loads(path.read_text())
@@ -154,7 +168,8 @@ class ModelArtefact:
                 )
                 for name, tower in config["towers"].items()
             }
-            artefact = cls(
+            text = config.get("text")
+            return cls(
                 folder=folder,
                 name=config["name"],
                 dimension=config["dimension"],
@@ -165,19 +180,30 @@ class ModelArtefact:
                 min_score=config.get("min_score", 0.0),
                 seen_from=config.get("seen_from"),
                 notes=config.get("notes", {}),
+                text=TextConfig(**{**text, "inputs": tuple(text["inputs"])}) if text else None,
             )
         except ModelError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{path}: {error!r}") from error
-        if (found := fingerprint(folder, towers.values())) != artefact.fingerprint:
-            names = ", ".join(sorted({tower.safetensors for tower in towers.values()}))
-            raise ModelError(
-                f"{folder}: weights ({names}) and preprocessing come to the fingerprint "
-                f"{found}, and config.json states {artefact.fingerprint}: a file is damaged, or "
-                "another model's; copy the folder anew"
-            )
-        return artefact
+
+    def verify(self) -> None:
+        """See that weights and preprocessing come to the fingerprint that is stated.
+
+        Raises:
+            ModelError: they don't, or a file is missing.
+
+        """
+        towers = self.towers.values()
+        if (found := fingerprint(self.folder, towers)) == self.fingerprint:
+            return
+        names = sorted({tower.safetensors for tower in towers})
+        names += sorted({tower.onnx for tower in towers if tower.is_graph_alone})
+        raise ModelError(
+            f"{self.folder}: weights ({', '.join(names)}) and preprocessing come to the "
+            f"fingerprint {found}, and config.json states {self.fingerprint}: a file is damaged, "
+            "or another model's; copy the folder anew"
+        )
 
     def save_config(self) -> None:
         """Write `config.json` into the artefact's folder."""
@@ -201,7 +227,9 @@ class ModelArtefact:
             "seen_from": self.seen_from,
             "notes": dict(self.notes),
         }
-        (self.folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        if self.text is not None:
+            config["text"] = asdict(self.text)
+        write_atomically(self.folder / "config.json", json.dumps(config, indent=2) + "\n")
 
     def onnx(self, modality: Modality) -> Path:
         """Return the path of a modality's graph.
@@ -219,25 +247,59 @@ class ModelArtefact:
 def fingerprint(folder: Path, towers: Iterable[TowerConfig]) -> str:
     """Hash each tower's weights (its safetensors file's bytes) and preprocessing.
 
-    Returns 16 hexadecimal digits: two models with the same ones give the same
-    embeddings.
+    Of an imported tower the graph is hashed as well: nothing else says which of a network's
+    values are the embedding. Returns 16 hexadecimal digits: two models with the same ones give
+    the same embeddings.
 
     Raises:
-        ModelError: a tower's weights are missing.
+        ModelError: a tower's weights, or an imported one's graph, are missing.
 
     """
     digest = hashlib.sha256()
+    hashed = cache(_hashed)  # of files that two towers share, once
     for name, tower in sorted({tower.name: tower for tower in towers}.items()):
-        path = folder / tower.safetensors
-        try:
-            with path.open("rb") as file:
-                weights = hashlib.file_digest(file, "sha256")
-        except FileNotFoundError as error:
-            raise ModelError(f"{path} is missing") from error
         digest.update(name.encode())
-        digest.update(weights.digest())
+        digest.update(hashed(folder / tower.safetensors))
+        if tower.is_graph_alone:
+            digest.update(hashed(folder / tower.onnx))
         digest.update(json.dumps(asdict(tower.preprocessing), sort_keys=True).encode())
     return digest.hexdigest()[:16]
+
+
+def text_fingerprint(folder: Path, files: Iterable[str]) -> str:
+    """Hash a text tower's files: 16 hexadecimal digits.
+
+    Raises:
+        ModelError: one of them is missing.
+
+    """
+    digest = hashlib.sha256()
+    for name in files:
+        digest.update(_hashed(folder / name))
+    return digest.hexdigest()[:16]
+
+
+def _hashed(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except FileNotFoundError as error:
+        raise ModelError(f"{path} is missing") from error
+
+
+def _find(folder: Path | str) -> Path:
+    # A path that leads nowhere must not serve something else that is called the same.
+    is_name = os.fspath(folder) == Path(folder).name
+    folder = Path(folder)
+    if is_name and not folder.exists() and (SHIPPED / folder).is_dir():
+        folder = SHIPPED / folder
+    if not folder.is_dir():
+        shipped = ", ".join(sorted(path.parent.name for path in SHIPPED.glob("*/config.json")))
+        raise ModelError(
+            f"{folder} is no folder: give a model artefact's, or the name of one that is "
+            f"shipped ({shipped or 'none is'})"
+        )
+    return folder
 
 
 def _preprocessing(values: Mapping[str, Any], path: Path) -> Preprocessing:

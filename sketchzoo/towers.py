@@ -201,11 +201,16 @@ def load_tower(artefact: ModelArtefact, modality: Modality) -> TowerNetwork:
     """Build a modality's tower of an artefact and load its weights, ready to infer.
 
     Raises:
-        ModelError: the description names something unknown, or the weights' file is
-            missing or does not fit it.
+        ModelError: the tower was imported, the description names something unknown, or the
+            weights' file is missing or does not fit it.
 
     """
     tower = artefact.towers[modality]
+    if tower.is_graph_alone:
+        raise ModelError(
+            f"{artefact.folder}: the {tower.name} tower was imported as an ONNX graph, which torch "
+            "does not run: serve it with the runtime onnx"
+        )
     try:
         net = build_tower(tower.network, tower.preprocessing.channels)
     except ValueError as error:

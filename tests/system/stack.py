@@ -38,6 +38,7 @@ FILES = (
     "ingest",
     "live_demo",
     "local_stack",
+    "model_artefact",
     "models",
     "pyproject.toml",
     "requirements",

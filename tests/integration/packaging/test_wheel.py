@@ -25,6 +25,7 @@ PACKAGES = (
     "encoder_service",
     "live_demo",
     "local_stack",
+    "model_artefact",
     "sample_gallery",
     "search_service",
     "sketchzoo",

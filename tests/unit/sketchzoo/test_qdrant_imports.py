@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 ROOMS = ("sketchzoo", "search_service", "encoder_service", "ingest", "live_demo", "training")
-ROOMS += ("sample_gallery", "embedded_qdrant")
+ROOMS += ("sample_gallery", "embedded_qdrant", "model_artefact")
 
 
 def test_of_the_client_its_generated_messages_alone_are_used() -> None:

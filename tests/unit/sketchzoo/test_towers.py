@@ -1,11 +1,21 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from sketchzoo.images import Modality
 from sketchzoo.model import ModelError
-from sketchzoo.towers import BACKBONES, PosteriorHead, build_tower, load_weights, save_weights
+from sketchzoo.towers import (
+    BACKBONES,
+    PosteriorHead,
+    build_tower,
+    load_tower,
+    load_weights,
+    save_weights,
+)
+from tests.artefacts import tiny_model
 
 POSTERIOR = {
     "kind": "posterior",
@@ -115,3 +125,14 @@ def test_damaged_weights_are_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ModelError, match=r"tower\.safetensors is no whole safetensors file"):
         load_weights(tower, path)
+
+
+def test_an_imported_tower_is_no_network_in_torch(tmp_path: Path) -> None:
+    """Its graph is all that there is; the line says which runtime runs it."""
+    artefact = tiny_model(tmp_path)
+    towers = {
+        modality: replace(tower, network={"kind": "onnx"})
+        for modality, tower in artefact.towers.items()
+    }
+    with pytest.raises(ModelError, match=r"imported as an ONNX graph, .* with the runtime onnx"):
+        load_tower(replace(artefact, towers=towers), Modality.PHOTO)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from sketchzoo.model import ModelArtefact
+from sketchzoo.thresholds import SEEN_FROM
 from sketchzoo_training.recipes.towers import calibration, photo_features
 from sketchzoo_training.recipes.towers.calibration import Seen
 from sketchzoo_training.recipes.towers.card import card
@@ -78,17 +79,6 @@ def test_a_discriminants_logits_are_log_likelihoods() -> None:
     assert ahead.item() == pytest.approx(3.0, abs=1e-4)
 
 
-def test_auroc_of_scores_worked_by_hand() -> None:
-    """Of six pairs four are in order and one is a tie."""
-    assert calibration.auroc(np.array([0.9, 0.5, 0.4]), np.array([0.5, 0.3])) == pytest.approx(0.75)
-
-
-def test_the_threshold_keeps_known_and_refuses_unknown() -> None:
-    """Scores that can be told apart are told apart without a mistake."""
-    cut = calibration.best_threshold(np.array([0.7, 0.8, 0.9]), np.array([0.1, 0.2, 0.6]))
-    assert 0.6 < cut <= 0.7
-
-
 def test_the_heads_embed_as_their_parts_say() -> None:
     """The exported head and the parts that the calibration compared give one cosine."""
     torch.manual_seed(0)
@@ -108,7 +98,7 @@ def test_a_class_is_seen_from_where_it_is_right_on() -> None:
     logits = torch.tensor([[9.0, 0.0], [9.0, 0.0], [0.1, 0.0], [0.0, 9.0]])
     right, wrong = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
     assert Seen.on(logits, right, 2, 1.0) == Seen(4, claimed=0.75, right=1.0)
-    assert Seen.on(logits, right, 2, 1.0).seen_from == calibration.SEEN_FROM
+    assert Seen.on(logits, right, 2, 1.0).seen_from == SEEN_FROM
     assert Seen.on(logits, wrong, 2, 1.0).seen_from is None
     assert Seen.on(logits, right, 2, 100.0) == Seen(4, claimed=0.0, right=0.0)
     assert Seen.on(logits[:0], right[:0], 2, 1.0).seen_from is None

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sketchzoo.images import Modality, Preprocessing
 from sketchzoo.model import ModelArtefact, TowerConfig
+from sketchzoo.thresholds import OpenWorld
 from sketchzoo.towers import PosteriorHead, TowerNetwork
 from sketchzoo_training.engine.recipe import RunDescription
 from sketchzoo_training.models.export import export_artefact
@@ -120,12 +121,8 @@ def _threshold(known: np.ndarray, unknown: np.ndarray) -> tuple[float, dict[str,
     """Return the least score that tells known from unknown best, and how well it does."""
     if not len(unknown):
         return 0.0, {}
-    min_score = round(calibration.best_threshold(known, unknown), 3)
-    return min_score, {
-        "auroc": round(calibration.auroc(known, unknown), 4),
-        "known_kept": round(float((known >= min_score).mean()), 4),
-        "unknown_refused": round(float((unknown < min_score).mean()), 4),
-    }
+    found = OpenWorld.of(known, unknown)
+    return found.min_score, found.figures()
 
 
 def _described(head: PosteriorHead) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sketchzoo.thresholds import SEEN_FROM, SEEN_PRECISION
 from sketchzoo.towers import PosteriorHead
 from sketchzoo_training.recipes.towers.photo_features import Linear
 
@@ -21,10 +22,6 @@ SLACK = 0.001
 PHOTOS = 13
 """A class's photos in the galleries that val's sketches ask: `test` has 12 to 14."""
 GALLERIES = 4
-
-
-SEEN_FROM, SEEN_PRECISION = 0.95, 0.95
-"""From which posterior a class counts as seen on a photo, if it is right as often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,19 +160,3 @@ def draw_galleries(labels: npt.NDArray[np.int64]) -> list[npt.NDArray[np.intp]]:
         np.concatenate([rng.permutation(those)[:PHOTOS] for those in members])
         for _ in range(GALLERIES)
     ]
-
-
-def auroc(known: npt.NDArray[np.float64], unknown: npt.NDArray[np.float64]) -> float:
-    """Return the chance that a known thing's score is above an unknown one's; ties count half."""
-    order = np.sort(unknown)
-    below = np.searchsorted(order, known, "left")
-    upto = np.searchsorted(order, known, "right")
-    return float((below + upto).mean() / (2 * len(unknown)))
-
-
-def best_threshold(known: npt.NDArray[np.float64], unknown: npt.NDArray[np.float64]) -> float:
-    """Return the score that tells known from unknown best: the largest sum of both shares."""
-    cuts = np.unique(np.concatenate([known, unknown]))
-    kept = 1 - np.searchsorted(np.sort(known), cuts, "left") / len(known)
-    refused = np.searchsorted(np.sort(unknown), cuts, "left") / len(unknown)
-    return float(cuts[np.argmax(kept + refused)])

@@ -8,12 +8,12 @@ import numpy as np
 
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
+from sketchzoo.thresholds import auroc
 from sketchzoo_training.data import ImageFile, class_name_of, list_images
 from sketchzoo_training.evaluate.embedding import embed
 from sketchzoo_training.evaluate.evaluation import evaluate
 from sketchzoo_training.evaluate.robustness import measure_robustness
 from sketchzoo_training.evaluate.timing import time_model
-from sketchzoo_training.recipes.towers.calibration import auroc
 from sketchzoo_training.recipes.towers.config import TowersConfig
 from sketchzoo_training.recipes.towers.drawings import UNSEEN, Drawings, held_out_classes, same
 

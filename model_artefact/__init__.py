@@ -1,0 +1,1 @@
+"""Model artefacts of other people's encoders: imported, checked and calibrated."""

@@ -1,0 +1,10 @@
+"""What the command line shows of this room before it is loaded."""
+
+from sketchzoo.cli.command import Command
+
+MODEL = Command(
+    "model_artefact.commands:app",
+    "Import an encoder's ONNX files as a model, check and calibrate models.",
+    place=105,
+    extra="model",
+)

@@ -1,0 +1,74 @@
+"""What `sketchzoo model` prints."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from model_artefact.calibrating import Found
+from model_artefact.checking import Promise
+from model_artefact.photos import Embedded, embed, listed
+from sketchzoo.cli.printable import printable
+from sketchzoo.cli.tables import show
+from sketchzoo.images import Modality
+from sketchzoo.model import ModelArtefact
+from sketchzoo.thresholds import OpenWorld
+
+
+def show_promises(title: str, promises: Iterable[Promise]) -> None:
+    """Print a table of promises, broken ones marked."""
+    table = Table("of", "promise", "kept", "found", title=_cell(title))
+    for each in promises:
+        kept = "yes" if each.is_kept else "NO"
+        table.add_row(each.of, each.what, kept, _cell(each.found))
+    show(Console(), table)
+
+
+def embedded(artefact: ModelArtefact, folder: Path, modality: Modality, per_class: int) -> Embedded:
+    """Embed a folder's pictures behind a bar; say which were left out."""
+    pictures = listed(folder, modality, per_class)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(f"embedding {modality}s", total=len(pictures))
+        found = embed(artefact, pictures, modality, lambda: bar.advance(task))
+    for reason, count in sorted(found.left_out.items()):
+        console.print(f"left out: {count} {modality}s, {reason}", markup=False)
+    return found
+
+
+def show_found(found: Found, artefact: ModelArtefact, folder: Path) -> None:
+    """Print what calibrating found, and what of it was written."""
+    table = Table("", "AUROC", "parted at", "known kept", "unknown refused", "precision")
+    for queries, world in (("drawings", found.drawings), ("photos", found.photos)):
+        if world is not None:
+            table.add_row(queries, *_row(world), f"{found.precision[queries]:.3f}")
+    console = Console()
+    show(console, table)
+    if found.drawings is None:
+        told = f"min_score stays {artefact.min_score}: only drawings tell it; give --sketches"
+    else:
+        told = f"min_score {artefact.min_score}"
+    seen = found.seen
+    if seen.why_not:
+        began = f"seen_from stays {artefact.seen_from}: {seen.why_not}"
+    elif seen.seen_from is None:
+        began = f"seen_from none: from .95 on {seen.right:.1%} of classes are right, too few"
+    else:
+        began = (
+            f"seen_from {seen.seen_from}: a class is seen on {seen.claimed:.1%} of photos, "
+            f"{seen.right:.1%} of them rightly"
+        )
+    for line in (told, began, f"written: {folder / 'config.json'}"):
+        console.print(printable(line), markup=False, soft_wrap=True, highlight=False)
+
+
+def _row(world: OpenWorld) -> tuple[str, ...]:
+    shares = (f"{world.known_kept:.1%}", f"{world.unknown_refused:.1%}")
+    return (f"{world.auroc:.3f}", f"{world.min_score:.3f}", *shares)
+
+
+def _cell(text: str) -> str:
+    return escape(printable(text))
