@@ -13,12 +13,14 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 import structlog
 
 from encoder_service.batcher import Batcher
+from encoder_service.handover import HandOver
 from encoder_service.inference import Inference, Prepared
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.pace import Pace
@@ -97,6 +99,10 @@ class WorkerPool:
                 lanes=runtime.lanes,
                 more_coming=lambda: bool(self._queue.images or self._busy),
             )
+        # A batch is handed over as it ends; only where each worker embeds is there a next one.
+        self._handover = HandOver(
+            1 if self._batcher is not None else workers, lambda: self._queue.images > workers
+        )
         self._threads = [
             threading.Thread(target=self._run, args=(number,), name=f"encode-{number}", daemon=True)
             for number in range(workers)
@@ -138,17 +144,8 @@ class WorkerPool:
             AbandonedError: the encoder closed before.
 
         """
-        loop = asyncio.get_running_loop()
-        ended = loop.create_future()
-
-        def end() -> None:
-            if not ended.done():
-                ended.set_result(None)
-
-        def done() -> None:
-            loop.call_soon_threadsafe(end)
-
-        work = Work(images, deadline, time.monotonic(), done)
+        ended = asyncio.get_running_loop().create_future()
+        work = Work(images, deadline, time.monotonic(), partial(self._handover.put, ended))
         try:
             self._queue.put(work)
         except QueueFullError as full:
@@ -167,7 +164,7 @@ class WorkerPool:
 
     def _run(self, number: int) -> None:
         _step_back()
-        while (job := self._queue.take()) is not None:
+        while (job := self._queue.take(self._handover.flush)) is not None:
             self._busy.add(number)
             start = time.monotonic()
             try:
@@ -232,7 +229,8 @@ class WorkerPool:
             raise ImageError("could not be decoded", "not_an_image") from error
 
     def _unwanted(self, job: Entry) -> bool:
-        """Tell whether nobody waits for an image any more."""
+        """Tell whether nobody waits for an image any more; asked again and again on the way."""
+        self._handover.flush_overdue()
         if self._closing:
             job.work.abandon()
         return job.work.must_drop(time.monotonic()) is not None
