@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from sketchzoo.counts import Counts
 from sketchzoo.rpc.admission import Admission, Authorize, Rules
 from sketchzoo.rpc.call import Call, Context
 from sketchzoo.rpc.errors import CallError
@@ -35,11 +36,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
         *,
         quiet: frozenset[str] = frozenset(),
         authorize: Mapping[str, Authorize] | None = None,
+        counts: Counts | None = None,
     ) -> None:
         self._metrics = metrics
         self._quiet = quiet
         self._authorize = authorize or {}
-        self.admission = Admission(rules, metrics)
+        self.admission = Admission(rules, metrics, counts)
         self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(

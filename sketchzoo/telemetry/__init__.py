@@ -8,6 +8,7 @@ from sketchzoo.telemetry.logs import (
 )
 from sketchzoo.telemetry.metrics import SECONDS_BUCKETS, build_info
 from sketchzoo.telemetry.page import MetricsPage
+from sketchzoo.telemetry.shared import show
 from sketchzoo.telemetry.traces import (
     TRACEPARENT,
     exemplar,
@@ -28,6 +29,7 @@ __all__ = [
     "is_tracing",
     "request_context",
     "serve_request",
+    "show",
     "span",
     "traceparent",
     "tracing",
