@@ -38,8 +38,16 @@ class Method:
     """A method, its metrics and the admission that it shares with the server's others."""
 
     __slots__ = (
-        "admission", "attributes", "authorize", "is_health", "level", "metrics", "name", "traced",
-    )  # fmt: skip
+        "admission",
+        "attributes",
+        "authorize",
+        "is_health",
+        "level",
+        "log",
+        "metrics",
+        "name",
+        "traced",
+    )
 
     def __init__(
         self,
@@ -58,6 +66,8 @@ class Method:
         self.admission = admission
         self.authorize = authorize
         self.level = logging.DEBUG if quiet else logging.INFO
+        # Bound once: structlog's own proxy makes a logger for each event.
+        self.log = log.bind(method=call.name)
         # A stream of requests may last for hours, and its servicer knows what in it is one
         # answer: no span for the whole.
         self.traced = call.kind in ("unary", "server_stream") and not call.by_machines
@@ -139,7 +149,7 @@ class ServedCall:
         # Refusals come by the hundreds when there is no time to spare; metrics count them.
         refused = code is grpc.StatusCode.RESOURCE_EXHAUSTED
         level = logging.DEBUG if refused else method.level
-        log.log(level, "call", method=method.name, code=code.name, seconds=round(seconds, 6))
+        method.log.log(level, "call", code=code.name, seconds=round(seconds, 6))
         method.metrics.ended(code.name, seconds)
         if self._span is not None:
             self._span.set_attribute("rpc.grpc.status_code", code.value[0])

@@ -23,20 +23,24 @@ class Timeouts:
         wait = Wait(self._waits, loop.time() + self._seconds, run_out)
         self._waits[wait] = None
         if not self._is_watched:
-            self._is_watched = True
-            loop.call_at(wait.due, self._look, loop)
+            self._watch(loop)
         return wait
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        first = next(iter(self._waits), None)
+        self._is_watched = first is not None
+        if first is not None:
+            loop.call_at(first.due, self._look, loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        while self._waits:
-            wait = next(iter(self._waits))
-            if wait.due > now:
-                loop.call_at(wait.due, self._look, loop)
-                return
-            wait.end()
-            wait.run_out()
-        self._is_watched = False
+        try:
+            while self._waits and (wait := next(iter(self._waits))).due <= now:
+                wait.end()
+                wait.run_out()
+        finally:
+            # Whatever one of them did, the others are not forgotten.
+            self._watch(loop)
 
 
 class Wait:

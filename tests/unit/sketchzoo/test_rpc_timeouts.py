@@ -39,6 +39,23 @@ async def test_a_wait_may_be_started_by_one_that_runs_out() -> None:
     await asyncio.wait_for(over.wait(), 5)
 
 
+async def test_a_wait_that_fails_forgets_no_other() -> None:
+    """The next one runs out all the same."""
+    errors: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: errors.append(context["exception"]))
+    timeouts = Timeouts(0.001)
+    over = asyncio.Event()
+
+    def fail() -> None:
+        raise ValueError("inside")
+
+    timeouts.start(fail)
+    timeouts.start(over.set)
+    await asyncio.wait_for(over.wait(), 5)
+    assert [str(error) for error in errors] == ["inside"]
+
+
 async def test_what_ended_is_not_kept() -> None:
     """A hundred thousand calls in a deadline's time leave nothing behind."""
     timeouts = Timeouts(60)
