@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -13,6 +14,7 @@ from encoder_service.metrics import EncoderMetrics
 from encoder_service.pool import WorkerPool
 from encoder_service.runtimes import Runtime
 from encoder_service.runtimes.base import warm
+from encoder_service.runtimes.graphs import graphs_folder
 from encoder_service.seeing import Seeing
 from encoder_service.servicer import EncoderServicer
 from encoder_service.settings import EncoderSettings
@@ -21,7 +23,7 @@ from sketchzoo.cores import available_cores
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.group import ALONE, Member
 from sketchzoo.group.processes import Told, default_size, run_group
-from sketchzoo.images import Modality, Preprocessing
+from sketchzoo.images import Modality, Preprocessing, share_memory
 from sketchzoo.memory import give_back_freed
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc import RpcServer, Service, run_main, run_until_signal
@@ -45,27 +47,33 @@ def run(settings: EncoderSettings) -> None:
     """
     processes = settings.processes or default_processes(settings.runtime)
     if processes == 1:
-        work(settings, ALONE, partial(log.info, "serving"))
+        work(settings, ALONE, lambda **facts: log.info("serving", **facts))
         return
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
     ModelArtefact.load(settings.model)  # what is wrong with it is said before a process starts
-    run_group(settings, processes, work)
+    with graphs_folder() if settings.runtime == "onnx" else nullcontext() as graphs:
+        run_group(settings, processes, partial(work, graphs=graphs))
 
 
-def work(settings: EncoderSettings, member: Member, told: Told) -> None:
+def work(settings: EncoderSettings, member: Member, told: Told, graphs: Path | None = None) -> None:
     """Serve as one process until a signal; raises as `run` does."""
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
+    if member.ledger is not None:
+        share_memory(member.ledger)
     with tracing(PART, settings.otlp_endpoint):
-        run_main(serve(settings, member, told))
+        run_main(serve(settings, member, told, graphs))
 
 
-async def serve(settings: EncoderSettings, member: Member, told: Told) -> None:
+async def serve(
+    settings: EncoderSettings, member: Member, told: Told, graphs: Path | None = None
+) -> None:
     """Load and warm the model, then answer calls until a signal."""
     start = time.perf_counter()
     artefact = ModelArtefact.load(settings.model)
-    runtime = open_runtime(settings, artefact)
-    async with serving(settings, artefact, runtime, member) as addresses:
-        told(
+    runtime = open_runtime(settings, artefact, graphs)
+    async with serving(settings, artefact, runtime, member=member) as addresses:
+        serves = partial(
+            told,
             model=artefact.name,
             fingerprint=artefact.fingerprint,
             runtime=runtime.name,
@@ -74,7 +82,7 @@ async def serve(settings: EncoderSettings, member: Member, told: Told) -> None:
             metrics_port=addresses.metrics_port,
             seconds=round(time.perf_counter() - start, 3),
         )
-        await run_until_signal(member)
+        await run_until_signal(member, serves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,7 @@ async def serving(
     settings: EncoderSettings,
     artefact: ModelArtefact,
     runtime: Runtime,
+    *,
     member: Member = ALONE,
 ) -> AsyncIterator[Addresses]:
     """Warm the model and answer calls while the context is open; a group shares the workers."""
@@ -109,6 +118,7 @@ async def serving(
         queue_calls=member.share(settings.queue_calls) or default_queue_calls(workers, runtime),
         max_delay_seconds=settings.max_delay_seconds,
         alone_after_seconds=settings.alone_after_seconds,
+        counts=member.ledger,
         limits=settings.image_limits(),
     )
     servicer = EncoderServicer(
@@ -130,18 +140,28 @@ async def serving(
             yield Addresses(server.port, page.port)
 
 
-def open_runtime(settings: EncoderSettings, artefact: ModelArtefact) -> Runtime:
+def open_runtime(
+    settings: EncoderSettings, artefact: ModelArtefact, graphs: Path | None = None
+) -> Runtime:
     """Load the chosen runtime; only its own library is imported.
+
+    `graphs` is the folder in which processes of a group share what each would make for itself
+    (`encoder_service.runtimes.graphs`).
 
     Raises:
         ModelError: the artefact cannot be used.
 
     """
     if settings.runtime == "onnx":
-        from encoder_service.runtimes.onnx import OnnxRuntime  # noqa: PLC0415 - chosen here
+        from encoder_service.runtimes.provider import open_onnx  # noqa: PLC0415 - chosen here
 
-        threads = settings.threads_alone or available_cores()
-        return OnnxRuntime(artefact, threads_alone=threads)
+        return open_onnx(
+            artefact,
+            providers=settings.providers,
+            threads_alone=settings.threads_alone,
+            max_batch=settings.max_batch,
+            graphs=graphs,
+        )
     from encoder_service.runtimes.torch import TorchRuntime  # noqa: PLC0415 - chosen here
 
     return TorchRuntime(

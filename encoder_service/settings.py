@@ -1,10 +1,11 @@
 """What the encoder's operator can choose."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from encoder_service.providers import PROVIDERS, checked
 from sketchzoo.image_settings import ImageSettings
 from sketchzoo.settings import Port, Processes, ServerSettings
 
@@ -26,6 +27,11 @@ class EncoderSettings(ImageSettings, ServerSettings):
     runtime: Literal["onnx", "torch"] = Field(
         "onnx",
         description="What runs the model: `onnx` for CPUs, `torch` for CUDA (needs the gpu extra).",
+    )
+    providers: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("cpu",),
+        description="What onnx runs on, the first that is there: "
+        f"{', '.join(PROVIDERS)} (in the environment with commas between); at last the CPU.",
     )
     device: str = Field(
         "auto",
@@ -52,8 +58,8 @@ class EncoderSettings(ImageSettings, ServerSettings):
     )
     threads_alone: Annotated[int, Field(ge=0, le=64)] = Field(
         0,
-        description="Threads for an image that comes alone (onnx); 0 is one a core. 1 keeps no "
-        "second copy of the model in memory.",
+        description="Threads for an image that comes alone (onnx on the CPU); 0 is as many as run "
+        "one soonest, tried at the start. 1 keeps no second session.",
     )
     alone_after_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
         5.0,
@@ -61,8 +67,23 @@ class EncoderSettings(ImageSettings, ServerSettings):
         "threads again (onnx).",
     )
     max_batch: Annotated[int, Field(ge=1, le=512)] = Field(
-        32, description="Most images in one run of the model (torch; onnx runs one a worker)."
+        32,
+        description="Most images in one run of the model (torch, and onnx on other than the CPU).",
     )
     max_delay_seconds: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.002, description="How long a batch may wait for images still on their way (torch)."
+        0.002,
+        description="How long a batch may wait for images still on their way, where runs have "
+        "several.",
     )
+
+    @field_validator("providers", mode="before")
+    @classmethod
+    def _split_providers(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("providers", mode="after")
+    @classmethod
+    def _check_providers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return checked(value)

@@ -34,6 +34,9 @@ from sketchzoo.counts import Counts
 from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.fetch import FetchLimits
 from sketchzoo.gallery_roots import RootsFile
+from sketchzoo.group import ALONE, Member
+from sketchzoo.group.processes import Told, default_size, run_group
+from sketchzoo.images import share_memory
 from sketchzoo.memory import give_back_large_blocks
 from sketchzoo.qdrant import PhotoReader, connect, list_galleries
 from sketchzoo.rpc import (
@@ -56,19 +59,32 @@ log = structlog.get_logger()
 
 
 def run(settings: SearchSettings) -> None:
-    """Serve until SIGTERM or Ctrl-C.
+    """Serve until SIGTERM or Ctrl-C, with as many processes as were asked for.
 
     Raises:
         OSError: a port is taken, a gallery root or a TLS file is missing.
+        GroupError: its processes end again and again.
 
     """
+    processes = settings.processes or default_size()
+    if processes == 1:
+        work(settings, ALONE, lambda **facts: log.info("serving", **facts))
+        return
+    configure_logs(PART, level=settings.log_level, form=settings.log_format)
+    run_group(settings, processes, work)
+
+
+def work(settings: SearchSettings, member: Member, told: Told) -> None:
+    """Serve as one process until a signal; raises as `run` does."""
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
     give_back_large_blocks()
+    if member.ledger is not None:
+        share_memory(member.ledger)
     with tracing(PART, settings.otlp_endpoint, begins=True):
-        run_main(serve(settings))
+        run_main(serve(settings, member, told))
 
 
-async def serve(settings: SearchSettings) -> None:
+async def serve(settings: SearchSettings, member: Member, told: Told) -> None:
     """Answer calls until a signal; health says SERVING while searches can be answered."""
     start = time.perf_counter()
     registry = CollectorRegistry()
@@ -80,16 +96,18 @@ async def serve(settings: SearchSettings) -> None:
             timeout = settings.check_timeout_seconds
             listing = partial(list_galleries, connection, timeout_seconds=timeout)
             reader_of = partial(PhotoReader, connection)
-            async with serving(settings, reader, registry, listing, reader_of) as server:
-                log.info(
-                    "serving",
+            async with serving(
+                settings, reader, registry, listing, reader_of, member=member
+            ) as server:
+                serves = partial(
+                    told,
                     port=server.port,
                     metrics_port=page.port,
                     encoder=settings.encoder_target,
                     qdrant=settings.qdrant_url,
                     seconds=round(time.perf_counter() - start, 3),
                 )
-                await run_until_signal()
+                await run_until_signal(member, serves)
     finally:
         await connection.close()
 
@@ -101,8 +119,13 @@ async def serving(
     registry: CollectorRegistry,
     listing: Listing,
     reader_of: Callable[[str], PhotoReader],
+    *,
+    member: Member = ALONE,
 ) -> AsyncIterator[RpcServer]:
-    """Serve searches in galleries while the context is open; `reader` is the service's own's."""
+    """Serve searches in galleries while the context is open; `reader` is the service's own's.
+
+    A group shares the caches and threads.
+    """
     metrics = SearchMetrics(registry)
     channel = open_channel(
         ChannelSettings(
@@ -122,17 +145,17 @@ async def serving(
     listed = RootsFile(settings.gallery_roots_file) if settings.gallery_roots_file else None
     fetches = FetchLimits(
         seconds=settings.fetch_seconds,
-        at_once=settings.fetch_threads,
+        at_once=member.share(settings.fetch_threads),
         allow_private_addresses=settings.allow_private_addresses,
     )
     files = GalleryFiles(settings.gallery_roots, listed, settings.store_folder())
     originals = Originals(files, settings.uris(), fetches, settings.download_folder)
     limits = RenditionLimits(
         original_bytes=settings.max_message_bytes - _ENVELOPE_BYTES,
-        room_bytes=settings.photo_bytes,
-        cache_bytes=settings.thumbnail_cache_bytes,
-        threads=settings.thumbnail_threads,
-        fetch_threads=settings.fetch_threads,
+        room_bytes=member.share(settings.photo_bytes),
+        cache_bytes=member.share(settings.thumbnail_cache_bytes),
+        threads=member.share(settings.thumbnail_threads),
+        fetch_threads=member.share(settings.fetch_threads),
     )
     folder = None
     if settings.thumbnail_folder is not None:
@@ -142,7 +165,7 @@ async def serving(
         originals,
         DownloadLimits(
             max_bytes=settings.image_limits().max_bytes,
-            copy_bytes=settings.download_folder_bytes,
+            copy_bytes=member.share(settings.download_folder_bytes),
             threads=settings.max_concurrent_downloads,
         ),
     )
@@ -154,11 +177,12 @@ async def serving(
         renditions=renditions,
         downloads=downloads,
         metrics=metrics,
+        member=member,
     )
     try:
         with originals, renditions, downloads:
             service = Service(SERVICE, servicer, add_to_server)
-            async with RpcServer(settings, [service], registry) as server:
+            async with RpcServer(settings, [service], registry, member) as server:
                 readiness.on_change = server.set_serving
                 watching = asyncio.create_task(readiness.watch())
                 try:
@@ -180,12 +204,15 @@ def build(
     renditions: Renditions,
     downloads: Downloads,
     metrics: SearchMetrics,
-    counts: Counts | None = None,
+    member: Member = ALONE,
 ) -> SearchServicer:
-    """Wire the servicer to what it stands on; `counts` are a group's, where it is of one."""
-    counts = counts or Counts()
+    """Wire the servicer to what it stands on."""
+    counts = member.ledger or Counts()
     embedder = Embedder(
-        encoder, metrics, settings.embedding_cache_entries, settings.embedding_cache_bytes
+        encoder,
+        metrics,
+        member.share(settings.embedding_cache_entries),
+        member.share(settings.embedding_cache_bytes),
     )
     limits = SearchLimits(
         settings.max_depth,

@@ -93,7 +93,7 @@ class SearchMetrics:
             "Calls that may be under way at once, by kind.",
             ["kind"],
             registry=registry,
-            multiprocess_mode="livesum",
+            multiprocess_mode="livemin",
         )
         self._taken = Gauge(
             "sketchzoo_search_places_taken",

@@ -1,42 +1,52 @@
 """A model's graph in ONNX Runtime, opened the same way wherever one is run."""
 
 import os
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from sketchzoo.model import ModelError
 
 if TYPE_CHECKING:
     import onnxruntime
 
+CPU = "CPUExecutionProvider"
+_WEIGHTS_BYTES = 1024
+"""Weights of fewer bytes stay in the graph: a map takes whole pages."""
+_TOLERANCE = 1e-6
 
-def open_session(path: Path, threads: int = 1) -> "onnxruntime.InferenceSession":
-    """Open a tower's graph on the CPU; each run takes `threads` threads.
+Provider = str | tuple[str, dict[str, str]]
+"""An execution provider by ONNX Runtime's own name, with its options where it has some."""
 
-    Any number of threads may run the session at once.
+
+def open_session(
+    path: Path, threads: int = 1, *, providers: Sequence[Provider] = (CPU,), optimised: bool = False
+) -> "onnxruntime.InferenceSession":
+    """Open a tower's graph; on the CPU each run takes `threads` threads.
+
+    Any number of threads may run the session at once. All sessions of a process take what they
+    compute with from one arena. A graph that is `optimised` already (`write_optimised`) is run
+    as it is, and its weights stay in their file, mapped: other sessions share the pages.
 
     Raises:
-        ModelError: a file is missing, is no ONNX model or has other inputs and outputs.
+        ModelError: a file is missing, is no ONNX model or has other inputs and outputs, or the
+            first of the providers can't run it.
 
     """
-    # Its wheels send to their maker what they run, from 1.29 on, and say so on stderr where
-    # they can't. It is asked before the library is loaded, once for the process.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime  # noqa: PLC0415 - its import takes longer than a help page may
-
     if not path.is_file():
         raise ModelError(f"{path} is missing")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what is wrong with a model is raised
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Within a run on several threads waking them for each step would eat up the gain: they
-    # spin. Between runs waiting threads must leave their core to the others.
-    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(threads > 1)))
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    runtime = _onnxruntime()
+    options = _options(threads)
+    if optimised:
+        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        # Its own fallback would go on with the CPU, and say so on stdout alone.
+        session = runtime.InferenceSession(
+            path, options, providers=list(providers), enable_fallback=0
+        )
     except Exception as error:  # its errors share no base class but Exception
         raise ModelError(f"{path} is no model that ONNX Runtime can load: {error}") from error
     inputs = [value.name for value in session.get_inputs()]
@@ -45,4 +55,82 @@ def open_session(path: Path, threads: int = 1) -> "onnxruntime.InferenceSession"
         raise ModelError(
             f"{path} has inputs {inputs} and outputs {outputs}; it must map images to embedding"
         )
+    first = providers[0] if isinstance(providers[0], str) else providers[0][0]
+    if session.get_providers()[0] != first:  # one whose libraries are missing is left out
+        raise ModelError(f"{path}: {first} did not start, for instance for want of its libraries")
     return session
+
+
+def write_optimised(path: Path, target: Path) -> None:
+    """Optimise a graph for this machine's CPU and write it, its weights in a file beside it.
+
+    The weights lie as they are computed with, blocked and packed, so that a session maps them
+    and copies nothing. Only this version of ONNX Runtime on this kind of CPU can run it.
+
+    Raises:
+        ModelError: it is no model that can be loaded, can't be written, or embeds otherwise when
+            it is opened again.
+
+    """
+    options = _options(threads=1)
+    part = target.with_suffix(".part")
+    options.optimized_model_filepath = str(part)
+    for key, value in (
+        ("session.optimized_model_external_initializers_file_name", f"{target.stem}.weights"),
+        ("session.optimized_model_external_initializers_min_size_in_bytes", str(_WEIGHTS_BYTES)),
+        ("session.save_external_prepacked_constant_initializers", "1"),
+    ):
+        options.add_session_config_entry(key, value)
+    try:
+        first = _onnxruntime().InferenceSession(path, options, providers=[CPU], enable_fallback=0)
+        _see_equal(first, open_session(part, optimised=True))
+        part.replace(target)  # who sees it sees all of its weights
+    except Exception as error:  # as above
+        for left in (part, target.with_suffix(".weights")):
+            left.unlink(missing_ok=True)
+        raise ModelError(f"{path} can't be optimised: {error}") from error
+
+
+def installed_providers() -> tuple[str, ...]:
+    """Return the execution providers that the installed ONNX Runtime was built with."""
+    return tuple(_onnxruntime().get_available_providers())
+
+
+def _see_equal(one: Any, other: Any) -> None:
+    shape = [side if isinstance(side, int) else 1 for side in one.get_inputs()[0].shape]
+    images = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+    ours, theirs = (session.run(["embedding"], {"images": images})[0] for session in (one, other))
+    if not np.allclose(ours, theirs, atol=_TOLERANCE, equal_nan=True):
+        raise ModelError("the optimised graph embeds an image otherwise")
+
+
+def _options(threads: int) -> Any:
+    options = _onnxruntime().SessionOptions()
+    options.log_severity_level = 4  # what is wrong with a model is raised
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Within a run on several threads waking them for each step would eat up the gain: they
+    # spin. Between runs waiting threads must leave their core to the others.
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(threads > 1)))
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    return options
+
+
+@cache
+def _onnxruntime() -> Any:
+    # Its wheels send to their maker what they run, from 1.29 on, and say so on stderr where
+    # they can't. It is asked before the library is loaded, once for the process.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime  # noqa: PLC0415 - its import takes longer than a help page may
+
+    # One arena for all sessions; each would keep one, as large as its most runs at once took.
+    onnxruntime.create_and_register_allocator(
+        onnxruntime.OrtMemoryInfo(
+            "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0,
+            onnxruntime.OrtMemType.DEFAULT,
+        ),
+        onnxruntime.OrtArenaCfg(0, -1, -1, -1),  # no limit, all else as it has it
+    )  # fmt: skip
+    return onnxruntime

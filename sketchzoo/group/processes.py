@@ -33,6 +33,7 @@ from sketchzoo.settings import ServerSettings
 from sketchzoo.telemetry.page import MetricsPage
 from sketchzoo.telemetry.shared import forget_gauges, group_registry, shared_metrics
 
+_METRICS = "sketchzoo-metrics-"
 # More than this many deaths within a minute are no accident.
 _DEATHS = 3
 _DEATHS_SECONDS = 60.0
@@ -84,7 +85,7 @@ def run_group(settings: S, size: int, work: "Work[S]") -> None:
     start = time.perf_counter()
     with ExitStack() as held:
         sockets = [held.enter_context(each) for each in hold(settings.host, settings.port)]
-        folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="sketchzoo-")))
+        folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix=_METRICS)))
         ledger = Ledger.create(size)
         held.callback(ledger.close)
         port = int(sockets[0].getsockname()[1])

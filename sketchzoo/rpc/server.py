@@ -164,16 +164,19 @@ def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
 
 
-async def run_until_signal(member: Member = ALONE) -> None:
+async def run_until_signal(
+    member: Member = ALONE, ready: Callable[[], object] = lambda: None
+) -> None:
     """Return when the process is asked to stop: SIGTERM, or Ctrl-C.
 
-    A second one ends it at once, but a group's member: its parent passes on what the member may
-    have got already, and ends it where it takes too long.
+    `ready` is called as soon as it may be asked. A second signal ends it at once, but no group's
+    member: its parent passes on what it may have got already, and ends it where it takes too long.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    ready()
     await stop.wait()
     if member.is_alone:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -353,7 +353,9 @@ class GetModelResponse(_message.Message):
     runtime: _builtins.str
     """What runs the model: `onnx` or `torch`."""
     device: _builtins.str
-    """Where it runs, for instance `cpu` or `cuda:0`."""
+    """Where it runs: torch's device, for instance `cuda:0`, or ONNX Runtime's
+    execution provider, for instance `cpu` or `openvino`.
+    """
     min_score: _builtins.float
     """The calibrated score under which a hit likely shows something else than the
     sketch; 0 when the model states none.

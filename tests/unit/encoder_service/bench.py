@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.pool import WorkerPool
 from encoder_service.work import ImageFile
+from sketchzoo.counts import Counts
 from sketchzoo.images import ImageLimits, Modality
 from tests.artefacts import picture
 from tests.unit.encoder_service.fakes import PREPROCESSING, FakeRuntime
@@ -31,6 +32,7 @@ class Bench:
         queue_calls: int = 4,
         alone_after_seconds: int = 0,
         limits: ImageLimits | None = None,
+        counts: Counts | None = None,
     ) -> None:
         self.runtime = FakeRuntime(max_batch)
         self.registry = CollectorRegistry()
@@ -43,6 +45,7 @@ class Bench:
             max_delay_seconds=0.2 if max_batch > 1 else 0,
             alone_after_seconds=alone_after_seconds,
             limits=limits,
+            counts=counts,
         )
 
     def start(self, *images: ImageFile, seconds: float = 30) -> "asyncio.Task[list[object]]":

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
-from encoder_service.runtimes.base import warm
+from encoder_service.runtimes.base import agreeing, warm
 from encoder_service.runtimes.onnx import OnnxRuntime
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelError
@@ -98,3 +98,28 @@ def test_a_norm_other_than_one_is_found_before_serving(tmp_path: Path) -> None:
     onnx.save(graph, artefact.onnx(Modality.PHOTO))
     with pytest.raises(ModelError, match="must have norm 1"):
         warm(OnnxRuntime(artefact), artefact)
+
+
+def test_values_that_are_not_finite_are_found_before_serving(tmp_path: Path) -> None:
+    """A tower whose weights are broken never answers a call."""
+    artefact = tiny_model(tmp_path, shared=True)
+    graph = onnx.load(artefact.onnx(Modality.PHOTO))
+    graph.graph.node[-1].op_type = "Log"  # of projections, half of which are negative
+    del graph.graph.node[-1].attribute[:]
+    onnx.save(graph, artefact.onnx(Modality.PHOTO))
+    with pytest.raises(ModelError, match="not finite"):
+        warm(OnnxRuntime(artefact), artefact)
+
+
+def test_runtimes_of_one_model_agree(tmp_path: Path) -> None:
+    """The same weights come to the same embedding of either modality's image."""
+    artefact = tiny_model(tmp_path)
+    assert agreeing(OnnxRuntime(artefact), OnnxRuntime(artefact), artefact) == pytest.approx(1)
+
+
+def test_a_runtime_that_embeds_otherwise_is_refused(tmp_path: Path) -> None:
+    """What a device makes of an image must be what float32 makes of it."""
+    artefact = tiny_model(tmp_path / "one")
+    other = OnnxRuntime(tiny_model(tmp_path / "other", seed=1))
+    with pytest.raises(ModelError, match=r"run by onnx on cpu, embeds an image with a cosine of"):
+        agreeing(other, OnnxRuntime(artefact), artefact)

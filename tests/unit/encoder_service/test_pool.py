@@ -8,6 +8,7 @@ import pytest
 
 from encoder_service.pool import RefusedError
 from encoder_service.work import DeadlinePassedError
+from sketchzoo.group.ledger import Ledger
 from sketchzoo.images import ImageError, Modality
 from tests.unit.encoder_service.bench import BROKEN, PHOTO, SKETCH, Bench, bench, held, until
 
@@ -184,3 +185,25 @@ async def test_every_call_has_its_answer_whoever_leaves_the_queue() -> None:
             call.cancel()
         answers = await asyncio.wait_for(asyncio.gather(first, *calls[:4]), 10)
         assert all(isinstance(outcome, bytes) for (outcome,) in answers)
+
+
+@pytest.mark.parametrize(("seconds", "alone"), [(0, True), (3600, False)])
+async def test_an_image_is_alone_where_no_process_of_its_group_has_another(
+    *, seconds: int, alone: bool
+) -> None:
+    """Nor has one met another anywhere of late."""
+    ledger = Ledger.create(2)
+    with (
+        bench(alone_after_seconds=seconds, counts=ledger.of(0)) as made,
+        bench(alone_after_seconds=seconds, counts=ledger.of(1)) as other,
+    ):
+        first = await held(made)
+        await other.start(PHOTO)
+        assert other.runtime.alone == [False]
+        made.runtime.gate.set()
+        await first
+        await made.idle()
+        await other.idle()
+        await made.start(PHOTO)
+        assert made.runtime.alone == [True, alone]
+    ledger.close()

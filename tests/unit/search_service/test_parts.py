@@ -23,6 +23,7 @@ from search_service.metrics import SearchMetrics
 from search_service.originals import Originals
 from search_service.renditions import Rendition, RenditionLimits, Renditions, shrink
 from search_service.settings import SearchSettings
+from sketchzoo.group.ledger import Ledger
 from sketchzoo.images import GivenUpError, ImageError, ImageLimits
 from sketchzoo.qdrant import Photo
 from sketchzoo.rpc import CallError
@@ -120,6 +121,61 @@ def test_an_idle_moment_begins_a_burst_anew() -> None:
         time.sleep(0.02)
         assert admission.places == 5
     assert admission.places == 15
+
+
+def in_a_group(ledger: Ledger, index: int, limit: int, *waits: float) -> LoadShedding:
+    counts = ledger.of(index)
+    return LoadShedding(
+        "searches",
+        limit,
+        0.2,
+        *waits,
+        count=counts.count("searches"),
+        idle=counts.moment("searches_idle"),
+    )
+
+
+def test_places_are_those_of_a_group() -> None:
+    """What one process has under way leaves the other fewer places; each shows its own."""
+    ledger = Ledger.create(2)
+    one, two = (in_a_group(ledger, index, 3) for index in range(2))
+    with one, one, two:
+        for admission in (one, two):
+            with pytest.raises(CallError), admission:
+                pass
+        assert (one.held, two.held) == (2, 1)
+    with two, two, two, pytest.raises(CallError), one:
+        pass
+    ledger.close()
+
+
+def test_an_answer_is_judged_by_the_calls_of_a_group() -> None:
+    """By Little's law: one of four under way that takes 20 ms is one of four in 20 ms."""
+    ledger = Ledger.create(2)
+    one, two = (in_a_group(ledger, index, 40, 0.06) for index in range(2))
+    with one, two, two, two:
+        for _ in range(200):
+            one.answered(0.02)
+        assert one.places == pytest.approx(12, abs=1)
+        assert two.places == 40
+    ledger.close()
+
+
+def test_a_burst_begins_when_no_process_of_a_group_holds_a_place() -> None:
+    """Who comes later to another process comes to the same burst."""
+    ledger = Ledger.create(2)
+    one, two = (in_a_group(ledger, index, 40, 0.06, 0.01) for index in range(2))
+    for admission in (one, two):
+        with admission:
+            for _ in range(200):
+                admission.answered(4.0)
+    with one:
+        time.sleep(0.02)
+        with two:
+            assert two.places == 5
+    with two:
+        assert one.places == 15
+    ledger.close()
 
 
 def test_a_limit_is_at_least_one() -> None:

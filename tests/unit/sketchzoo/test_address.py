@@ -1,11 +1,13 @@
 """Hosts and ports, as settings, URLs and gRPC write them."""
 
 import errno
+import select
 import socket
+import sys
 
 import pytest
 
-from sketchzoo.address import authority, check_free, listen, read_host
+from sketchzoo.address import authority, check_free, hold, listen, read_host
 
 
 @pytest.mark.parametrize(
@@ -108,3 +110,58 @@ def test_a_name_is_listened_on_by_all_its_addresses() -> None:
     finally:
         for server in servers:
             server.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others share no connections out")
+def test_a_held_port_is_shared_by_those_who_may_alone() -> None:
+    """Processes of the group listen on it; a server alone, and another group, find it taken."""
+    (held,) = hold("127.0.0.1", 0)
+    port = held.getsockname()[1]
+    with held, _member(port) as first, _member(port) as second:
+        first.listen()
+        second.listen()
+        for take in (check_free, hold):
+            with pytest.raises(OSError, match="the port is taken"):
+                take("127.0.0.1", port)
+        with socket.create_connection(("127.0.0.1", port), 10):
+            assert select.select([first, second], [], [], 10)[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others share no connections out")
+def test_nobody_is_answered_where_a_port_is_only_held() -> None:
+    """A caller is refused until a process listens, as where nobody is there."""
+    (held,) = hold("127.0.0.1", 0)
+    with held, pytest.raises(ConnectionRefusedError):
+        socket.create_connection(held.getsockname(), 10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others share no connections out")
+def test_a_port_whose_last_connections_are_ending_can_be_held() -> None:
+    """A server's old connections keep its port for a minute: nobody should wait for that."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port), 10):
+            server.accept()[0].close()  # who closes first is left with it
+    (held,) = hold("127.0.0.1", port)
+    with held, pytest.raises(OSError, match="the port is taken"):
+        check_free("127.0.0.1", port)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others share no connections out")
+def test_each_address_of_a_name_is_held() -> None:
+    """On one port, as a server that listens on a name does."""
+    held = hold("localhost", 0)
+    try:
+        assert len({each.getsockname()[1] for each in held}) == 1
+        with pytest.raises(OSError, match="the port is taken"):
+            check_free("127.0.0.1", held[0].getsockname()[1])
+    finally:
+        for each in held:
+            each.close()
+
+
+def _member(port: int) -> socket.socket:
+    member = socket.socket()
+    member.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    member.bind(("127.0.0.1", port))
+    return member

@@ -1,13 +1,14 @@
 """Memory: what all decodes of a process hold together stays within its budget."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from sketchzoo.group.ledger import Ledger
 from sketchzoo.images import GivenUpError, ImageError, ImageLimits, decode
 from sketchzoo.images._limits import Watch
 from sketchzoo.images._memory import BUDGET, Budget
@@ -76,6 +77,87 @@ def test_who_comes_first_is_served_first() -> None:
     for thread in threads:
         thread.join(10)
     assert order == ["large", "less"]
+
+
+@pytest.fixture
+def budgets() -> Iterator[tuple[Budget, Budget]]:
+    """Return the budgets of two processes of a group."""
+    ledger = Ledger.create(2)
+    both = Budget(), Budget()
+    for index, budget in enumerate(both):
+        budget.share(ledger.of(index))
+    yield both
+    ledger.close()
+
+
+def test_the_processes_of_a_group_have_one_budget(budgets: tuple[Budget, Budget]) -> None:
+    """Threads of both take turns; together they hold no more than one may."""
+    lock = threading.Lock()
+    held = most = 0
+
+    def use(each: tuple[int, int]) -> None:
+        nonlocal held, most
+        number, size = each
+
+        def inside() -> None:
+            nonlocal held, most
+            with lock:
+                held += size
+                most = max(most, held)
+            threading.Event().wait(0.001)
+            with lock:
+                held -= size
+
+        hold(budgets[number % 2], size, inside)
+
+    sizes = [int(size) * MIB for size in np.random.default_rng(0).integers(10, 101, 40)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(use, enumerate(sizes)))
+    assert 0 < most <= LIMITS.max_memory_bytes
+    assert [budget.held for budget in budgets] == [0, 0]
+
+
+def test_who_waits_longest_is_next_in_whichever_process(budgets: tuple[Budget, Budget]) -> None:
+    """A large image of one process is not passed for ever by smaller ones of another."""
+    mine, other = budgets
+    order: list[str] = []
+    threads = []
+
+    def start(budget: Budget, size: int, name: str) -> None:
+        before = len(budget._waiting)
+        inside = lambda: order.append(name)  # noqa: E731 - bound at once
+        threads.append(threading.Thread(target=hold, args=(budget, size, inside)))
+        threads[-1].start()
+        while len(budget._waiting) == before:
+            threading.Event().wait(0.001)
+
+    def inside() -> None:
+        start(other, 80 * MIB, "large")
+        while mine._turns.is_ours():
+            mine._turns.wait(2**62)
+        mine._turns.done()
+        start(mine, 10 * MIB, "less")
+
+    hold(mine, 60 * MIB, inside)
+    for thread in threads:
+        thread.join(10)
+    assert order == ["large", "less"]
+
+
+def test_who_gives_up_waiting_lets_the_other_process_go_on(budgets: tuple[Budget, Budget]) -> None:
+    """Its turn goes with it."""
+    mine, other = budgets
+
+    def inside() -> None:
+        with pytest.raises(GivenUpError):
+            hold(other, 80 * MIB, lambda: None, Watch(10, lambda: True))
+        done: list[int] = []
+        thread = threading.Thread(target=hold, args=(mine, 10 * MIB, lambda: done.append(1)))
+        thread.start()
+        thread.join(10)
+        assert done == [1]
+
+    hold(mine, 60 * MIB, inside)
 
 
 def test_a_small_image_never_waits() -> None:

@@ -1,0 +1,78 @@
+"""Metrics of several processes on one page."""
+
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from sketchzoo.telemetry.shared import (
+    ProcessesCollector,
+    forget_gauges,
+    group_registry,
+    shared_metrics,
+    show,
+)
+
+
+def member(folder: Path, index: int, amount: float) -> None:
+    """Count in a process of one's own, as a group's member does."""
+    registry = CollectorRegistry()
+    with shared_metrics(folder, index):
+        counter = Counter("drawn", "Drawings.", ["what"], registry=registry)
+        counter.labels("cat").inc(amount)
+        Histogram("seconds", "Time.", buckets=(1, 2), registry=registry).observe(amount)
+        held = Gauge("held", "Held.", registry=registry, multiprocess_mode="livesum")
+        show(held, lambda: amount)
+
+
+def run(folder: Path, index: int, amount: float) -> None:
+    process = multiprocessing.get_context("spawn").Process(
+        target=member, args=(folder, index, amount)
+    )
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+
+
+def test_counters_of_the_dead_stay_and_their_gauges_go(tmp_path: Path) -> None:
+    """Who takes a dead process's place goes on counting where it stopped."""
+    page = group_registry(tmp_path, lambda: [os.getpid()])
+    run(tmp_path, 0, 1.0)
+    run(tmp_path, 1, 2.0)
+    assert page.get_sample_value("drawn_total", {"what": "cat"}) == 3
+    assert page.get_sample_value("seconds_count") == 2
+    assert page.get_sample_value("held") == 3
+    forget_gauges(tmp_path, 1)
+    assert page.get_sample_value("held") == 1
+    files = sorted(tmp_path.iterdir())
+    run(tmp_path, 1, 4.0)
+    assert page.get_sample_value("drawn_total", {"what": "cat"}) == 7
+    assert page.get_sample_value("held") == 5
+    assert len(list(tmp_path.iterdir())) == len(files) + 1  # its gauges' alone
+
+
+def test_a_process_alone_shows_what_is_so_when_the_page_is_read() -> None:
+    """Nothing is refreshed where nothing is shared."""
+    registry = CollectorRegistry()
+    held = [1.0]
+    show(Gauge("held", "Held.", registry=registry), lambda: held[0])
+    held[0] = 2.0
+    assert registry.get_sample_value("held") == 2
+
+
+def test_time_of_processes_that_are_gone_stays_counted() -> None:
+    """A sum that fell would look like a counter that began anew."""
+    pids = [os.getpid(), os.getppid()]
+    registry = CollectorRegistry()
+    registry.register(ProcessesCollector(lambda: pids))
+    both = registry.get_sample_value("process_cpu_seconds_total")
+    memory = registry.get_sample_value("process_resident_memory_bytes")
+    if both is None or memory is None:
+        pytest.skip("this system has no /proc")
+    del pids[1]
+    alone = registry.get_sample_value("process_cpu_seconds_total")
+    assert alone is not None
+    assert alone >= both
+    assert (registry.get_sample_value("process_resident_memory_bytes") or 0) < memory
