@@ -1,4 +1,4 @@
-"""What a build does beside packing files: it compiles sketchzoo/morphology.c.
+"""What a build does beside packing files: it compiles sketchzoo/ink.c.
 
 The library is plain C and knows nothing of Python's interfaces, so that one wheel a platform
 serves every version. Where no compiler is found (`cc`, or what CC names) the build says so in
@@ -17,8 +17,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from packaging.tags import platform_tags
 
-SOURCE = "sketchzoo/morphology.c"
-LIBRARY = "sketchzoo/libmorphology.so"
+SOURCE = "sketchzoo/ink.c"
+LIBRARY = "sketchzoo/libink.so"
 FLAGS = ("-std=c11", "-O3", "-shared", "-fPIC")
 """Nothing that only this machine's processor has: a wheel is for all of its kind."""
 OLDEST_GLIBC = 17
@@ -63,7 +63,7 @@ def compile_library(source: Path, library: Path) -> str | None:
     try:
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
             made = Path(folder, library.name)
-            command = [*compiler, *flags, "-o", str(made), source.name]
+            command = [*compiler, *flags, "-o", str(made), source.name, "-lm"]
             subprocess.run(  # noqa: S603 - the builder's own compiler
                 command, cwd=source.parent, check=True, capture_output=True, text=True
             )

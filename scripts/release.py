@@ -32,7 +32,7 @@ REPEATED = {
 PROMISED = (
     "sketchzoo/py.typed",
     "sketchzoo/models/zoo-1/config.json",
-    "sketchzoo/libmorphology.so",  # a wheel for other platforms is built from the sdist
+    "sketchzoo/libink.so",  # a wheel for other platforms is built from the sdist
 )
 
 

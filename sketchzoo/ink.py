@@ -8,12 +8,18 @@ into one another, what their ink leaves when half a stroke's width is taken off 
 stays beside the lines: a wide pen makes patches, not other lines.
 """
 
+import ctypes
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
-from sketchzoo.morphology import Mask, dilate, erode, thin
+from sketchzoo.compiled import LIBRARY
+from sketchzoo.morphology import Mask, draw, trace
 from sketchzoo.sheet import cut_out
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom."""
 
 WORK = 256
 """The side in pixels of the square in which lines are thinned."""
@@ -22,6 +28,8 @@ LARGEST_DRAWING = 640
 _CLEAN = 6
 """A ground whose greys differ by less than this (of 255) needs no flattening."""
 _GREYS = np.arange(256)
+_FULL = [0] * 128 + [255] * 128
+"""Makes what is ink full ink, and all else none."""
 
 
 def lines(image: Image.Image, keep: float = 0.92) -> Mask:
@@ -32,14 +40,11 @@ def lines(image: Image.Image, keep: float = 0.92) -> Mask:
     gives no lines. Where it shows a sheet on a desk, the sheet is the picture.
     """
     sheet = cut_out(image)
-    ink = _ink(image if sheet is None else sheet)
-    box = _box(ink)
+    ink, box = _ink(image if sheet is None else sheet)
     if box is None and sheet is not None:
-        ink = _ink(image)  # the "sheet" is what is drawn: a white card on black
-        box = _box(ink)
-    mask = np.zeros((WORK, WORK), np.bool_)
+        ink, box = _ink(image)  # the "sheet" is what is drawn: a white card on black
     if box is None:
-        return mask
+        return np.zeros((WORK, WORK), np.bool_)
     ink = ink.crop(box)
     inner = max(1, round(WORK * keep))
     scale = inner / max(ink.size)
@@ -53,33 +58,37 @@ def lines(image: Image.Image, keep: float = 0.92) -> Mask:
         width, height = (min(WORK, int(side * scale) + 1) for side in ink.size)
         drawn = np.zeros((height, width), np.bool_)
         drawn[(rows * scale).astype(np.intp), (columns * scale).astype(np.intp)] = True
-    height, width = drawn.shape
-    top, left = (WORK - height) // 2, (WORK - width) // 2
-    thinned = thin(drawn)
-    half_stroke = round(drawn.sum() / (2 * max(1, thinned.sum())))
-    mask[top : top + height, left : left + width] = thinned | erode(drawn, half_stroke)
-    return mask
+    return trace(drawn, WORK)
 
 
 def redraw(thinned: Mask, size: int, pen: int) -> Image.Image:
     """Draw lines with a square pen `pen` pixels wide (odd, of `WORK`): grey, black on white."""
-    # Ink is 1 and paper 0 here: one less is 0, and, of bytes, 255.
-    drawn = dilate(thinned, pen // 2).view(np.uint8) - np.uint8(1)
+    drawn = draw(thinned, pen // 2)
     # Where `size` divides `WORK` the filter of a reduction is a plain mean of pixels.
     filter_ = Image.Resampling.BILINEAR if WORK % size else Image.Resampling.BOX
     return Image.fromarray(drawn).resize((size, size), filter_)
 
 
-def _box(ink: Image.Image) -> tuple[int, int, int, int] | None:
-    """Return the box around all ink, if there is any."""
-    return ink.point([255 if v >= 128 else 0 for v in range(256)]).getbbox()  # noqa: PLR2004 - half
+def _ink(image: Image.Image) -> tuple[Image.Image, Box | None]:
+    """Return how much ink each pixel holds, and the box around all ink, if there is any.
 
-
-def _ink(image: Image.Image) -> Image.Image:
-    """Return how much ink each pixel holds: grey, 255 full, 128 and more is ink."""
+    Grey: 255 is full, 128 and more is ink.
+    """
     grey = image.convert("L")
     if max(grey.size) > LARGEST_DRAWING:
         grey.thumbnail((LARGEST_DRAWING, LARGEST_DRAWING), Image.Resampling.BOX, reducing_gap=None)
+    if LIBRARY is not None:
+        values = np.asarray(grey)
+        out = np.empty_like(values)
+        box = (ctypes.c_size_t * 4)()
+        if LIBRARY.sketchzoo_ink(values.ctypes.data, *values.shape, _CLEAN, out.ctypes.data, box):
+            left, top, right, bottom = box
+            return Image.fromarray(out), (left, top, right, bottom) if bottom else None
+    ink = _told_from_ground(grey)
+    return ink, ink.point(_FULL).getbbox()
+
+
+def _told_from_ground(grey: Image.Image) -> Image.Image:
     histogram = np.asarray(grey.histogram())
     middle = int(np.flatnonzero(histogram)[[0, -1]].mean())
     # More dark than light is white on black, unless the edges are light: then it is much ink.

@@ -1,12 +1,10 @@
-"""Morphology: masks thinned to lines, eroded and dilated, with squares of any size.
+"""Morphology: ink thinned to lines, traced and drawn again with a pen.
 
 In C where the library was compiled, without the interpreter's lock, and in NumPy elsewhere:
 the same pixels, by the definitions here. The thinning follows Zhang and Suen, "A fast
 parallel algorithm for thinning digital patterns" (CACM 1984), on the list of inked pixels
 alone, which are few.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,37 +13,49 @@ from sketchzoo.compiled import LIBRARY
 
 Mask = npt.NDArray[np.bool_]
 """`(height, width)`, true where there is ink."""
+Grey = npt.NDArray[np.uint8]
 
 
 def thin(mask: Mask) -> Mask:
     """Thin ink to lines one pixel wide that hang together as the ink did."""
+    mask = np.ascontiguousarray(mask, np.bool_)
     if LIBRARY is None:
         return _thinned(mask)
-    return _compiled(LIBRARY.sketchzoo_thin, mask, _PEEL.ctypes.data)
-
-
-def erode(mask: Mask, reach: int) -> Mask:
-    """Return the ink with nothing but ink `reach` pixels around, in rows and columns."""
-    if LIBRARY is None:
-        return _eroded(mask, reach)
-    return _compiled(LIBRARY.sketchzoo_erode, mask, reach)
-
-
-def dilate(mask: Mask, reach: int) -> Mask:
-    """Return the ink with all that lies `reach` pixels around, in rows and columns."""
-    if LIBRARY is None:
-        return _dilated(mask, reach)
-    return _compiled(LIBRARY.sketchzoo_dilate, mask, reach)
-
-
-def _compiled(function: Callable[..., int], mask: Mask, argument: int) -> Mask:
-    """Call a function of the library's; it reads bytes of 0 and 1 without gaps."""
-    mask = np.ascontiguousarray(mask, np.bool_)
-    height, width = mask.shape
     out = np.empty_like(mask)
-    if not function(mask.ctypes.data, height, width, argument, out.ctypes.data):
-        raise MemoryError(f"no memory for a mask of {width} x {height}")
+    peel = _PEEL.ctypes.data
+    _done(LIBRARY.sketchzoo_thin(mask.ctypes.data, *mask.shape, peel, out.ctypes.data))
     return out
+
+
+def trace(mask: Mask, side: int) -> Mask:
+    """Return ink's lines, and its patches wider than a stroke less half a stroke's width around.
+
+    They lie in the middle of a square of `side` pixels, which the mask must fit into.
+    """
+    if max(mask.shape) > side:
+        raise ValueError(f"a mask of {mask.shape} pixels does not fit into {side}")
+    mask = np.ascontiguousarray(mask, np.bool_)
+    if LIBRARY is None:
+        return _traced(mask, side)
+    out = np.empty((side, side), np.bool_)
+    peel = _PEEL.ctypes.data
+    _done(LIBRARY.sketchzoo_trace(mask.ctypes.data, *mask.shape, peel, side, out.ctypes.data))
+    return out
+
+
+def draw(mask: Mask, reach: int) -> Grey:
+    """Draw ink black on white with a square pen that reaches so many pixels to each side."""
+    mask = np.ascontiguousarray(mask, np.bool_)
+    if LIBRARY is None:
+        return _drawn(mask, reach)
+    out = np.empty(mask.shape, np.uint8)
+    _done(LIBRARY.sketchzoo_draw(mask.ctypes.data, *mask.shape, reach, out.ctypes.data))
+    return out
+
+
+def _done(enough: int) -> None:
+    if not enough:
+        raise MemoryError("no memory for a drawing's mask")
 
 
 def _thinned(mask: Mask) -> Mask:
@@ -71,6 +81,7 @@ def _thinned(mask: Mask) -> Mask:
 
 
 def _eroded(mask: Mask, reach: int) -> Mask:
+    """Return the ink with nothing but ink `reach` pixels around, in rows and columns."""
     height, width = mask.shape
     if 2 * reach >= min(height, width):
         return np.zeros_like(mask)
@@ -82,13 +93,24 @@ def _eroded(mask: Mask, reach: int) -> Mask:
     return eroded
 
 
-def _dilated(mask: Mask, reach: int) -> Mask:
-    dilated = np.pad(mask, reach)
+def _traced(mask: Mask, side: int) -> Mask:
+    thinned = _thinned(mask)
+    half_stroke = round(float(mask.sum() / (2 * max(1, thinned.sum()))))
+    height, width = mask.shape
+    top, left = (side - height) // 2, (side - width) // 2
+    square = np.zeros((side, side), np.bool_)
+    square[top : top + height, left : left + width] = thinned | _eroded(mask, half_stroke)
+    return square
+
+
+def _drawn(mask: Mask, reach: int) -> Grey:
+    drawn = np.pad(mask, reach)
     for _ in range(2 * reach):
-        dilated = dilated[1:] | dilated[:-1]
+        drawn = drawn[1:] | drawn[:-1]
     for _ in range(2 * reach):
-        dilated = dilated[:, 1:] | dilated[:, :-1]
-    return dilated
+        drawn = drawn[:, 1:] | drawn[:, :-1]
+    # Ink is 1 and paper 0 here: one less is 0, and, of bytes, 255.
+    return drawn.astype(np.uint8) - np.uint8(1)
 
 
 def _peel() -> npt.NDArray[np.bool_]:

@@ -5,7 +5,7 @@ straight sides, and darker ground lies around it. What leaves a doubt is left as
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -42,14 +42,15 @@ def cut_out(image: Image.Image) -> Image.Image | None:
     grey = image.convert("L").reduce(-(-max(image.size) // _SIDE))
     values = np.asarray(grey)
     edge = _edge(values)
-    if np.median(edge) + _CONTRAST > values.max():
+    # In plain Python: for so little NumPy would give the interpreter's lock up and wait for it.
+    if _median(edge) + _CONTRAST > _lightest(grey):
         return None  # as most drawings: their ground is light to the edges
     # Shadow on a sheet may pass for desk, but the desk is known: it lies along the edge.
     threshold = float(_between(grey.histogram()))
     threshold -= max(0, threshold - float(np.quantile(edge, _NEARLY_ALL))) / 2
     light = values > threshold
     contrast = np.median(values[light]) - np.median(values[~light])
-    if np.median(edge) > threshold or contrast < _CONTRAST or light.mean() < _SHARES[0]:
+    if _median(edge) > threshold or contrast < _CONTRAST or light.mean() < _SHARES[0]:
         return None
     region = _region(light)
     corners = _corners(region)
@@ -65,6 +66,16 @@ def cut_out(image: Image.Image) -> Image.Image | None:
 
 def _edge(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+
+
+def _median(edge: npt.NDArray[Any]) -> float:
+    in_order = sorted(edge.tolist())
+    half = len(in_order) // 2  # of an even number: each side is there twice
+    return float(in_order[half - 1] + in_order[half]) / 2
+
+
+def _lightest(grey: Image.Image) -> int:
+    return cast("tuple[int, int]", grey.getextrema())[1]
 
 
 def _between(histogram: list[int]) -> int:

@@ -128,7 +128,7 @@ def test_the_installed_package_thins_in_c(installed: Path, tmp_path: Path) -> No
     told = subprocess.run(
         [installed / "python", "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True
     ).stdout.strip()
-    assert told == str(packages / "sketchzoo" / "libmorphology.so")
+    assert told == str(packages / "sketchzoo" / "libink.so")
 
 
 def test_without_a_compiler_there_is_a_wheel_for_every_platform(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Morphology in C and in NumPy: the same pixels, for any mask."""
+"""Ink and its morphology in C and in NumPy: the same pixels, for any picture."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from hatch_build import SOURCE, compile_library
-from sketchzoo import compiled, morphology
+from sketchzoo import compiled, ink, morphology
 from sketchzoo.ink import lines, redraw
 
 ROOT = Path(__file__).parents[3]
@@ -23,13 +23,14 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(scope="module", autouse=True)
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Compile the source as it is now, whatever an installation has left beside it."""
-    file = tmp_path_factory.mktemp("compiled") / "libmorphology.so"
+    file = tmp_path_factory.mktemp("compiled") / "libink.so"
     if problem := compile_library(ROOT / SOURCE, file):
         pytest.skip(problem)
     found = compiled.load(file)
     assert found is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(morphology, "LIBRARY", found)
+        patch.setattr(ink, "LIBRARY", found)
         yield
 
 
@@ -37,6 +38,7 @@ def in_numpy(function: Callable[[], np.ndarray]) -> np.ndarray:
     """Return what a function answers without the library."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(morphology, "LIBRARY", None)
+        patch.setattr(ink, "LIBRARY", None)
         return function()
 
 
@@ -66,11 +68,40 @@ def test_thinning_leaves_the_same_lines(mask: np.ndarray) -> None:
 
 
 @settings(max_examples=300, deadline=None)
+@given(mask=MASKS, more=st.integers(0, 9))
+def test_tracing_leaves_the_same_lines_and_patches(mask: np.ndarray, more: int) -> None:
+    """Half a stroke's width rounded as Python rounds, and in the same middle of the square."""
+    traced = partial(morphology.trace, mask, max(mask.shape) + more)
+    assert np.array_equal(traced(), in_numpy(traced))
+
+
+@settings(max_examples=300, deadline=None)
 @given(mask=MASKS, reach=st.integers(0, 60))
-def test_erosion_and_dilation_are_the_same(mask: np.ndarray, reach: int) -> None:
-    """For squares of every size, also ones larger than the mask."""
-    for operation in (morphology.erode, morphology.dilate):
-        assert np.array_equal(operation(mask, reach), in_numpy(partial(operation, mask, reach)))
+def test_a_pen_draws_the_same(mask: np.ndarray, reach: int) -> None:
+    """Of every width, also wider than the mask."""
+    drawn = partial(morphology.draw, mask, reach)
+    assert np.array_equal(drawn(), in_numpy(drawn))
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    grey=st.one_of(
+        strokes().map(lambda mask: np.where(mask, 30, 200).astype(np.uint8)),
+        arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=24)),
+        arrays(np.uint8, (17, 23), elements=st.integers(120, 140), fill=st.integers(0, 255)),
+        arrays(np.uint8, (17, 23), elements=st.integers(0, 255), fill=st.integers(0, 255)),
+    ),
+    chalk=st.booleans(),
+)
+def test_ink_is_told_from_its_ground_by_the_same_greys(grey: np.ndarray, *, chalk: bool) -> None:
+    """On any ground, and of ink or chalk."""
+    image = Image.fromarray(255 - grey if chalk else grey)
+
+    def told() -> np.ndarray:
+        found, box = ink._ink(image)
+        return np.append(np.asarray(found), box or ())
+
+    assert np.array_equal(told(), in_numpy(told))
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 5), (5, 0), (1, 1)])
@@ -78,8 +109,14 @@ def test_a_mask_without_pixels_stays_one(shape: tuple[int, int]) -> None:
     """Nothing is written where nothing is."""
     mask = np.ones(shape, np.bool_)
     assert morphology.thin(mask).shape == shape
-    assert morphology.dilate(mask, 3).shape == shape
-    assert morphology.erode(mask, 3).shape == shape
+    assert morphology.draw(mask, 3).shape == shape
+    assert morphology.trace(mask, 5).sum() == mask.sum()
+
+
+def test_a_mask_larger_than_its_square_is_refused() -> None:
+    """It would be written past the square's end."""
+    with pytest.raises(ValueError, match="does not fit into 4"):
+        morphology.trace(np.ones((3, 5), np.bool_), 4)
 
 
 def test_a_mask_may_lie_in_memory_as_it_likes() -> None:
@@ -88,8 +125,11 @@ def test_a_mask_may_lie_in_memory_as_it_likes() -> None:
     for mask in (large.T, large[::-1, ::2], large[5:20, 7:33]):
         plain = np.array(mask, order="C")
         assert np.array_equal(morphology.thin(mask), morphology.thin(plain))
-        assert np.array_equal(morphology.erode(mask, 1), morphology.erode(plain, 1))
-    assert np.array_equal(morphology.thin(large.astype(np.uint8) * 255), morphology.thin(large))
+        assert np.array_equal(morphology.trace(mask, 90), morphology.trace(plain, 90))
+        assert np.array_equal(morphology.draw(mask, 1), morphology.draw(plain, 1))
+    of_bytes = partial(morphology.thin, large.astype(np.uint8) * 255)
+    assert np.array_equal(of_bytes(), morphology.thin(large))
+    assert np.array_equal(of_bytes(), in_numpy(of_bytes))
 
 
 def test_a_drawing_is_redrawn_with_the_same_pixels() -> None:
@@ -115,7 +155,7 @@ def test_a_drawing_is_redrawn_with_the_same_pixels() -> None:
 
 def test_a_library_that_is_missing_or_of_another_machine_is_none(tmp_path: Path) -> None:
     """NumPy answers then; nothing is raised."""
-    assert compiled.load(tmp_path / "libmorphology.so") is None
+    assert compiled.load(tmp_path / "libink.so") is None
     other = tmp_path / "other.so"
     other.write_bytes(b"\x7fELF of some other machine")
     assert compiled.load(other) is None
