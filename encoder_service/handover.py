@@ -1,8 +1,8 @@
 """The hand-over: what workers have ended, back to the event loop, several at a wake-up.
 
 A wake-up costs the loop most of what a call costs it: its code and data have left the caches
-since the last one, and the second answer of the same wake-up finds them there. While more
-waits for the workers than they are about to take, an answer therefore waits for the next.
+since the last one, and the second answer of the same wake-up finds them there. While the next
+ones are sure to come soon, an answer therefore waits for them.
 """
 
 import asyncio
@@ -10,17 +10,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-# For so long an answer waits for the next one, and no image is decoded for longer meanwhile.
-_SECONDS = 0.01
+# For so long an answer may wait for others; no image is decoded for longer meanwhile.
+HELD_SECONDS = 0.01
 
 
 class HandOver:
     """Ends futures of one event loop from other threads."""
 
-    def __init__(self, most: int, more_waits: Callable[[], bool]) -> None:
-        """Wake the loop for `most` at a time while `more_waits`, at once where nothing does."""
+    def __init__(self, most: int, others_follow: Callable[[], bool]) -> None:
+        """Wake the loop for `most` at a time while `others_follow` soon, else at once."""
         self._most = most
-        self._more_waits = more_waits
+        self._others_follow = others_follow
         self._ended: deque[asyncio.Future[None]] = deque()
         self._since = 0.0
         # Whether the loop has been woken and has not come yet.
@@ -31,7 +31,7 @@ class HandOver:
         if not self._ended:
             self._since = time.monotonic()
         self._ended.append(future)
-        if len(self._ended) >= self._most or not self._more_waits():
+        if len(self._ended) >= self._most or not self._others_follow():
             self.flush()
 
     def flush(self) -> None:
@@ -47,7 +47,7 @@ class HandOver:
 
     def flush_overdue(self) -> None:
         """Wake the loop where an answer has waited long enough."""
-        if self._ended and time.monotonic() - self._since >= _SECONDS:
+        if self._ended and time.monotonic() - self._since >= HELD_SECONDS:
             self.flush()
 
     def _end(self) -> None:

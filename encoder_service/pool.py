@@ -19,7 +19,7 @@ from typing import Self
 import structlog
 
 from encoder_service.batcher import Batcher
-from encoder_service.handover import HandOver
+from encoder_service.handover import HELD_SECONDS, HandOver
 from encoder_service.inference import Inference, Prepared
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.pace import Pace
@@ -103,10 +103,8 @@ class WorkerPool:
                 lanes=runtime.lanes,
                 more_coming=lambda: bool(self._queue.images or self._busy.here),
             )
-        # A batch is handed over as it ends; only where each worker embeds is there a next one.
-        self._handover = HandOver(
-            1 if self._batcher is not None else workers, lambda: self._queue.images > workers
-        )
+        # A batch is handed over as it ends; only where each worker embeds do others follow.
+        self._handover = HandOver(1 if self._batcher is not None else workers, self._others_follow)
         self._threads = [
             threading.Thread(target=self._run, name=f"encode-{number}", daemon=True)
             for number in range(workers)
@@ -217,6 +215,11 @@ class WorkerPool:
             self._met.note(now)
             return False
         return now - self._met.latest >= self._alone_after
+
+    def _others_follow(self) -> bool:
+        """Tell whether the other workers' answers come within a moment, and images wait for all."""
+        soon = self._pace.seconds * (self._workers - 1) <= HELD_SECONDS
+        return soon and self._queue.images > self._workers
 
     def _square(self, job: Entry) -> Square:
         """Decode and prepare an image; whatever its bytes do to the decoder stays in here."""

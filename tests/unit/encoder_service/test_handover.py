@@ -67,7 +67,7 @@ async def test_a_loop_that_has_been_woken_is_not_woken_again() -> None:
 async def test_an_answer_waits_no_longer_than_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then it goes without the next one."""
     assert await _wake_ups("po") == 0
-    monkeypatch.setattr(handover, "_SECONDS", 0.0)
+    monkeypatch.setattr(handover, "HELD_SECONDS", 0.0)
     assert await _wake_ups("po") == 1
 
 

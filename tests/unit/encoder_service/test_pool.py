@@ -207,3 +207,24 @@ async def test_an_image_is_alone_where_no_process_of_its_group_has_another(
         await made.start(PHOTO)
         assert made.runtime.alone == [True, alone]
     ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("pace", "waiting", "follow"), [(0.005, 3, True), (0.005, 2, False), (0.5, 3, False)]
+)
+async def test_answers_wait_for_others_that_come_soon_alone(
+    pace: float,
+    waiting: int,
+    follow: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """More images wait than there are workers, and the model is no slow one."""
+    with bench(workers=2) as made:
+        calls = [await held(made)]
+        calls.append(made.start(PHOTO))
+        await until(lambda: len(made.runtime.batches) == 2)
+        calls += [made.start(PHOTO) for _ in range(waiting)]
+        await until(lambda: made.count("queue_length") == waiting)
+        made.pool._pace.seconds = pace
+        assert made.pool._others_follow() is follow
+        made.runtime.gate.set()
+        await asyncio.gather(*calls)
