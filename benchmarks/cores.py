@@ -122,29 +122,34 @@ def _rates(
                 return Rates(*_embedded(address, folder, callers, seconds), None)
         with running(out, folder, model) as parts:
             photos, sketches = _embedded(parts.encoder.address, folder, callers, seconds)
-            found = load(
-                "search",
-                parts.search.address,
-                folder / "sketch",
-                callers=callers,
-                connections=callers,
-                seconds=seconds,
-            )
-            return Rates(photos, sketches, found["answered_per_second"])
+            target = parts.search.address
+            searches = _answered("search", target, folder / "sketch", callers, seconds)
+            return Rates(photos, sketches, searches)
 
 
 def _embedded(address: str, folder: Path, callers: int, seconds: float) -> tuple[float, float]:
     """Return the photos and the sketches a second that an encoder embeds."""
-    rates: list[float] = []
-    for kind, shown in (("embed-photo", "photo"), ("embed", "sketch")):
-        found = load(
-            kind,
-            address,
-            folder / shown,
-            callers=callers,
-            connections=callers,
-            images=_IMAGES_A_CALL,
-            seconds=seconds,
-        )
-        rates.append(found["answered_per_second"] * _IMAGES_A_CALL)
-    return rates[0], rates[1]
+    photos, sketches = (
+        _answered(kind, address, folder / shown, callers, seconds, images=_IMAGES_A_CALL)
+        for kind, shown in (("embed-photo", "photo"), ("embed", "sketch"))
+    )
+    return photos, sketches
+
+
+def _answered(
+    kind: str, target: str, folder: Path, callers: int, seconds: float, *, images: int = 1
+) -> float:
+    """Return how many images a second are answered to callers with connections of their own."""
+    found = load(
+        kind,
+        target,
+        folder,
+        callers=callers,
+        connections=callers,
+        images=images,
+        seconds=seconds,
+    )
+    answered: float = found["answered_per_second"] * images
+    if not answered:
+        raise RuntimeError(f"no call of {kind} was answered, but {found['codes']}: see the logs")
+    return answered
