@@ -17,9 +17,8 @@ HELD_SECONDS = 0.01
 class HandOver:
     """Ends futures of one event loop from other threads."""
 
-    def __init__(self, most: int, others_follow: Callable[[], bool]) -> None:
-        """Wake the loop for `most` at a time while `others_follow` soon, else at once."""
-        self._most = most
+    def __init__(self, others_follow: Callable[[], bool]) -> None:
+        """Wake the loop for several at a time while `others_follow` soon, else at once."""
         self._others_follow = others_follow
         self._ended: deque[asyncio.Future[None]] = deque()
         self._since = 0.0
@@ -31,8 +30,10 @@ class HandOver:
         if not self._ended:
             self._since = time.monotonic()
         self._ended.append(future)
-        if len(self._ended) >= self._most or not self._others_follow():
+        if not self._others_follow():
             self.flush()
+        else:
+            self.flush_overdue()
 
     def flush(self) -> None:
         """Wake the loop where something is held: its thread is about to wait."""

@@ -103,8 +103,7 @@ class WorkerPool:
                 lanes=runtime.lanes,
                 more_coming=lambda: bool(self._queue.images or self._busy.here),
             )
-        # A batch is handed over as it ends; only where each worker embeds do others follow.
-        self._handover = HandOver(1 if self._batcher is not None else workers, self._others_follow)
+        self._handover = HandOver(self._others_follow)
         self._threads = [
             threading.Thread(target=self._run, name=f"encode-{number}", daemon=True)
             for number in range(workers)
@@ -217,9 +216,15 @@ class WorkerPool:
         return now - self._met.latest >= self._alone_after
 
     def _others_follow(self) -> bool:
-        """Tell whether the other workers' answers come within a moment, and images wait for all."""
-        soon = self._pace.seconds * (self._workers - 1) <= HELD_SECONDS
-        return soon and self._queue.images > self._workers
+        """Tell whether an answer comes soon that this one may wait for.
+
+        A batch is handed over as it ends, whole.
+        """
+        return (
+            self._batcher is None
+            and self._pace.seconds <= HELD_SECONDS
+            and self._queue.images > self._workers
+        )
 
     def _square(self, job: Entry) -> Square:
         """Decode and prepare an image; whatever its bytes do to the decoder stays in here."""
