@@ -12,12 +12,14 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 import structlog
 
 from encoder_service.batcher import Batcher
+from encoder_service.handover import HELD_SECONDS, HandOver
 from encoder_service.inference import Inference, Prepared
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.pace import Pace
@@ -101,6 +103,7 @@ class WorkerPool:
                 lanes=runtime.lanes,
                 more_coming=lambda: bool(self._queue.images or self._busy.here),
             )
+        self._handover = HandOver(self._others_follow)
         self._threads = [
             threading.Thread(target=self._run, name=f"encode-{number}", daemon=True)
             for number in range(workers)
@@ -142,17 +145,8 @@ class WorkerPool:
             AbandonedError: the encoder closed before.
 
         """
-        loop = asyncio.get_running_loop()
-        ended = loop.create_future()
-
-        def end() -> None:
-            if not ended.done():
-                ended.set_result(None)
-
-        def done() -> None:
-            loop.call_soon_threadsafe(end)
-
-        work = Work(images, deadline, time.monotonic(), done)
+        ended = asyncio.get_running_loop().create_future()
+        work = Work(images, deadline, time.monotonic(), partial(self._handover.put, ended))
         try:
             self._queue.put(work)
         except QueueFullError as full:
@@ -171,7 +165,7 @@ class WorkerPool:
 
     def _run(self) -> None:
         _step_back()
-        while (job := self._queue.take()) is not None:
+        while (job := self._queue.take(self._handover.flush)) is not None:
             self._count(1)
             start = time.monotonic()
             try:
@@ -221,6 +215,17 @@ class WorkerPool:
             return False
         return now - self._met.latest >= self._alone_after
 
+    def _others_follow(self) -> bool:
+        """Tell whether an answer comes soon that this one may wait for.
+
+        A batch is handed over as it ends, whole.
+        """
+        return (
+            self._batcher is None
+            and self._pace.seconds <= HELD_SECONDS
+            and self._queue.images > self._workers
+        )
+
     def _square(self, job: Entry) -> Square:
         """Decode and prepare an image; whatever its bytes do to the decoder stays in here."""
         image = job.image
@@ -241,7 +246,8 @@ class WorkerPool:
             raise ImageError("could not be decoded", "not_an_image") from error
 
     def _unwanted(self, job: Entry) -> bool:
-        """Tell whether nobody waits for an image any more."""
+        """Tell whether nobody waits for an image any more; asked again and again on the way."""
+        self._handover.flush_overdue()
         if self._closing:
             job.work.abandon()
         return job.work.must_drop(time.monotonic()) is not None

@@ -174,6 +174,19 @@ async def test_where_images_met_the_next_takes_one_core_for_a_while(
         assert made.runtime.alone[-1] is alone
 
 
+async def test_every_call_has_its_answer_whoever_leaves_the_queue() -> None:
+    """Answers are handed over several at a time while calls wait; none is left behind."""
+    with bench(workers=2, queue_calls=16) as made:
+        first = await held(made)
+        calls = [made.start(PHOTO) for _ in range(9)]
+        await until(lambda: made.count("queue_length") == 8)
+        made.runtime.gate.set()
+        for call in calls[4:]:
+            call.cancel()
+        answers = await asyncio.wait_for(asyncio.gather(first, *calls[:4]), 10)
+        assert all(isinstance(outcome, bytes) for (outcome,) in answers)
+
+
 @pytest.mark.parametrize(("seconds", "alone"), [(0, True), (3600, False)])
 async def test_an_image_is_alone_where_no_process_of_its_group_has_another(
     *, seconds: int, alone: bool
@@ -194,3 +207,24 @@ async def test_an_image_is_alone_where_no_process_of_its_group_has_another(
         await made.start(PHOTO)
         assert made.runtime.alone == [True, alone]
     ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("pace", "waiting", "follow"), [(0.005, 3, True), (0.005, 2, False), (0.5, 3, False)]
+)
+async def test_answers_wait_for_others_that_come_soon_alone(
+    pace: float,
+    waiting: int,
+    follow: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """More images wait than there are workers, and the model is no slow one."""
+    with bench(workers=2) as made:
+        calls = [await held(made)]
+        calls.append(made.start(PHOTO))
+        await until(lambda: len(made.runtime.batches) == 2)
+        calls += [made.start(PHOTO) for _ in range(waiting)]
+        await until(lambda: made.count("queue_length") == waiting)
+        made.pool._pace.seconds = pace
+        assert made.pool._others_follow() is follow
+        made.runtime.gate.set()
+        await asyncio.gather(*calls)
