@@ -4,11 +4,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry
 
-from encoder_service.cores import available_cores
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.pool import WorkerPool
 from encoder_service.runtimes import Runtime
@@ -16,7 +16,10 @@ from encoder_service.runtimes.base import warm
 from encoder_service.seeing import Seeing
 from encoder_service.servicer import EncoderServicer
 from encoder_service.settings import EncoderSettings
+from sketchzoo.cores import available_cores
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
+from sketchzoo.group import ALONE, Member
+from sketchzoo.group.processes import Told, default_size, run_group
 from sketchzoo.images import Modality, Preprocessing
 from sketchzoo.memory import give_back_freed
 from sketchzoo.model import ModelArtefact
@@ -25,31 +28,43 @@ from sketchzoo.telemetry import MetricsPage, build_info, configure_logs, tracing
 
 PART = "encoder"
 SERVICE = "sketchzoo.encoder.v1.EncoderService"
+_MOST_OF_TORCH = 4
 
 log = structlog.get_logger()
 
 
 def run(settings: EncoderSettings) -> None:
-    """Serve until SIGTERM or Ctrl-C.
+    """Serve until SIGTERM or Ctrl-C, with as many processes as were asked for.
 
     Raises:
         ModelError: the model is missing or cannot be used.
         OSError: a port is taken or a TLS file is missing.
+        GroupError: its processes end again and again.
 
     """
+    processes = settings.processes or default_processes(settings.runtime)
+    if processes == 1:
+        work(settings, ALONE, partial(log.info, "serving"))
+        return
+    configure_logs(PART, level=settings.log_level, form=settings.log_format)
+    ModelArtefact.load(settings.model)  # what is wrong with it is said before a process starts
+    run_group(settings, processes, work)
+
+
+def work(settings: EncoderSettings, member: Member, told: Told) -> None:
+    """Serve as one process until a signal; raises as `run` does."""
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
     with tracing(PART, settings.otlp_endpoint):
-        run_main(serve(settings))
+        run_main(serve(settings, member, told))
 
 
-async def serve(settings: EncoderSettings) -> None:
+async def serve(settings: EncoderSettings, member: Member, told: Told) -> None:
     """Load and warm the model, then answer calls until a signal."""
     start = time.perf_counter()
     artefact = ModelArtefact.load(settings.model)
     runtime = open_runtime(settings, artefact)
-    async with serving(settings, artefact, runtime) as addresses:
-        log.info(
-            "serving",
+    async with serving(settings, artefact, runtime, member) as addresses:
+        told(
             model=artefact.name,
             fingerprint=artefact.fingerprint,
             runtime=runtime.name,
@@ -58,7 +73,7 @@ async def serve(settings: EncoderSettings) -> None:
             metrics_port=addresses.metrics_port,
             seconds=round(time.perf_counter() - start, 3),
         )
-        await run_until_signal()
+        await run_until_signal(member)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +86,31 @@ class Addresses:
 
 @asynccontextmanager
 async def serving(
-    settings: EncoderSettings, artefact: ModelArtefact, runtime: Runtime
+    settings: EncoderSettings,
+    artefact: ModelArtefact,
+    runtime: Runtime,
+    member: Member = ALONE,
 ) -> AsyncIterator[Addresses]:
-    """Warm the model and answer calls while the context is open."""
+    """Warm the model and answer calls while the context is open; a group shares the workers."""
     warm(runtime, artefact)
     give_back_freed()  # what loading a model took beside it
     registry = CollectorRegistry()
     build_info(registry, PART)
     metrics = EncoderMetrics(registry)
-    workers = settings.workers or available_cores()
+    workers = member.share(settings.workers or available_cores())
     pool = WorkerPool(
         runtime,
         {modality: tower.preprocessing for modality, tower in artefact.towers.items()},
         metrics,
         workers=workers,
-        queue_calls=settings.queue_calls or default_queue_calls(workers, runtime),
+        queue_calls=member.share(settings.queue_calls) or default_queue_calls(workers, runtime),
         max_delay_seconds=settings.max_delay_seconds,
         alone_after_seconds=settings.alone_after_seconds,
         limits=settings.image_limits(),
     )
     servicer = EncoderServicer(
         pool,
-        describe(artefact, runtime),
+        describe(artefact, runtime, member.size),
         metrics,
         default_deadline_seconds=settings.default_deadline_seconds,
         seeing=Seeing.of(artefact),
@@ -104,7 +122,7 @@ async def serving(
         quiet=frozenset({"GetModel"}),
     )
     with pool, MetricsPage(registry, settings.host, settings.metrics_port) as page:
-        async with RpcServer(settings, [service], registry) as server:
+        async with RpcServer(settings, [service], registry, member) as server:
             await server.set_serving(True)
             yield Addresses(server.port, page.port)
 
@@ -131,14 +149,26 @@ def open_runtime(settings: EncoderSettings, artefact: ModelArtefact) -> Runtime:
     )
 
 
+def default_processes(runtime: str) -> int:
+    """Return how many processes serve where the operator chose no number.
+
+    Threads of one interpreter keep some four cores busy; more than four processes of torch would
+    each hold the model on a GPU that they keep busy already.
+    """
+    by_cores = default_size()
+    return min(by_cores, _MOST_OF_TORCH) if runtime == "torch" else by_cores
+
+
 def default_queue_calls(workers: int, runtime: Runtime) -> int:
     """Return how many calls may wait where the operator chose no number."""
     batches = 4 * runtime.max_batch if runtime.max_batch > 1 else 0
     return max(8 * workers, batches)
 
 
-def describe(artefact: ModelArtefact, runtime: Runtime) -> encoder_pb2.GetModelResponse:
-    """Say which model is served, and on what."""
+def describe(
+    artefact: ModelArtefact, runtime: Runtime, processes: int = 1
+) -> encoder_pb2.GetModelResponse:
+    """Say which model is served, on what, and by how many processes on one port."""
     return encoder_pb2.GetModelResponse(
         name=artefact.name,
         fingerprint=artefact.fingerprint,
@@ -147,6 +177,7 @@ def describe(artefact: ModelArtefact, runtime: Runtime) -> encoder_pb2.GetModelR
         sketch_input_size=artefact.towers[Modality.SKETCH].preprocessing.size,
         runtime=runtime.name,
         device=runtime.device,
+        processes=processes,
         min_score=artefact.min_score,
         photo_preprocessing=_told(artefact.towers[Modality.PHOTO].preprocessing),
         sketch_preprocessing=_told(artefact.towers[Modality.SKETCH].preprocessing),

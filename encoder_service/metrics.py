@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from encoder_service.work import DropReason
 from sketchzoo.images import Modality
-from sketchzoo.telemetry import SECONDS_BUCKETS
+from sketchzoo.telemetry import SECONDS_BUCKETS, show
 
 _BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 _REASONS: tuple[DropReason, ...] = ("cancelled", "deadline", "queue_full")
@@ -73,17 +73,22 @@ class EncoderMetrics:
             "sketchzoo_encoder_workers",
             "Threads that decode images and, with onnx, embed them.",
             registry=self._registry,
+            multiprocess_mode="livesum",
         ).set(workers)
-        Gauge(
+        busy_workers = Gauge(
             "sketchzoo_encoder_busy_workers",
             "Workers that hold an image.",
             registry=self._registry,
-        ).set_function(busy)
-        Gauge(
+            multiprocess_mode="livesum",
+        )
+        show(busy_workers, busy)
+        waiting = Gauge(
             "sketchzoo_encoder_queue_length",
             "Images waiting for a worker.",
             registry=self._registry,
-        ).set_function(queue_length)
+            multiprocess_mode="livesum",
+        )
+        show(waiting, queue_length)
 
     def answered(self, modality: Modality) -> None:
         """Count an image that has its embedding."""

@@ -6,7 +6,6 @@ embeds.
 """
 
 import asyncio
-import math
 import os
 import sys
 import threading
@@ -25,6 +24,7 @@ from encoder_service.pace import Pace
 from encoder_service.queue import QueueFullError, WorkQueue
 from encoder_service.runtimes import Runtime
 from encoder_service.work import Embeddings, Entry, ImageFile, Timings, Work
+from sketchzoo.counts import Counts
 from sketchzoo.images import (
     GivenUpError,
     ImageError,
@@ -69,10 +69,12 @@ class WorkerPool:
         max_delay_seconds: float = 0.0,
         alone_after_seconds: float = 0.0,
         limits: ImageLimits | None = None,
+        counts: Counts | None = None,
     ) -> None:
         """Embed with `workers` threads; at most `queue_calls` calls wait for them.
 
-        An image may take every core once no two have met for `alone_after_seconds`.
+        An image may take every core once no two have met for `alone_after_seconds`: here, and
+        where `counts` are a group's in any of its processes.
         """
         if workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
@@ -82,9 +84,11 @@ class WorkerPool:
         self._pace = Pace()
         self._inference = Inference(runtime, metrics)
         self._workers = workers
-        self._busy: set[int] = set()
+        counts = counts or Counts()
+        self._busy = counts.count("images")
+        self._busy_lock = threading.Lock()
         self._alone_after = alone_after_seconds
-        self._met = -math.inf
+        self._met = counts.moment("met")
         self._limits = limits or ImageLimits()
         self._closing = False
         self._batcher: Batcher | None = None
@@ -95,16 +99,16 @@ class WorkerPool:
                 max_batch=runtime.max_batch,
                 max_delay_seconds=max_delay_seconds,
                 lanes=runtime.lanes,
-                more_coming=lambda: bool(self._queue.images or self._busy),
+                more_coming=lambda: bool(self._queue.images or self._busy.here),
             )
         self._threads = [
-            threading.Thread(target=self._run, args=(number,), name=f"encode-{number}", daemon=True)
+            threading.Thread(target=self._run, name=f"encode-{number}", daemon=True)
             for number in range(workers)
         ]
         self._open = ExitStack()
         metrics.watch(
             workers=workers,
-            busy=lambda: len(self._busy),
+            busy=lambda: self._busy.here,
             queue_length=lambda: self._queue.images,
         )
 
@@ -165,18 +169,22 @@ class WorkerPool:
             if left:
                 self._metrics.dropped(work.ended, left)
 
-    def _run(self, number: int) -> None:
+    def _run(self) -> None:
         _step_back()
         while (job := self._queue.take()) is not None:
-            self._busy.add(number)
+            self._count(1)
             start = time.monotonic()
             try:
                 self._one(job, start)
             except Exception as error:  # noqa: BLE001 - the call logs it; the worker goes on
                 job.work.fail(error)
             finally:
-                self._busy.discard(number)
+                self._count(-1)
                 self._metrics.busy_seconds.inc(time.monotonic() - start)
+
+    def _count(self, images: int) -> None:
+        with self._busy_lock:
+            self._busy.add(images)
 
     def _one(self, job: Entry, start: float) -> None:
         if self._unwanted(job):
@@ -207,10 +215,11 @@ class WorkerPool:
         Two runs on every core hold each other up for long: their threads spin while they
         wait for ones that have no core. So where images have met they are expected to again.
         """
-        if len(self._busy) > 1 or self._queue.images:
-            self._met = time.monotonic()
+        now = time.monotonic()
+        if self._busy.total > 1 or self._queue.images:
+            self._met.note(now)
             return False
-        return time.monotonic() - self._met >= self._alone_after
+        return now - self._met.latest >= self._alone_after
 
     def _square(self, job: Entry) -> Square:
         """Decode and prepare an image; whatever its bytes do to the decoder stays in here."""

@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from sketchzoo.image_settings import ImageSettings
-from sketchzoo.settings import Port, ServerSettings
+from sketchzoo.settings import Port, Processes, ServerSettings
 
 Unset = Annotated[int, Field(ge=0, le=4096)]
 
@@ -35,13 +35,20 @@ class EncoderSettings(ImageSettings, ServerSettings):
     precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
         "auto", description="What torch computes in; `auto` is float16 on CUDA, float32 on CPUs."
     )
+    processes: Processes = Field(
+        0,
+        description="Processes that answer on the port, each with its share of the workers; 0 is "
+        "one for every 4 cores, one alone below 8 cores, and with torch 4 at most.",
+    )
     workers: Unset = Field(
-        0, description="Threads that decode images and, with onnx, embed them; 0 is one a core."
+        0,
+        description="Threads that decode images and, with onnx, embed them, of all processes "
+        "together; 0 is one a core.",
     )
     queue_calls: Unset = Field(
         0,
-        description="Calls that may wait; more are refused with RESOURCE_EXHAUSTED. "
-        "0 is 8 a worker, and with torch at least 4 x max_batch.",
+        description="Calls that may wait, in all processes together; more are refused with "
+        "RESOURCE_EXHAUSTED. 0 is 8 a worker, and with torch at least 4 x max_batch a process.",
     )
     threads_alone: Annotated[int, Field(ge=0, le=64)] = Field(
         0,

@@ -30,6 +30,7 @@ from search_service.servicer import (
 )
 from search_service.settings import SearchSettings
 from search_service.thumbnails import ThumbnailFolder
+from sketchzoo.counts import Counts
 from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.fetch import FetchLimits
 from sketchzoo.gallery_roots import RootsFile
@@ -179,8 +180,10 @@ def build(
     renditions: Renditions,
     downloads: Downloads,
     metrics: SearchMetrics,
+    counts: Counts | None = None,
 ) -> SearchServicer:
-    """Wire the servicer to what it stands on."""
+    """Wire the servicer to what it stands on; `counts` are a group's, where it is of one."""
+    counts = counts or Counts()
     embedder = Embedder(
         encoder, metrics, settings.embedding_cache_entries, settings.embedding_cache_bytes
     )
@@ -199,11 +202,30 @@ def build(
             retry,
             settings.max_wait_seconds,
             settings.burst_seconds,
+            count=counts.count("searches"),
+            idle=counts.moment("searches_idle"),
         ),
-        batches=LoadShedding("batch searches", settings.max_concurrent_batches, retry),
-        streams=LoadShedding("live searches", settings.max_live_streams, retry),
-        photos=LoadShedding("calls for photos", settings.max_concurrent_photos, retry),
-        downloads=LoadShedding("downloads", settings.max_concurrent_downloads, retry),
+        batches=LoadShedding(
+            "batch searches",
+            settings.max_concurrent_batches,
+            retry,
+            count=counts.count("batches"),
+        ),
+        streams=LoadShedding(
+            "live searches", settings.max_live_streams, retry, count=counts.count("streams")
+        ),
+        photos=LoadShedding(
+            "calls for photos",
+            settings.max_concurrent_photos,
+            retry,
+            count=counts.count("photos"),
+        ),
+        downloads=LoadShedding(
+            "downloads",
+            settings.max_concurrent_downloads,
+            retry,
+            count=counts.count("downloads"),
+        ),
     )
     for each in fields(admissions):
         metrics.watch(each.name, getattr(admissions, each.name))

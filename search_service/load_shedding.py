@@ -9,6 +9,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from sketchzoo.counts import Count, Moment
 from sketchzoo.rpc import exhausted
 
 # So many are let in however slow they are: they keep the encoder's cores and the way there busy.
@@ -30,6 +31,9 @@ class LoadShedding:
     times as many: calls that come at once, after a pause of theirs or ours, are soon
     answered. What lasts longer is no burst but a queue that stands (RFC 8289).
 
+    With a group's `count` and `idle` holders and moments are those of all its processes;
+    the pace is what this one sees.
+
     Raises:
         CallError: RESOURCE_EXHAUSTED with RetryInfo; all places are taken.
 
@@ -42,6 +46,9 @@ class LoadShedding:
         retry_seconds: float,
         wait_seconds: float = math.inf,
         burst_seconds: float = 0.0,
+        *,
+        count: Count | None = None,
+        idle: Moment | None = None,
     ) -> None:
         if limit < 1:
             raise ValueError(f"limit must be at least 1, not {limit}")
@@ -56,10 +63,16 @@ class LoadShedding:
         self._limit = limit
         self._wait_seconds = wait_seconds
         self._burst_seconds = burst_seconds
-        self._idle_until = time.monotonic()
+        self._held = count or Count()
+        self._idle = idle or Moment()
+        self._idle.note(time.monotonic())
         # Seconds an answer; fast until the first answers tell.
         self._pace = 0.0
-        self.held = 0
+
+    @property
+    def held(self) -> int:
+        """How many this process has under way."""
+        return self._held.here
 
     @property
     def places(self) -> int:
@@ -67,21 +80,24 @@ class LoadShedding:
         if self._pace * self._limit <= self._wait_seconds:
             return self._limit
         places = max(_LEAST, int(self._wait_seconds / self._pace))
-        busy_for = time.monotonic() - self._idle_until if self.held else 0.0
+        busy_for = time.monotonic() - self._idle.latest if self._held.total else 0.0
         if busy_for < self._burst_seconds:
             places *= _BURST
         return min(self._limit, places)
 
     def answered(self, seconds: float) -> None:
         """Learn from an answer, while its place is still held, how long it took."""
-        self._pace += _WEIGHT * (seconds / max(1, self.held) - self._pace)
+        self._pace += _WEIGHT * (seconds / max(1, self._held.total) - self._pace)
 
     def __enter__(self) -> Self:
-        if self.held >= self.places:
+        places = self.places
+        if not self._held.total:
+            self._idle.note(time.monotonic())
+        # Told before it is looked: two processes that take the last place see each other.
+        self._held.add(1)
+        if self._held.total > places:
+            self._held.add(-1)
             raise self._refusal.again()
-        if not self.held:
-            self._idle_until = time.monotonic()
-        self.held += 1
         return self
 
     def __exit__(
@@ -90,4 +106,4 @@ class LoadShedding:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.held -= 1
+        self._held.add(-1)

@@ -10,7 +10,7 @@ from search_service.load_shedding import LoadShedding
 from search_service.timings import Timings
 from sketchzoo.qdrant import ScoredPhoto
 from sketchzoo.rpc import CallError
-from sketchzoo.telemetry import SECONDS_BUCKETS, exemplar
+from sketchzoo.telemetry import SECONDS_BUCKETS, exemplar, show
 
 # (1 + cosine) / 2 of a best hit seldom lies below 0.5.
 _SCORE_BUCKETS = (0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98, 1.0)
@@ -77,6 +77,7 @@ class SearchMetrics:
             "sketchzoo_search_ready",
             "1 while the encoder answers and the alias matches its model.",
             registry=registry,
+            multiprocess_mode="livemin",
         )
         not_ready = Gauge(
             "sketchzoo_search_not_ready",
@@ -84,6 +85,7 @@ class SearchMetrics:
             f"{', '.join(_NOT_READY)}; away is the encoder or Qdrant.",
             ["reason"],
             registry=registry,
+            multiprocess_mode="livemax",
         )
         self._not_ready = {reason: not_ready.labels(reason) for reason in _NOT_READY}
         self._places = Gauge(
@@ -91,12 +93,14 @@ class SearchMetrics:
             "Calls that may be under way at once, by kind.",
             ["kind"],
             registry=registry,
+            multiprocess_mode="livesum",
         )
         self._taken = Gauge(
             "sketchzoo_search_places_taken",
             "Calls under way at the moment, by kind; at sketchzoo_search_places more are refused.",
             ["kind"],
             registry=registry,
+            multiprocess_mode="livesum",
         )
 
     def searched(self, kind: str, code: str) -> None:
@@ -132,8 +136,8 @@ class SearchMetrics:
 
     def watch(self, kind: str, admission: LoadShedding) -> None:
         """Show the places for calls of a kind, and those taken, when the page is read."""
-        self._places.labels(kind).set_function(lambda: admission.places)
-        self._taken.labels(kind).set_function(lambda: admission.held)
+        show(self._places.labels(kind), lambda: admission.places)
+        show(self._taken.labels(kind), lambda: admission.held)
 
     def _of(self, metric: M, *labels: str) -> M:
         """Return a metric's series; its own look-up checks the labels' names each time."""

@@ -9,7 +9,15 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from sketchzoo.call_settings import EncoderCallSettings, QdrantSettings
 from sketchzoo.image_settings import ImageSettings
-from sketchzoo.settings import Count, GalleryAccessSettings, Port, Seconds, ServerSettings, Settings
+from sketchzoo.settings import (
+    Count,
+    GalleryAccessSettings,
+    Port,
+    Processes,
+    Seconds,
+    ServerSettings,
+    Settings,
+)
 
 _MIB = 1024 * 1024
 
@@ -156,6 +164,11 @@ class SearchSettings(
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_SEARCH_")
 
     port: Port = Field(50052, description="Port to listen on; 0 takes a free one and logs it.")
+    processes: Processes = Field(
+        1,
+        description="Processes that answer on the port, each with its share of the caches and "
+        "threads; 0 is one for every 4 cores.",
+    )
     metrics_port: Port | None = Field(
         9102, description="Port of the /metrics page; 0 takes a free one."
     )

@@ -7,6 +7,7 @@ A host is written bare (`::1`) where it is a setting, and in brackets where a po
 import errno
 import ipaddress
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -87,7 +88,23 @@ def listen(host: str, port: int, backlog: int) -> list[socket.socket]:
     return servers
 
 
-def _bound(host: str, port: int) -> list[socket.socket]:
+def hold(host: str, port: int) -> list[socket.socket]:
+    """Return sockets that hold a port for processes that listen on it together; port 0 is any.
+
+    They have SO_REUSEPORT and do not listen: connections go to this user's processes that do,
+    with SO_REUSEPORT too. A server that wants the port alone finds it taken.
+
+    Raises:
+        OSError: a server can't listen there; the message says why.
+
+    """
+    check_free(host, port)
+    return _bound(host, port, _bind_shared)
+
+
+def _bound(
+    host: str, port: int, bind: Callable[..., socket.socket] | None = None
+) -> list[socket.socket]:
     """Return a socket for each of a host's addresses.
 
     All that the machine has must be free: a server that gets but some would share its name with
@@ -105,7 +122,8 @@ def _bound(host: str, port: int) -> list[socket.socket]:
         # The first address chooses the port for all.
         chosen = servers[0].getsockname()[1] if servers else port
         try:
-            servers.append(_bind(family, (address[0], chosen, *address[2:]), both=host == _EVERY))
+            each = (address[0], chosen, *address[2:])
+            servers.append((bind or _bind)(family, each, both=host == _EVERY))
         except OSError as error:
             if error.errno not in _ABSENT:
                 _close(servers)
@@ -116,10 +134,26 @@ def _bound(host: str, port: int) -> list[socket.socket]:
     return servers
 
 
-def _bind(family: int, address: tuple[Any, ...], *, both: bool) -> socket.socket:
+def _bind_shared(family: int, address: tuple[Any, ...], *, both: bool) -> socket.socket:
+    """Bind as the only one, and share from then on: another group finds the port taken too."""
+    try:
+        server = _bind(family, address, both=both, reuse=False)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        # Connections of a server that was here before are still ending.
+        server = _bind(family, address, both=both)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return server
+
+
+def _bind(
+    family: int, address: tuple[Any, ...], *, both: bool, reuse: bool = True
+) -> socket.socket:
     server = socket.socket(family, socket.SOCK_STREAM)
     try:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
         if family == socket.AF_INET6:
             server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
         server.bind(address)

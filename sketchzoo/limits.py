@@ -4,20 +4,19 @@ import asyncio
 import ipaddress
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 
-from cachetools import LRUCache
+from sketchzoo.counts import Tally, Times
 
-# Callers remembered at once; the one heard of longest ago is forgotten first.
-_MOST_CALLERS = 10_000
 # An IPv6 subscriber has a network of this length, and as many addresses as he likes in it.
 _IPV6_PREFIX = 64
 
 # A host's name, or a single label as Compose gives them.
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
+
+_NS = 1_000_000_000
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -28,41 +27,44 @@ class TokenBucket:
     def __init__(
         self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        if rate <= 0 or burst < 1:
-            raise ValueError(f"rate {rate} must be above 0, burst {burst} at least 1")
-        self._rate = rate
-        self._burst = burst
-        self._clock = clock
-        self._tokens = burst
-        self._then = clock()
+        self._rates = Rates(rate, burst, clock)
 
     def take(self) -> float:
         """Take one token and return 0, or return the seconds until there is one."""
-        now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._then) * self._rate)
-        self._then = now
-        if self._tokens >= 1:
-            self._tokens -= 1
-            return 0.0
-        return (1 - self._tokens) / self._rate
+        return self._rates.take("")
 
 
 class Rates:
-    """A token bucket for each of the latest 10,000 callers."""
+    """A token bucket for each of the latest callers; `times` says when each is full again.
+
+    That time tells all of a bucket: it is moved on by what one token takes to come, and may
+    not be further ahead than what `burst` tokens take.
+    """
 
     def __init__(
-        self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
+        self,
+        rate: float,
+        burst: float,
+        clock: Callable[[], float] = time.monotonic,
+        times: Times | None = None,
     ) -> None:
-        self._make = partial(TokenBucket, rate, burst, clock)
-        self._make()  # refuses nonsense now, not at the first call
-        self._buckets: LRUCache[str, TokenBucket] = LRUCache(_MOST_CALLERS)
+        if rate <= 0 or burst < 1:
+            raise ValueError(f"rate {rate} must be above 0, burst {burst} at least 1")
+        # Whole nanoseconds: sums of them are exact.
+        self._step = max(1, int(_NS / rate))
+        self._most_ahead = int(burst * self._step)
+        self._clock = clock
+        self._full = times or Times()
 
     def take(self, caller: str) -> float:
         """Take one token of the caller's and return 0, or return the seconds to wait."""
-        bucket = self._buckets.get(caller)
-        if bucket is None:
-            bucket = self._buckets[caller] = self._make()
-        return bucket.take()
+        now = int(self._clock() * _NS)
+        full = max(now, self._full.latest(caller)) + self._step
+        wait = full - now - self._most_ahead
+        if wait > 0:
+            return wait / _NS
+        self._full.put(caller, full, self._step)
+        return 0.0
 
 
 class NoneLeftError(Exception):
@@ -76,34 +78,42 @@ class NoneLeftError(Exception):
 class Shares:
     """Counts what is held of `most`, in all and by each caller, who may hold `most_each`.
 
-    The caller None has no share of its own: it is held to `most` alone.
+    The caller None has no share of its own: it is held to `most` alone. Where `tally` is a
+    group's, what its other processes hold counts too.
     """
 
-    def __init__(self, most: int, most_each: int) -> None:
+    def __init__(self, most: int, most_each: int, tally: Tally | None = None) -> None:
         if not 1 <= most_each <= most:
             raise ValueError(f"a share must be 1 to {most}, not {most_each}")
         self.most = most
         self.most_each = most_each
-        self.held = 0
-        self._held: Counter[str] = Counter()
+        self._tally = tally or Tally()
+
+    @property
+    def held(self) -> int:
+        """What is held in this process."""
+        return self._tally.count.here
 
     def take(self, caller: str | None, amount: int = 1) -> None:
         """Take `amount`; raises `NoneLeftError`, and takes nothing, where it is too much."""
-        if caller is not None and self._held[caller] + amount > self.most_each:
-            raise NoneLeftError(of_share=True)
-        if self.held + amount > self.most:
-            raise NoneLeftError(of_share=False)
-        self.held += amount
-        if caller is not None:
-            self._held[caller] += amount
+        tally = self._tally
+        # Told before it is looked: two processes that take the last one see each other.
+        tally.add(caller, amount)
+        of_share = caller is not None and tally.of(caller) > self.most_each
+        if of_share or tally.count.total > self.most:
+            tally.add(caller, -amount)
+            raise NoneLeftError(of_share=of_share)
+
+    def fits(self, caller: str | None, amount: int) -> bool:
+        """Tell whether `amount` could be taken."""
+        tally = self._tally
+        if caller is not None and tally.of(caller) + amount > self.most_each:
+            return False
+        return tally.count.total + amount <= self.most
 
     def give(self, caller: str | None, amount: int = 1) -> None:
         """Give back `amount` that was taken."""
-        self.held -= amount
-        if caller is not None:
-            self._held[caller] -= amount
-            if not self._held[caller]:
-                del self._held[caller]
+        self._tally.add(caller, -amount)
 
     @contextmanager
     def one(self, caller: str | None) -> Iterator[None]:

@@ -5,10 +5,11 @@ Each part has one class of settings. A field is an environment variable
 through `sketchzoo.cli.options`, an option of the part's command.
 """
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sketchzoo.address import Host
@@ -18,6 +19,16 @@ from sketchzoo.token import Grant, Token, read_grants
 Seconds = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _check_shared_port(processes: int) -> int:
+    if processes > 1 and sys.platform != "linux":
+        raise ValueError("several processes on one port need Linux, which shares connections out")
+    return processes
+
+
+Processes = Annotated[int, Field(ge=0, le=256), AfterValidator(_check_shared_port)]
+"""How many processes answer on a part's port; 0 is as many as its cores are good for."""
 
 
 class Settings(BaseSettings):

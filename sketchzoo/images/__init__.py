@@ -8,6 +8,7 @@ what to send of a large one. `read_metadata` reads time, place, camera and stars
 from sketchzoo.image_limits import ImageLimits
 from sketchzoo.images._decode import decode, measure
 from sketchzoo.images._limits import GivenUpError, ImageError
+from sketchzoo.images._memory import share_memory
 from sketchzoo.images._metadata import Metadata, read_metadata
 from sketchzoo.images._preprocessing import (
     FITS,
@@ -43,5 +44,6 @@ __all__ = [
     "normalised",
     "prepare",
     "read_metadata",
+    "share_memory",
     "squared",
 ]

@@ -1,11 +1,16 @@
-"""Memory: what decoding an image takes, and the budget that all decodes of a process share."""
+"""Memory: what decoding an image takes, and the budget that all decodes share.
+
+It is a process's, or where several answer on one port their group's.
+"""
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sketchzoo.counts import Counts
 from sketchzoo.image_limits import ImageLimits
 from sketchzoo.images._container import Container
 from sketchzoo.images._jpeg import END_OF_JPEG
@@ -17,6 +22,7 @@ _SMALL = 4 * 1024 * 1024
 _LARGE = 32 * 1024 * 1024
 """What takes more goes back to the system before another begins."""
 _LOOK_SECONDS = 0.02
+_LOOK_BESIDE_SECONDS = 0.005
 _PIXEL = 4
 """Bytes of a pixel in Pillow's memory, but for grey and palettes."""
 _HERE = {
@@ -63,12 +69,19 @@ class Budget:
     """
 
     def __init__(self) -> None:
-        self._reset()
+        self.share(Counts())
 
-    def _reset(self) -> None:
-        self._held = 0
+    def share(self, counts: Counts) -> None:
+        """Hold from now on what all processes that count together may hold; none waits now."""
+        self._held = counts.count("decoding")
+        self._turns = counts.turns("decode_queue")
         self._changed = threading.Condition()
-        self._waiting: deque[object] = deque()
+        self._waiting: deque[int] = deque()
+
+    @property
+    def held(self) -> int:
+        """How many bytes the threads of this process hold."""
+        return self._held.here
 
     @contextmanager
     def hold(self, size: int, limits: ImageLimits, watch: Watch) -> Iterator[None]:
@@ -96,21 +109,36 @@ class Budget:
             if size >= _LARGE:
                 give_back_freed()
             with self._changed:
-                self._held -= size
+                self._held.add(-size)
                 self._changed.notify_all()
 
     def _take(self, size: int, most: int, watch: Watch) -> None:
-        turn = object()
         with self._changed:
-            self._waiting.append(turn)
+            came = time.monotonic_ns()
+            self._waiting.append(came)
             try:
-                while self._waiting[0] is not turn or 0 < self._held > most - size:
-                    self._changed.wait(_LOOK_SECONDS)
+                while not self._taken(came, size, most):
+                    # No other process tells when it is done.
+                    soon = _LOOK_BESIDE_SECONDS if self._held.elsewhere else _LOOK_SECONDS
+                    self._changed.wait(soon)
                     watch.check()
-                self._held += size
             finally:
-                self._waiting.remove(turn)
+                self._waiting.remove(came)
+                self._turns.done()  # whoever is first from now on waits anew
                 self._changed.notify_all()
+
+    def _taken(self, came: int, size: int, most: int) -> bool:
+        if self._waiting[0] != came:
+            return False
+        self._turns.wait(came)
+        if not self._turns.is_ours():
+            return False
+        # Told before it is looked: two processes that take the last bytes see each other.
+        self._held.add(size)
+        if self._held.total > most:
+            self._held.add(-size)
+            return False
+        return True
 
 
 def _mib(size: int) -> int:
@@ -120,4 +148,9 @@ def _mib(size: int) -> int:
 BUDGET = Budget()
 # Whoever forks leaves the child no thread that could give back what is held.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=BUDGET._reset)  # noqa: SLF001 - its own module
+    os.register_at_fork(after_in_child=lambda: BUDGET.share(Counts()))
+
+
+def share_memory(counts: Counts) -> None:
+    """Let a group's processes hold together what one may hold; before anything is decoded."""
+    BUDGET.share(counts)

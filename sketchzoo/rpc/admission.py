@@ -16,10 +16,11 @@ from urllib.parse import unquote
 
 import grpc
 
+from sketchzoo.counts import Counts
 from sketchzoo.limits import NoneLeftError, Peers, Rates, Shares, caller
 from sketchzoo.rpc.errors import CallError, exhausted
 from sketchzoo.rpc.metrics import CallMetrics
-from sketchzoo.rpc.streams import OpenStreams, Stream
+from sketchzoo.rpc.streams import OpenStreams, RoomForOthers, Stream
 from sketchzoo.settings import ServerSettings
 from sketchzoo.token import Grant
 
@@ -53,12 +54,11 @@ class Rules:
     stream_idle_seconds: float
     default_deadline_seconds: float
     grants: tuple[Grant, ...] = ()
-    rates: Rates | None = None
+    calls_per_second: float | None = None
 
     @classmethod
     def of(cls, settings: ServerSettings) -> Self:
         """Return the rules that an operator chose; raises as `AccessSettings.grants`."""
-        rate = settings.calls_per_second
         return cls(
             max_calls=settings.max_concurrent_calls,
             max_message_bytes=settings.max_message_bytes,
@@ -70,34 +70,44 @@ class Rules:
             stream_idle_seconds=settings.stream_idle_seconds,
             default_deadline_seconds=settings.default_deadline_seconds,
             grants=settings.grants(),
-            # A rate below one call in two seconds still lets single calls through.
-            rates=None if rate is None else Rates(rate, max(1.0, rate * _BURST_SECONDS)),
+            calls_per_second=settings.calls_per_second,
         )
 
 
 class Admission:
-    """Lets calls in as the rules say, and counts what those inside hold."""
+    """Lets calls in as the rules say, and counts what those inside hold.
 
-    def __init__(self, rules: Rules, metrics: CallMetrics) -> None:
+    With a group's `counts` the rules hold for all of its processes together.
+    """
+
+    def __init__(self, rules: Rules, metrics: CallMetrics, counts: Counts | None = None) -> None:
         self.rules = rules
+        counts = counts or Counts()
         self._grants = [
             (f"Bearer {grant.token.get_secret_value()}".encode(), grant) for grant in rules.grants
         ]
         each = max(1, int(rules.max_calls * rules.peer_share))
-        self._calls = Shares(rules.max_calls, each)
+        self._calls = Shares(rules.max_calls, each, counts.tally("calls"))
         # Places of their own: who fills the others hides no health.
-        self._health = Shares(rules.max_calls, each)
+        self._health = Shares(rules.max_calls, each, counts.tally("health"))
         self._bytes = Shares(
             rules.max_held_bytes,
             # A share that holds no message whole would be no share.
             max(rules.max_message_bytes, int(rules.max_held_bytes * rules.peer_share)),
+            counts.tally("bytes"),
         )
+        self._rates = _rates(rules.calls_per_second, counts)
         self._refused = metrics.refused
         metrics.watch("calls", lambda: self._calls.held)
         metrics.watch("health", lambda: self._health.held)
         metrics.watch("bytes", lambda: self._bytes.held)
         metrics.watch("streams", lambda: len(self._streams))
         self._streams = OpenStreams(rules.read_seconds, rules.stream_idle_seconds)
+        self._others = None
+        if not counts.alone:
+            self._others = RoomForOthers(
+                self._streams, self._bytes, rules.max_message_bytes, counts.times("room")
+            )
         self._whose = lru_cache(maxsize=4096)(self._find)
         # Made once: refusals come by the hundreds when there is no time to spare.
         self._no_place = exhausted(f"{rules.max_calls} calls are under way already", RETRY_SECONDS)
@@ -127,8 +137,8 @@ class Admission:
         grant = self._granted(headers) if self._grants else None
         if authorize is not None:
             authorize(headers)
-        if self.rules.rates is not None:
-            wait = self.rules.rates.take(self._whose(peer)[0])
+        if self._rates is not None:
+            wait = self._rates.take(self._whose(peer)[0])
             if wait:
                 self.refused("rate")
                 raise exhausted("this caller makes more calls a second than it may", wait)
@@ -161,18 +171,24 @@ class Admission:
         permit = Permit(self, self._held_to(peer))
         room = self.rules.max_message_bytes
         permit.hold(room if permit.who is not None else min(room, _TRUSTED_BYTES))
-        return permit, self._streams.open(permit.who, permit.leave)
+        stream = self._streams.open(permit.who, permit.leave)
+        if self._others is not None:
+            self._others.watch()
+        return permit, stream
 
     def hold(self, permit: "Permit", amount: int) -> None:
         """Count `amount` bytes more for a call; raises `NoneLeftError`.
 
-        Idle streams make room for it.
+        Idle streams make room for it: those here at once, those of other processes soon.
         """
         while True:
             try:
                 self._bytes.take(permit.who, amount)
             except NoneLeftError as error:
-                if not self._streams.make_room(permit.who if error.of_share else None):
+                who = permit.who if error.of_share else None
+                if not self._streams.make_room(who):
+                    if self._others is not None:
+                        self._others.ask(who)
                     raise
             else:
                 permit.held += amount
@@ -258,6 +274,13 @@ class Permit:
             self.places = None
         if self.held:
             self.admission.release(self, self.held)
+
+
+def _rates(rate: float | None, counts: Counts) -> Rates | None:
+    if rate is None:
+        return None
+    # A rate below one call in two seconds still lets single calls through.
+    return Rates(rate, max(1.0, rate * _BURST_SECONDS), times=counts.times("rates"))
 
 
 def host_of(peer: str) -> str | None:

@@ -13,6 +13,7 @@ import grpc.aio
 import structlog
 from grpc_status import rpc_status
 
+from sketchzoo.counts import Counts
 from sketchzoo.rpc.access import let_in
 from sketchzoo.rpc.admission import Admission, Authorize, Permit, Rules
 from sketchzoo.rpc.call import Call, Context
@@ -49,11 +50,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
         *,
         quiet: frozenset[str] = frozenset(),
         authorize: Mapping[str, Authorize] | None = None,
+        counts: Counts | None = None,
     ) -> None:
         self._metrics = metrics
         self._quiet = quiet
         self._authorize = authorize or {}
-        self.admission = Admission(rules, metrics)
+        self.admission = Admission(rules, metrics, counts)
         self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sketchzoo.rpc.call import Call
-from sketchzoo.telemetry import SECONDS_BUCKETS, exemplar
+from sketchzoo.telemetry import SECONDS_BUCKETS, exemplar, show
 
 
 class CallMetrics:
@@ -35,6 +35,7 @@ class CallMetrics:
             "streams, bytes of messages under way.",
             ["what"],
             registry=registry,
+            multiprocess_mode="livesum",
         )
         self.refused = Counter(
             "sketchzoo_rpc_refused_total",
@@ -55,7 +56,7 @@ class CallMetrics:
 
     def watch(self, what: str, held: Callable[[], float]) -> None:
         """Show how much of something is held, when the page is read."""
-        self._held.labels(what).set_function(held)
+        show(self._held.labels(what), held)
 
 
 class MethodMetrics:

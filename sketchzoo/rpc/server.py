@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from sketchzoo.address import authority, check_free, tell_port
+from sketchzoo.group.member import ALONE, Member
 from sketchzoo.rpc.admission import Authorize, Rules
 from sketchzoo.rpc.interceptor import CallInterceptor
 from sketchzoo.rpc.metrics import CallMetrics
@@ -45,6 +46,8 @@ class RpcServer:
 
     It starts NOT_SERVING; its part calls `set_serving` when it is ready. On leaving,
     health says NOT_SERVING first, then calls under way get `drain_seconds` to end.
+
+    As a group's `member` it shares a port that the group's parent holds and tells.
     """
 
     def __init__(
@@ -52,18 +55,23 @@ class RpcServer:
         settings: ServerSettings,
         services: Sequence[Service],
         registry: CollectorRegistry,
+        member: Member | None = None,
     ) -> None:
         self._settings = settings
+        self._member = member or ALONE
         interceptor = CallInterceptor(
             Rules.of(settings),
             CallMetrics(registry),
             quiet=frozenset(f"{each.name}/{name}" for each in services for name in each.quiet),
             authorize={each.name: each.authorize for each in services if each.authorize},
+            counts=self._member.ledger,
         )
         self._admission = interceptor.admission
         self._looking_up: asyncio.Task[None] | None = None
         # Without `maximum_concurrent_rpcs`, which refuses without RetryInfo, and health as well.
-        self._server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
+        self._server = grpc.aio.server(
+            interceptors=[interceptor], options=_options(settings, self._member)
+        )
         for service in services:
             service.add(service.servicer, self._server)
         asyncio_health: Any = health.aio  # type: ignore[attr-defined] # the stubs lack it
@@ -84,7 +92,8 @@ class RpcServer:
     async def __aenter__(self) -> Self:
         settings = self._settings
         address = authority(settings.host, settings.port)
-        check_free(settings.host, settings.port)
+        if self._member.is_alone:
+            check_free(settings.host, settings.port)
         try:
             self.port = self._listen(address)
         except RuntimeError as error:  # gRPC's word for it, without the reason
@@ -93,7 +102,8 @@ class RpcServer:
         if self._admission.rules.exempt.names:
             self._looking_up = asyncio.create_task(self._admission.look_up())
         await self._server.start()
-        tell_port(settings.port_file, self.port)
+        if self._member.is_alone:
+            tell_port(settings.port_file, self.port)
         log.info("listening", host=settings.host, port=self.port, services=self._names)
         return self
 
@@ -121,13 +131,13 @@ class RpcServer:
         log.info("stopped")
 
 
-def _options(settings: ServerSettings) -> list[tuple[str, int]]:
+def _options(settings: ServerSettings, member: Member) -> list[tuple[str, int]]:
     keepalive = settings.keepalive_seconds
     return [
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", settings.max_message_bytes),
-        # Two processes on one port would share its calls unseen.
-        ("grpc.so_reuseport", 0),
+        # Two processes on one port would share its calls unseen, but a group's are to.
+        ("grpc.so_reuseport", int(not member.is_alone)),
         # Other parts ask every second for a sign of life (`BETWEEN_PARTS`).
         ("grpc.http2.min_ping_interval_without_data_ms", 500),
         ("grpc.keepalive_permit_without_calls", 1),
@@ -154,12 +164,17 @@ def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
 
 
-async def run_until_signal() -> None:
-    """Return when the process is asked to stop: SIGTERM, or Ctrl-C."""
+async def run_until_signal(member: Member = ALONE) -> None:
+    """Return when the process is asked to stop: SIGTERM, or Ctrl-C.
+
+    A second one ends it at once, but a group's member: its parent passes on what the member may
+    have got already, and ends it where it takes too long.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.remove_signal_handler(number)
+    if member.is_alone:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

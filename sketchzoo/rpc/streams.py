@@ -6,16 +6,21 @@ idle opens it anew with his next message, by himself (`sketchzoo.client`, the li
 """
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 
 import grpc
 from google.rpc import error_details_pb2
 
+from sketchzoo.counts import Times
+from sketchzoo.limits import Shares
 from sketchzoo.rpc.errors import DOMAIN, IDLE, CallError
 
 # A stream that said or heard nothing for so long may be ended for others.
 _IDLE_SECONDS = 1.0
+# How often a process with open streams looks whether others of its group need their room.
+_LOOK_SECONDS = 0.1
 
 
 class Stream:
@@ -99,6 +104,10 @@ class OpenStreams:
     def __len__(self) -> int:
         return len(self._streams)
 
+    def callers(self) -> set[str | None]:
+        """Return whose streams they are."""
+        return {stream.who for stream in self._streams}
+
     def open(self, who: str | None, leave: Callable[[], None]) -> Stream:
         """Count the running task's stream."""
         stream = Stream(self, who, leave, self._first_seconds)
@@ -121,3 +130,43 @@ class OpenStreams:
                 stream.end("the stream was idle and others came")
                 return True
         return False
+
+
+class RoomForOthers:
+    """Idle streams make room for who comes to other processes of the group, too.
+
+    Who finds no room there is refused, told to come back in a second, and finds it then.
+    `wanted` has when each caller asked in vain, and "" when anyone did.
+    """
+
+    def __init__(self, streams: OpenStreams, held: Shares, room: int, wanted: Times) -> None:
+        self._streams = streams
+        self._held = held
+        self._room = room
+        self._wanted = wanted
+        self._looked = time.monotonic_ns()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ask(self, who: str | None) -> None:
+        """Ask the other processes for room, of `who` where given."""
+        self._wanted.put(who or "", time.monotonic_ns())
+
+    def watch(self) -> None:
+        """Look whether others ask, for as long as a stream is open."""
+        if self._timer is None:
+            self._looked = time.monotonic_ns()
+            self._again()
+
+    def _again(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        since, self._looked = self._looked, time.monotonic_ns()
+        for who in {None, *self._streams.callers()}:
+            if self._wanted.latest(who or "") < since:
+                continue
+            while not self._held.fits(who, self._room) and self._streams.make_room(who):
+                pass
+        self._timer = None
+        if len(self._streams):
+            self._again()

@@ -28,4 +28,5 @@ def build_info(registry: CollectorRegistry, part: str) -> None:
         "What is running; always 1.",
         ["part", "version", "python"],
         registry=registry,
+        multiprocess_mode="livemax",
     ).labels(part, sketchzoo.__version__, platform.python_version()).set(1)

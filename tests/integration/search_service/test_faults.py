@@ -15,7 +15,6 @@ from typing import Any
 import grpc
 import pytest
 
-from encoder_service.cores import available_cores
 from sketchzoo.client import (
     Client,
     DeadlineExceeded,
@@ -25,6 +24,7 @@ from sketchzoo.client import (
     SearchResult,
     Unavailable,
 )
+from sketchzoo.cores import available_cores
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc.errors import from_call
 from sketchzoo.search.v1 import search_pb2, search_pb2_grpc

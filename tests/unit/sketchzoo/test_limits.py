@@ -49,7 +49,7 @@ def test_clients_have_buckets_of_their_own() -> None:
 
 def test_no_more_clients_are_remembered_than_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
     """The one seen longest ago is forgotten, and starts anew."""
-    monkeypatch.setattr("sketchzoo.limits._MOST_CALLERS", 2)
+    monkeypatch.setattr("sketchzoo.counts._MOST_CALLERS", 2)
     rates = Rates(rate=0.001, burst=1)
     for client in ("a", "b", "a", "c"):
         rates.take(client)

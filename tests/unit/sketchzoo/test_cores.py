@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from encoder_service.cores import available_cores
+from sketchzoo.cores import available_cores
 
 
 @pytest.mark.parametrize(("limit", "cores"), [("100000 100000", 1), ("50000 100000", 1)])
