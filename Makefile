@@ -95,15 +95,15 @@ release-protos: $(VENV)/dev.stamp
 		-o "protos/released/$$($(BIN)/python -c 'import sketchzoo; print(sketchzoo.__version__)').binpb"
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build sketchzoo/libmorphology.so *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/uv.stamp: requirements/uv.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	touch $@
 
-# What runs, and nothing that trains: no torch.
-$(VENV)/demo.stamp: $(VENV)/uv.stamp requirements/demo.txt pyproject.toml
+# What runs, and nothing that trains: no torch. Installing compiles sketchzoo/morphology.c, where there is a compiler.
+$(VENV)/demo.stamp: $(VENV)/uv.stamp requirements/demo.txt pyproject.toml hatch_build.py sketchzoo/morphology.c
 	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/demo.txt
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
 	touch $@

@@ -7,17 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks import footprint, ingesting, machine, peers, report, serving, vectors
-from benchmarks.bare import BareLoop
+from benchmarks import cores, machine, preparing, report
 from benchmarks.section import Section
-from benchmarks.services import running
 from benchmarks.workload import Workload, prepare
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 
 PARTS = (
+    "preparing",
+    "cores",
     "start",
     "memory",
     "encoder",
@@ -95,15 +93,35 @@ class Run:
         self._figures: dict[str, Any] = {}
         self.sections: list[Section] = []
 
+    # Libraries that only some parts need are imported where they are: `preparing` and `cores`
+    # run on machines that have little installed.
+
     def alone(self) -> None:
-        """Measure what needs the machine without the services."""
+        """Measure what needs the machine without the services, or with services of its own."""
+        if "preparing" in self._wanted:
+            self._done(preparing.measure(self._workload, self._artefact, self._seconds))
+        if "cores" in self._wanted:
+            seconds = self._seconds / 2
+            self._done(cores.measure(self._out, self._workload, self._model, seconds))
         if "start" in self._wanted:
+            from benchmarks import footprint  # noqa: PLC0415 - see above
+
             self._done(footprint.start(self._out, self._model))
         if "memory" in self._wanted:
+            from benchmarks import ingesting  # noqa: PLC0415 - see above
+
             self._done(ingesting.memory(self._out, self._workload.photos, self._many))
 
     def together(self) -> None:
         """Measure what needs the services."""
+        if not self._wanted - {"preparing", "cores", "start", "memory"}:
+            return
+        import numpy as np  # noqa: PLC0415 - see above
+
+        from benchmarks import footprint, ingesting, serving, vectors  # noqa: PLC0415 - see above
+        from benchmarks.bare import BareLoop  # noqa: PLC0415 - see above
+        from benchmarks.services import running  # noqa: PLC0415 - see above
+
         workload, artefact, seconds = self._workload, self._artefact, self._seconds
         with running(self._out, workload.folder, self._model) as parts:
             if self._wanted & {"encoder", "peers"}:
@@ -135,6 +153,8 @@ class Run:
     def beside_peers(self) -> None:
         """Measure other servers with the same model and the same photos."""
         if "peers" in self._wanted:
+            from benchmarks import peers  # noqa: PLC0415 - see above
+
             logs = self._out / "logs"
             self._done(
                 peers.measure(self._workload, self._model, self._figures, self._seconds, logs)
@@ -145,6 +165,8 @@ class Run:
         self._figures |= section.figures
         for bar in section.bars:
             print(bar, flush=True)
+        if not section.bars:
+            print("\n".join(section.notes), flush=True)
         # After each section, so that a run that is broken off leaves what it has measured.
         report.write(self._out, self.sections, self._about, self._command)
 

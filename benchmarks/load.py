@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,9 +75,9 @@ Call = Callable[[int], Awaitable[Any]]
 
 
 def calls_of(
-    kind: str, channel: grpc.aio.Channel, folder: Path, timeout: float, images: int
+    kind: str, channels: Sequence[grpc.aio.Channel], folder: Path, timeout: float, images: int
 ) -> Call:
-    """Return the call to repeat.
+    """Return the call to repeat, each index by one of the channels in turn.
 
     `embed` and `embed-photo` send `images` files a call, `search` a sketch's file,
     `strokes` a drawing. Messages go as bytes made beforehand where they can: the client
@@ -95,9 +95,9 @@ def calls_of(
             ).SerializeToString()
             for start in range(0, len(files), images)
         ]
-        embed = channel.unary_unary("/sketchzoo.encoder.v1.EncoderService/Embed", None, None)
-        return lambda index: embed(embeds[index % len(embeds)], timeout=timeout)
-    search = channel.unary_unary("/sketchzoo.search.v1.SearchService/Search", None, None)
+        embed = _by_turns(channels, "/sketchzoo.encoder.v1.EncoderService/Embed")
+        return lambda index: embed(index)(embeds[index % len(embeds)], timeout=timeout)
+    search = _by_turns(channels, "/sketchzoo.search.v1.SearchService/Search")
 
     # No run, nor the same run's warming, may find its queries in a cache.
     first = int.from_bytes(os.urandom(6), "little")
@@ -113,7 +113,27 @@ def calls_of(
             query = search_pb2.Query(sketch=content)
         return search_pb2.SearchRequest(query=query).SerializeToString()
 
-    return lambda index: search(request(index), timeout=timeout)
+    return lambda index: search(index)(request(index), timeout=timeout)
+
+
+def _by_turns(channels: Sequence[grpc.aio.Channel], method: str) -> Callable[[int], Any]:
+    """Return what calls a method; a caller of as many as there are channels keeps to his."""
+    calls = [channel.unary_unary(method, None, None) for channel in channels]
+    return lambda index: calls[index % len(calls)]
+
+
+@contextlib.asynccontextmanager
+async def connected(target: str, connections: int) -> AsyncIterator[list[grpc.aio.Channel]]:
+    """Open channels, each with a connection of its own where there are several.
+
+    A server of several processes gives a connection to one of them.
+    """
+    options = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
+    async with contextlib.AsyncExitStack() as opened:
+        yield [
+            await opened.enter_async_context(grpc.aio.insecure_channel(target, options=options))
+            for _ in range(connections)
+        ]
 
 
 async def watch_health(channel: grpc.aio.Channel, tally: Tally) -> None:
@@ -203,16 +223,15 @@ async def closed_loop(call: Call, callers: int, seconds: float) -> Tally:
 
 async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Warm up for a moment, then load; return the tally as JSON's types."""
-    options = [("grpc.max_receive_message_length", -1)]
-    async with grpc.aio.insecure_channel(arguments.target, options=options) as channel:
+    async with connected(arguments.target, arguments.connections) as channels:
         call = calls_of(
-            arguments.kind, channel, arguments.folder, arguments.timeout, arguments.images
+            arguments.kind, channels, arguments.folder, arguments.timeout, arguments.images
         )
-        await closed_loop(call, arguments.callers or 2, arguments.warm)
+        await closed_loop(call, arguments.callers or 2 * arguments.connections, arguments.warm)
         start = time.perf_counter()
         if arguments.rate:
             tally = Tally()
-            watching = asyncio.create_task(watch_health(channel, tally))
+            watching = asyncio.create_task(watch_health(channels[0], tally))
             await open_loop(call, arguments.rate, arguments.seconds, tally)
             watching.cancel()
         else:
@@ -228,11 +247,19 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rate", type=float, default=0.0, help="calls a second: open loop")
     parser.add_argument("--callers", type=int, default=0, help="callers: closed loop")
+    parser.add_argument(
+        "--connections",
+        type=int,
+        default=1,
+        help="callers take turns at them; as many as callers gives each his own",
+    )
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--images", type=int, default=1, help="images a call (embed)")
     parser.add_argument("--warm", type=float, default=1.0)
     parser.add_argument("--timeout", type=float, default=5.0)
     arguments = parser.parse_args()
+    if arguments.connections < 1:
+        parser.error("--connections must be at least 1")
     if bool(arguments.rate) == bool(arguments.callers):
         parser.error("give --rate or --callers")
     # It stands for callers on other machines, who would not wait for the services' cores.

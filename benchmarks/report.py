@@ -1,23 +1,28 @@
 """The report: Markdown, JSON and a plot of every bar."""
 
+import importlib.util
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-
 from benchmarks.bar import Bar
 from benchmarks.section import Section
 
-mpl.use("Agg")
 
-import matplotlib.pyplot as plt
+def _plots() -> Any:
+    """Return matplotlib, which nothing but a picture needs."""
+    import matplotlib as mpl  # noqa: PLC0415 - a bare machine may be without
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt  # noqa: PLC0415 - the same
+
+    return plt
 
 
 def write(out: Path, sections: Sequence[Section], machine: dict[str, str], command: str) -> None:
-    """Write `report.md`, `report.json` and `bars.png` into `out`."""
+    """Write `report.md`, `report.json` and, where matplotlib is, `bars.png` into `out`."""
     out.mkdir(parents=True, exist_ok=True)
     bars = [bar for section in sections for bar in section.bars]
     met = sum(bar.met for bar in bars)
@@ -51,7 +56,8 @@ def write(out: Path, sections: Sequence[Section], machine: dict[str, str], comma
         )
         + "\n"
     )
-    _plot(bars, out / "bars.png")
+    if bars and importlib.util.find_spec("matplotlib") is not None:
+        _plot(bars, out / "bars.png")
 
 
 def _plot(bars: Sequence[Bar], path: Path) -> None:
@@ -59,6 +65,7 @@ def _plot(bars: Sequence[Bar], path: Path) -> None:
     reached = [
         bar.value / bar.bar if bar.sense == ">=" else bar.bar / max(bar.value, 1e-9) for bar in bars
     ]
+    plt = _plots()
     figure, axes = plt.subplots(figsize=(9, 0.32 * len(bars) + 1), layout="constrained")
     colours = ["#1a7f4b" if bar.met else "#c2410c" for bar in bars]
     axes.barh([bar.name for bar in bars], [min(share, 3) for share in reached], color=colours)
@@ -71,6 +78,7 @@ def _plot(bars: Sequence[Bar], path: Path) -> None:
 
 def draw_growth(figures: dict[str, Any], sizes: Sequence[int], path: Path) -> None:
     """Draw p50, fill rate and memory against the number of vectors, both axes logarithmic."""
+    plt = _plots()
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
     lines = (
         (0, "p50, all, ms", "qdrant_all_{}_p50_seconds", 1e3),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from local_stack.parts import Parts, start
+from local_stack.parts import Parts, encoder, start
 from local_stack.settings import UpSettings
 from local_stack.stack import Stack
 
@@ -26,6 +26,18 @@ def running(out: Path, gallery: Path, model: str) -> Iterator[Parts]:
         ingest(gallery, parts)
         stack.wait_serving(parts.search)
         yield parts
+
+
+@contextmanager
+def encoding(out: Path, model: str) -> Iterator[str]:
+    """Run the encoder alone; yields its address."""
+    os.environ["SKETCHZOO_LOG_LEVEL"] = "warning"
+    part = encoder(UpSettings(data=out, model=model))
+    with Stack(out / "logs") as stack:
+        stack.start(part)
+        server = stack.listening(part)
+        stack.wait_serving(server)
+        yield server.address
 
 
 def ingest(source: Path, parts: Parts, *arguments: str) -> dict[str, Any]:

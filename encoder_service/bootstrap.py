@@ -20,6 +20,7 @@ from encoder_service.seeing import Seeing
 from encoder_service.servicer import EncoderServicer
 from encoder_service.settings import EncoderSettings
 from encoder_service.watchdog import Watchdog
+from sketchzoo.compiled import LIBRARY
 from sketchzoo.cores import available_cores
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.group import ALONE, Member
@@ -106,6 +107,8 @@ async def serving(
     member: Member = ALONE,
 ) -> AsyncIterator[Addresses]:
     """Warm the model and answer calls while the context is open; a group shares the workers."""
+    if LIBRARY is None:
+        log.warning("not compiled: drawings are prepared with NumPy, which takes longer")
     warm(runtime, artefact)
     give_back_freed()  # what loading a model took beside it
     registry = CollectorRegistry()

@@ -12,12 +12,14 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 import structlog
 
 from encoder_service.batcher import Batcher
+from encoder_service.handover import HandOver
 from encoder_service.inference import Inference, Prepared
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.pace import Pace
@@ -105,6 +107,10 @@ class WorkerPool:
                 lanes=runtime.lanes,
                 passed=self._passed,
             )
+        # A batch is handed over as it ends; only where each worker embeds is there a next one.
+        self._handover = HandOver(
+            1 if self._batcher is not None else workers, lambda: self._queue.images > workers
+        )
         self._threads = [
             threading.Thread(target=self._run, name=f"encode-{number}", daemon=True)
             for number in range(workers)
@@ -151,17 +157,8 @@ class WorkerPool:
         """
         if self._watchdog.reason is not None:
             raise BrokenError(self._watchdog.reason)
-        loop = asyncio.get_running_loop()
-        ended = loop.create_future()
-
-        def end() -> None:
-            if not ended.done():
-                ended.set_result(None)
-
-        def done() -> None:
-            loop.call_soon_threadsafe(end)
-
-        work = Work(images, deadline, time.monotonic(), done)
+        ended = asyncio.get_running_loop().create_future()
+        work = Work(images, deadline, time.monotonic(), partial(self._handover.put, ended))
         if self._batcher is not None:
             self._batcher.expect(image.modality for image in images)
         try:
@@ -188,11 +185,12 @@ class WorkerPool:
         """End all calls under way with BrokenError; for the event loop."""
         for work in self._under_way:
             work.fail(BrokenError(reason))
+        self._handover.flush()
 
     def _run(self) -> None:
         _step_back()
         with self._watchdog.thread():
-            while (job := self._queue.take()) is not None:
+            while (job := self._queue.take(self._handover.flush)) is not None:
                 self._count(1)
                 start = time.monotonic()
                 ready = False
@@ -279,7 +277,8 @@ class WorkerPool:
             raise ImageError("could not be decoded", "not_an_image") from error
 
     def _unwanted(self, job: Entry) -> bool:
-        """Tell whether nobody waits for an image any more."""
+        """Tell whether nobody waits for an image any more; asked again and again on the way."""
+        self._handover.flush_overdue()
         if self._closing:
             job.work.abandon()
         return job.work.must_drop(time.monotonic()) is not None

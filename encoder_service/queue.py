@@ -8,6 +8,7 @@ first served.
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
 from encoder_service.work import Entry, Work
 
@@ -61,10 +62,11 @@ class WorkQueue:
             self._images += work.waiting
             self._ready.notify(len(work.images))
 
-    def take(self) -> Entry | None:
-        """Wait for the next image; None when the queue is closed."""
+    def take(self, none_left: Callable[[], None] = lambda: None) -> Entry | None:
+        """Wait for the next image, after `none_left` where there is none; None when closed."""
         with self._ready:
             while not self._calls:
+                none_left()
                 if self._closed:
                     return None
                 self._ready.wait()

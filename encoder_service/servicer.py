@@ -19,7 +19,7 @@ from encoder_service.work import (
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.images import ImageError, Modality
 from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, internal, invalid, unavailable
-from sketchzoo.rpc.durations import duration
+from sketchzoo.rpc.durations import set_duration
 
 MAX_IMAGES = 64
 _MODALITIES = {
@@ -59,35 +59,36 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
         self, request: encoder_pb2.EmbedRequest, context: Any
     ) -> encoder_pb2.EmbedResponse:
         """Embed 1 to 64 images; one bad image gets a status and spares the others."""
-        if not 1 <= len(request.images) <= MAX_IMAGES:
-            raise invalid("images", f"must hold 1 to {MAX_IMAGES}, not {len(request.images)}")
-        results = [encoder_pb2.EmbedResult()] * len(request.images)  # each is replaced below
-        wanted: list[int] = []
+        images = request.images
+        if not 1 <= len(images) <= MAX_IMAGES:
+            raise invalid("images", f"must hold 1 to {MAX_IMAGES}, not {len(images)}")
+        response = encoder_pb2.EmbedResponse(model_fingerprint=self._model.fingerprint)
+        wanted: list[tuple[int, encoder_pb2.EmbedResult]] = []
         files: list[ImageFile] = []
-        for index, image in enumerate(request.images):
+        for index, image in enumerate(images):
+            # Filled where it stands: a message that is put into another is copied.
+            result = response.results.add()
             modality = _MODALITIES.get(image.modality)
             if modality is None:
                 self._metrics.refused(None, "no_modality")
                 problem = "must be MODALITY_PHOTO or MODALITY_SKETCH"
-                results[index] = _status(invalid(f"images[{index}].modality", problem))
+                _refuse(result, invalid(f"images[{index}].modality", problem))
             else:
-                wanted.append(index)
+                wanted.append((index, result))
                 files.append(ImageFile(image.content, modality))
         seconds = Timings()
         if files:
             embeddings = await self._embed(files, context.time_remaining())
             seconds = embeddings.seconds
-            for index, file, outcome in zip(wanted, files, embeddings.outcomes, strict=True):
-                results[index] = self._result(index, file.modality, outcome)
-        return encoder_pb2.EmbedResponse(
-            results=results,
-            model_fingerprint=self._model.fingerprint,
-            timings=encoder_pb2.EmbedTimings(
-                decode=duration(seconds.decode),
-                queue=duration(seconds.queue),
-                encode=duration(seconds.encode),
-            ),
-        )
+            for (index, result), file, outcome in zip(
+                wanted, files, embeddings.outcomes, strict=True
+            ):
+                self._fill(result, index, file.modality, outcome)
+        timings = response.timings
+        set_duration(timings.decode, seconds.decode)
+        set_duration(timings.queue, seconds.queue)
+        set_duration(timings.encode, seconds.encode)
+        return response
 
     async def _embed(self, files: list[ImageFile], remaining: float | None) -> Embeddings:
         allowed = self._default_deadline if remaining is None else remaining
@@ -102,20 +103,29 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
         except BrokenError as error:
             raise unavailable("the encoder", "its model runs no more, and it ends") from error
 
-    def _result(self, index: int, modality: Modality, outcome: Outcome) -> encoder_pb2.EmbedResult:
+    def _fill(
+        self,
+        result: encoder_pb2.EmbedResult,
+        index: int,
+        modality: Modality,
+        outcome: Outcome,
+    ) -> None:
         if isinstance(outcome, ImageError):
             field = f"images[{index}].content"
-            return _status(invalid(field, str(outcome), reason=outcome.reason.upper()))
+            _refuse(result, invalid(field, str(outcome), reason=outcome.reason.upper()))
+            return
         if isinstance(outcome, NoEmbeddingError):
-            return _status(internal(f"images[{index}]: the model's answer is not finite"))
-        embedding = encoder_pb2.Embedding(vector=outcome, dimension=self._model.dimension)
+            _refuse(result, internal(f"images[{index}]: the model's answer is not finite"))
+            return
+        embedding = result.embedding
+        embedding.vector = outcome
+        embedding.dimension = self._model.dimension
         if self._seeing is not None and modality is Modality.PHOTO:
             seen = self._seeing.on(outcome)
             if seen is not None:
                 embedding.seen.class_name = seen.class_name
                 embedding.seen.confidence = seen.confidence
-        return encoder_pb2.EmbedResult(embedding=embedding)
 
 
-def _status(error: CallError) -> encoder_pb2.EmbedResult:
-    return encoder_pb2.EmbedResult(status=error.status())
+def _refuse(result: encoder_pb2.EmbedResult, error: CallError) -> None:
+    result.status.CopyFrom(error.status())

@@ -29,7 +29,11 @@ REPEATED = {
     "docker-compose.yml": r"image: sketchzoo/[\w-]+:(\S+)$",
     "deploy/kubernetes/*/*.yaml": r"image: sketchzoo/[\w-]+:(\S+)$",
 }
-PROMISED = ("sketchzoo/py.typed", "sketchzoo/models/zoo-1/config.json")
+PROMISED = (
+    "sketchzoo/py.typed",
+    "sketchzoo/models/zoo-1/config.json",
+    "sketchzoo/libmorphology.so",  # a wheel for other platforms is built from the sdist
+)
 
 
 def main() -> int:
@@ -133,6 +137,8 @@ def build(root: Path, out: Path, version: str) -> list[str]:
         information = sdist.extractfile(f"sketchzoo-{version}/PKG-INFO")
         texts[made[".gz"]] = b"" if information is None else information.read()
     problems = [f"{made['.whl'].name}: without {name}" for name in PROMISED if name not in names]
+    if "-linux_" in made[".whl"].name:
+        problems.append(f"{made['.whl'].name}: an index takes manylinux or musllinux only")
     for path, text in texts.items():
         # Raises an ExceptionGroup that names each field that an index would refuse.
         metadata = Metadata.from_email(text, validate=True)

@@ -133,10 +133,14 @@ def squared(image: Image.Image, preprocessing: Preprocessing) -> Square:
 
 def normalised(square: Square, preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
     """Scale a square's values: float32 `(channels, size, size)`."""
-    pixels = square.astype(np.float32)
-    mean = np.asarray(preprocessing.mean, np.float32) * 255
-    std = np.asarray(preprocessing.std, np.float32) * 255
-    return np.ascontiguousarray(((pixels - mean) / std).transpose(2, 0, 1))
+    height, width, channels = square.shape
+    planes = np.empty((channels, height, width), np.float32)
+    planes[...] = square.transpose(2, 0, 1)
+    # Plane by plane, in place: with the channels innermost the same takes fifteen times as long.
+    for plane, mean, std in zip(planes, preprocessing.mean, preprocessing.std, strict=True):
+        np.subtract(plane, np.float32(mean) * 255, out=plane)
+        np.divide(plane, np.float32(std) * 255, out=plane)
+    return planes
 
 
 def fitted(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:

@@ -21,6 +21,7 @@ from sketchzoo.limits import NoneLeftError, Peers, Rates, Shares, caller
 from sketchzoo.rpc.errors import CallError, exhausted
 from sketchzoo.rpc.metrics import CallMetrics
 from sketchzoo.rpc.streams import OpenStreams, RoomForOthers, Stream
+from sketchzoo.rpc.timeouts import Timeouts
 from sketchzoo.settings import ServerSettings
 from sketchzoo.token import Grant
 
@@ -33,6 +34,10 @@ _SETTING = "exempt_peers"
 # A stream's message that a part, or who is named as one, is believed not to exceed: its own
 # limits hold its pages and callers.
 _TRUSTED_BYTES = 1024 * 1024
+
+# Within this time nothing is held for a message that is on its way. What can arrive in it is
+# what the network carries; a server that is late itself looks once more before it refuses.
+MOMENT_SECONDS = 0.1
 
 # How often the addresses of exempt names are asked for: a part that starts anew has another.
 _LOOK_UP_SECONDS = 10.0
@@ -103,6 +108,8 @@ class Admission:
         metrics.watch("bytes", lambda: self._bytes.held)
         metrics.watch("streams", lambda: len(self._streams))
         self._streams = OpenStreams(rules.read_seconds, rules.stream_idle_seconds)
+        self.moments = Timeouts(MOMENT_SECONDS)
+        self.default_deadlines = Timeouts(rules.default_deadline_seconds)
         self._others = None
         if not counts.alone:
             self._others = RoomForOthers(
@@ -263,7 +270,8 @@ class Permit:
 
     def hold_in_place_of_all(self, amount: int) -> None:
         """Hold `amount` bytes instead of those held so far; raises as `hold` does."""
-        self.admission.release(self, self.held)
+        if self.held:
+            self.admission.release(self, self.held)
         if amount:
             self.hold(amount)
 

@@ -15,14 +15,12 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from sketchzoo.limits import NoneLeftError
-from sketchzoo.rpc.admission import Permit
+from sketchzoo.rpc.admission import MOMENT_SECONDS, Permit
 from sketchzoo.rpc.call import Context
 from sketchzoo.rpc.errors import CallError, invalid
 from sketchzoo.rpc.streams import Stream
+from sketchzoo.rpc.timeouts import Limit
 
-# Within this time nothing is held for a message that is on its way. What can arrive in it is
-# what the network carries; a server that is late itself looks once more before it refuses.
-_MOMENT_SECONDS = 0.1
 # gRPC says in one breath that there is no message and that the call was cancelled.
 _BREATH_SECONDS = 0.05
 
@@ -52,47 +50,53 @@ async def read_one(context: Context, permit: Permit, parse: Parse) -> Any:
 class _Arrival:
     """A message on its way."""
 
+    __slots__ = ("_context", "_limit", "_looked", "_permit", "_refusal", "_timer")
+
     def __init__(self, context: Context, permit: Permit) -> None:
         self._context = context
         self._permit = permit
-        self._seconds = permit.admission.rules.read_seconds
-        self._loop = asyncio.get_running_loop()
-        # Most need no second timer: the limit is set when the first has gone off.
-        self._limit = asyncio.timeout(None)
-        self._late = self._loop.time() + self._seconds
-        self._timer = self._loop.call_later(_MOMENT_SECONDS, self._hold)
+        self._limit = Limit()
+        self._timer: asyncio.TimerHandle | None = None
         self._looked = False
         self._refusal: CallError | None = None
 
     async def message(self) -> Any:
         """Return the message's bytes, or EOF."""
+        moment = self._permit.admission.moments.start(self._hold)
         try:
-            async with self._limit:
+            with self._limit:
                 return await self._context.read()
         except TimeoutError:
             if self._refusal is not None:
                 raise self._refusal from None
-            self._permit.admission.refused("time")
+            admission = self._permit.admission
+            admission.refused("time")
             raise CallError(
                 grpc.StatusCode.DEADLINE_EXCEEDED,
-                f"the call's message did not arrive within {self._seconds:g} s",
+                f"the call's message did not arrive within {admission.rules.read_seconds:g} s",
             ) from None
         finally:
-            self._timer.cancel()
+            moment.end()
+            if self._timer is not None:
+                self._timer.cancel()
 
     def _hold(self) -> None:
+        """Hold room for the largest message: this one has not come within a moment."""
         admission = self._permit.admission
+        rules, loop = admission.rules, asyncio.get_running_loop()
         try:
-            admission.hold(self._permit, admission.rules.max_message_bytes)
+            admission.hold(self._permit, rules.max_message_bytes)
         except NoneLeftError as error:
             if not self._looked:
                 self._looked = True
-                self._timer = self._loop.call_later(_MOMENT_SECONDS, self._hold)
+                self._timer = loop.call_later(MOMENT_SECONDS, self._hold)
                 return
             self._refusal = self._permit.refusal(of_share=error.of_share)
-            self._limit.reschedule(self._loop.time())
+            self._limit.pass_by()
         else:
-            self._limit.reschedule(self._late)
+            waited = MOMENT_SECONDS * (2 if self._looked else 1)
+            left = max(0.0, rules.read_seconds - waited)
+            self._timer = loop.call_later(left, self._limit.pass_by)
 
 
 class Requests:

@@ -1,10 +1,22 @@
 """Telemetry: what a part tells of itself while it runs."""
 
-from sketchzoo.telemetry.logs import configure_logs, current_request_id, request_context
+from sketchzoo.telemetry.logs import (
+    configure_logs,
+    current_request_id,
+    request_context,
+    serve_request,
+)
 from sketchzoo.telemetry.metrics import SECONDS_BUCKETS, build_info
 from sketchzoo.telemetry.page import MetricsPage
 from sketchzoo.telemetry.shared import show
-from sketchzoo.telemetry.traces import TRACEPARENT, exemplar, span, traceparent, tracing
+from sketchzoo.telemetry.traces import (
+    TRACEPARENT,
+    exemplar,
+    is_tracing,
+    span,
+    traceparent,
+    tracing,
+)
 
 __all__ = [
     "SECONDS_BUCKETS",
@@ -14,7 +26,9 @@ __all__ = [
     "configure_logs",
     "current_request_id",
     "exemplar",
+    "is_tracing",
     "request_context",
+    "serve_request",
     "show",
     "span",
     "traceparent",

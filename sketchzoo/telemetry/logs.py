@@ -76,8 +76,7 @@ def configure_logs(part: str, *, level: str = "info", form: str = "auto") -> Non
 @contextmanager
 def request_context(request_id: str | None) -> Iterator[str]:
     """Bind a request id to every event inside; make one where none, or a bad one, came."""
-    if request_id is None or not _REQUEST_ID.match(request_id):
-        request_id = secrets.token_hex(16)
+    request_id = _usable(request_id)
     token = _request_id.set(request_id)
     try:
         yield request_id
@@ -85,9 +84,22 @@ def request_context(request_id: str | None) -> Iterator[str]:
         _request_id.reset(token)
 
 
+def serve_request(request_id: str | None) -> str:
+    """Bind a request id as `request_context` does, for the rest of the running task."""
+    request_id = _usable(request_id)
+    _request_id.set(request_id)
+    return request_id
+
+
 def current_request_id() -> str | None:
     """Return the id of the request being served, to be passed on to the next part."""
     return _request_id.get()
+
+
+def _usable(request_id: str | None) -> str:
+    if request_id is None or not _REQUEST_ID.match(request_id):
+        return secrets.token_hex(16)
+    return request_id
 
 
 def _with_request_id(

@@ -77,6 +77,11 @@ def tracing(part: str, endpoint: str, *, begins: bool = False) -> Iterator[None]
         provider.shutdown()
 
 
+def is_tracing() -> bool:
+    """Tell whether spans go anywhere."""
+    return _tracing is not None
+
+
 @contextmanager
 def span(
     name: str,

@@ -34,6 +34,7 @@ FILES = (
     "docker-compose.yml",
     "embedded_qdrant",
     "encoder_service",
+    "hatch_build.py",
     "ingest",
     "live_demo",
     "local_stack",

@@ -12,7 +12,9 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from PIL import Image
+from structlog.testing import capture_logs
 
+from encoder_service import bootstrap
 from encoder_service.bootstrap import SERVICE, open_runtime, serving
 from encoder_service.settings import EncoderSettings
 from sketchzoo.encoder.v1 import encoder_pb2 as pb
@@ -46,6 +48,22 @@ async def channel(
         open_channel(ChannelSettings(f"127.0.0.1:{addresses.port}")) as opened,
     ):
         yield opened
+
+
+@pytest.mark.parametrize("library", [None, object()])
+async def test_the_log_says_what_drawings_are_prepared_with(
+    settings: EncoderSettings,
+    artefact: ModelArtefact,
+    library: object | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An installation without a compiler serves, and tells once why it is slower."""
+    monkeypatch.setattr(bootstrap, "LIBRARY", library)
+    with capture_logs() as logs:
+        async with serving(settings, artefact, open_runtime(settings, artefact)):
+            pass
+    said = [entry["log_level"] for entry in logs if entry["event"].startswith("not compiled")]
+    assert said == ([] if library else ["warning"])
 
 
 async def embed(channel: grpc.aio.Channel, *images: pb.Image) -> pb.EmbedResponse:

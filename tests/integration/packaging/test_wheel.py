@@ -1,5 +1,8 @@
 """The project as it is installed: built to a wheel, in an environment and a folder of its own."""
 
+import os
+import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -9,6 +12,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from packaging.tags import platform_tags
 
 import sketchzoo
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
@@ -29,10 +33,12 @@ PACKAGES = (
 )
 
 
-def build(target: str, source: Path, folder: Path) -> Path:
+def build(target: str, source: Path, folder: Path, **environment: str) -> Path:
     """Build `source` as pip would and return what came out."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
-    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    subprocess.run(
+        command, cwd=source, check=True, capture_output=True, env=os.environ | environment
+    )
     (made,) = folder.iterdir()
     return made
 
@@ -108,6 +114,29 @@ def test_every_file_that_the_checkout_knows_is_installed(installed: Path) -> Non
         there = [name for name in known if (source / name).exists()]
         assert there
         assert [name for name in there if not (packages / name).exists()] == []
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_the_installed_package_thins_in_c(installed: Path, tmp_path: Path) -> None:
+    """The wheel is this platform's, serves every Python 3, and its library loads."""
+    (packages,) = installed.parent.glob("lib/python*/site-packages")
+    (described,) = packages.glob("sketchzoo-*.dist-info/WHEEL")
+    (tag,) = re.findall(r"^Tag: (.+)$", described.read_text(), re.MULTILINE)
+    assert re.fullmatch(r"py3-none-(?!any).+", tag)
+    assert tag in {f"py3-none-{own}" for own in platform_tags()}
+    code = "from sketchzoo.compiled import LIBRARY; print(LIBRARY._name)"
+    told = subprocess.run(
+        [installed / "python", "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    assert told == str(packages / "sketchzoo" / "libmorphology.so")
+
+
+def test_without_a_compiler_there_is_a_wheel_for_every_platform(tmp_path: Path) -> None:
+    """No leftover of another build gets into it."""
+    wheel = build("wheel", ROOT, tmp_path, CC="/nonexistent/cc")
+    assert wheel.name.endswith("-py3-none-any.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert not [name for name in archive.namelist() if name.endswith(".so")]
 
 
 def test_the_shipped_model_serves_from_any_folder(installed: Path, tmp_path: Path) -> None:

@@ -89,7 +89,8 @@ def test_the_builder_gets_what_the_wheel_is_made_of_and_no_more() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     let_through = {line[1:] for line in lines if line.startswith("!")}
     folders = {path.partition("/")[0] for path in BUILD["targets"]["wheel"]["only-include"]}
-    assert let_through == folders | {"requirements/*.txt", "pyproject.toml", "README.md", "LICENSE"}
+    described = {"requirements/*.txt", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE"}
+    assert let_through == folders | described
     assert ("", ".", ".") in STAGES["wheel"].copies
 
 

@@ -252,3 +252,16 @@ async def test_where_images_met_the_next_takes_one_core_for_a_while(
             await made.idle()
         assert made.runtime.alone[0]
         assert made.runtime.alone[-1] is alone
+
+
+async def test_every_call_has_its_answer_whoever_leaves_the_queue() -> None:
+    """Answers are handed over several at a time while calls wait; none is left behind."""
+    with bench(workers=2, queue_calls=16) as made:
+        first = await held(made)
+        calls = [made.start(PHOTO) for _ in range(9)]
+        await until(lambda: made.count("queue_length") == 8)
+        made.runtime.gate.set()
+        for call in calls[4:]:
+            call.cancel()
+        answers = await asyncio.wait_for(asyncio.gather(first, *calls[:4]), 10)
+        assert all(isinstance(outcome, bytes) for (outcome,) in answers)

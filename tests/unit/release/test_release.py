@@ -104,5 +104,5 @@ def test_the_workflow_publishes_every_image_and_what_was_tried() -> None:
     assert sorted(jobs["images"]["strategy"]["matrix"]["target"]) == sorted(IMAGES)
     commands = [step.get("run", "") for step in jobs["packages"]["steps"]]
     assert 'make release-dry TAG="$GITHUB_REF_NAME"' in commands
-    assert {"packages", "images"} <= set(jobs["publish"]["needs"])
+    assert {"packages", "arm64", "images"} <= set(jobs["publish"]["needs"])
     assert "test" in jobs["images"]["needs"]

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from sketchzoo.ink import WORK, lines, redraw, thin
+from sketchzoo.ink import WORK, lines, redraw
+from sketchzoo.morphology import thin
 
 
 def drawing(*, width: int = 3, side: int = 256, scale: float = 1.0) -> Image.Image:
@@ -102,6 +103,13 @@ def test_an_empty_page_has_no_lines() -> None:
 def test_a_large_canvas_keeps_its_thin_lines_whole() -> None:
     """A hairline on a canvas of 2000 pixels is not lost when the drawing is reduced."""
     assert likeness(lines(drawing()), lines(drawing(side=2000, width=3))) > 0.97
+
+
+def test_a_large_drawing_may_take_the_whole_square() -> None:
+    """`keep` is at most 1, and at 1 nothing is left around."""
+    found = lines(drawing(side=600), keep=1.0)
+    rows = np.flatnonzero(found.any(1))
+    assert (rows[0], rows[-1]) == (pytest.approx(0, abs=2), pytest.approx(WORK - 1, abs=2))
 
 
 def test_thinning_keeps_a_line_whole_and_one_pixel_wide() -> None:

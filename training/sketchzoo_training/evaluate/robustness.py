@@ -9,8 +9,8 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter, ImageOps
 
 from sketchzoo.images import Modality, decode, prepare
-from sketchzoo.ink import thin
 from sketchzoo.model import ModelArtefact
+from sketchzoo.morphology import thin
 from sketchzoo.onnx import open_session
 from sketchzoo_training.data import ImageFile
 from sketchzoo_training.evaluate.embedding import embed, infer
