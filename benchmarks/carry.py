@@ -24,6 +24,8 @@ _THERE = {
     *("torch", "torchvision", "timm", "onnxruntime", "numpy", "pillow", "safetensors"),
     *("flatbuffers", "sympy", "mpmath"),
 }
+# What the benchmark of a GPU never imports: HEIC, and what hdrhistogram is built with.
+_UNUSED = {"pillow-heif", "pbr", "setuptools"}
 _MOST_BYTES = 64 * 2**20
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(.*)$")
 _RUN = '''\
@@ -81,7 +83,7 @@ def pinned() -> list[str]:
     wanted = [f"sketchzoo[{','.join(_EXTRAS)}]", "hdrhistogram"]
     while wanted:
         name, extras = _named(wanted.pop())
-        if name in found or name in _THERE:
+        if name in found or name in _THERE | _UNUSED:
             continue
         try:
             found[name] = version(name)

@@ -71,9 +71,10 @@ class TorchRuntime:
             awake = self._maker.submit(wake, self._device)
             from encoder_service.runtimes.network import ServingNetwork  # noqa: PLC0415 - beside it
 
+            by_stem = {tower.stem: modality for modality, tower in artefact.towers.items()}
             networks = {
-                tower.stem: ServingNetwork(artefact, modality, half=half)
-                for modality, tower in artefact.towers.items()
+                stem: ServingNetwork(artefact, modality, half=half)
+                for stem, modality in by_stem.items()
             }
             awake.result()
             self._maker.submit(self._open, artefact, networks).result()
@@ -145,10 +146,12 @@ class TorchRuntime:
 
     def _make(self, modality: Modality, size: int) -> None:
         network = self._networks[modality]
+        # The first warming, which takes long, leaves the other lanes to the batches.
         with self._lanes.one() as lane:
             lane.warm_up(modality, size, network)
         with self._lanes.all() as every:
             for lane in every:
+                lane.warm_up(modality, size, network)
                 lane.capture(modality, size, network)
         self.programs.add((modality, size))
 

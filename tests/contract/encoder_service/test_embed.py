@@ -119,6 +119,7 @@ async def test_get_model_describes_what_is_served(
         sketch_input_size=32,
         runtime=settings.runtime,
         device="cpu",
+        processes=1,
         min_score=artefact.min_score,
         photo_preprocessing=preprocessing(artefact.towers[Modality.PHOTO].preprocessing),
         sketch_preprocessing=preprocessing(artefact.towers[Modality.SKETCH].preprocessing),
