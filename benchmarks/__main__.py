@@ -27,13 +27,15 @@ PARTS = (
     "peers",
     "qdrant",
 )
+OWN = ("gpu",)
+"""Parts that run only where they are named: they need a machine of their own."""
 
 
 def main() -> int:
     """Measure what the arguments say; return 0, bars met or not; 130 where broken off."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="within five minutes")
-    parser.add_argument("--only", nargs="*", choices=PARTS, help="these parts alone")
+    parser.add_argument("--only", nargs="*", choices=PARTS + OWN, help="these parts alone")
     parser.add_argument("--million", action="store_true", help="let the gallery grow to 1,000,000")
     parser.add_argument("--model", default="zoo-1", help="a model's name or folder")
     parser.add_argument("--out", type=Path, default=Path("out/bench"))
@@ -103,6 +105,11 @@ class Run:
         if "cores" in self._wanted:
             seconds = self._seconds / 2
             self._done(cores.measure(self._out, self._workload, self._model, seconds))
+        if "gpu" in self._wanted:
+            from benchmarks import gpu  # noqa: PLC0415 - see above
+
+            seconds = self._seconds / 5
+            self._done(gpu.measure(self._out, self._workload, self._artefact, seconds))
         if "start" in self._wanted:
             from benchmarks import footprint  # noqa: PLC0415 - see above
 
@@ -114,7 +121,7 @@ class Run:
 
     def together(self) -> None:
         """Measure what needs the services."""
-        if not self._wanted - {"preparing", "cores", "start", "memory"}:
+        if not self._wanted - {"preparing", "cores", "gpu", "start", "memory"}:
             return
         import numpy as np  # noqa: PLC0415 - see above
 

@@ -1,5 +1,8 @@
 """The composition root: settings in, a serving encoder out."""
 
+import asyncio
+import os
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -13,11 +16,12 @@ from prometheus_client import CollectorRegistry
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.pool import WorkerPool
 from encoder_service.runtimes import Runtime
-from encoder_service.runtimes.base import warm
+from encoder_service.runtimes.base import agreeing, warm
 from encoder_service.runtimes.graphs import graphs_folder
 from encoder_service.seeing import Seeing
 from encoder_service.servicer import EncoderServicer
 from encoder_service.settings import EncoderSettings
+from encoder_service.watchdog import Watchdog
 from sketchzoo.compiled import LIBRARY
 from sketchzoo.cores import available_cores
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
@@ -32,6 +36,8 @@ from sketchzoo.telemetry import MetricsPage, build_info, configure_logs, tracing
 PART = "encoder"
 SERVICE = "sketchzoo.encoder.v1.EncoderService"
 _MOST_OF_TORCH = 4
+_BROKEN = 1
+"""The exit status of a process that must be started anew."""
 
 log = structlog.get_logger()
 
@@ -45,11 +51,11 @@ def run(settings: EncoderSettings) -> None:
         GroupError: its processes end again and again.
 
     """
+    configure_logs(PART, level=settings.log_level, form=settings.log_format)
     processes = settings.processes or default_processes(settings.runtime)
     if processes == 1:
         work(settings, ALONE, lambda **facts: log.info("serving", **facts))
         return
-    configure_logs(PART, level=settings.log_level, form=settings.log_format)
     ModelArtefact.load(settings.model)  # what is wrong with it is said before a process starts
     with graphs_folder() if settings.runtime == "onnx" else nullcontext() as graphs:
         run_group(settings, processes, partial(work, graphs=graphs))
@@ -61,13 +67,18 @@ def work(settings: EncoderSettings, member: Member, told: Told, graphs: Path | N
     if member.ledger is not None:
         share_memory(member.ledger)
     with tracing(PART, settings.otlp_endpoint):
-        run_main(serve(settings, member, told, graphs))
+        broken = run_main(serve(settings, member, told, graphs))
+    if broken:
+        # No thread can be ended that waits for a dead device, and CUDA's own end would wait too.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_BROKEN)
 
 
 async def serve(
     settings: EncoderSettings, member: Member, told: Told, graphs: Path | None = None
-) -> None:
-    """Load and warm the model, then answer calls until a signal."""
+) -> bool:
+    """Load and warm the model, then answer calls until a signal; True is an end by a failure."""
     start = time.perf_counter()
     artefact = ModelArtefact.load(settings.model)
     runtime = open_runtime(settings, artefact, graphs)
@@ -82,15 +93,18 @@ async def serve(
             metrics_port=addresses.metrics_port,
             seconds=round(time.perf_counter() - start, 3),
         )
-        await run_until_signal(member, serves)
+        stopped = asyncio.create_task(run_until_signal(member, serves))
+        await asyncio.wait({stopped, addresses.broken}, return_when=asyncio.FIRST_COMPLETED)
+        return addresses.broken.done()
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The ports that are listened on."""
+    """The ports that are listened on; `broken` is done once the model runs no more."""
 
     port: int
     metrics_port: int | None
+    broken: "asyncio.Task[None]"
 
 
 @asynccontextmanager
@@ -110,6 +124,7 @@ async def serving(
     build_info(registry, PART)
     metrics = EncoderMetrics(registry)
     workers = member.share(settings.workers or available_cores())
+    watchdog = Watchdog(settings.device_timeout_seconds)
     pool = WorkerPool(
         runtime,
         {modality: tower.preprocessing for modality, tower in artefact.towers.items()},
@@ -120,6 +135,7 @@ async def serving(
         alone_after_seconds=settings.alone_after_seconds,
         counts=member.ledger,
         limits=settings.image_limits(),
+        watchdog=watchdog,
     )
     servicer = EncoderServicer(
         pool,
@@ -136,8 +152,20 @@ async def serving(
     )
     with pool, MetricsPage(registry, settings.host, settings.metrics_port) as page:
         async with RpcServer(settings, [service], registry, member) as server:
+            broken = asyncio.create_task(_until_broken(watchdog, server, pool))
             await server.set_serving(True)
-            yield Addresses(server.port, page.port)
+            try:
+                yield Addresses(server.port, page.port, broken)
+            finally:
+                broken.cancel()
+
+
+async def _until_broken(watchdog: Watchdog, server: RpcServer, pool: WorkerPool) -> None:
+    """Wait until the model runs no more; tell health, the calls under way, and the log."""
+    reason = await watchdog.watch()
+    await server.set_serving(False)
+    pool.fail(reason)
+    log.error("the model runs no more: ending, to be started anew", reason=reason)
 
 
 def open_runtime(
@@ -162,14 +190,16 @@ def open_runtime(
             max_batch=settings.max_batch,
             graphs=graphs,
         )
-    from encoder_service.runtimes.torch import TorchRuntime  # noqa: PLC0415 - chosen here
+    from encoder_service.runtimes.torch import Float32, TorchRuntime  # noqa: PLC0415 - chosen here
 
-    return TorchRuntime(
+    runtime = TorchRuntime(
         artefact,
         device=settings.device,
         precision=settings.precision,
         max_batch=settings.max_batch,
     )
+    agreeing(runtime, Float32(artefact), artefact)
+    return runtime
 
 
 def default_processes(runtime: str) -> int:

@@ -8,7 +8,9 @@ import numpy as np
 
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.runtimes import Runtime
-from encoder_service.work import Entry, Timings
+from encoder_service.runtimes.base import DeviceError
+from encoder_service.watchdog import BrokenError, Watchdog
+from encoder_service.work import Entry, NoEmbeddingError, Timings
 from sketchzoo.images import ImageError, Modality, Square
 
 
@@ -25,10 +27,11 @@ class Prepared:
 class Inference:
     """Runs the model on images of one modality whose calls still want them."""
 
-    def __init__(self, runtime: Runtime, metrics: EncoderMetrics) -> None:
-        """Run `runtime`'s model."""
+    def __init__(self, runtime: Runtime, metrics: EncoderMetrics, watchdog: Watchdog) -> None:
+        """Run `runtime`'s model under the eyes of `watchdog`."""
         self._runtime = runtime
         self._metrics = metrics
+        self._watchdog = watchdog
 
     def run(self, modality: Modality, batch: Sequence[Prepared], *, alone: bool = False) -> int:
         """Embed what was neither cancelled nor overdue; returns how many images that were.
@@ -40,14 +43,22 @@ class Inference:
         if not wanted:
             return 0
         start = time.monotonic()
+        number = self._watchdog.began()
         try:
             vectors = self._runtime.embed(
                 modality, [prepared.square for prepared in wanted], alone=alone
             )
+        except DeviceError as error:
+            self._watchdog.broke(str(error))
+            for prepared in wanted:
+                prepared.job.work.fail(BrokenError(str(error)))
+            return 0
         except Exception as error:  # noqa: BLE001 - handed to the calls, which log it
             for prepared in wanted:
                 prepared.job.work.fail(error)
             return 0
+        finally:
+            self._watchdog.ended(number)
         took = time.monotonic() - start
         self._metrics.batch_size.observe(len(wanted))
         self._metrics.inference_seconds[modality].observe(took)
@@ -62,11 +73,8 @@ class Inference:
                 self._metrics.answered(modality)
                 prepared.job.work.finish(prepared.job.index, vector.tobytes(), seconds)
             else:
-                self.refuse(
-                    prepared.job,
-                    ImageError("has no embedding: the model's answer is not finite", "truncated"),
-                    seconds,
-                )
+                self._metrics.refused(modality, "not_finite")
+                prepared.job.work.finish(prepared.job.index, NoEmbeddingError(), seconds)
         return len(wanted)
 
     def refuse(self, job: Entry, error: ImageError, seconds: Timings) -> None:

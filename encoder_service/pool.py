@@ -25,6 +25,7 @@ from encoder_service.metrics import EncoderMetrics
 from encoder_service.pace import Pace
 from encoder_service.queue import QueueFullError, WorkQueue
 from encoder_service.runtimes import Runtime
+from encoder_service.watchdog import BrokenError, Watchdog
 from encoder_service.work import Embeddings, Entry, ImageFile, Timings, Work
 from sketchzoo.counts import Counts
 from sketchzoo.images import (
@@ -72,6 +73,7 @@ class WorkerPool:
         alone_after_seconds: float = 0.0,
         limits: ImageLimits | None = None,
         counts: Counts | None = None,
+        watchdog: Watchdog | None = None,
     ) -> None:
         """Embed with `workers` threads; at most `queue_calls` calls wait for them.
 
@@ -84,7 +86,9 @@ class WorkerPool:
         self._metrics = metrics
         self._queue = WorkQueue(queue_calls)
         self._pace = Pace()
-        self._inference = Inference(runtime, metrics)
+        self._watchdog = watchdog or Watchdog()
+        self._inference = Inference(runtime, metrics, self._watchdog)
+        self._under_way: set[Work] = set()
         self._workers = workers
         counts = counts or Counts()
         self._busy = counts.count("images")
@@ -97,11 +101,11 @@ class WorkerPool:
         if runtime.max_batch > 1:
             self._batcher = Batcher(
                 self._inference,
-                self._pace,
+                self._watchdog,
                 max_batch=runtime.max_batch,
                 max_delay_seconds=max_delay_seconds,
                 lanes=runtime.lanes,
-                more_coming=lambda: bool(self._queue.images or self._busy.here),
+                passed=self._passed,
             )
         self._handover = HandOver(self._others_follow)
         self._threads = [
@@ -130,6 +134,8 @@ class WorkerPool:
     ) -> None:
         self._closing = True
         self._queue.close()
+        if self._watchdog.reason is not None:
+            return  # a thread may wait for the device for ever; it ends with the process
         for thread in self._threads:
             thread.join()
         self._open.close()
@@ -143,65 +149,98 @@ class WorkerPool:
             RefusedError: the queue is full.
             DeadlinePassedError: the deadline passed before each image reached the model.
             AbandonedError: the encoder closed before.
+            BrokenError: the model runs no more.
 
         """
+        if self._watchdog.reason is not None:
+            raise BrokenError(self._watchdog.reason)
         ended = asyncio.get_running_loop().create_future()
         work = Work(images, deadline, time.monotonic(), partial(self._handover.put, ended))
+        if self._batcher is not None:
+            self._batcher.expect(image.modality for image in images)
         try:
             self._queue.put(work)
         except QueueFullError as full:
+            self._miss(images)
             self._metrics.dropped("queue_full", len(images))
             raise RefusedError(self._pace.wait(full.images)) from full
+        self._under_way.add(work)
         try:
             await ended
             return work.result()
         finally:
+            self._under_way.discard(work)
             # Without effect on a call that had its answer.
             if work.ended is None:
                 work.ended = "deadline" if time.monotonic() >= deadline else "cancelled"
             left = self._queue.remove(work)
             if left:
+                self._miss(images[-left:])
                 self._metrics.dropped(work.ended, left)
+
+    def fail(self, reason: str) -> None:
+        """End all calls under way with BrokenError; for the event loop."""
+        for work in self._under_way:
+            work.fail(BrokenError(reason))
+        self._handover.flush()
 
     def _run(self) -> None:
         _step_back()
-        while (job := self._queue.take(self._handover.flush)) is not None:
-            self._count(1)
-            start = time.monotonic()
-            try:
-                self._one(job, start)
-            except Exception as error:  # noqa: BLE001 - the call logs it; the worker goes on
-                job.work.fail(error)
-            finally:
-                self._count(-1)
-                self._metrics.busy_seconds.inc(time.monotonic() - start)
+        with self._watchdog.thread():
+            while (job := self._queue.take(self._handover.flush)) is not None:
+                self._count(1)
+                start = time.monotonic()
+                ready = False
+                try:
+                    ready = self._one(job, start)
+                except Exception as error:  # noqa: BLE001 - the call logs it; the worker goes on
+                    job.work.fail(error)
+                finally:
+                    if not ready:
+                        self._miss([job.image])
+                    self._count(-1)
+                    self._metrics.busy_seconds.inc(time.monotonic() - start)
+
+    def _miss(self, images: Sequence[ImageFile]) -> None:
+        """Let no batch wait for images that will not come."""
+        if self._batcher is not None:
+            self._batcher.missing(image.modality for image in images)
+
+    def _passed(self, images: int) -> None:
+        self._pace.passed(images, waiting=self._queue.images > 0)
 
     def _count(self, images: int) -> None:
         with self._busy_lock:
             self._busy.add(images)
 
-    def _one(self, job: Entry, start: float) -> None:
+    def _one(self, job: Entry, start: float) -> bool:
+        """Bring an image on its way; tells whether it was put to a batch."""
         if self._unwanted(job):
             self._inference.dropped(job)
-            return
+            return False
         seconds = Timings(queue=start - job.work.arrived)
         try:
             square = self._square(job)
         except GivenUpError:
             self._inference.dropped(job)
-            return
+            return False
         except ImageError as error:
             seconds.decode = time.monotonic() - start
             self._inference.refuse(job, error, seconds)
-            return
+            self._passed(1)
+            return False
         since = time.monotonic()
         seconds.decode = since - start
         self._metrics.decode_seconds.observe(seconds.decode)
         prepared = Prepared(job, square, seconds, since)
         if self._batcher is not None:
+            self._pace.guess(seconds.decode / self._workers)
             self._batcher.put(prepared)
-        elif self._inference.run(job.image.modality, [prepared], alone=self._is_alone()):
-            self._pace.observe((time.monotonic() - start) / self._workers)
+            return True
+        if self._inference.run(job.image.modality, [prepared], alone=self._is_alone()):
+            self._pace.guess((time.monotonic() - start) / self._workers)
+            self._passed(1)
+        return False
 
     def _is_alone(self) -> bool:
         """Tell whether this worker's image will likely stay the only one.

@@ -6,16 +6,19 @@ from typing import Any
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.pool import RefusedError, WorkerPool
 from encoder_service.seeing import Seeing
+from encoder_service.watchdog import BrokenError
 from encoder_service.work import (
     AbandonedError,
     DeadlinePassedError,
     Embeddings,
     ImageFile,
+    NoEmbeddingError,
+    Outcome,
     Timings,
 )
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.images import ImageError, Modality
-from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, invalid, unavailable
+from sketchzoo.rpc import CallError, deadline_exceeded, exhausted, internal, invalid, unavailable
 from sketchzoo.rpc.durations import set_duration
 
 MAX_IMAGES = 64
@@ -97,17 +100,22 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
             raise deadline_exceeded("waiting for the model") from error
         except AbandonedError as error:
             raise unavailable("the encoder", "it is closing") from error
+        except BrokenError as error:
+            raise unavailable("the encoder", "its model runs no more, and it ends") from error
 
     def _fill(
         self,
         result: encoder_pb2.EmbedResult,
         index: int,
         modality: Modality,
-        outcome: bytes | ImageError,
+        outcome: Outcome,
     ) -> None:
         if isinstance(outcome, ImageError):
             field = f"images[{index}].content"
             _refuse(result, invalid(field, str(outcome), reason=outcome.reason.upper()))
+            return
+        if isinstance(outcome, NoEmbeddingError):
+            _refuse(result, internal(f"images[{index}]: the model's answer is not finite"))
             return
         embedding = result.embedding
         embedding.vector = outcome

@@ -38,8 +38,15 @@ class EncoderSettings(ImageSettings, ServerSettings):
         pattern=r"^(auto|cpu|cuda(:[0-9]{1,2})?)$",
         description="Where torch runs: cpu, cuda or cuda:N; `auto` is CUDA where there is one.",
     )
-    precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
-        "auto", description="What torch computes in; `auto` is float16 on CUDA, float32 on CPUs."
+    precision: Literal["auto", "float32", "float16"] = Field(
+        "auto",
+        description="What torch computes in; `auto` is float16 on CUDA, float32 on CPUs. bfloat16 "
+        "holds too few digits: searches would find other photos.",
+    )
+    device_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
+        20.0,
+        description="A run of the model without an answer for so long means a device that hangs: "
+        "the encoder ends with status 1, to be started anew.",
     )
     processes: Processes = Field(
         0,

@@ -27,11 +27,19 @@ class Timings:
     encode: float = 0.0
 
 
+class NoEmbeddingError(Exception):
+    """The model's answer for an image is not finite: the fault of the model, not of the image."""
+
+
+Outcome = bytes | ImageError | NoEmbeddingError
+"""What became of an image: its packed `<f4` vector, or why there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """What became of a call's images, in order: packed `<f4` vectors, or why there is none."""
+    """What became of a call's images, in order."""
 
-    outcomes: Sequence[bytes | ImageError]
+    outcomes: Sequence[Outcome]
     seconds: Timings
 
 
@@ -60,7 +68,7 @@ class Work:
     taken: int = 0
     ended: DropReason | None = None
     error: Exception | None = None
-    outcomes: list[bytes | ImageError | None] = field(init=False)
+    outcomes: list[Outcome | None] = field(init=False)
     seconds: Timings = field(default_factory=Timings)
     _left: int = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -89,7 +97,7 @@ class Work:
             self.fail(AbandonedError())
             self.ended = "cancelled"
 
-    def finish(self, index: int, outcome: bytes | ImageError, seconds: Timings) -> None:
+    def finish(self, index: int, outcome: Outcome, seconds: Timings) -> None:
         """Take an image's outcome; the last one ends the work."""
         with self._lock:
             self.outcomes[index] = outcome

@@ -11,11 +11,15 @@ from PIL import Image, ImageDraw
 from sketchzoo.images import Modality, Square, decode, squared
 from sketchzoo.model import ModelArtefact, ModelError
 
+_NORM_TOLERANCE = 1e-3
+_LEAST_COSINE = 0.999
+
 Vectors = npt.NDArray[np.float32]
 """Embeddings: float32 `(n, dimension)`, each row of L2 norm 1."""
 
-_NORM_TOLERANCE = 1e-3
-_LEAST_COSINE = 0.999
+
+class DeviceError(ModelError):
+    """The device failed: nothing runs on it in this process any more. The message says how."""
 
 
 class Runtime(Protocol):
@@ -47,6 +51,10 @@ class Runtime(Protocol):
         """Embed 1 to `max_batch` squares of one modality, in order; their values are scaled here.
 
         `alone` says that nothing else is under way: the run may take every core.
+
+        Raises:
+            DeviceError: the device failed; the process must be started anew.
+
         """
 
 

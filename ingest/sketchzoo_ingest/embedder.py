@@ -115,6 +115,9 @@ class Embedder:
     def _result(self, outcome: Embedding | CallError) -> Embedded | RefusedError:
         model = self._model
         if isinstance(outcome, CallError):
+            if outcome.code is grpc.StatusCode.INTERNAL:
+                # The model has no answer for this photo, and has some for others of its call.
+                return RefusedError(Reason.ENCODER_REFUSED, outcome.message)
             if outcome.code is not grpc.StatusCode.INVALID_ARGUMENT:
                 raise outcome
             return RefusedError(Reason.of(outcome.reason), outcome.problem or outcome.message)

@@ -132,6 +132,11 @@ def precondition(reason: str, message: str) -> CallError:
     return CallError(grpc.StatusCode.FAILED_PRECONDITION, message, _info(reason))
 
 
+def internal(message: str) -> CallError:
+    """Answer INTERNAL: the server's fault, whatever was sent; its log and metrics say more."""
+    return CallError(grpc.StatusCode.INTERNAL, message)
+
+
 def unavailable(part: str, message: str) -> CallError:
     """UNAVAILABLE: `part` is away; the same call may succeed later."""
     return CallError(

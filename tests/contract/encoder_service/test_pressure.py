@@ -11,7 +11,7 @@ from urllib.request import urlopen
 import grpc
 import grpc.aio
 import pytest
-from google.rpc import error_details_pb2
+from google.rpc import code_pb2, error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -181,3 +181,12 @@ async def test_a_batch_lets_a_single_image_pass(tmp_path: Path) -> None:
         # The one that stood in the model, one of the batch, then the single image.
         assert modalities.index(Modality.SKETCH) == 2
         assert server.reached == 66
+
+
+async def test_an_answer_that_is_not_finite_is_the_servers_fault(tmp_path: Path) -> None:
+    """INTERNAL for the image, not INVALID_ARGUMENT: whoever sent it can do nothing."""
+    async with held(tmp_path) as server:
+        server.runtime.value = float("nan")
+        answer = await server.embed(images=2)
+        assert [result.status.code for result in answer.results] == [code_pb2.INTERNAL] * 2
+        assert "images[1]: the model's answer is not finite" in answer.results[1].status.message

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.pool import WorkerPool
+from encoder_service.watchdog import Watchdog
 from encoder_service.work import ImageFile
 from sketchzoo.counts import Counts
 from sketchzoo.images import ImageLimits, Modality
@@ -31,21 +32,24 @@ class Bench:
         workers: int = 1,
         queue_calls: int = 4,
         alone_after_seconds: int = 0,
+        max_delay_seconds: float = 0.2,
         limits: ImageLimits | None = None,
         counts: Counts | None = None,
     ) -> None:
         self.runtime = FakeRuntime(max_batch)
         self.registry = CollectorRegistry()
+        self.watchdog = Watchdog()
         self.pool = WorkerPool(
             self.runtime,
             PREPROCESSING,
             EncoderMetrics(self.registry),
             workers=workers,
             queue_calls=queue_calls,
-            max_delay_seconds=0.2 if max_batch > 1 else 0,
+            max_delay_seconds=max_delay_seconds if max_batch > 1 else 0,
             alone_after_seconds=alone_after_seconds,
             limits=limits,
             counts=counts,
+            watchdog=self.watchdog,
         )
 
     def start(self, *images: ImageFile, seconds: float = 30) -> "asyncio.Task[list[object]]":

@@ -1,15 +1,19 @@
 """The worker pool, with a runtime that the test holds."""
 
 import asyncio
+import re
+import threading
 import time
 
 import numpy as np
 import pytest
 
 from encoder_service.pool import RefusedError
-from encoder_service.work import DeadlinePassedError
+from encoder_service.runtimes.base import DeviceError
+from encoder_service.watchdog import BrokenError
+from encoder_service.work import DeadlinePassedError, NoEmbeddingError
 from sketchzoo.group.ledger import Ledger
-from sketchzoo.images import ImageError, Modality
+from sketchzoo.images import ImageError, Modality, decode
 from tests.unit.encoder_service.bench import BROKEN, PHOTO, SKETCH, Bench, bench, held, until
 
 
@@ -102,7 +106,40 @@ async def test_an_embedding_that_is_not_finite_is_not_given_out(either: Bench) -
     """Half precision can overflow: better no embedding than one that poisons a gallery."""
     either.runtime.value = float("nan")
     (outcome,) = await either.start(PHOTO)
-    assert isinstance(outcome, ImageError)
+    assert isinstance(outcome, NoEmbeddingError)
+    assert either.count("images_total", modality="photo", outcome="not_finite") == 1
+
+
+async def test_a_device_that_failed_fails_its_calls_and_all_after_them(either: Bench) -> None:
+    """The call under way is told what the next one is: the model runs no more."""
+    either.runtime.error = DeviceError("cuda:0: an illegal memory access was encountered")
+    for _ in range(2):
+        with pytest.raises(BrokenError, match="illegal memory access"):
+            await either.start(PHOTO)
+    assert either.runtime.images == 1
+    assert await either.watchdog.watch() == "cuda:0: an illegal memory access was encountered"
+
+
+async def test_what_waits_for_a_broken_model_is_failed(either: Bench) -> None:
+    """The calls of a run that never ends, and of those behind it, need not wait for it."""
+    calls = [await held(either), either.start(PHOTO, SKETCH)]
+    await asyncio.sleep(0)  # queued now
+    either.watchdog.broke("it hangs")
+    either.pool.fail("it hangs")
+    for call in calls:
+        with pytest.raises(BrokenError, match="it hangs"):
+            await call
+
+
+async def test_a_thread_that_dies_breaks_the_encoder(either: Bench) -> None:
+    """What no thread survives ends the process, rather than that calls wait for nobody."""
+    either.runtime.error = SystemExit("gone")  # type: ignore[assignment] # no Exception: nothing catches it
+    call = either.start(PHOTO)
+    reason = await either.watchdog.watch()
+    assert re.fullmatch(r"the thread (encode|batch)-0 died: SystemExit\('gone'\)", reason)
+    either.pool.fail(reason)
+    with pytest.raises(BrokenError):
+        await call
 
 
 async def test_the_seconds_of_a_call_are_sums_over_its_images() -> None:
@@ -137,6 +174,50 @@ async def test_a_batch_never_exceeds_its_limit() -> None:
         await made.start(*[PHOTO] * 21)
         assert made.runtime.images == 21
         assert max(size for _, size in made.runtime.batches) <= 4
+
+
+async def test_an_image_alone_does_not_wait_for_others() -> None:
+    """None is on its way: the batch goes though it might wait an hour."""
+    with bench(4, max_delay_seconds=3600) as made:
+        async with asyncio.timeout(20):
+            await made.start(PHOTO)
+            await made.start(SKETCH)
+        assert made.runtime.batches == [(Modality.PHOTO, 1), (Modality.SKETCH, 1)]
+
+
+async def test_a_batch_waits_for_images_of_its_modality_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A sketch that is being prepared holds no photo up."""
+    preparing, go_on = threading.Event(), threading.Event()
+
+    def waiting(content: bytes, *arguments: object, **named: object) -> object:
+        if content == SKETCH.content:
+            preparing.set()
+            assert go_on.wait(30)
+        return decode(content, *arguments, **named)  # type: ignore[arg-type] # as it was called
+
+    monkeypatch.setattr("encoder_service.pool.decode", waiting)
+    with bench(4, workers=2, max_delay_seconds=3600) as made:
+        sketch = made.start(SKETCH)
+        await until(preparing.is_set)
+        async with asyncio.timeout(20):
+            await made.start(PHOTO)
+        go_on.set()
+        await sketch
+
+
+async def test_a_batch_waits_for_no_image_that_will_not_come() -> None:
+    """One that is refused, and those of a call that was cancelled in the queue."""
+    with bench(4, max_delay_seconds=3600) as made:
+        async with asyncio.timeout(20):
+            await made.start(PHOTO, BROKEN)
+            first = await held(made)
+            second, third = made.start(SKETCH, PHOTO), made.start(*[PHOTO] * 30)
+            await until(lambda: made.count("queue_length") < 32 and not third.done())
+            third.cancel()
+            made.runtime.gate.set()
+            await asyncio.gather(first, second)
 
 
 def test_an_encoder_without_workers_is_refused() -> None:

@@ -1,10 +1,13 @@
 """Photos that fail whole batches."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 
 import grpc
 import pytest
 
+from sketchzoo.encoder_client import Embedded, ImageToEmbed
 from sketchzoo.rpc import CallError
 from sketchzoo.rpc.errors import MessageTooLargeError
 from sketchzoo_ingest.embedder import Embedder
@@ -65,4 +68,18 @@ async def test_other_failures_are_raised_at_once() -> None:
     encoder = FakeEncoder(failures=[CallError(grpc.StatusCode.UNAUTHENTICATED, "no")])
     with pytest.raises(CallError, match="no"):
         await embed(encoder, *GOOD)
+    assert encoder.calls == [3]
+
+
+async def test_photo_without_a_finite_embedding_is_refused_alone() -> None:
+    """The encoder has no answer for it (INTERNAL of this image): the others go on."""
+
+    class Poisoned(FakeEncoder):
+        async def embed(self, images: Sequence[ImageToEmbed], timeout_seconds: float) -> Embedded:
+            answer = await super().embed(images, timeout_seconds)
+            failed = CallError(grpc.StatusCode.INTERNAL, "images[1]: the answer is not finite")
+            return replace(answer, outcomes=(answer.outcomes[0], failed, *answer.outcomes[2:]))
+
+    encoder = Poisoned()
+    assert await embed(encoder, *GOOD) == [1, Reason.ENCODER_REFUSED, 3]
     assert encoder.calls == [3]
