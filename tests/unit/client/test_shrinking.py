@@ -14,7 +14,7 @@ from encoder_service.runtimes.onnx import OnnxRuntime
 from sketchzoo.client import TooLarge
 from sketchzoo.client.picture import content
 from sketchzoo.client.shrinking import SMALL_BYTES, Kind
-from sketchzoo.images import Modality, decode, enough_for, fitted, lossless, prepare
+from sketchzoo.images import Modality, decode, enough_for, fitted, lossless, prepare, squared
 from sketchzoo.model import ModelArtefact
 from tests.unit.sketchzoo.pictures import saved
 
@@ -47,8 +47,8 @@ def large_sketch() -> Image.Image:
 
 def vector(runtime: OnnxRuntime, modality: Modality, image: Image.Image) -> npt.NDArray[np.float32]:
     """Return an image's embedding."""
-    pixels = prepare(image, MODEL.towers[modality].preprocessing)
-    found: npt.NDArray[np.float32] = runtime.embed(modality, [pixels])[0]
+    square = squared(image, MODEL.towers[modality].preprocessing)
+    found: npt.NDArray[np.float32] = runtime.embed(modality, [square])[0]
     return found
 
 
