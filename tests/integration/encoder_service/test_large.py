@@ -55,5 +55,5 @@ async def test_the_encoder_tells_how_it_prepares_images() -> None:
     photo, sketch = model.photo_preprocessing, model.sketch_preprocessing
     assert photo is not None
     assert sketch is not None
-    assert (photo.size, photo.fit, photo.channels, enough_for(photo)) == (224, "crop", 3, 672)
+    assert (photo.size, photo.fit, photo.channels, enough_for(photo)) == (224, "crop", 3, 560)
     assert (sketch.size, sketch.fit, sketch.keep, sketch.channels) == (224, "ink", 0.8, 1)

@@ -48,7 +48,7 @@ def test_torch_serves_it_where_it_is(
 ) -> None:
     """Found by Python, the plug-in makes the network, and both runtimes agree to .9999."""
     monkeypatch.syspath_prepend(EXAMPLES)
-    images = list(np.random.default_rng(0).standard_normal((3, 1, 64, 64), dtype=np.float32))
+    images = list(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 1), np.uint8))
     here = TorchRuntime(artefact, device="cpu").embed(Modality.SKETCH, images)
     there = OnnxRuntime(artefact).embed(Modality.SKETCH, images)
     monkeypatch.delitem(sys.modules, "patches")
