@@ -8,7 +8,8 @@ import importlib.util
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 
 from benchmarks.bar import Bar
 from benchmarks.section import Section
-from benchmarks.services import encoding, load, running
+from benchmarks.services import encoding, environment, load, of_processes, running
 from benchmarks.workload import Workload
 from sketchzoo.images import Modality, decode, enough_for, squared
 from sketchzoo.model import ModelArtefact
@@ -35,11 +36,21 @@ _PHOTOS = 640
 def measure(out: Path, workload: Workload, artefact: ModelArtefact, seconds: float) -> Section:
     """Measure the model alone, then the services; `seconds` is how long each part is loaded."""
     section = Section("GPU", ("what", "value"))
-    with _environment({"SKETCHZOO_ENCODER_RUNTIME": "torch", "SKETCHZOO_LOG_LEVEL": "warning"}):
-        _alone(section, workload, artefact, seconds)
+    with environment({"SKETCHZOO_ENCODER_RUNTIME": "torch", "SKETCHZOO_LOG_LEVEL": "warning"}):
+        with _kept(section, "the bare model"):
+            _alone(section, workload, artefact, seconds)
         best: dict[str, float] = {}
         for processes in _GROUPS:
-            found = _served(out / f"gpu-{processes}", workload, artefact, seconds, processes)
+            found: dict[str, float] = {}
+            with _kept(section, f"services of {processes} processes"):
+                _served(
+                    found,
+                    out / f"gpu-{processes}",
+                    workload,
+                    artefact,
+                    seconds=seconds,
+                    processes=processes,
+                )
             for what, value in found.items():
                 section.rows.append((f"{what}, {processes} processes", value))
                 better = min if what in ("start_seconds", "search_p50_ms") else max
@@ -58,6 +69,16 @@ def measure(out: Path, workload: Workload, artefact: ModelArtefact, seconds: flo
         f"{_LOADERS} processes, share the cores; {seconds:g} s each"
     )
     return section
+
+
+@contextmanager
+def _kept(section: Section, part: str) -> Iterator[None]:
+    """Let a part that fails cost nothing that others measure: the machine is lent once."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - said, and the rest goes on
+        traceback.print_exc()
+        section.notes.append(f"{part} broke off: {error!r}")
 
 
 def _alone(section: Section, workload: Workload, artefact: ModelArtefact, seconds: float) -> None:
@@ -133,26 +154,30 @@ def _prepared(workload: Workload, artefact: ModelArtefact, seconds: float) -> fl
 
 
 def _served(
-    out: Path, workload: Workload, artefact: ModelArtefact, seconds: float, processes: int
-) -> dict[str, float]:
-    """Return the rates of services of so many processes each, and what a lone search takes."""
+    found: dict[str, float],
+    out: Path,
+    workload: Workload,
+    artefact: ModelArtefact,
+    *,
+    seconds: float,
+    processes: int,
+) -> None:
+    """Find the rates of services of so many processes each, and what a lone search takes."""
     shutil.rmtree(out, ignore_errors=True)
     folder, model = workload.folder, str(artefact.folder)
-    found: dict[str, float] = {}
-    with _environment({"SKETCHZOO_PROCESSES": str(processes)}):
+    with environment(of_processes(processes)):
         start = time.perf_counter()
         with encoding(out / "alone", model) as address:
             found["start_seconds"] = time.perf_counter() - start
             found |= _embedded(address, folder, seconds)
         if importlib.util.find_spec("qdrant_edge") is None:
-            return found
+            return
         with running(out, _some(out, workload), model) as parts:
             target = parts.search.address
             sketches = folder / "sketch"
             lone = load("search", target, sketches, callers=1, seconds=seconds)
             found["search_p50_ms"] = lone["answered"]["p50"] * 1e3
             found["searches_32_callers"] = _rate(("search", target, sketches), 32, 1, seconds)
-    return found
 
 
 def _embedded(address: str, folder: Path, seconds: float) -> dict[str, float]:
@@ -182,17 +207,3 @@ def _some(out: Path, workload: Workload) -> Path:
     for number, photo in enumerate(workload.photos[:_PHOTOS]):
         (chosen / f"{number:04}.jpg").write_bytes(photo)
     return chosen
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -1,0 +1,38 @@
+"""The GPU's benchmark: what it keeps where a part of it fails."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import gpu
+from benchmarks.workload import Workload
+from sketchzoo.model import ModelArtefact
+
+
+def test_what_was_measured_outlasts_a_part_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine is lent once: a broken part is named, and the others have their bars."""
+
+    def alone(section: Any, *_: object) -> None:
+        section.rows.append(("runtime opened, seconds", 7.0))
+        raise RuntimeError("CUDA error: an illegal memory access")
+
+    def served(found: dict[str, float], *_: Any, processes: int, **__: Any) -> None:
+        found["start_seconds"] = float(processes)
+        if processes > 1:
+            raise RuntimeError("encoder did not serve within 60 s")
+        found["photos_32_a_call"] = 5500.0
+
+    monkeypatch.setattr(gpu, "_alone", alone)
+    monkeypatch.setattr(gpu, "_served", served)
+    workload = Workload(tmp_path, [], [])
+    section = gpu.measure(tmp_path, workload, ModelArtefact.load("zoo-1"), 1.0)
+    assert ("runtime opened, seconds", 7.0) in section.rows
+    assert ("start_seconds, 4 processes", 4.0) in section.rows
+    assert [bar.name for bar in section.bars] == ["gpu_start_seconds", "gpu_photos_32_a_call"]
+    broken = [note for note in section.notes if "broke off" in note]
+    assert len(broken) == 2
+    assert "illegal memory access" in broken[0]
+    assert "4 processes" in broken[1]
