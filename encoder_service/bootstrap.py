@@ -95,7 +95,10 @@ async def serve(
         )
         stopped = asyncio.create_task(run_until_signal(member, serves))
         await asyncio.wait({stopped, addresses.broken}, return_when=asyncio.FIRST_COMPLETED)
-        return addresses.broken.done()
+        if addresses.broken.done():
+            return True
+        await stopped  # which may have failed
+        return False
 
 
 @dataclass(frozen=True, slots=True)
