@@ -52,7 +52,7 @@ def measure(out: Path, workload: Workload, artefact: ModelArtefact, seconds: flo
                     processes=processes,
                 )
             for what, value in found.items():
-                section.rows.append((f"{what}, {processes} processes", value))
+                _found(section, f"{what}, {processes} processes", value)
                 better = min if what in ("start_seconds", "search_p50_ms") else max
                 best[what] = better(value, best.get(what, value))
     for what, sense, asked, unit in (
@@ -68,7 +68,14 @@ def measure(out: Path, workload: Workload, artefact: ModelArtefact, seconds: flo
         f"bars are of the better of {' and '.join(map(str, _GROUPS))} processes; the clients, "
         f"{_LOADERS} processes, share the cores; {seconds:g} s each"
     )
+    print("\n".join(section.notes), flush=True)
     return section
+
+
+def _found(section: Section, what: str, value: float) -> None:
+    """Add a row and print it: what is printed comes back from a lent machine, files may not."""
+    section.rows.append((what, value))
+    print(f"{what}: {value:.4g}", flush=True)
 
 
 @contextmanager
@@ -90,14 +97,14 @@ def _alone(section: Section, workload: Workload, artefact: ModelArtefact, second
 
     start = time.perf_counter()
     runtime = TorchRuntime(artefact, device=os.environ.get("SKETCHZOO_ENCODER_DEVICE", "auto"))
-    section.rows.append(("runtime opened, seconds", time.perf_counter() - start))
+    _found(section, "runtime opened, seconds", time.perf_counter() - start)
     on_gpu = runtime.device != "cpu"
     known = _known(workload, artefact)
     device.prepare_every_size(runtime, known)
     for modality, each in known.items():
         for size in (1, 8, 32):
             found = device.rate(runtime, modality, each, size, seconds / 4)
-            section.rows.append((f"bare model, {modality} in batches of {size}, /s", found))
+            _found(section, f"bare model, {modality} in batches of {size}, /s", found)
     lowest, calls = device.lowest_cosine(
         runtime,
         known,
@@ -105,24 +112,21 @@ def _alone(section: Section, workload: Workload, artefact: ModelArtefact, second
         seconds=3 * seconds,
         upset=device.upset_allocator if on_gpu else lambda: None,
     )
-    section.rows.append(("batches compared with ONNX, two lanes at once", calls))
+    _found(section, "batches compared with ONNX, two lanes at once", calls)
     section.bars.append(Bar("gpu_lowest_cosine", lowest, ">=", device.LEAST_COSINE))
     for where in ("cpu", "cuda") if on_gpu else ("cpu",):
         decoded = device.decoding_rate(workload.photos, seconds / 4, where)
         if decoded is not None:
-            section.rows.append(
-                (f"JPEGs decoded by torchvision on {where}, one thread, /s", decoded)
-            )
-    section.rows.append(
-        ("photos prepared by one thread, /s", _prepared(workload, artefact, seconds))
-    )
+            _found(section, f"JPEGs decoded by torchvision on {where}, one thread, /s", decoded)
+    prepared = _prepared(workload, artefact, seconds)
+    _found(section, "photos prepared by one thread, /s", prepared)
     section.notes.append(
         f"{runtime.device}, torch {torch.__version__}, "
         + (torch.cuda.get_device_name(runtime.device) if on_gpu else "no GPU: a rehearsal")
     )
     if on_gpu:
         held = torch.cuda.memory_reserved() / 2**20
-        section.rows.append(("memory that torch holds on the GPU, MiB", held))
+        _found(section, "memory that torch holds on the GPU, MiB", held)
 
 
 def _known(workload: Workload, artefact: ModelArtefact) -> "dict[Modality, Any]":

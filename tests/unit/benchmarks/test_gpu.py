@@ -11,9 +11,9 @@ from sketchzoo.model import ModelArtefact
 
 
 def test_what_was_measured_outlasts_a_part_that_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The machine is lent once: a broken part is named, and the others have their bars."""
+    """The machine is lent once: a broken part is named, and the others have their bars, printed."""
 
     def alone(section: Any, *_: object) -> None:
         section.rows.append(("runtime opened, seconds", 7.0))
@@ -36,3 +36,6 @@ def test_what_was_measured_outlasts_a_part_that_fails(
     assert len(broken) == 2
     assert "illegal memory access" in broken[0]
     assert "4 processes" in broken[1]
+    printed = capsys.readouterr().out
+    assert "photos_32_a_call, 1 processes: 5500" in printed
+    assert all(note in printed for note in broken)
