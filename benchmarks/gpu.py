@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -194,14 +195,14 @@ def _embedded(address: str, folder: Path, seconds: float) -> dict[str, float]:
 def _rate(what: tuple[str, str, Path], callers: int, images: int, seconds: float) -> float:
     """Return what several load generators get together, in images or searches a second."""
     each = callers // _LOADERS
-
-    def ask(_: int) -> float:
-        options = {"callers": each, "connections": each, "images": images, "seconds": seconds}
-        answered: float = load(*what, **options)["answered_per_second"]
-        return answered * images
-
+    options = {"callers": each, "connections": each, "images": images, "seconds": seconds}
     with ThreadPoolExecutor(_LOADERS) as threads:
-        return sum(threads.map(ask, range(_LOADERS)))
+        loads = list(threads.map(lambda _: load(*what, **options), range(_LOADERS)))
+    codes = sum((Counter(found["codes"]) for found in loads), Counter[str]())
+    if codes.keys() != {"OK"}:  # what is slow and what is refused look the same in a rate
+        print(f"{what[0]}, {callers} callers of {images}: {dict(codes)}", flush=True)
+    rate: float = sum(found["answered_per_second"] for found in loads)
+    return rate * images
 
 
 def _some(out: Path, workload: Workload) -> Path:

@@ -39,3 +39,26 @@ def test_what_was_measured_outlasts_a_part_that_fails(
     printed = capsys.readouterr().out
     assert "photos_32_a_call, 1 processes: 5500" in printed
     assert all(note in printed for note in broken)
+
+
+@pytest.mark.parametrize(
+    ("codes", "printed"),
+    [
+        ({"OK": 7}, ""),
+        (
+            {"OK": 5, "RESOURCE_EXHAUSTED": 2},
+            "search, 32 callers of 1: {'OK': 20, 'RESOURCE_EXHAUSTED': 8}\n",
+        ),
+    ],
+)
+def test_a_rate_says_what_was_not_answered(
+    codes: dict[str, int],
+    printed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of four load generators together; refusals and late answers are no slow model."""
+    found = {"codes": codes, "answered_per_second": 10.0}
+    monkeypatch.setattr(gpu, "load", lambda *_, **__: found)
+    assert gpu._rate(("search", "127.0.0.1:1", Path()), 32, 1, 1.0) == 40.0
+    assert capsys.readouterr().out == printed
