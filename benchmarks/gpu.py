@@ -8,7 +8,9 @@ import importlib.util
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+import traceback
+from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +20,7 @@ import numpy as np
 
 from benchmarks.bar import Bar
 from benchmarks.section import Section
-from benchmarks.services import encoding, load, running
+from benchmarks.services import encoding, environment, load, of_processes, running
 from benchmarks.workload import Workload
 from sketchzoo.images import Modality, decode, enough_for, squared
 from sketchzoo.model import ModelArtefact
@@ -35,13 +37,23 @@ _PHOTOS = 640
 def measure(out: Path, workload: Workload, artefact: ModelArtefact, seconds: float) -> Section:
     """Measure the model alone, then the services; `seconds` is how long each part is loaded."""
     section = Section("GPU", ("what", "value"))
-    with _environment({"SKETCHZOO_ENCODER_RUNTIME": "torch", "SKETCHZOO_LOG_LEVEL": "warning"}):
-        _alone(section, workload, artefact, seconds)
+    with environment({"SKETCHZOO_ENCODER_RUNTIME": "torch", "SKETCHZOO_LOG_LEVEL": "warning"}):
+        with _kept(section, "the bare model"):
+            _alone(section, workload, artefact, seconds)
         best: dict[str, float] = {}
         for processes in _GROUPS:
-            found = _served(out / f"gpu-{processes}", workload, artefact, seconds, processes)
+            found: dict[str, float] = {}
+            with _kept(section, f"services of {processes} processes"):
+                _served(
+                    found,
+                    out / f"gpu-{processes}",
+                    workload,
+                    artefact,
+                    seconds=seconds,
+                    processes=processes,
+                )
             for what, value in found.items():
-                section.rows.append((f"{what}, {processes} processes", value))
+                _found(section, f"{what}, {processes} processes", value)
                 better = min if what in ("start_seconds", "search_p50_ms") else max
                 best[what] = better(value, best.get(what, value))
     for what, sense, asked, unit in (
@@ -57,7 +69,24 @@ def measure(out: Path, workload: Workload, artefact: ModelArtefact, seconds: flo
         f"bars are of the better of {' and '.join(map(str, _GROUPS))} processes; the clients, "
         f"{_LOADERS} processes, share the cores; {seconds:g} s each"
     )
+    print("\n".join(section.notes), flush=True)
     return section
+
+
+def _found(section: Section, what: str, value: float) -> None:
+    """Add a row and print it: what is printed comes back from a lent machine, files may not."""
+    section.rows.append((what, value))
+    print(f"{what}: {value:.4g}", flush=True)
+
+
+@contextmanager
+def _kept(section: Section, part: str) -> Iterator[None]:
+    """Let a part that fails cost nothing that others measure: the machine is lent once."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - said, and the rest goes on
+        traceback.print_exc()
+        section.notes.append(f"{part} broke off: {error!r}")
 
 
 def _alone(section: Section, workload: Workload, artefact: ModelArtefact, seconds: float) -> None:
@@ -69,14 +98,14 @@ def _alone(section: Section, workload: Workload, artefact: ModelArtefact, second
 
     start = time.perf_counter()
     runtime = TorchRuntime(artefact, device=os.environ.get("SKETCHZOO_ENCODER_DEVICE", "auto"))
-    section.rows.append(("runtime opened, seconds", time.perf_counter() - start))
+    _found(section, "runtime opened, seconds", time.perf_counter() - start)
     on_gpu = runtime.device != "cpu"
     known = _known(workload, artefact)
     device.prepare_every_size(runtime, known)
     for modality, each in known.items():
         for size in (1, 8, 32):
             found = device.rate(runtime, modality, each, size, seconds / 4)
-            section.rows.append((f"bare model, {modality} in batches of {size}, /s", found))
+            _found(section, f"bare model, {modality} in batches of {size}, /s", found)
     lowest, calls = device.lowest_cosine(
         runtime,
         known,
@@ -84,24 +113,21 @@ def _alone(section: Section, workload: Workload, artefact: ModelArtefact, second
         seconds=3 * seconds,
         upset=device.upset_allocator if on_gpu else lambda: None,
     )
-    section.rows.append(("batches compared with ONNX, two lanes at once", calls))
+    _found(section, "batches compared with ONNX, two lanes at once", calls)
     section.bars.append(Bar("gpu_lowest_cosine", lowest, ">=", device.LEAST_COSINE))
     for where in ("cpu", "cuda") if on_gpu else ("cpu",):
         decoded = device.decoding_rate(workload.photos, seconds / 4, where)
         if decoded is not None:
-            section.rows.append(
-                (f"JPEGs decoded by torchvision on {where}, one thread, /s", decoded)
-            )
-    section.rows.append(
-        ("photos prepared by one thread, /s", _prepared(workload, artefact, seconds))
-    )
+            _found(section, f"JPEGs decoded by torchvision on {where}, one thread, /s", decoded)
+    prepared = _prepared(workload, artefact, seconds)
+    _found(section, "photos prepared by one thread, /s", prepared)
     section.notes.append(
         f"{runtime.device}, torch {torch.__version__}, "
         + (torch.cuda.get_device_name(runtime.device) if on_gpu else "no GPU: a rehearsal")
     )
     if on_gpu:
         held = torch.cuda.memory_reserved() / 2**20
-        section.rows.append(("memory that torch holds on the GPU, MiB", held))
+        _found(section, "memory that torch holds on the GPU, MiB", held)
 
 
 def _known(workload: Workload, artefact: ModelArtefact) -> "dict[Modality, Any]":
@@ -133,26 +159,30 @@ def _prepared(workload: Workload, artefact: ModelArtefact, seconds: float) -> fl
 
 
 def _served(
-    out: Path, workload: Workload, artefact: ModelArtefact, seconds: float, processes: int
-) -> dict[str, float]:
-    """Return the rates of services of so many processes each, and what a lone search takes."""
+    found: dict[str, float],
+    out: Path,
+    workload: Workload,
+    artefact: ModelArtefact,
+    *,
+    seconds: float,
+    processes: int,
+) -> None:
+    """Find the rates of services of so many processes each, and what a lone search takes."""
     shutil.rmtree(out, ignore_errors=True)
     folder, model = workload.folder, str(artefact.folder)
-    found: dict[str, float] = {}
-    with _environment({"SKETCHZOO_PROCESSES": str(processes)}):
+    with environment(of_processes(processes)):
         start = time.perf_counter()
         with encoding(out / "alone", model) as address:
             found["start_seconds"] = time.perf_counter() - start
             found |= _embedded(address, folder, seconds)
         if importlib.util.find_spec("qdrant_edge") is None:
-            return found
+            return
         with running(out, _some(out, workload), model) as parts:
             target = parts.search.address
             sketches = folder / "sketch"
             lone = load("search", target, sketches, callers=1, seconds=seconds)
             found["search_p50_ms"] = lone["answered"]["p50"] * 1e3
             found["searches_32_callers"] = _rate(("search", target, sketches), 32, 1, seconds)
-    return found
 
 
 def _embedded(address: str, folder: Path, seconds: float) -> dict[str, float]:
@@ -165,14 +195,14 @@ def _embedded(address: str, folder: Path, seconds: float) -> dict[str, float]:
 def _rate(what: tuple[str, str, Path], callers: int, images: int, seconds: float) -> float:
     """Return what several load generators get together, in images or searches a second."""
     each = callers // _LOADERS
-
-    def ask(_: int) -> float:
-        options = {"callers": each, "connections": each, "images": images, "seconds": seconds}
-        answered: float = load(*what, **options)["answered_per_second"]
-        return answered * images
-
+    options = {"callers": each, "connections": each, "images": images, "seconds": seconds}
     with ThreadPoolExecutor(_LOADERS) as threads:
-        return sum(threads.map(ask, range(_LOADERS)))
+        loads = list(threads.map(lambda _: load(*what, **options), range(_LOADERS)))
+    codes = sum((Counter(found["codes"]) for found in loads), Counter[str]())
+    if codes.keys() != {"OK"}:  # what is slow and what is refused look the same in a rate
+        print(f"{what[0]}, {callers} callers of {images}: {dict(codes)}", flush=True)
+    rate: float = sum(found["answered_per_second"] for found in loads)
+    return rate * images
 
 
 def _some(out: Path, workload: Workload) -> Path:
@@ -182,17 +212,3 @@ def _some(out: Path, workload: Workload) -> Path:
     for number, photo in enumerate(workload.photos[:_PHOTOS]):
         (chosen / f"{number:04}.jpg").write_bytes(photo)
     return chosen
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

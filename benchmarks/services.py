@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,26 @@ from typing import Any
 from local_stack.parts import Parts, encoder, start
 from local_stack.settings import UpSettings
 from local_stack.stack import Stack
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Let what is started while the context is open find these variables."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def of_processes(number: int) -> dict[str, str]:
+    """Return the variables by which encoder and search start with so many processes each."""
+    return {f"SKETCHZOO_{part}_PROCESSES": str(number) for part in ("ENCODER", "SEARCH")}
 
 
 @contextmanager

@@ -35,7 +35,7 @@ from sketchzoo.telemetry import MetricsPage, build_info, configure_logs, tracing
 
 PART = "encoder"
 SERVICE = "sketchzoo.encoder.v1.EncoderService"
-_MOST_OF_TORCH = 4
+_MOST_OF_A_DEVICE = 4
 _BROKEN = 1
 """The exit status of a process that must be started anew."""
 
@@ -52,7 +52,7 @@ def run(settings: EncoderSettings) -> None:
 
     """
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
-    processes = settings.processes or default_processes(settings.runtime)
+    processes = settings.processes or default_processes(settings)
     if processes == 1:
         work(settings, ALONE, lambda **facts: log.info("serving", **facts))
         return
@@ -95,7 +95,10 @@ async def serve(
         )
         stopped = asyncio.create_task(run_until_signal(member, serves))
         await asyncio.wait({stopped, addresses.broken}, return_when=asyncio.FIRST_COMPLETED)
-        return addresses.broken.done()
+        if addresses.broken.done():
+            return True
+        await stopped  # which may have failed
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,14 +205,15 @@ def open_runtime(
     return runtime
 
 
-def default_processes(runtime: str) -> int:
+def default_processes(settings: EncoderSettings) -> int:
     """Return how many processes serve where the operator chose no number.
 
-    Threads of one interpreter keep some four cores busy; more than four processes of torch would
-    each hold the model on a GPU that they keep busy already.
+    Threads of one interpreter keep some four cores busy; more than four processes of torch, or of
+    an execution provider, would each hold the model on a device that they keep busy already.
     """
     by_cores = default_size()
-    return min(by_cores, _MOST_OF_TORCH) if runtime == "torch" else by_cores
+    on_cpu = settings.runtime == "onnx" and settings.providers[0] == "cpu"
+    return by_cores if on_cpu else min(by_cores, _MOST_OF_A_DEVICE)
 
 
 def default_queue_calls(workers: int, runtime: Runtime) -> int:

@@ -51,7 +51,7 @@ class EncoderSettings(ImageSettings, ServerSettings):
     processes: Processes = Field(
         0,
         description="Processes that answer on the port, each with its share of the workers; 0 is "
-        "one for every 4 cores, one alone below 8 cores, and with torch 4 at most.",
+        "one for every 4 cores, one alone below 8 cores, and 4 at most but with onnx on the CPU.",
     )
     workers: Unset = Field(
         0,

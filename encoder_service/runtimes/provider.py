@@ -4,6 +4,7 @@ Which one runs is looked for in the operator's order. What the installed ONNX Ru
 or can't start, is said in the log, and the CPU comes last.
 """
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import structlog
 
 from encoder_service.providers import PROVIDERS, named
-from encoder_service.runtimes.base import Runtime, Vectors, agreeing
+from encoder_service.runtimes.base import DeviceError, Runtime, Vectors, agreeing
 from encoder_service.runtimes.onnx import OnnxRuntime
 from sketchzoo.images import Modality, Preprocessing, Square, normalised
 from sketchzoo.model import ModelArtefact, ModelError
@@ -28,10 +29,11 @@ class ProviderRuntime:
 
     Batches are filled up with blank images to the next power of two, or `max_batch`: most
     providers choose their kernels anew for each number of images. Those are run once here.
+    Where a graph takes one image alone, as config.json then says, `max_batch` is 1.
     """
 
     name = "onnx"
-    lanes = 1  # DirectML takes no two runs at once, TensorRT has them wait for each other
+    lanes = 1
 
     def __init__(
         self, artefact: ModelArtefact, provider: str, others: Sequence[str], *, max_batch: int
@@ -39,11 +41,15 @@ class ProviderRuntime:
         """Open each tower; what `provider` can't run of it, `others` and then the CPU do.
 
         Raises:
-            ModelError: a graph can't be opened, or not by this provider.
+            ModelError: a graph can't be opened, or this provider can't open or run it.
 
         """
         self.device = provider
+        if any(tower.network.get("batch") == 1 for tower in artefact.towers.values()):
+            max_batch = 1
         self.max_batch = max_batch
+        # DirectML takes no two runs at once, TensorRT has them wait for each other.
+        self._running = threading.Lock()
         self._preprocessing = {m: tower.preprocessing for m, tower in artefact.towers.items()}
         self._sessions = {}
         for modality, how in self._preprocessing.items():
@@ -52,8 +58,10 @@ class ProviderRuntime:
                 CPU,
             ]
             self._sessions[modality] = open_session(artefact.onnx(modality), providers=providers)
-            sizes = {max_batch, *(1 << power for power in range(max_batch.bit_length()))}
-            for size in sorted(sizes - {1} if provider not in _ANY_SIZE else ()):
+            sizes = {1}
+            if provider not in _ANY_SIZE:
+                sizes |= {max_batch, *(1 << power for power in range(max_batch.bit_length()))}
+            for size in sorted(sizes):
                 blank = np.zeros((how.size, how.size, how.channels), np.uint8)
                 self.embed(modality, [blank] * size)
 
@@ -64,14 +72,24 @@ class ProviderRuntime:
         *,
         alone: bool = False,  # noqa: ARG002 - a batch has the device's every unit as it is
     ) -> Vectors:
-        """Embed 1 to `max_batch` images of one modality."""
+        """Embed 1 to `max_batch` images of one modality.
+
+        Raises:
+            DeviceError: the provider failed, as it would again in this process.
+
+        """
         if not 1 <= len(images) <= self.max_batch:
             raise ValueError(f"images must hold 1 to {self.max_batch}, not {len(images)}")
         how = self._preprocessing[modality]
         batch = np.zeros((self._padded(len(images)), how.channels, how.size, how.size), np.float32)
         for row, image in zip(batch, images, strict=False):
             row[:] = normalised(image, how)
-        vectors: Vectors = self._sessions[modality].run(["embedding"], {"images": batch})[0]
+        try:
+            with self._running:
+                vectors: Vectors = self._sessions[modality].run(["embedding"], {"images": batch})[0]
+        except Exception as error:  # its errors share no base class but Exception
+            # The batch is right, and every size of one was run at the start.
+            raise DeviceError(f"{self.device}: {error}") from error
         return vectors[: len(images)]
 
     def _padded(self, images: int) -> int:

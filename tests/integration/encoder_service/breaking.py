@@ -42,6 +42,8 @@ class BreakingRuntime:
         return vectors
 
 
+# In the processes of a group as well, which import this module anew.
+bootstrap.open_runtime = lambda *_: BreakingRuntime()  # type: ignore[assignment]
+
 if __name__ == "__main__":
-    bootstrap.open_runtime = lambda *_: BreakingRuntime()  # type: ignore[assignment]
     main()

@@ -13,6 +13,7 @@ from sketchzoo.encoder.v1 import encoder_pb2 as pb
 from sketchzoo.encoder.v1.encoder_pb2_grpc import EncoderServiceStub
 from sketchzoo.rpc import ChannelSettings, open_channel
 from tests.artefacts import encoder_process, picture, tiny_model
+from tests.integration.group.family import members, own_channel, until
 
 COMMAND = (sys.executable, "-m", "tests.integration.encoder_service.breaking")
 REQUEST = pb.EmbedRequest(images=[pb.Image(content=picture(), modality=pb.MODALITY_PHOTO)])
@@ -51,6 +52,32 @@ async def test_a_broken_encoder_says_so_and_ends(
         assert await asyncio.to_thread(running.process.wait, 20) == 1
     told = [event for event in running.events if event.get("level") == "error"]
     assert [event["reason"] for event in told] == [reason]
+
+
+async def test_of_a_group_the_broken_process_alone_ends_and_is_started_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others go on, and so does the parent; its log has the status."""
+    tiny_model(tmp_path)
+    monkeypatch.setenv("BREAKS", "error")
+    with encoder_process(tmp_path, command=COMMAND, processes=2) as running:
+        parent = running.process.pid
+        before = set(members(parent))
+        async with own_channel(running.target) as channel:
+            stub = EncoderServiceStub(channel)
+            assert (await stub.Embed(REQUEST, timeout=30)).results[0].HasField("embedding")
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stub.Embed(REQUEST, timeout=30)
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        await asyncio.to_thread(until, lambda: len(before - set(members(parent))) == 1, "an end")
+        async with own_channel(running.target) as channel:
+            answer = await EncoderServiceStub(channel).Embed(REQUEST, timeout=30)
+            assert answer.results[0].HasField("embedding")
+        await asyncio.to_thread(until, lambda: len(set(members(parent)) - before) == 1, "a start")
+        assert len(before & set(members(parent))) == 1
+        assert running.process.poll() is None
+    ended = [event for event in running.events if event.get("event") == "process ended"]
+    assert [event["status"] for event in ended] == [1]
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,21 @@ def test_pods_keep_what_the_namespace_enforces(variant: str) -> None:
             assert restricted(pod["securityContext"] | container["securityContext"])
 
 
+@pytest.mark.parametrize("variant", ["cpu", "gpu"])
+def test_an_encoder_has_the_workers_that_its_pod_asks_cores_for(variant: str) -> None:
+    """Its pod has no limit of CPU: on a large node it would start a worker for each core."""
+    (encoder,) = (
+        each
+        for each in built(variant)
+        if each["kind"] == "Deployment" and each["metadata"]["name"] == "encoder"
+    )
+    (container,) = encoder["spec"]["template"]["spec"]["containers"]
+    assert "cpu" not in container["resources"]["limits"]
+    environment = {each["name"]: each for each in container["env"]}
+    workers = environment["SKETCHZOO_ENCODER_WORKERS"]["valueFrom"]["resourceFieldRef"]
+    assert workers["resource"] == "requests.cpu"
+
+
 def test_qdrants_values_fit_the_namespace() -> None:
     """Its pods may run there, nothing of them as root, with the key that the others have."""
     values = yaml.safe_load((FOLDER / "qdrant-values.yaml").read_text())

@@ -1,6 +1,10 @@
 """Execution providers: which one runs a model, and what is said of those that do not."""
 
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +14,7 @@ import pytest
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
+from encoder_service.runtimes.base import DeviceError
 from encoder_service.runtimes.onnx import OnnxRuntime
 from encoder_service.runtimes.provider import open_onnx
 from encoder_service.settings import EncoderSettings
@@ -139,6 +144,60 @@ def test_a_provider_that_does_not_start_is_said(
         runtime = open_onnx(artefact, providers=["tensorrt", "cuda"], max_batch=2)
     assert runtime.device == "cuda"
     assert (logs[0]["log_level"], logs[0]["provider"]) == ("warning", "tensorrt")
+
+
+def _fail(_: Any) -> Any:
+    raise RuntimeError("CUDA failure 700: an illegal memory access")
+
+
+def test_a_provider_that_fails_later_is_a_broken_device(
+    artefact: ModelArtefact, cuda: Installed
+) -> None:
+    """Later runs would fail as well: the encoder is to end, and be started anew."""
+    runtime = open_onnx(artefact, providers=["cuda"], max_batch=2)
+    cuda.answer = _fail
+    with pytest.raises(DeviceError, match=r"^cuda: CUDA failure 700"):
+        runtime.embed(Modality.PHOTO, _images(2))
+
+
+@pytest.mark.parametrize("provider", ["cuda", "openvino"])
+def test_a_provider_that_fails_when_it_is_tried_is_said(
+    provider: str, artefact: ModelArtefact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It opens the graph and can't run it, for want of memory for instance: the CPU can."""
+    there = Installed(monkeypatch, "CUDAExecutionProvider", "OpenVINOExecutionProvider")
+    there.answer = _fail
+    with capture_logs() as logs:
+        runtime = open_onnx(artefact, providers=[provider], threads_alone=1, max_batch=1)
+    assert runtime.device == "cpu"
+    assert "CUDA failure 700" in logs[0]["error"]
+
+
+def test_a_graph_for_one_image_gets_one_at_a_time(artefact: ModelArtefact, cuda: Installed) -> None:
+    """An imported model's exporter may have fixed the batch within, as config.json then says."""
+    fixed = {
+        modality: replace(tower, network={"kind": "onnx", "batch": 1})
+        for modality, tower in artefact.towers.items()
+    }
+    runtime = open_onnx(replace(artefact, towers=fixed), providers=["cuda"], max_batch=8)
+    assert runtime.max_batch == 1
+    assert set(cuda.sizes) == {1}
+
+
+def test_no_two_runs_are_under_way_at_once(artefact: ModelArtefact, cuda: Installed) -> None:
+    """Not even where each worker runs its own image: DirectML allows none."""
+    runtime = open_onnx(artefact, providers=["cuda"], max_batch=1)
+    inside = threading.Semaphore(1)
+
+    def answer(vectors: Any) -> Any:
+        assert inside.acquire(blocking=False), "two at once"
+        time.sleep(0.01)  # the others come meanwhile
+        inside.release()
+        return vectors
+
+    cuda.answer = answer
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: runtime.embed(Modality.PHOTO, _images(1)), range(8)))
 
 
 @pytest.mark.parametrize(

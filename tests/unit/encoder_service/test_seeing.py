@@ -8,6 +8,7 @@ import pytest
 from encoder_service.seeing import Seeing
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
+from sketchzoo.posterior import Posterior
 
 
 def embedding(*posterior: float, weight: float = 0.7) -> bytes:
@@ -18,7 +19,7 @@ def embedding(*posterior: float, weight: float = 0.7) -> bytes:
 
 def test_a_class_is_seen_from_the_models_threshold_on() -> None:
     """The likeliest one, with its posterior; below, and for something else, none."""
-    seeing = Seeing(("owl", "swan"), 0.7, 0.9)
+    seeing = Seeing(Posterior(("owl", "swan"), 0.7), 0.9)
     seen = seeing.on(embedding(0.05, 0.93, 0.02))
     assert seen is not None
     assert seen.class_name == "swan"

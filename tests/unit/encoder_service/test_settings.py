@@ -1,9 +1,12 @@
 """The encoder's settings."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
-from encoder_service.bootstrap import default_queue_calls
+from encoder_service import bootstrap
+from encoder_service.bootstrap import default_processes, default_queue_calls
 from encoder_service.settings import EncoderSettings
 from tests.unit.encoder_service.fakes import FakeRuntime
 
@@ -30,3 +33,20 @@ def test_the_queues_default_follows_workers_and_batches() -> None:
     """Eight calls a worker; where batches are run, enough for four."""
     assert default_queue_calls(2, FakeRuntime()) == 16
     assert default_queue_calls(2, FakeRuntime(max_batch=32)) == 128
+
+
+@pytest.mark.parametrize(
+    ("given", "processes"),
+    [
+        ({}, 16),
+        ({"providers": ("cpu", "cuda")}, 16),
+        ({"providers": ("cuda", "cpu")}, 4),
+        ({"runtime": "torch"}, 4),
+    ],
+)
+def test_few_processes_share_an_accelerator(
+    given: dict[str, Any], processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each holds the model there, by torch or by an execution provider; on the CPU cores tell."""
+    monkeypatch.setattr(bootstrap, "default_size", lambda: 16)
+    assert default_processes(EncoderSettings(**given)) == processes
