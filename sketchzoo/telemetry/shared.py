@@ -9,9 +9,10 @@ becomes of it. Exemplars are not kept there.
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
 from prometheus_client import CollectorRegistry, Gauge, Metric, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.platform_collector import PlatformCollector
@@ -20,6 +21,8 @@ from prometheus_client.registry import Collector
 
 _REFRESH_SECONDS = 1.0
 _START = "process_start_time_seconds"
+
+log = structlog.get_logger()
 
 # What this process's gauges show; None while its metrics are its own, which are read by the page.
 _shown: list[tuple[Gauge, Callable[[], float]]] | None = None
@@ -55,11 +58,16 @@ def shared_metrics(folder: Path, index: int) -> Iterator[None]:
 
 def _refresh(shown: Sequence[tuple[Gauge, Callable[[], float]]], ended: threading.Event) -> None:
     over = False
+    failed: set[Gauge] = set()
     while not over:
         over = ended.wait(_REFRESH_SECONDS)
         for gauge, read in shown:
-            with suppress(AttributeError):  # what it reads is still being made
+            try:
                 gauge.set(read())
+            except Exception:  # the others go on, and so may this one
+                if gauge not in failed:
+                    log.exception("gauge not read", gauge=str(gauge))
+                failed.add(gauge)
 
 
 def forget_gauges(folder: Path, index: int) -> None:
