@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,9 +30,8 @@ from sketchzoo.group.ledger import Ledger
 from sketchzoo.group.member import Member
 from sketchzoo.settings import ServerSettings
 from sketchzoo.telemetry.page import MetricsPage
-from sketchzoo.telemetry.shared import forget_gauges, group_registry, shared_metrics
+from sketchzoo.telemetry.shared import forget_gauges, group_registry, metrics_folder, shared_metrics
 
-_METRICS = "sketchzoo-metrics-"
 # More than this many deaths within a minute are no accident.
 _DEATHS = 3
 _DEATHS_SECONDS = 60.0
@@ -88,7 +86,7 @@ def run_group(settings: S, size: int, work: "Work[S]") -> None:
         # First of all: a signal at any later moment lets go of what is held.
         asked = held.enter_context(_asked_to_stop())
         sockets = [held.enter_context(each) for each in hold(settings.host, settings.port)]
-        folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix=_METRICS)))
+        folder = held.enter_context(metrics_folder())
         ledger = Ledger.create(size)
         held.callback(ledger.close)
         port = int(sockets[0].getsockname()[1])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.group.family import members, until
+from tests.integration.group.family import members, metrics_folders, until
 from tests.integration.group.works import group, stopped_at_once
 
 pytestmark = [
@@ -20,24 +20,13 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder for temporary files of what is started."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    return folder
-
-
 def start(run: Callable[[Path, Path], None], model: Path, said: Path) -> SpawnProcess:
     process = multiprocessing.get_context("spawn").Process(target=run, args=(model, said))
     process.start()
     return process
 
 
-def test_a_process_that_cannot_start_anew_ends_no_healthy_one(
-    tmp_path: Path, temporary: Path
-) -> None:
+def test_a_process_that_cannot_start_anew_ends_no_healthy_one(tmp_path: Path) -> None:
     """A model that is gone for a moment is a death like others; those that serve go on."""
     model, said = tmp_path / "model", tmp_path / "said"
     model.touch()
@@ -56,7 +45,7 @@ def test_a_process_that_cannot_start_anew_ends_no_healthy_one(
         process.join(60)
         assert process.exitcode == 0
         assert f"{model}" in said.read_text()
-        assert not list(temporary.glob("sketchzoo-*"))
+        assert not metrics_folders(process.pid or 0)
     finally:
         process.kill()
 
@@ -79,13 +68,11 @@ def test_processes_that_never_start_anew_end_the_group(tmp_path: Path) -> None:
         process.kill()
 
 
-def test_asked_to_stop_before_anything_is_made_it_leaves_nothing(
-    tmp_path: Path, temporary: Path
-) -> None:
+def test_asked_to_stop_before_anything_is_made_it_leaves_nothing(tmp_path: Path) -> None:
     """A signal may come at any moment of the start: it ends well, and nothing stays."""
     model = tmp_path / "model"
     model.touch()
     process = start(stopped_at_once, model, tmp_path / "said")
     process.join(120)
     assert process.exitcode == 0
-    assert not list(temporary.glob("sketchzoo-metrics-*"))
+    assert not metrics_folders(process.pid or 0)

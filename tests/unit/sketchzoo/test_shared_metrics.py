@@ -15,6 +15,7 @@ from sketchzoo.telemetry.shared import (
     ProcessesCollector,
     forget_gauges,
     group_registry,
+    metrics_folder,
     shared_metrics,
     show,
 )
@@ -124,3 +125,14 @@ def test_time_of_processes_that_are_gone_stays_counted() -> None:
     assert alone is not None
     assert alone >= both
     assert (registry.get_sample_value("process_resident_memory_bytes") or 0) < memory
+
+
+def test_metrics_of_a_group_lie_in_memory() -> None:
+    """Who counts is not ended where the folder for temporary files is full."""
+    memory = Path("/dev/shm")  # noqa: S108 - where Linux has it
+    if not os.access(memory, os.W_OK):
+        pytest.skip("this system has no such memory")
+    with metrics_folder() as folder:
+        assert folder.parent == memory
+        assert folder.stat().st_mode & 0o077 == 0
+    assert not folder.exists()
