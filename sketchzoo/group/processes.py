@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,9 +30,8 @@ from sketchzoo.group.ledger import Ledger
 from sketchzoo.group.member import Member
 from sketchzoo.settings import ServerSettings
 from sketchzoo.telemetry.page import MetricsPage
-from sketchzoo.telemetry.shared import forget_gauges, group_registry, shared_metrics
+from sketchzoo.telemetry.shared import forget_gauges, group_registry, metrics_folder, shared_metrics
 
-_METRICS = "sketchzoo-metrics-"
 # More than this many deaths within a minute are no accident.
 _DEATHS = 3
 _DEATHS_SECONDS = 60.0
@@ -79,13 +77,16 @@ def run_group(settings: S, size: int, work: "Work[S]") -> None:
         OSError: a port is taken.
         GroupError: more than three processes have ended within a minute, or one that was asked to
             did not.
-        Exception: what `work` has raised of what a user can set right, in one process.
+        Exception: what `work` has raised of what a user can set right, in one process, before
+            all served; from then on it is a death like others.
 
     """
     start = time.perf_counter()
     with ExitStack() as held:
+        # First of all: a signal at any later moment lets go of what is held.
+        asked = held.enter_context(_asked_to_stop())
         sockets = [held.enter_context(each) for each in hold(settings.host, settings.port)]
-        folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix=_METRICS)))
+        folder = held.enter_context(metrics_folder())
         ledger = Ledger.create(size)
         held.callback(ledger.close)
         port = int(sockets[0].getsockname()[1])
@@ -93,7 +94,6 @@ def run_group(settings: S, size: int, work: "Work[S]") -> None:
         place = _Place(0, size, ledger, folder)
         group = _Group(settings.model_copy(update=alike), work, place)
         registry = group_registry(folder, group.pids)
-        asked = held.enter_context(_asked_to_stop())
         page = MetricsPage(registry, settings.host, settings.metrics_port)
         with page, group:
             facts = group.start(asked)
@@ -154,6 +154,7 @@ class _Group(Generic[S]):
         self._place = place
         self._children: dict[int, _Child] = {}
         self._deaths: deque[float] = deque(maxlen=_DEATHS)
+        self._is_started = False
 
     def __enter__(self) -> "_Group[S]":
         return self
@@ -178,6 +179,7 @@ class _Group(Generic[S]):
         while any(child.facts is None for child in self._children.values()):
             if self._is_asked_after_next(asked):
                 return None
+        self._is_started = True
         return self._children[0].facts
 
     def watch(self, asked: Connection) -> None:
@@ -193,7 +195,9 @@ class _Group(Generic[S]):
             return True
         for child in children:
             child.hear()
-            if child.problem is not None:
+            # Later it may be of the moment, a full disk or a model that is being replaced, and
+            # those that serve go on.
+            if child.problem is not None and not self._is_started:
                 raise child.problem
             if child.process.sentinel in ready:
                 self._replace(child)
@@ -220,13 +224,17 @@ class _Group(Generic[S]):
         now = time.monotonic()
         often = len(self._deaths) == _DEATHS and now - self._deaths[0] < _DEATHS_SECONDS
         self._deaths.append(now)
-        log.error("process ended", process=child.index, status=status)
+        why = {} if child.problem is None else {"error": str(child.problem)}
+        log.error("process ended", process=child.index, status=status, **why)
         if often:
             raise GroupError(
                 f"{_DEATHS + 1} processes have ended within {_DEATHS_SECONDS:g} s, "
-                f"the last with status {status}"
+                f"the last with {child.problem or f'status {status}'}"
             )
-        self._spawn(child.index)
+        try:
+            self._spawn(child.index)
+        except OSError as error:
+            raise GroupError(f"no process can be started anew: {error}") from error
 
     def _forget(self, index: int) -> None:
         """Let a process that has ended hold and show nothing."""

@@ -102,12 +102,12 @@ class Admission:
             counts.tally("bytes"),
         )
         self._rates = _rates(rules.calls_per_second, counts)
+        self._streams = OpenStreams(rules.read_seconds, rules.stream_idle_seconds)
         self._refused = metrics.refused
         metrics.watch("calls", lambda: self._calls.held)
         metrics.watch("health", lambda: self._health.held)
         metrics.watch("bytes", lambda: self._bytes.held)
         metrics.watch("streams", lambda: len(self._streams))
-        self._streams = OpenStreams(rules.read_seconds, rules.stream_idle_seconds)
         self.moments = Timeouts(MOMENT_SECONDS)
         self.default_deadlines = Timeouts(rules.default_deadline_seconds)
         self._others = None

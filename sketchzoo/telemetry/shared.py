@@ -7,19 +7,26 @@ becomes of it. Exemplars are not kept there.
 """
 
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
 from prometheus_client import CollectorRegistry, Gauge, Metric, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+_FOLDER = "sketchzoo-metrics-"
+# Memory of Linux that has names, in a container too, and is no folder for temporary files.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in it has a name of its own
 _REFRESH_SECONDS = 1.0
 _START = "process_start_time_seconds"
+
+log = structlog.get_logger()
 
 # What this process's gauges show; None while its metrics are its own, which are read by the page.
 _shown: list[tuple[Gauge, Callable[[], float]]] | None = None
@@ -31,6 +38,19 @@ def show(gauge: Gauge, read: Callable[[], float]) -> None:
         gauge.set_function(read)
     else:
         _shown.append((gauge, read))
+
+
+@contextmanager
+def metrics_folder() -> Iterator[Path]:
+    """Make a group's folder for `shared_metrics`; it goes with the context.
+
+    In memory, where it can be: the files are mapped, and who counts for the first time while
+    photos' copies fill the folder for temporary files would be ended by the system (SIGBUS).
+    """
+    memory = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
+    prefix = f"{_FOLDER}{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=memory) as folder:
+        yield Path(folder)
 
 
 @contextmanager
@@ -55,11 +75,16 @@ def shared_metrics(folder: Path, index: int) -> Iterator[None]:
 
 def _refresh(shown: Sequence[tuple[Gauge, Callable[[], float]]], ended: threading.Event) -> None:
     over = False
+    failed: set[Gauge] = set()
     while not over:
         over = ended.wait(_REFRESH_SECONDS)
         for gauge, read in shown:
-            with suppress(AttributeError):  # what it reads is still being made
+            try:
                 gauge.set(read())
+            except Exception:  # the others go on, and so may this one
+                if gauge not in failed:
+                    log.exception("gauge not read", gauge=str(gauge))
+                failed.add(gauge)
 
 
 def forget_gauges(folder: Path, index: int) -> None:

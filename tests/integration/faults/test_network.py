@@ -119,7 +119,8 @@ def test_a_slow_encoder_is_given_up_at_the_deadline(tmp_path: Path) -> None:
     with ExitStack() as scope:
         model = tiny_model(tmp_path / "model", work=1000)
         qdrant = scope.enter_context(ServerProcess(tmp_path / "qdrant"))
-        encoder = scope.enter_context(encoder_process(model.folder, workers=1))
+        # Nothing is tried at the start, which is long enough with such a model.
+        encoder = scope.enter_context(encoder_process(model.folder, workers=1, threads_alone=1))
         url = f"http://127.0.0.1:{qdrant.port}"
         asyncio.run(fill(encoder.target, url, write_photos(tmp_path / "photos", 1)))
         search = scope.enter_context(search_process(encoder.target, url))

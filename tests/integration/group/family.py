@@ -1,6 +1,7 @@
 """A process's children as the system knows them, and calls that each take a connection."""
 
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,6 +30,12 @@ def is_gone(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return True
     return state in "ZX"
+
+
+def metrics_folders(parent: int) -> list[Path]:
+    """Return the folders in which a group keeps its metrics."""
+    places = (Path("/dev/shm"), Path(tempfile.gettempdir()))  # noqa: S108 - as the group's own
+    return [each for place in places for each in place.glob(f"sketchzoo-metrics-{parent}-*")]
 
 
 def until(true: Callable[[], object], what: str, seconds: float = 60.0) -> None:

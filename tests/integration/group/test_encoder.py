@@ -23,6 +23,7 @@ from tests.integration.group.family import (
     is_gone,
     members,
     memory,
+    metrics_folders,
     own_channel,
     page,
     until,
@@ -225,20 +226,18 @@ async def test_a_killed_process_comes_back_and_no_other_notices(model: Path) -> 
         assert last.startswith("sketchzoo encoder: 4 processes have ended within 60 s")
 
 
-def test_killed_it_leaves_no_process(model: Path, tmp_path: Path) -> None:
+def test_killed_it_leaves_no_process(model: Path) -> None:
     """After kill -9 of the parent its children end at once, and the port is free again."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", str(tmp_path))
-        with encoder_process(model, processes=2) as running:
-            children = family(running.process.pid)
-            assert len(children) >= 2
-            assert list(tmp_path.glob("sketchzoo-metrics-*"))
-            running.process.kill()
-            running.process.wait()
-            until(lambda: all(map(is_gone, children)), "children go on", 20)
-            with socket.create_server(("127.0.0.1", running.port)):
-                pass
-            assert not list(tmp_path.glob("sketchzoo-metrics-*"))
+    with encoder_process(model, processes=2) as running:
+        children = family(running.process.pid)
+        assert len(children) >= 2
+        assert metrics_folders(running.process.pid)
+        running.process.kill()
+        running.process.wait()
+        until(lambda: all(map(is_gone, children)), "children go on", 20)
+        with socket.create_server(("127.0.0.1", running.port)):
+            pass
+        assert not metrics_folders(running.process.pid)
 
 
 async def test_sigterm_lets_calls_under_way_end(model: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from sketchzoo.encoder.v1 import encoder_pb2 as pb
 from sketchzoo.encoder.v1 import encoder_pb2_grpc
@@ -132,6 +133,32 @@ async def test_the_callers_request_id_is_used_and_returned() -> None:
             trailing = dict(await pending.trailing_metadata())
     assert fake.seen == ["abc-1"]
     assert trailing["x-request-id"] == "abc-1"
+
+
+async def test_request_ids_of_calls_side_by_side_are_never_mixed() -> None:
+    """Each caller gets its own back, and what failed is logged with its own."""
+    fake = FakeEncoder()
+    fake.seconds = 0.05
+    fake.error = RuntimeError("broken")
+    wanted = [f"call-{number}" for number in range(40)]
+    async with serving(fake) as channel:
+        stub = encoder_pb2_grpc.EncoderServiceStub(channel)
+        with capture_logs([_with_id]) as logged:
+            pending = [
+                stub.GetModel(pb.GetModelRequest(), metadata=(("x-request-id", each),), timeout=10)
+                for each in wanted
+            ]
+            await asyncio.gather(*pending, return_exceptions=True)
+        returned = [dict(await each.trailing_metadata()).get("x-request-id") for each in pending]
+    assert sorted(fake.seen, key=str) == sorted(wanted)
+    assert returned == wanted
+    for event in ("call", "call failed"):
+        ids = [each["request_id"] for each in logged if each["event"] == event]
+        assert sorted(ids) == sorted(wanted)
+
+
+def _with_id(_: Any, __: str, event: Any) -> Any:
+    return {**event, "request_id": current_request_id()}
 
 
 async def test_a_request_id_that_is_no_id_is_replaced() -> None:

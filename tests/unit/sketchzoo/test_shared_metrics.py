@@ -2,16 +2,20 @@
 
 import multiprocessing
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from scripts.metrics_table import PARTS
+from sketchzoo.telemetry import shared
 from sketchzoo.telemetry.shared import (
     ProcessesCollector,
     forget_gauges,
     group_registry,
+    metrics_folder,
     shared_metrics,
     show,
 )
@@ -31,9 +35,30 @@ def member(folder: Path, index: int, amount: float) -> None:
         show(held, lambda: amount)
 
 
-def run(folder: Path, index: int, amount: float) -> None:
+def failing(folder: Path, index: int, amount: float) -> None:
+    """Show a gauge that can't be read, before one that can."""
+    registry = CollectorRegistry()
+    failures = threading.Semaphore(0)
+    shared._REFRESH_SECONDS = 0.01
+
+    def fail() -> float:
+        failures.release()
+        raise ValueError("not now")
+
+    with shared_metrics(folder, index):
+        broken = Gauge("broken", "Broken.", registry=registry, multiprocess_mode="livesum")
+        show(broken, fail)
+        held = Gauge("held", "Held.", registry=registry, multiprocess_mode="livesum")
+        show(held, lambda: amount)
+        for _ in range(3):
+            assert failures.acquire(timeout=30)
+
+
+def run(
+    folder: Path, index: int, amount: float, what: Callable[[Path, int, float], None] = member
+) -> None:
     process = multiprocessing.get_context("spawn").Process(
-        target=member, args=(folder, index, amount)
+        target=what, args=(folder, index, amount)
     )
     process.start()
     process.join(60)
@@ -55,6 +80,17 @@ def test_counters_of_the_dead_stay_and_their_gauges_go(tmp_path: Path) -> None:
     assert page.get_sample_value("drawn_total", {"what": "cat"}) == 7
     assert page.get_sample_value("held") == 5
     assert len(list(tmp_path.iterdir())) == len(files) + 1  # its gauges' alone
+
+
+def test_a_gauge_that_fails_is_logged_and_stops_no_other(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Once, by its name: frozen values would look like good ones."""
+    run(tmp_path, 0, 2.0, failing)
+    assert group_registry(tmp_path, list).get_sample_value("held") == 2
+    said = capfd.readouterr().out
+    assert said.count("ValueError: not now") == 1
+    assert "Gauge(broken)" in said
 
 
 def test_a_process_alone_shows_what_is_so_when_the_page_is_read() -> None:
@@ -89,3 +125,14 @@ def test_time_of_processes_that_are_gone_stays_counted() -> None:
     assert alone is not None
     assert alone >= both
     assert (registry.get_sample_value("process_resident_memory_bytes") or 0) < memory
+
+
+def test_metrics_of_a_group_lie_in_memory() -> None:
+    """Who counts is not ended where the folder for temporary files is full."""
+    memory = Path("/dev/shm")  # noqa: S108 - where Linux has it
+    if not os.access(memory, os.W_OK):
+        pytest.skip("this system has no such memory")
+    with metrics_folder() as folder:
+        assert folder.parent == memory
+        assert folder.stat().st_mode & 0o077 == 0
+    assert not folder.exists()
