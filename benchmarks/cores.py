@@ -7,14 +7,14 @@ was carried there.
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.bar import Bar
 from benchmarks.section import Section
-from benchmarks.services import encoding, load, running
+from benchmarks.services import encoding, load, of_processes, running
 from benchmarks.workload import Workload
 
 CORES = 16
@@ -97,26 +97,12 @@ def on_cores(cores: list[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
 def _rates(
     out: Path, workload: Workload, model: str, seconds: float, *, callers: int, processes: int
 ) -> Rates:
     shutil.rmtree(out, ignore_errors=True)
     folder = workload.folder
-    with _environment({"SKETCHZOO_PROCESSES": str(processes)}):
+    with of_processes(processes):
         if importlib.util.find_spec("qdrant_edge") is None:
             with encoding(out, model) as address:
                 return Rates(*_embedded(address, folder, callers, seconds), None)

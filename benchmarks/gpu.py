@@ -8,9 +8,7 @@ import importlib.util
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ import numpy as np
 
 from benchmarks.bar import Bar
 from benchmarks.section import Section
-from benchmarks.services import encoding, load, running
+from benchmarks.services import encoding, environment, load, of_processes, running
 from benchmarks.workload import Workload
 from sketchzoo.images import Modality, decode, enough_for, squared
 from sketchzoo.model import ModelArtefact
@@ -35,7 +33,7 @@ _PHOTOS = 640
 def measure(out: Path, workload: Workload, artefact: ModelArtefact, seconds: float) -> Section:
     """Measure the model alone, then the services; `seconds` is how long each part is loaded."""
     section = Section("GPU", ("what", "value"))
-    with _environment({"SKETCHZOO_ENCODER_RUNTIME": "torch", "SKETCHZOO_LOG_LEVEL": "warning"}):
+    with environment({"SKETCHZOO_ENCODER_RUNTIME": "torch", "SKETCHZOO_LOG_LEVEL": "warning"}):
         _alone(section, workload, artefact, seconds)
         best: dict[str, float] = {}
         for processes in _GROUPS:
@@ -139,7 +137,7 @@ def _served(
     shutil.rmtree(out, ignore_errors=True)
     folder, model = workload.folder, str(artefact.folder)
     found: dict[str, float] = {}
-    with _environment({"SKETCHZOO_PROCESSES": str(processes)}):
+    with of_processes(processes):
         start = time.perf_counter()
         with encoding(out / "alone", model) as address:
             found["start_seconds"] = time.perf_counter() - start
@@ -182,17 +180,3 @@ def _some(out: Path, workload: Workload) -> Path:
     for number, photo in enumerate(workload.photos[:_PHOTOS]):
         (chosen / f"{number:04}.jpg").write_bytes(photo)
     return chosen
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -4,14 +4,35 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from local_stack.parts import Parts, encoder, start
 from local_stack.settings import UpSettings
 from local_stack.stack import Stack
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables while the context is open, for what is started in it."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def of_processes(count: int) -> AbstractContextManager[None]:
+    """Have encoders and search services started of so many processes each; 0 is by the cores."""
+    parts = ("ENCODER", "SEARCH")
+    return environment({f"SKETCHZOO_{part}_PROCESSES": str(count) for part in parts})
 
 
 @contextmanager

@@ -5,6 +5,9 @@ import os
 import pytest
 
 from benchmarks.cores import CORES, Rates, available, compared, on_cores
+from benchmarks.services import of_processes
+from encoder_service.settings import EncoderSettings
+from search_service.settings import SearchSettings
 
 _FEW = Rates(photos=150.0, sketches=140.0, searches=110.0)
 
@@ -40,3 +43,11 @@ def test_what_is_started_keeps_to_the_cores_until_the_end() -> None:
     with on_cores(before[:1]):
         assert available() == before[:1]
     assert available() == before
+
+
+def test_services_are_started_of_so_many_processes() -> None:
+    """Encoder and search both, by the variables that they read; afterwards as before."""
+    before = EncoderSettings().processes, SearchSettings().processes
+    with of_processes(3):
+        assert (EncoderSettings().processes, SearchSettings().processes) == (3, 3)
+    assert (EncoderSettings().processes, SearchSettings().processes) == before
