@@ -147,6 +147,8 @@ def write(model: ModelProto, path: Path) -> None:
 
 def type_name(dtype: int) -> str:
     """Return a type as people write it, `float16` for instance."""
+    if dtype not in TensorProto.DataType.values():
+        return f"values of an unknown type, {dtype}"
     name: str = TensorProto.DataType.Name(dtype)
     return {"FLOAT": "float32", "DOUBLE": "float64"}.get(name, name.lower())
 

@@ -97,6 +97,11 @@ def embed(
             return "unreadable"
         finally:
             advance()
+        if len(vector) != artefact.dimension:
+            raise ModelError(
+                f"{artefact.name} answers {len(vector)} values, not {artefact.dimension} as "
+                "config.json says"
+            )
         if not np.isfinite(vector).all():
             return "not_finite"
         return hashlib.sha256(content).digest(), vector

@@ -91,8 +91,7 @@ class Weights:
                 else:
                     _return(tensor, b"".join(lies.pieces()))
             elif is_weight and is_large:
-                content = tensor.raw_data or numpy_helper.to_array(tensor).tobytes()
-                self._take(tensor, _Inside(content))
+                self._take(tensor, _Inside(_content(tensor, path)))
 
     def write(self, model: ModelProto, path: Path) -> None:
         """Write those that `model` still has into `path`, and say in `model` where they lie."""
@@ -163,6 +162,17 @@ def _tensors(graph: GraphProto) -> Iterator[tuple[TensorProto, bool]]:
                 yield from _tensors(each)
 
 
+def _content(tensor: TensorProto, path: Path) -> bytes:
+    """Return the values of a tensor that are in the graph."""
+    try:
+        content: bytes = tensor.raw_data or numpy_helper.to_array(tensor).tobytes()
+    except ValueError:
+        content = b""
+    if len(content) != _size(tensor):
+        raise ModelError(f"{path}: {tensor.name} has not as many values as its shape says")
+    return content
+
+
 def _beside(tensor: TensorProto, path: Path) -> _Slice:
     """Return where the values of a tensor lie that are not in the graph."""
     said = {entry.key: entry.value for entry in tensor.external_data}
@@ -172,10 +182,15 @@ def _beside(tensor: TensorProto, path: Path) -> _Slice:
     file = path.parent / location
     try:
         there = file.stat().st_size
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name that no file can have
         raise ModelError(f"{path} needs its weights beside it: {file} is missing") from error
-    offset = int(said.get("offset", 0))
-    length = int(said.get("length", there - offset))
+    try:
+        offset = int(said.get("offset", 0))
+        length = int(said.get("length", there - offset))
+    except ValueError:
+        offset = length = -1
+    if offset < 0 or length < 0:
+        raise ModelError(f"{path}: where {tensor.name} lies in {file} is no place in a file")
     if tensor.data_type in _DTYPES and length != _size(tensor):
         raise ModelError(f"{path}: {tensor.name} has {_size(tensor)} bytes, not {length}")
     if offset + length > there:

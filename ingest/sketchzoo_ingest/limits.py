@@ -5,6 +5,9 @@ from typing import Self
 
 from sketchzoo.images import ImageLimits
 
+_MOST_CALLS = 256
+"""Calls under way at once, as the setting allows them."""
+
 _MIB = 1024 * 1024
 
 
@@ -45,4 +48,5 @@ class PipelineLimits:
         """
         if count <= 1:
             return self
-        return replace(self, calls_in_flight=max(self.calls_in_flight, count + 2))
+        calls = min(count + 2, _MOST_CALLS)
+        return replace(self, calls_in_flight=max(self.calls_in_flight, calls))

@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import grpc
@@ -16,7 +17,7 @@ from qdrant_client import grpc as api
 from sketchzoo.qdrant.connection import QdrantConnection, remaining
 from sketchzoo.qdrant.errors import PART, CollectionNotFoundError
 from sketchzoo.rpc import CallError, deadline_exceeded, exhausted
-from sketchzoo.rpc.errors import MessageTooLargeError
+from sketchzoo.rpc.errors import MessageTooLargeError, part_failed
 
 # How long what comes beside a call waits for it to end, to go together. A server with many cores
 # answers the next call beside it, so that a long one must not hold up others.
@@ -133,6 +134,10 @@ class QueryBatches:
         finally:
             if asked.call is not None:
                 asked.call.leave()
+            else:
+                # Who has left takes no place of those that wait.
+                with suppress(ValueError):
+                    line.waiting.remove(asked)
 
     def _watch(self, line: _Line) -> None:
         """Have what waits sent in a moment, whether or not the calls before it have ended."""
@@ -200,6 +205,10 @@ class QueryBatches:
         answer: api.QueryBatchResponse = await self._connection.ask(
             "Points/QueryBatch", request, remaining(deadline)
         )
+        if len(answer.result) != len(queries):
+            raise part_failed(
+                PART, f"it answered {len(answer.result)} results to {len(queries)} queries"
+            )
         return [each.result for each in answer.result]
 
 

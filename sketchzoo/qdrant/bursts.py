@@ -68,6 +68,9 @@ class Collapsed:
             return [scored(self._collection, point) for point in page]
         async with self._places:
             hits = await self._hits(folding, page)
+            if len(hits) < len(page):
+                # Some are deleted meanwhile, and a page that is short would seem the last.
+                return await self.by_groups(folding.query)
             sizes = await self._sizes(folding.query, several)
         return [_counted(hit, sizes) for hit in hits]
 

@@ -49,8 +49,8 @@ class Schemas:
     async def bursts(self, collection: str, deadline: float | None) -> Bursts | None:
         """Return what is known of a collection's bursts, None where no photo folds.
 
-        Looked at anew when their counts have changed; searches beside that go on by what was
-        known. `deadline` is in `time.monotonic()` seconds.
+        Looked at anew when their counts have changed, and after half a minute, by one search;
+        those beside it go on by what was known. `deadline` is in `time.monotonic()` seconds.
         """
         schema = _fresh(self._seen, collection)
         if schema is None:
@@ -58,10 +58,11 @@ class Schemas:
         counts = schema.bursts
         if counts is None:
             return None
-        known = _fresh(self._bursts, collection)
-        if known is not None and known.counts == counts:
-            return known
-        if known is not None:
+        fresh = _fresh(self._bursts, collection)
+        if fresh is not None and fresh.counts == counts:
+            return fresh
+        if collection in self._bursts:
+            _, known = self._bursts[collection]
             self._bursts = _with(self._bursts, collection, Bursts(counts, known.several))
         try:
             found = Bursts(counts, await self._several(collection, counts, deadline))

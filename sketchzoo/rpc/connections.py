@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
+import grpc
 import grpc.aio
 
 S = TypeVar("S")
@@ -23,6 +24,12 @@ class _Connection(Generic[S]):
         self.channel = channel
         self.stub = stub
         self.under_way = 0
+
+    @property
+    def busy(self) -> tuple[bool, int]:
+        """What to choose by, the least first."""
+        state = self.channel.get_state()
+        return state is grpc.ChannelConnectivity.TRANSIENT_FAILURE, self.under_way
 
 
 class Connections(Generic[S]):
@@ -65,11 +72,12 @@ class Connections(Generic[S]):
         """Return what to call now; the call counts as under way while the context is open.
 
         Of those with equally few under way it is each one's turn, so that two callers don't
-        meet in one process for ever.
+        meet in one process for ever. One that cannot be made comes last: what fails at once would
+        always seem the least busy.
         """
         count = len(self._all)
         turns = ((self._last + step) % count for step in range(1, count + 1))
-        self._last = min(turns, key=lambda index: self._all[index].under_way)
+        self._last = min(turns, key=lambda index: self._all[index].busy)
         connection = self._all[self._last]
         connection.under_way += 1
         try:

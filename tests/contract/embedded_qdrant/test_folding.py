@@ -6,9 +6,11 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 from unittest.mock import patch
 
 import pytest
+from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
@@ -209,6 +211,23 @@ async def test_a_photo_added_meanwhile_is_folded_and_counted(galleries: Gallerie
     await writer.current()
     (later,) = await writer.nearest(few, [query])
     assert later[0].near_duplicates == 2
+
+
+async def test_a_page_of_which_a_photo_is_deleted_meanwhile_is_full(galleries: Galleries) -> None:
+    """A shorter one would seem the last, though more follow."""
+    few, writer, ask = await galleries.of("few"), galleries.writer, galleries.connection.ask
+    query = Nearest((1.0,) * DIMENSION, limit=70, collapse=True)
+    (before,) = await writer.nearest(few, [query])
+
+    async def meanwhile(method: str, request: Message, seconds: float | None = None) -> Any:
+        if method == "Points/Get":
+            await writer.delete(few, [before[3].id])
+        return await ask(method, request, seconds)
+
+    with patch.object(galleries.connection, "ask", meanwhile):
+        (page,) = await writer.nearest(few, [query])
+    assert len(page) == len(before) == 70
+    assert before[3].id not in {hit.id for hit in page}
 
 
 @pytest.mark.parametrize("collapse", [False, True])

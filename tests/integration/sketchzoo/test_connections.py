@@ -4,8 +4,8 @@ import asyncio
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import grpc
@@ -15,7 +15,8 @@ import pytest
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.encoder_client import EncoderClient, ImageToEmbed
 from sketchzoo.images import Modality
-from sketchzoo.rpc import BETWEEN_PARTS, CallError, ChannelSettings
+from sketchzoo.rpc import BETWEEN_PARTS, CallError, ChannelSettings, open_channel
+from sketchzoo.rpc.connections import Connections
 
 IMAGE = [ImageToEmbed(b"any", Modality.SKETCH)]
 
@@ -157,6 +158,28 @@ async def test_a_server_that_ends_is_left_for_another(stack: AsyncExitStack) -> 
     await group.servers[0].stop(None)
     for _ in range(12):
         await encoder.embed(IMAGE, 5)
+
+
+async def test_a_connection_that_cannot_be_made_is_left_out(stack: AsyncExitStack) -> None:
+    """Its calls fail at once, so that it would always seem the least busy one."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        gone = ChannelSettings(f"127.0.0.1:{nobody.getsockname()[1]}", own_connection=True)
+        group, _ = await opened(stack, 1, 1)
+        group.let.set()
+        first = open_channel(replace(gone, target=f"127.0.0.1:{group.port}"))
+        connections = Connections(
+            first, encoder_pb2_grpc.EncoderServiceStub, lambda: open_channel(gone)
+        )
+        stack.push_async_callback(connections.close)
+        connections.reach(2)
+        request = encoder_pb2.EmbedRequest()
+        for _ in range(len(connections)):
+            with connections.least_busy() as stub, suppress(grpc.aio.AioRpcError):
+                await stub.Embed(request, timeout=5)
+        for _ in range(12):
+            with connections.least_busy() as stub:
+                await stub.Embed(request, timeout=5)
 
 
 async def test_closing_closes_all_of_them(stack: AsyncExitStack) -> None:

@@ -30,6 +30,7 @@ class Points(api.PointsServicer):
     ids: list[str] = field(default_factory=list)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     refusal: grpc.StatusCode | None = None
+    left_out: int = 0
 
     async def QueryBatch(self, request: Any, context: Any) -> api.QueryBatchResponse:  # noqa: N802 - gRPC's form
         self.calls.append(len(request.query_points))
@@ -48,7 +49,7 @@ class Points(api.PointsServicer):
         if any(query.limit == BAD for query in request.query_points):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "a bad query")
         response = api.QueryBatchResponse()
-        for query in request.query_points:
+        for query in request.query_points[self.left_out :]:
             response.result.add().result.add().score = query.limit
         return response
 
@@ -236,6 +237,31 @@ async def test_more_than_may_wait_are_refused(bench: Bench) -> None:
     bench.points.let.set()
     done = await asyncio.gather(*answers, return_exceptions=True)
     assert sum(isinstance(each, CallError) for each in done) == 10
+
+
+async def test_those_that_left_take_no_place_of_those_that_wait(bench: Bench) -> None:
+    """However many have come and gone while the calls before them last."""
+    answers = await bench.beside_one(*[1900] * 7)
+    for _ in answers[1:]:
+        await bench.points.came.get()
+    left = [bench.asks(1900) for _ in range(1024)]
+    await asyncio.sleep(0)
+    for each in left:
+        each.cancel()
+    await asyncio.wait(left)
+    later = bench.asks(2)
+    await asyncio.sleep(0)
+    bench.points.let.set()
+    assert await scores(later) == [2]
+
+
+async def test_an_answer_without_some_hits_fails_all_of_its_call(bench: Bench) -> None:
+    """None of them waits for what does not come."""
+    bench.points.left_out = 1
+    answers = await bench.beside_one(2, 3)
+    bench.points.let.set()
+    for answer in answers:
+        assert (await refused(answer)).code is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_a_call_has_the_request_id_of_its_first_query(bench: Bench) -> None:

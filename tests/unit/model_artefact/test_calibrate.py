@@ -1,5 +1,6 @@
 """Calibrating: thresholds from photos and drawings of the user's own."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,18 @@ def test_a_photo_does_not_find_itself(artefact: ModelArtefact) -> None:
     """Of a class with one photo none is there to find."""
     with pytest.raises(ModelError, match="a class with at least two photos"):
         calibrate(artefact, circle(0.0, 1, 0, "cat", "dog"), None)
+
+
+def test_a_model_that_answers_other_values_than_it_says_is_told(
+    artefact: ModelArtefact, tmp_path: Path
+) -> None:
+    """In one line, before any threshold is sought."""
+    (tmp_path / "cat").mkdir()
+    for number in range(2):
+        (tmp_path / "cat" / f"{number}.jpg").write_bytes(picture(number))
+    pictures = listed(tmp_path, Modality.PHOTO, 50)
+    with pytest.raises(ModelError, match="answers 2 values, not 3"):
+        embed(replace(artefact, dimension=3), pictures, Modality.PHOTO)
 
 
 def test_what_cannot_be_embedded_or_is_there_twice_is_left_out(

@@ -162,6 +162,57 @@ def test_weights_beside_the_graph_are_taken_from_there(tmp_path: Path) -> None:
     assert np.array_equal(embedded(artefact), embedded(alone))
 
 
+@pytest.mark.parametrize(
+    ("place", "problem"),
+    [
+        ({"location": "a\0b"}, "is missing"),
+        ({"offset": "first"}, "is no place in a file"),
+        ({"offset": "-4"}, "is no place in a file"),
+        ({"length": "-4"}, "is no place in a file"),
+    ],
+)
+def test_a_place_beside_the_graph_that_is_none_is_told(
+    place: dict[str, str], problem: str, tmp_path: Path
+) -> None:
+    """In one line, whatever a file says."""
+    path = beside(image_encoder(tmp_path / "odd.onnx"))
+    model = onnx.load(path, load_external_data=False)
+    said = model.graph.initializer[0].external_data
+    entries = {entry.key: entry.value for entry in said} | place
+    del said[:]
+    for key, value in entries.items():
+        said.add(key=key, value=value)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=problem):
+        imported(path, tmp_path / "model")
+
+
+@pytest.mark.parametrize("values", [[], [1.0] * 7])
+@pytest.mark.parametrize("shape", [[48, 24], [1 << 40, 1 << 20]])
+def test_weights_that_are_not_as_many_as_their_shape_says_are_told(
+    values: list[float], shape: list[int], tmp_path: Path
+) -> None:
+    """A damaged file; nothing so large is asked of memory."""
+    model = onnx.load(image_encoder(tmp_path / "odd.onnx"))
+    weight = model.graph.initializer[0]
+    weight.dims[:] = shape
+    weight.ClearField("raw_data")
+    weight.float_data.extend(values)
+    onnx.save(model, tmp_path / "odd.onnx")
+    with pytest.raises(ModelError, match="has not as many values as its shape says"):
+        imported(tmp_path / "odd.onnx", tmp_path / "model")
+
+
+@pytest.mark.parametrize("end", ["input", "output"])
+def test_values_of_an_unknown_type_are_refused(end: str, tmp_path: Path) -> None:
+    """A file of a later ONNX may have such."""
+    model = onnx.load(image_encoder(tmp_path / "odd.onnx"))
+    getattr(model.graph, end)[0].type.tensor_type.elem_type = 99
+    (tmp_path / "odd.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="unknown type, 99"):
+        imported(tmp_path / "odd.onnx", tmp_path / "model")
+
+
 def test_weights_beside_the_graph_are_never_all_in_memory(tmp_path: Path) -> None:
     """A model may be larger than memory: pieces go from file to file."""
     values = 48 << 20

@@ -119,6 +119,7 @@ def test_a_gallery_does_not_depend_on_the_text_tower(tmp_path: Path) -> None:
         ({"mask": False}, {"padding": False}, {}, "takes no attention_mask: give --pad-token"),
         ({}, {}, {"pad_token": "[PAD]"}, "has no token '[PAD]' for --pad-token"),
         ({}, {}, {"context": 2}, "a context of 2 tokens leaves no room for a text"),
+        ({}, {}, {"context": 10**9}, "a context must be of fewer than 100000 tokens"),
         ({"words": 5}, {}, {}, "text.onnx does not run with its tokenizer: ONNX Runtime cannot"),
     ],
 )
@@ -147,6 +148,26 @@ def test_what_is_no_tokenizer_is_named(content: str | None, tmp_path: Path) -> N
         told.write_text(content)
     source = Source(text_encoder(tmp_path / "text.onnx"))
     with pytest.raises(ModelError, match=r"tokenizer\.json is (missing|no tokenizer)"):
+        imported(TextSource(source, told), tmp_path)
+
+
+def test_words_that_a_tokenizer_does_not_know_are_told(tmp_path: Path) -> None:
+    """One that has no token for the unknown cannot read any text."""
+    told = tokenizer(tmp_path / "tokenizer.json", context=9, padding=True)
+    told.write_text(told.read_text().replace('"unk_token":"<unk>"', '"unk_token":"[UNK]"'))
+    told.write_text(told.read_text().replace('"unk_token": "<unk>"', '"unk_token": "[UNK]"'))
+    source = Source(text_encoder(tmp_path / "text.onnx"))
+    with pytest.raises(ModelError, match="the tokenizer has no tokens for 'a cat'"):
+        imported(TextSource(source, told), tmp_path)
+
+
+@pytest.mark.parametrize("stated", ["9", 9.5, [9], -9, 10**30])
+def test_a_length_that_is_none_states_nothing(stated: Any, tmp_path: Path) -> None:
+    """Of the file beside a tokenizer: then it is asked for."""
+    told = tokenizer(tmp_path / "tokenizer.json", padding=True)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"model_max_length": stated}))
+    source = Source(text_encoder(tmp_path / "text.onnx"))
+    with pytest.raises(ModelError, match="give --context"):
         imported(TextSource(source, told), tmp_path)
 
 
