@@ -1,11 +1,13 @@
-"""Preparing: what a worker thread does with an image before the model, alone and among others."""
+"""Preparing: what a worker does with an image before the model, alone and among others."""
 
 import io
+import multiprocessing
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -37,7 +39,11 @@ class Times:
 
 
 def measure(workload: Workload, artefact: ModelArtefact, seconds: float) -> Section:
-    """Prepare sketches and photos on one thread, and sketches on 1, 2 and 16 on two cores."""
+    """Prepare sketches and photos on one thread, and sketches by 1, 2 and 16 on two cores.
+
+    Threads of one interpreter take turns in what lies between the calls of C; processes, which
+    `--processes` starts, do not.
+    """
     sketch = artefact.towers[Modality.SKETCH].preprocessing
     photo = artefact.towers[Modality.PHOTO].preprocessing
     sketches, photos = workload.sketches[:_FILES], workload.photos[:_FILES]
@@ -61,16 +67,17 @@ def measure(workload: Workload, artefact: ModelArtefact, seconds: float) -> Sect
     if len(cores) < _CORES:
         section.notes.append("one core: nothing is told of threads beside each other")
         return section
-    with on_cores(cores[:_CORES]):
-        one, two, many = _rates(sketches, sketch, seconds)
-    section.bars += [
-        Bar("preparing_two_threads_over_one", two / one, ">=", 1.85),
-        Bar("preparing_16_threads_share_of_two", many / two, ">=", 0.95),
-    ]
-    section.notes.append(
-        f"sketches a second on two cores: {one:.0f} by one thread, {two:.0f} by two, "
-        f"{many:.0f} by {_MANY}; the best of three rounds of each"
-    )
+    for kind, rate_of in (("threads", rate), ("processes", rate_of_processes)):
+        with on_cores(cores[:_CORES]):
+            one, two, many = _rates(rate_of, sketches, sketch, seconds)
+        section.bars += [
+            Bar(f"preparing_two_{kind}_over_one", two / one, ">=", 1.85),
+            Bar(f"preparing_16_{kind}_share_of_two", many / two, ">=", 0.95),
+        ]
+        section.notes.append(
+            f"sketches a second on two cores by {kind}: {one:.0f} by one, {two:.0f} by two, "
+            f"{many:.0f} by {_MANY}; the best of three rounds of each"
+        )
     return section
 
 
@@ -91,13 +98,16 @@ def timed(files: Sequence[bytes], preprocessing: Preprocessing) -> Times:
 
 
 def _rates(
-    files: Sequence[bytes], preprocessing: Preprocessing, seconds: float
+    rate_of: Callable[[Sequence[bytes], Preprocessing, int, float], float],
+    files: Sequence[bytes],
+    preprocessing: Preprocessing,
+    seconds: float,
 ) -> tuple[float, float, float]:
-    """Return what 1, 2 and 16 threads prepare a second: in turn, the best round of each."""
+    """Return what 1, 2 and 16 prepare a second: in turn, the best round of each."""
     best = dict.fromkeys((1, _CORES, _MANY), 0.0)
     for _ in range(3):
-        for threads in best:
-            best[threads] = max(best[threads], rate(files, preprocessing, threads, seconds / 9))
+        for number in best:
+            best[number] = max(best[number], rate_of(files, preprocessing, number, seconds / 9))
     return best[1], best[_CORES], best[_MANY]
 
 
@@ -119,6 +129,32 @@ def rate(
     with ThreadPoolExecutor(threads) as pool:
         counts = list(pool.map(work, range(threads)))
     return sum(counts) / (time.perf_counter() - start)
+
+
+def rate_of_processes(
+    files: Sequence[bytes], preprocessing: Preprocessing, processes: int, seconds: float
+) -> float:
+    """Return how many files `processes` prepare a second, once all of them have begun."""
+    context = multiprocessing.get_context("spawn")
+    ready = context.Barrier(processes)
+    with ProcessPoolExecutor(processes, context, _learn, (ready, files, preprocessing)) as pool:
+        return sum(pool.map(_rate_of_this, [seconds] * processes))
+
+
+def _learn(*work: Any) -> None:
+    """Remember, in a process, what it is to do."""
+    _learnt[:] = work
+
+
+def _rate_of_this(seconds: float) -> float:
+    ready, files, preprocessing = _learnt
+    prepare(decode(files[0], enough=enough_for(preprocessing)), preprocessing)
+    # Each takes one share of the work, since it waits here for the others.
+    ready.wait(60)
+    return rate(files, preprocessing, 1, seconds)
+
+
+_learnt: list[Any] = []
 
 
 def _enlarged(content: bytes, seed: int) -> bytes:

@@ -1,7 +1,7 @@
 """Reading: a photo's file to what is kept of it and the picture that the encoder gets.
 
-Each file is decoded once, at the reduced scale that is enough for the network. Encoder and
-network see the very pixels that they would have made of the file.
+Each file is decoded at the reduced scale that is enough for the network, and but for small ones
+only here. Encoder and network see the very pixels that they would have made of the file.
 """
 
 import hashlib
@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+
+from PIL import Image
 
 from sketchzoo.images import (
     ImageError,
@@ -145,9 +147,20 @@ class Reading:
             rating=_rating(candidate, metadata),
             phash=phash(image),
         )
-        if self._preprocessing is not None:
+        if self._preprocessing is not None and not self._is_small(content, image):
             content = lossless(fitted(image, self._preprocessing))
         return ReadPhoto(candidate, photo, content)
+
+    def _is_small(self, content: bytes, image: Image.Image) -> bool:
+        """Tell whether a JPEG goes as it is: decoding it again costs less than sending its square.
+
+        The square has three bytes a pixel, ten times as many as the file of a photo that is
+        hardly larger.
+        """
+        if self._preprocessing is None or not content.startswith(_JPEG):
+            return False
+        square = self._preprocessing.cut**2
+        return image.width * image.height <= 2 * square and len(content) <= square
 
 
 def _listed(candidate: Candidate) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import io
 
 from PIL import Image
 
-from benchmarks.preparing import rate, timed
+from benchmarks.preparing import rate, rate_of_processes, timed
 from sketchzoo.images import Preprocessing
 
 _PREPROCESSING = Preprocessing(size=16, fit="crop", mean=(0.5,) * 3, std=(0.5,) * 3)
@@ -22,6 +22,11 @@ def test_both_steps_take_time() -> None:
     assert times.decode > 0
     assert times.prepare > 0
     assert times.both == times.decode + times.prepare
+
+
+def test_processes_add_up() -> None:
+    """Each prepares by itself, from when all have begun."""
+    assert rate_of_processes([_file()] * 3, _PREPROCESSING, 2, 0.05) > 0
 
 
 def test_threads_share_the_files() -> None:

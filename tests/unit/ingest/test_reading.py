@@ -169,6 +169,16 @@ def test_file_is_sent_as_it_is() -> None:
     assert "encoder_max_message_bytes" in refusal.message
 
 
+def test_a_small_jpeg_is_sent_as_it_is() -> None:
+    """It is a tenth of its square's bytes; what is larger, or dear to decode again, is not sent."""
+    preprocessing = Preprocessing(size=224, fit="crop", mean=(0.5,) * 3, std=(0.5,) * 3)
+    reading = Reading(ImageLimits(), preprocessing)
+    small = picture(2, (256, 256))
+    assert read_one(small, reading).picture == small
+    for other in (picture(2, (640, 480)), picture(2, (256, 256), form="PNG")):
+        assert read_one(other, reading).picture.startswith(b"P6")
+
+
 def test_damaged_pixels_are_refused() -> None:
     """A file cut in half is refused before the encoder sees it."""
     content = picture(2, (640, 480))
