@@ -238,6 +238,14 @@ def describe(
         min_score=artefact.min_score,
         photo_preprocessing=_told(artefact.towers[Modality.PHOTO].preprocessing),
         sketch_preprocessing=_told(artefact.towers[Modality.SKETCH].preprocessing),
+        parts=[
+            encoder_pb2.Part(name=part.name, size=part.size, weight=part.weight)
+            for part in artefact.layout.parts
+        ],
+        focuses=[
+            encoder_pb2.Focus(name=focus, factors=told.factors, min_score=told.min_score)
+            for focus, told in artefact.layout.in_order()
+        ],
     )
 
 

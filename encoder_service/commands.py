@@ -20,7 +20,7 @@ def encoder(settings: EncoderSettings) -> None:
     # Here, so that --help stays quick.
     from encoder_service.bootstrap import run  # noqa: PLC0415
     from sketchzoo.group.processes import GroupError  # noqa: PLC0415
-    from sketchzoo.model import ModelError  # noqa: PLC0415
+    from sketchzoo.model_error import ModelError  # noqa: PLC0415
 
     try:
         run(settings)

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from model_artefact.photos import Embedded
-from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
 from sketchzoo.posterior import Posterior
 from sketchzoo.thresholds import SEEN_FROM, SEEN_PRECISION, OpenWorld, Scores
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from sketchzoo.images import Preprocessing
-from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
 
 UNSTATED = (
     "Who imported this model did not say under which terms its weights may be used: ask who made "

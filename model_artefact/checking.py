@@ -11,8 +11,10 @@ import numpy as np
 from model_artefact.pictures import pictures
 from model_artefact.running import PARITY, Session, TextSession, Vectors, agree, is_unit
 from model_artefact.tokens import TEXTS, Tokens
+from sketchzoo.fingerprint import text_fingerprint
 from sketchzoo.images import Modality, Preprocessing, prepare
-from sketchzoo.model import ModelArtefact, ModelError, text_fingerprint
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
 
 _PAPERS = ("MODEL_CARD.md", "LICENSE")
 _ALIKE = 1e-4

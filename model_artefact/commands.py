@@ -233,7 +233,7 @@ def calibrate(
 @contextmanager
 def user_errors(command: str) -> Iterator[None]:
     """End in one line where what the user gave is at fault."""
-    from sketchzoo.model import ModelError  # noqa: PLC0415 - slow to load
+    from sketchzoo.model_error import ModelError  # noqa: PLC0415 - slow to load
 
     try:
         yield

@@ -10,7 +10,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
-from sketchzoo.model import ModelError
+from sketchzoo.model_error import ModelError
 
 Dimension = int | str
 """A size, or the name of one that is not fixed."""

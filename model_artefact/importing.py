@@ -10,8 +10,12 @@ from model_artefact.folder import made_aside
 from model_artefact.source import Source
 from model_artefact.text import TextSource, adopt_text
 from model_artefact.tower import Adopted, Pixels, adopt
+from sketchzoo.fingerprint import fingerprint
 from sketchzoo.images import Modality, Preprocessing
-from sketchzoo.model import ModelArtefact, ModelError, TowerConfig, fingerprint
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
+from sketchzoo.parts import Layout
+from sketchzoo.tower_config import TowerConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ def make(plan: Plan, out: Path) -> tuple[ModelArtefact, list[Promise]]:
             dimension=photo.dimension,
             towers=towers,
             fingerprint=fingerprint(folder, towers.values()),
+            layout=Layout.whole(photo.dimension),
             notes={"licence": plan.licence},
             text=text,
         )

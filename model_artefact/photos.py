@@ -14,7 +14,8 @@ from model_artefact.running import Session, Vectors
 from sketchzoo.class_names import ClassNameError, class_name
 from sketchzoo.ignored import READ, of_file, of_folder
 from sketchzoo.images import ImageError, ImageLimits, Modality, decode, enough_for, prepare
-from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
 
 _LIMITS = ImageLimits()
 

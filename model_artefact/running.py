@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sketchzoo.model import ModelError
+from sketchzoo.model_error import ModelError
 from sketchzoo.onnx import open_session
 
 Vectors = npt.NDArray[np.float32]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from model_artefact.graph import Value, type_name
-from sketchzoo.model import ModelError
+from sketchzoo.model_error import ModelError
 
 Pool = Literal["cls", "mean"]
 _FLAT, _TOKENS, _MAPS = 2, 3, 4

@@ -20,7 +20,8 @@ from model_artefact.tokens import (
     stated_padding,
 )
 from model_artefact.weights import Weights
-from sketchzoo.model import ModelError, text_fingerprint
+from sketchzoo.fingerprint import text_fingerprint
+from sketchzoo.model_error import ModelError
 from sketchzoo.text_config import TOKENIZER, TextConfig
 
 OUTPUTS = ("text_embeds", "pooler_output", "embedding", "embeddings")

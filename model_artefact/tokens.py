@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sketchzoo.model import ModelError
+from sketchzoo.model_error import ModelError
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer

@@ -14,7 +14,7 @@ from model_artefact.running import Session, Vectors, agree, is_unit
 from model_artefact.source import Source
 from model_artefact.weights import Weights
 from sketchzoo.images import Preprocessing, prepare
-from sketchzoo.model import ModelError
+from sketchzoo.model_error import ModelError
 
 OUTPUTS = ("image_embeds", "pooler_output", "embedding", "embeddings")
 """What an image's embedding is called, in the order in which it is looked for."""

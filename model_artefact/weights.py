@@ -14,7 +14,7 @@ from typing import BinaryIO
 from onnx import GraphProto, ModelProto, TensorProto, numpy_helper
 from onnx.external_data_helper import set_external_data
 
-from sketchzoo.model import ModelError
+from sketchzoo.model_error import ModelError
 
 SMALLEST = 1024
 """Tensors of fewer bytes (shapes, limits, axes) stay in the graph: shapes follow from them."""

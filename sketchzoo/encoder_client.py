@@ -9,6 +9,7 @@ import grpc.aio
 
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.images import FITS, Modality, Preprocessing
+from sketchzoo.parts import Emphasis, Focus, Layout, Part
 from sketchzoo.rpc import (
     CallError,
     ChannelSettings,
@@ -87,7 +88,8 @@ class EncoderModel:
 
     The preprocessings tell how images can be shrunk before they are sent; None where the
     encoder prepares them in a way that this release does not know: then send them as they are.
-    `processes` answer on its address.
+    `processes` answer on its address. `layout` is None where the encoder does not tell it, as a
+    release before this one. `text` is its text tower's fingerprint; empty where it has none.
     """
 
     name: str
@@ -97,6 +99,8 @@ class EncoderModel:
     photo_preprocessing: Preprocessing | None = None
     sketch_preprocessing: Preprocessing | None = None
     processes: int = 1
+    layout: Layout | None = None
+    text: str = ""
 
 
 class EncoderClient:
@@ -184,6 +188,8 @@ class EncoderClient:
             preprocessing_of(response.photo_preprocessing),
             preprocessing_of(response.sketch_preprocessing),
             max(1, response.processes),
+            layout_of(response),
+            response.text.fingerprint,
         )
 
 
@@ -200,6 +206,27 @@ def preprocessing_of(message: encoder_pb2.Preprocessing) -> Preprocessing | None
         )
     except ValueError:
         return None
+
+
+def layout_of(message: encoder_pb2.GetModelResponse) -> Layout | None:
+    """Return what lies where in embeddings; None where the encoder does not tell."""
+    if not message.parts:
+        return None
+    known = {str(focus) for focus in Focus}
+    try:
+        focuses = {
+            # A focus that a later release has cannot be asked for by this one.
+            Focus(told.name): Emphasis(tuple(told.factors), told.min_score)
+            for told in message.focuses
+            if told.name in known
+        }
+        return Layout(
+            tuple(Part(part.name, part.size, part.weight) for part in message.parts),
+            focuses,
+            next(iter(focuses), None),
+        )
+    except ValueError as error:
+        raise part_failed(PART, f"it tells of no embedding's parts: {error}") from error
 
 
 def _outcome(result: encoder_pb2.EmbedResult, fingerprint: str) -> Embedding | CallError:

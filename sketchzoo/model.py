@@ -6,63 +6,24 @@ Beside it lie each tower's weights, `<stem>.safetensors`, and its graph, `<stem>
 which names them as its external data. docs/models.md tells every field.
 """
 
-import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 from sketchzoo.files import write_atomically
+from sketchzoo.fingerprint import fingerprint
 from sketchzoo.images import PREPROCESSING_VERSION, Modality, Preprocessing
+from sketchzoo.model_error import ModelError
+from sketchzoo.parts import Layout
 from sketchzoo.text_config import TextConfig
+from sketchzoo.tower_config import TowerConfig
 
 # Installed, they lie inside of this package; in a checkout and in an image beside it.
 _INSIDE = Path(__file__).resolve().parent / "models"
 SHIPPED = _INSIDE if _INSIDE.is_dir() else _INSIDE.parent.parent / "models"
-
-
-class ModelError(ValueError):
-    """The artefact cannot be used; the message names the file and what is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class TowerConfig:
-    """How one network of a model is described: its files, architecture and preprocessing.
-
-    `network` describes the architecture for `sketchzoo.towers`, for instance
-    `{"backbone": "efficientnet_lite0", ...}`; of a tower that was imported as a graph it tells
-    `{"kind": "onnx", ...}` and where that came from. Two towers of one network that prepare
-    their images otherwise share its files by the same `stem`; it is the name where none is given.
-    """
-
-    name: str
-    preprocessing: Preprocessing
-    network: Mapping[str, Any]
-    stem: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "stem", self.stem or self.name)
-        for part in (self.name, self.stem):
-            if not part.isidentifier():
-                raise ValueError(f"a tower's name, and its files' stem, is a word, not {part!r}")
-
-    @property
-    def safetensors(self) -> str:
-        """The name of the weights' file."""
-        return f"{self.stem}.safetensors"
-
-    @property
-    def onnx(self) -> str:
-        """The name of the graph's file."""
-        return f"{self.stem}.onnx"
-
-    @property
-    def is_graph_alone(self) -> bool:
-        """Tell whether nothing but its graph says what the tower computes: it was imported."""
-        return self.network.get("kind") == "onnx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +58,12 @@ class RunRecord:
 class ModelArtefact:
     """A model as it lies in its folder.
 
-    `towers` has one entry a modality; one network for both is the same `TowerConfig` twice.
-    `run` made the weights; None where no single run did. `min_score` is the calibrated
-    score under which a hit likely shows something else than the query, 0 where nothing was
-    calibrated. `seen_from` is the posterior from which a photo's likeliest class counts as
-    seen; None where nothing was calibrated: then nothing is seen. `text` is a text tower; few
-    models have one.
+    `layout` says what lies where in an embedding. `towers` has one entry a modality; one network
+    for both is the same `TowerConfig` twice. `run` made the weights; None where no single run
+    did. `min_score` is the calibrated score under which a hit likely shows something else than
+    the query, 0 where nothing was calibrated. `seen_from` is the posterior from which a photo's
+    likeliest class counts as seen; None where nothing was calibrated: then nothing is seen.
+    `text` is a text tower; few models have one.
     """
 
     folder: Path
@@ -110,6 +71,7 @@ class ModelArtefact:
     dimension: int
     towers: Mapping[Modality, TowerConfig]
     fingerprint: str
+    layout: Layout
     run: RunRecord | None = None
     classes: tuple[str, ...] = ()
     min_score: float = 0.0
@@ -120,6 +82,11 @@ class ModelArtefact:
     def __post_init__(self) -> None:
         if self.dimension < 1:
             raise ValueError(f"dimension must be at least 1, not {self.dimension}")
+        if self.layout.dimension != self.dimension:
+            raise ValueError(
+                f"the parts of an embedding have {self.layout.dimension} values in sum, and "
+                f"dimension is {self.dimension}"
+            )
         if set(self.towers) != set(Modality):
             raise ValueError("towers must have an entry for photo and one for sketch")
         if not 0 <= self.min_score <= 1:
@@ -169,12 +136,14 @@ class ModelArtefact:
                 for name, tower in config["towers"].items()
             }
             text = config.get("text")
+            layout = config.get("layout")
             return cls(
                 folder=folder,
                 name=config["name"],
                 dimension=config["dimension"],
                 towers={Modality(m): towers[name] for m, name in config["modalities"].items()},
                 fingerprint=config["fingerprint"],
+                layout=Layout.of(layout) if layout else Layout.whole(config["dimension"]),
                 run=RunRecord(**config["run"]) if config.get("run") else None,
                 classes=tuple(config.get("classes", ())),
                 min_score=config.get("min_score", 0.0),
@@ -227,6 +196,8 @@ class ModelArtefact:
             "seen_from": self.seen_from,
             "notes": dict(self.notes),
         }
+        if self.layout != Layout.whole(self.dimension):
+            config["layout"] = self.layout.values()
         if self.text is not None:
             config["text"] = asdict(self.text)
         write_atomically(self.folder / "config.json", json.dumps(config, indent=2) + "\n")
@@ -242,49 +213,6 @@ class ModelArtefact:
     def safetensors(self, modality: Modality) -> Path:
         """Return the path of a modality's weights."""
         return self.folder / self.towers[modality].safetensors
-
-
-def fingerprint(folder: Path, towers: Iterable[TowerConfig]) -> str:
-    """Hash each tower's weights (its safetensors file's bytes) and preprocessing.
-
-    Of an imported tower the graph is hashed as well: nothing else says which of a network's
-    values are the embedding. Returns 16 hexadecimal digits: two models with the same ones give
-    the same embeddings.
-
-    Raises:
-        ModelError: a tower's weights, or an imported one's graph, are missing.
-
-    """
-    digest = hashlib.sha256()
-    hashed = cache(_hashed)  # of files that two towers share, once
-    for name, tower in sorted({tower.name: tower for tower in towers}.items()):
-        digest.update(name.encode())
-        digest.update(hashed(folder / tower.safetensors))
-        if tower.is_graph_alone:
-            digest.update(hashed(folder / tower.onnx))
-        digest.update(json.dumps(asdict(tower.preprocessing), sort_keys=True).encode())
-    return digest.hexdigest()[:16]
-
-
-def text_fingerprint(folder: Path, files: Iterable[str]) -> str:
-    """Hash a text tower's files: 16 hexadecimal digits.
-
-    Raises:
-        ModelError: one of them is missing.
-
-    """
-    digest = hashlib.sha256()
-    for name in files:
-        digest.update(_hashed(folder / name))
-    return digest.hexdigest()[:16]
-
-
-def _hashed(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except FileNotFoundError as error:
-        raise ModelError(f"{path} is missing") from error
 
 
 def _find(folder: Path | str) -> Path:

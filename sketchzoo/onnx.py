@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sketchzoo.model import ModelError
+from sketchzoo.model_error import ModelError
 
 if TYPE_CHECKING:
     import onnxruntime

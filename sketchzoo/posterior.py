@@ -1,7 +1,7 @@
 """The class posterior that some embeddings begin with, read off them.
 
 The first values of a posterior head's embedding are the roots of the classes' posterior,
-times the root of its weight (`sketchzoo.towers.PosteriorHead`): nothing else needs to run.
+times the root of its weight (`sketchzoo.heads.PosteriorHead`): nothing else needs to run.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
+from sketchzoo.parts import CLASS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,11 @@ class Posterior:
     @classmethod
     def of(cls, artefact: ModelArtefact) -> Self | None:
         """Return what a model's embeddings tell; None where they begin with no posterior."""
-        head = artefact.towers[Modality.PHOTO].network.get("head")
+        part = artefact.layout.parts[0]
         classes = tuple(artefact.notes.get("shared_classes", ()))
-        if not isinstance(head, dict) or head.get("kind") != "posterior":
+        if part.name != CLASS or not classes or part.size != len(classes) + 1:
             return None
-        if not classes or head.get("shared") != len(classes):
-            return None
-        return cls(classes, head["weight"])
+        return cls(classes, part.weight)
 
     def read(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the posteriors `(n, classes)` of embeddings `(n, dimension)`."""

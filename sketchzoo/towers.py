@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import timm
-import torch
 import torchvision
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
-from torch.nn import functional
 
 from sketchzoo.files import write_atomically
+from sketchzoo.heads import LinearHead, NormaliseHead, PartsHead, PosteriorHead, StudyHead
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
 from sketchzoo.plugins import PluginError, load_plugin
 
 LITE = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
@@ -67,96 +67,6 @@ def backbone(name: str, channels: int = 3, *, drop_path: float = 0.0) -> tuple[n
     return plugged
 
 
-class NormaliseHead(nn.Module):
-    """The backbone's features themselves, of norm 1."""
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map features `(n, f)` to embeddings `(n, f)`."""
-        return functional.normalize(features, dim=1)
-
-
-class StudyHead(nn.Module):
-    """The original study's head: Linear 256, ReLU, Linear 128, ReLU, Linear E."""
-
-    def __init__(self, length: int, dimension: int, *, normalise: bool) -> None:
-        """Build a head from features of `length` to embeddings of `dimension`."""
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(length, 256),
-            nn.ReLU(),
-            nn.Linear(256, 128),
-            nn.ReLU(),
-            nn.Linear(128, dimension),
-        )
-        self.normalise = normalise
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map features `(n, f)` to embeddings `(n, dimension)`."""
-        embedding: Tensor = self.layers(features)
-        return functional.normalize(embedding, dim=1) if self.normalise else embedding
-
-
-class LinearHead(nn.Module):
-    """Batch-norm, a linear map, norm 1 (docs/study.md compares it with each of the two alone)."""
-
-    def __init__(self, length: int, dimension: int) -> None:
-        """Build a head from features of `length` to embeddings of `dimension`."""
-        super().__init__()
-        self.norm = nn.BatchNorm1d(length)
-        self.linear = nn.Linear(length, dimension, bias=False)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map features `(n, f)` to embeddings `(n, dimension)`."""
-        return functional.normalize(self.linear(self.norm(features)), dim=1)
-
-
-class PosteriorHead(nn.Module):
-    """A class posterior and a general part side by side, of norm 1 together.
-
-    Of `classes` the first `shared` are those that both modalities know; the rest count
-    as one more, "something else". The first `shared + 1` values of an embedding are the
-    square roots of that posterior, times `sqrt(weight)`: two of them multiply to the
-    Bhattacharyya coefficient, so photos rank by how well their posterior agrees with the
-    query's. The `general` others are a unit vector times `sqrt(1 - weight)`: likeness
-    that no class names, which keeps unknown things apart.
-    """
-
-    def __init__(
-        self,
-        length: int,
-        classes: int,
-        shared: int,
-        general: int,
-        *,
-        temperature: float,
-        weight: float,
-    ) -> None:
-        """Build a head from features of `length` to `shared + 1 + general` values."""
-        super().__init__()
-        if not 0 < shared <= classes:
-            raise ValueError(f"shared must be 1 to {classes} classes, not {shared}")
-        if temperature <= 0 or not 0 <= weight <= 1:
-            raise ValueError("temperature must be above 0 and weight 0 to 1")
-        self.classifier = nn.Linear(length, classes)
-        self.general = nn.Linear(length, general)
-        self.shared = shared
-        self.temperature = temperature
-        self.weight = weight
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map features `(n, f)` to embeddings `(n, shared + 1 + general)`."""
-        posterior = functional.softmax(self.classifier(features) / self.temperature, dim=1)
-        known, others = posterior[:, : self.shared], posterior[:, self.shared :]
-        # A hair above zero: neither gradients nor exporters like sqrt(0).
-        roots = (torch.cat([known, others.sum(1, keepdim=True)], dim=1) + 1e-9).sqrt()
-        general = functional.normalize(self.general(features), dim=1)
-        parts = [
-            functional.normalize(roots, dim=1) * self.weight**0.5,
-            general * (1 - self.weight) ** 0.5,
-        ]
-        return torch.cat(parts, dim=1)
-
-
 class TowerNetwork(nn.Module):
     """A backbone and its head: images in, embeddings out."""
 
@@ -168,15 +78,23 @@ class TowerNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images `(n, channels, size, size)` to embeddings `(n, dimension)`."""
-        embedding: Tensor = self.head(self.backbone(images))
+        embedding: Tensor = self.head(features(self.backbone, self.head, images))
         return embedding
+
+
+def features(net: nn.Module, head: nn.Module, images: Tensor) -> Tensor:
+    """Return what a head takes of a backbone: pooled features `(n, f)`, or `(n, f, h, w)` maps."""
+    # timm's networks give out their last maps by this name.
+    last: Any = net.forward_features if getattr(head, "takes_maps", False) else net
+    found: Tensor = last(images)
+    return found
 
 
 def build_tower(network: Mapping[str, Any], channels: int = 3) -> TowerNetwork:
     """Build the tower that `network` describes, with no trained weights.
 
     `network` has `backbone` (a name) and `head`, a mapping whose `kind` is `normalise`,
-    `study`, `linear` or `posterior`, beside that head's own settings.
+    `study`, `linear`, `posterior` or `parts`, beside that head's own settings.
 
     Raises:
         ValueError: the description names something unknown.
@@ -189,12 +107,16 @@ def build_tower(network: Mapping[str, Any], channels: int = 3) -> TowerNetwork:
         "study": StudyHead,
         "linear": LinearHead,
         "posterior": PosteriorHead,
+        "parts": PartsHead,
     }
     if kind == "normalise":
         return TowerNetwork(net, NormaliseHead())
     if kind not in heads:
         raise ValueError(f"head must be normalise, {', '.join(heads)}, not {kind!r}")
-    return TowerNetwork(net, heads[kind](length, **settings))
+    head = heads[kind](length, **settings)
+    if getattr(head, "takes_maps", False) and not hasattr(net, "forward_features"):
+        raise ValueError(f"{network['backbone']} gives out no maps, which the head {kind} takes")
+    return TowerNetwork(net, head)
 
 
 def load_tower(artefact: ModelArtefact, modality: Modality) -> TowerNetwork:

@@ -20,8 +20,11 @@ from onnx.external_data_helper import set_external_data
 from PIL import Image, ImageDraw
 from safetensors.numpy import save
 
+from sketchzoo.fingerprint import fingerprint
 from sketchzoo.images import Modality, Preprocessing
-from sketchzoo.model import ModelArtefact, TowerConfig, fingerprint
+from sketchzoo.model import ModelArtefact
+from sketchzoo.parts import Layout
+from sketchzoo.tower_config import TowerConfig
 
 COMMAND = (sys.executable, "-c", "from sketchzoo.cli import main; main()")
 _GRID = 4
@@ -82,6 +85,7 @@ def tiny_model(
         dimension=dimension,
         towers=towers,
         fingerprint=fingerprint(folder, towers.values()),
+        layout=Layout.whole(dimension),
         min_score=0.5,
     )
     artefact.save_config()
@@ -110,6 +114,7 @@ def torch_model(folder: Path, *, dimension: int = 8, size: int = 32) -> ModelArt
         dimension=dimension,
         towers=dict.fromkeys(Modality, tower),
         fingerprint=fingerprint(folder, [tower]),
+        layout=Layout.whole(dimension),
     )
     artefact.save_config()
     return artefact

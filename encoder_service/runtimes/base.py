@@ -9,7 +9,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from sketchzoo.images import Modality, Square, decode, squared
-from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
 
 _NORM_TOLERANCE = 1e-3
 _LEAST_COSINE = 0.999

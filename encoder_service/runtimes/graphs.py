@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from sketchzoo.model import ModelError
+from sketchzoo.model_error import ModelError
 from sketchzoo.onnx import write_optimised
 
 if sys.platform != "win32":

@@ -14,7 +14,7 @@ from encoder_service.runtimes.folding import fold_norms
 from encoder_service.runtimes.half import halve
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
-from sketchzoo.towers import load_tower
+from sketchzoo.towers import features, load_tower
 
 # What pools the last feature map, in timm's and torchvision's networks. A plug-in without
 # either answers features in half precision.
@@ -56,8 +56,8 @@ class ServingNetwork(nn.Module):
         # Rows of pixels are channels_last as they come.
         images = (squares.permute(0, 3, 1, 2).float() - self.shift) / self.scale
         images = images.to(self.dtype, memory_format=torch.channels_last)
-        features: Tensor = self.backbone(images)
-        return functional.normalize(self.head(features.float()), dim=1)
+        found = features(self.backbone, self.head, images)
+        return functional.normalize(self.head(found.float()), dim=1)
 
 
 def _in_float32(_: nn.Module, maps: tuple[Any, ...]) -> tuple[Any, ...]:

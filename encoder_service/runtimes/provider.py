@@ -15,7 +15,8 @@ from encoder_service.providers import PROVIDERS, named
 from encoder_service.runtimes.base import DeviceError, Runtime, Vectors, agreeing
 from encoder_service.runtimes.onnx import OnnxRuntime
 from sketchzoo.images import Modality, Preprocessing, Square, normalised
-from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
 from sketchzoo.onnx import CPU, Provider, installed_providers, open_session
 
 _ANY_SIZE = frozenset({"openvino"})

@@ -20,7 +20,8 @@ from encoder_service.runtimes.lane import Lane, Lanes
 from encoder_service.runtimes.stream import CpuStream, CudaStream, wake
 from sketchzoo.cores import available_cores
 from sketchzoo.images import Modality, Square, normalised
-from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
 
 if TYPE_CHECKING:
     from encoder_service.runtimes.network import ServingNetwork

@@ -26,35 +26,41 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sketchzoo/encoder/v1/encoder.proto\x12\x14sketchzoo.encoder.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\"J\n\x05Image\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x30\n\x08modality\x18\x02 \x01(\x0e\x32\x1e.sketchzoo.encoder.v1.Modality\";\n\x0c\x45mbedRequest\x12+\n\x06images\x18\x01 \x03(\x0b\x32\x1b.sketchzoo.encoder.v1.Image\"]\n\tEmbedding\x12\x0e\n\x06vector\x18\x01 \x01(\x0c\x12\x11\n\tdimension\x18\x02 \x01(\r\x12-\n\x04seen\x18\x03 \x01(\x0b\x32\x1f.sketchzoo.encoder.v1.SeenClass\"3\n\tSeenClass\x12\x12\n\nclass_name\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x02\"t\n\x0b\x45mbedResult\x12\x34\n\tembedding\x18\x01 \x01(\x0b\x32\x1f.sketchzoo.encoder.v1.EmbeddingH\x00\x12$\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\x8e\x01\n\x0c\x45mbedTimings\x12)\n\x06\x64\x65\x63ode\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05queue\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x65ncode\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x93\x01\n\rEmbedResponse\x12\x32\n\x07results\x18\x01 \x03(\x0b\x32!.sketchzoo.encoder.v1.EmbedResult\x12\x19\n\x11model_fingerprint\x18\x02 \x01(\t\x12\x33\n\x07timings\x18\x03 \x01(\x0b\x32\".sketchzoo.encoder.v1.EmbedTimings\"\x11\n\x0fGetModelRequest\"[\n\rPreprocessing\x12\x0c\n\x04size\x18\x01 \x01(\r\x12\x0b\n\x03\x66it\x18\x02 \x01(\t\x12\x0c\n\x04keep\x18\x03 \x01(\x02\x12\x10\n\x08\x63hannels\x18\x04 \x01(\r\x12\x0f\n\x07version\x18\x05 \x01(\r\"\xc9\x02\n\x10GetModelResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x11\n\tdimension\x18\x03 \x01(\r\x12\x18\n\x10photo_input_size\x18\x04 \x01(\r\x12\x19\n\x11sketch_input_size\x18\x05 \x01(\r\x12\x0f\n\x07runtime\x18\x06 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x07 \x01(\t\x12\x11\n\tmin_score\x18\x08 \x01(\x02\x12@\n\x13photo_preprocessing\x18\t \x01(\x0b\x32#.sketchzoo.encoder.v1.Preprocessing\x12\x41\n\x14sketch_preprocessing\x18\n \x01(\x0b\x32#.sketchzoo.encoder.v1.Preprocessing\x12\x11\n\tprocesses\x18\x0b \x01(\r*M\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eMODALITY_PHOTO\x10\x01\x12\x13\n\x0fMODALITY_SKETCH\x10\x02\x32\xbd\x01\n\x0e\x45ncoderService\x12P\n\x05\x45mbed\x12\".sketchzoo.encoder.v1.EmbedRequest\x1a#.sketchzoo.encoder.v1.EmbedResponse\x12Y\n\x08GetModel\x12%.sketchzoo.encoder.v1.GetModelRequest\x1a&.sketchzoo.encoder.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sketchzoo/encoder/v1/encoder.proto\x12\x14sketchzoo.encoder.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\"J\n\x05Image\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x30\n\x08modality\x18\x02 \x01(\x0e\x32\x1e.sketchzoo.encoder.v1.Modality\"J\n\x0c\x45mbedRequest\x12+\n\x06images\x18\x01 \x03(\x0b\x32\x1b.sketchzoo.encoder.v1.Image\x12\r\n\x05texts\x18\x02 \x03(\t\"]\n\tEmbedding\x12\x0e\n\x06vector\x18\x01 \x01(\x0c\x12\x11\n\tdimension\x18\x02 \x01(\r\x12-\n\x04seen\x18\x03 \x01(\x0b\x32\x1f.sketchzoo.encoder.v1.SeenClass\"3\n\tSeenClass\x12\x12\n\nclass_name\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x02\"t\n\x0b\x45mbedResult\x12\x34\n\tembedding\x18\x01 \x01(\x0b\x32\x1f.sketchzoo.encoder.v1.EmbeddingH\x00\x12$\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\x8e\x01\n\x0c\x45mbedTimings\x12)\n\x06\x64\x65\x63ode\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05queue\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x65ncode\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xcc\x01\n\rEmbedResponse\x12\x32\n\x07results\x18\x01 \x03(\x0b\x32!.sketchzoo.encoder.v1.EmbedResult\x12\x19\n\x11model_fingerprint\x18\x02 \x01(\t\x12\x33\n\x07timings\x18\x03 \x01(\x0b\x32\".sketchzoo.encoder.v1.EmbedTimings\x12\x37\n\x0ctext_results\x18\x04 \x03(\x0b\x32!.sketchzoo.encoder.v1.EmbedResult\"\x11\n\x0fGetModelRequest\"[\n\rPreprocessing\x12\x0c\n\x04size\x18\x01 \x01(\r\x12\x0b\n\x03\x66it\x18\x02 \x01(\t\x12\x0c\n\x04keep\x18\x03 \x01(\x02\x12\x10\n\x08\x63hannels\x18\x04 \x01(\r\x12\x0f\n\x07version\x18\x05 \x01(\r\"2\n\x04Part\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\r\x12\x0e\n\x06weight\x18\x03 \x01(\x02\"9\n\x05\x46ocus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x66\x61\x63tors\x18\x02 \x03(\x02\x12\x11\n\tmin_score\x18\x03 \x01(\x02\"1\n\tTextTower\x12\x13\n\x0b\x66ingerprint\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x02 \x01(\r\"\xd1\x03\n\x10GetModelResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x11\n\tdimension\x18\x03 \x01(\r\x12\x18\n\x10photo_input_size\x18\x04 \x01(\r\x12\x19\n\x11sketch_input_size\x18\x05 \x01(\r\x12\x0f\n\x07runtime\x18\x06 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x07 \x01(\t\x12\x11\n\tmin_score\x18\x08 \x01(\x02\x12@\n\x13photo_preprocessing\x18\t \x01(\x0b\x32#.sketchzoo.encoder.v1.Preprocessing\x12\x41\n\x14sketch_preprocessing\x18\n \x01(\x0b\x32#.sketchzoo.encoder.v1.Preprocessing\x12\x11\n\tprocesses\x18\x0b \x01(\r\x12)\n\x05parts\x18\x0c \x03(\x0b\x32\x1a.sketchzoo.encoder.v1.Part\x12,\n\x07\x66ocuses\x18\r \x03(\x0b\x32\x1b.sketchzoo.encoder.v1.Focus\x12-\n\x04text\x18\x0e \x01(\x0b\x32\x1f.sketchzoo.encoder.v1.TextTower*M\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eMODALITY_PHOTO\x10\x01\x12\x13\n\x0fMODALITY_SKETCH\x10\x02\x32\xbd\x01\n\x0e\x45ncoderService\x12P\n\x05\x45mbed\x12\".sketchzoo.encoder.v1.EmbedRequest\x1a#.sketchzoo.encoder.v1.EmbedResponse\x12Y\n\x08GetModel\x12%.sketchzoo.encoder.v1.GetModelRequest\x1a&.sketchzoo.encoder.v1.GetModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sketchzoo.encoder.v1.encoder_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODALITY']._serialized_start=1259
-  _globals['_MODALITY']._serialized_end=1336
+  _globals['_MODALITY']._serialized_start=1629
+  _globals['_MODALITY']._serialized_end=1706
   _globals['_IMAGE']._serialized_start=117
   _globals['_IMAGE']._serialized_end=191
   _globals['_EMBEDREQUEST']._serialized_start=193
-  _globals['_EMBEDREQUEST']._serialized_end=252
-  _globals['_EMBEDDING']._serialized_start=254
-  _globals['_EMBEDDING']._serialized_end=347
-  _globals['_SEENCLASS']._serialized_start=349
-  _globals['_SEENCLASS']._serialized_end=400
-  _globals['_EMBEDRESULT']._serialized_start=402
-  _globals['_EMBEDRESULT']._serialized_end=518
-  _globals['_EMBEDTIMINGS']._serialized_start=521
-  _globals['_EMBEDTIMINGS']._serialized_end=663
-  _globals['_EMBEDRESPONSE']._serialized_start=666
-  _globals['_EMBEDRESPONSE']._serialized_end=813
-  _globals['_GETMODELREQUEST']._serialized_start=815
-  _globals['_GETMODELREQUEST']._serialized_end=832
-  _globals['_PREPROCESSING']._serialized_start=834
-  _globals['_PREPROCESSING']._serialized_end=925
-  _globals['_GETMODELRESPONSE']._serialized_start=928
-  _globals['_GETMODELRESPONSE']._serialized_end=1257
-  _globals['_ENCODERSERVICE']._serialized_start=1339
-  _globals['_ENCODERSERVICE']._serialized_end=1528
+  _globals['_EMBEDREQUEST']._serialized_end=267
+  _globals['_EMBEDDING']._serialized_start=269
+  _globals['_EMBEDDING']._serialized_end=362
+  _globals['_SEENCLASS']._serialized_start=364
+  _globals['_SEENCLASS']._serialized_end=415
+  _globals['_EMBEDRESULT']._serialized_start=417
+  _globals['_EMBEDRESULT']._serialized_end=533
+  _globals['_EMBEDTIMINGS']._serialized_start=536
+  _globals['_EMBEDTIMINGS']._serialized_end=678
+  _globals['_EMBEDRESPONSE']._serialized_start=681
+  _globals['_EMBEDRESPONSE']._serialized_end=885
+  _globals['_GETMODELREQUEST']._serialized_start=887
+  _globals['_GETMODELREQUEST']._serialized_end=904
+  _globals['_PREPROCESSING']._serialized_start=906
+  _globals['_PREPROCESSING']._serialized_end=997
+  _globals['_PART']._serialized_start=999
+  _globals['_PART']._serialized_end=1049
+  _globals['_FOCUS']._serialized_start=1051
+  _globals['_FOCUS']._serialized_end=1108
+  _globals['_TEXTTOWER']._serialized_start=1110
+  _globals['_TEXTTOWER']._serialized_end=1159
+  _globals['_GETMODELRESPONSE']._serialized_start=1162
+  _globals['_GETMODELRESPONSE']._serialized_end=1627
+  _globals['_ENCODERSERVICE']._serialized_start=1709
+  _globals['_ENCODERSERVICE']._serialized_end=1898
 # @@protoc_insertion_point(module_scope)

@@ -77,23 +77,31 @@ Global___Image: _TypeAlias = Image  # noqa: Y015
 
 @_typing.final
 class EmbedRequest(_message.Message):
-    """EmbedRequest carries the images of one call."""
+    """EmbedRequest carries the images and texts of one call, 1 to 64 in sum."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     IMAGES_FIELD_NUMBER: _builtins.int
+    TEXTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___Image]:
-        """1 to 64 images."""
+        """Images."""
+
+    @_builtins.property
+    def texts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Texts, each of 1 to 1,000 characters. A model without a text tower answers each with
+        UNIMPLEMENTED.
+        """
 
     def __init__(
         self,
         *,
         images: _abc.Iterable[Global___Image] | None = ...,
+        texts: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images", "texts", b"texts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -159,7 +167,7 @@ Global___SeenClass: _TypeAlias = SeenClass  # noqa: Y015
 
 @_typing.final
 class EmbedResult(_message.Message):
-    """EmbedResult is what became of one image."""
+    """EmbedResult is what became of one image or text."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -236,6 +244,7 @@ class EmbedResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     MODEL_FINGERPRINT_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
+    TEXT_RESULTS_FIELD_NUMBER: _builtins.int
     model_fingerprint: _builtins.str
     """The fingerprint of the model that made the embeddings."""
     @_builtins.property
@@ -246,16 +255,21 @@ class EmbedResponse(_message.Message):
     def timings(self) -> Global___EmbedTimings:
         """Where the time went."""
 
+    @_builtins.property
+    def text_results(self) -> _containers.RepeatedCompositeFieldContainer[Global___EmbedResult]:
+        """One result for each text, in order."""
+
     def __init__(
         self,
         *,
         results: _abc.Iterable[Global___EmbedResult] | None = ...,
         model_fingerprint: _builtins.str = ...,
         timings: Global___EmbedTimings | None = ...,
+        text_results: _abc.Iterable[Global___EmbedResult] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timings", b"timings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model_fingerprint", b"model_fingerprint", "results", b"results", "timings", b"timings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model_fingerprint", b"model_fingerprint", "results", b"results", "text_results", b"text_results", "timings", b"timings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -322,6 +336,94 @@ class Preprocessing(_message.Message):
 Global___Preprocessing: _TypeAlias = Preprocessing  # noqa: Y015
 
 @_typing.final
+class Part(_message.Message):
+    """Part is some values of an embedding, which follow those of the parts before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`all` where a model has one; of the shipped kind `class`, `general` and `shape`."""
+    size: _builtins.int
+    """How many values."""
+    weight: _builtins.float
+    """Its share of a photo's squared norm."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        size: _builtins.int = ...,
+        weight: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "size", b"size", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Part: _TypeAlias = Part  # noqa: Y015
+
+@_typing.final
+class Focus(_message.Message):
+    """Focus is what a query may be after: multiply its parts by the factors and normalise it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FACTORS_FIELD_NUMBER: _builtins.int
+    MIN_SCORE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`subject`, `both` or `shape`."""
+    min_score: _builtins.float
+    """The score under which a hit likely shows something else, asked so; 0 if not calibrated."""
+    @_builtins.property
+    def factors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """A factor for each part, in order."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        factors: _abc.Iterable[_builtins.float] | None = ...,
+        min_score: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["factors", b"factors", "min_score", b"min_score", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Focus: _TypeAlias = Focus  # noqa: Y015
+
+@_typing.final
+class TextTower(_message.Message):
+    """TextTower describes what embeds texts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    fingerprint: _builtins.str
+    """Changes with the text tower alone: a gallery does not depend on it."""
+    context: _builtins.int
+    """How many tokens of a text count; what follows is cut."""
+    def __init__(
+        self,
+        *,
+        fingerprint: _builtins.str = ...,
+        context: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "fingerprint", b"fingerprint"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TextTower: _TypeAlias = TextTower  # noqa: Y015
+
+@_typing.final
 class GetModelResponse(_message.Message):
     """GetModelResponse describes the served model."""
 
@@ -338,6 +440,9 @@ class GetModelResponse(_message.Message):
     PHOTO_PREPROCESSING_FIELD_NUMBER: _builtins.int
     SKETCH_PREPROCESSING_FIELD_NUMBER: _builtins.int
     PROCESSES_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    FOCUSES_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The artefact's name, for instance `zoo-1`."""
     fingerprint: _builtins.str
@@ -372,6 +477,18 @@ class GetModelResponse(_message.Message):
     def sketch_preprocessing(self) -> Global___Preprocessing:
         """How sketches are prepared."""
 
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Part]:
+        """What lies where in an embedding."""
+
+    @_builtins.property
+    def focuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Focus]:
+        """What a query may be after; the first is meant where it says nothing. None: it cannot say."""
+
+    @_builtins.property
+    def text(self) -> Global___TextTower:
+        """What embeds texts; unset where nothing does."""
+
     def __init__(
         self,
         *,
@@ -386,10 +503,13 @@ class GetModelResponse(_message.Message):
         photo_preprocessing: Global___Preprocessing | None = ...,
         sketch_preprocessing: Global___Preprocessing | None = ...,
         processes: _builtins.int = ...,
+        parts: _abc.Iterable[Global___Part] | None = ...,
+        focuses: _abc.Iterable[Global___Focus] | None = ...,
+        text: Global___TextTower | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["photo_preprocessing", b"photo_preprocessing", "sketch_preprocessing", b"sketch_preprocessing"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["photo_preprocessing", b"photo_preprocessing", "sketch_preprocessing", b"sketch_preprocessing", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "dimension", b"dimension", "fingerprint", b"fingerprint", "min_score", b"min_score", "name", b"name", "photo_input_size", b"photo_input_size", "photo_preprocessing", b"photo_preprocessing", "processes", b"processes", "runtime", b"runtime", "sketch_input_size", b"sketch_input_size", "sketch_preprocessing", b"sketch_preprocessing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "dimension", b"dimension", "fingerprint", b"fingerprint", "focuses", b"focuses", "min_score", b"min_score", "name", b"name", "parts", b"parts", "photo_input_size", b"photo_input_size", "photo_preprocessing", b"photo_preprocessing", "processes", b"processes", "runtime", b"runtime", "sketch_input_size", b"sketch_input_size", "sketch_preprocessing", b"sketch_preprocessing", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,6 +23,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Focus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FocusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Focus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FOCUS_UNSPECIFIED: _Focus.ValueType  # 0
+    """What the model is meant to be asked with, see GetGalleryResponse."""
+    FOCUS_SUBJECT: _Focus.ValueType  # 1
+    """What it shows."""
+    FOCUS_BOTH: _Focus.ValueType  # 2
+    """What it shows, and how: pose, view and layout."""
+    FOCUS_SHAPE: _Focus.ValueType  # 3
+    """How it is drawn, more than what it shows."""
+
+class Focus(_Focus, metaclass=_FocusEnumTypeWrapper):
+    """Focus is what of a drawing or a photo counts."""
+
+FOCUS_UNSPECIFIED: Focus.ValueType  # 0
+"""What the model is meant to be asked with, see GetGalleryResponse."""
+FOCUS_SUBJECT: Focus.ValueType  # 1
+"""What it shows."""
+FOCUS_BOTH: Focus.ValueType  # 2
+"""What it shows, and how: pose, view and layout."""
+FOCUS_SHAPE: Focus.ValueType  # 3
+"""How it is drawn, more than what it shows."""
+Global___Focus: _TypeAlias = Focus  # noqa: Y015
+
 class _PhotoSize:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -160,12 +188,25 @@ class Query(_message.Message):
     EMBEDDING_FIELD_NUMBER: _builtins.int
     LIKED_PHOTO_IDS_FIELD_NUMBER: _builtins.int
     DISLIKED_PHOTO_IDS_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    TEXT_WEIGHT_FIELD_NUMBER: _builtins.int
+    FOCUS_FIELD_NUMBER: _builtins.int
     sketch: _builtins.bytes
     """A sketch's image file, of any format and size that the encoder takes."""
     photo: _builtins.bytes
     """A photo's image file: photos that show the same."""
     photo_id: _builtins.str
     """A photo of the gallery: more like this. It is not among its own hits."""
+    text: _builtins.str
+    """Words for what to find, at most 1,000 characters, alone or beside a sketch, strokes, a photo or
+    an embedding. UNIMPLEMENTED where the model embeds no texts.
+    """
+    text_weight: _builtins.float
+    """How much the text counts beside the source, 0 to 1; 0.5 if unset. Only of what both speak of:
+    the shipped model's text says what a thing is, never how it stands.
+    """
+    focus: Global___Focus.ValueType
+    """What counts. UNIMPLEMENTED where the model cannot tell one from the other."""
     @_builtins.property
     def strokes(self) -> Global___Strokes:
         """A sketch's strokes."""
@@ -192,13 +233,21 @@ class Query(_message.Message):
         embedding: Global___Embedding | None = ...,
         liked_photo_ids: _abc.Iterable[_builtins.str] | None = ...,
         disliked_photo_ids: _abc.Iterable[_builtins.str] | None = ...,
+        text: _builtins.str = ...,
+        text_weight: _builtins.float | None = ...,
+        focus: Global___Focus.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "photo", b"photo", "photo_id", b"photo_id", "sketch", b"sketch", "source", b"source", "strokes", b"strokes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_text_weight", b"_text_weight", "embedding", b"embedding", "photo", b"photo", "photo_id", b"photo_id", "sketch", b"sketch", "source", b"source", "strokes", b"strokes", "text_weight", b"text_weight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["disliked_photo_ids", b"disliked_photo_ids", "embedding", b"embedding", "liked_photo_ids", b"liked_photo_ids", "photo", b"photo", "photo_id", b"photo_id", "sketch", b"sketch", "source", b"source", "strokes", b"strokes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_text_weight", b"_text_weight", "disliked_photo_ids", b"disliked_photo_ids", "embedding", b"embedding", "focus", b"focus", "liked_photo_ids", b"liked_photo_ids", "photo", b"photo", "photo_id", b"photo_id", "sketch", b"sketch", "source", b"source", "strokes", b"strokes", "text", b"text", "text_weight", b"text_weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__text_weight: _TypeAlias = _typing.Literal["text_weight"]  # noqa: Y015
+    _WhichOneofArgType__text_weight: _TypeAlias = _typing.Literal["_text_weight", b"_text_weight"]  # noqa: Y015
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["sketch", "strokes", "photo", "photo_id", "embedding"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__text_weight) -> _WhichOneofReturnType__text_weight | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
 
 Global___Query: _TypeAlias = Query  # noqa: Y015
@@ -1199,12 +1248,16 @@ class GetGalleryResponse(_message.Message):
     EARLIEST_FIELD_NUMBER: _builtins.int
     LATEST_FIELD_NUMBER: _builtins.int
     FIELDS_FIELD_NUMBER: _builtins.int
+    FOCUSES_FIELD_NUMBER: _builtins.int
+    TAKES_TEXT_FIELD_NUMBER: _builtins.int
     gallery: _builtins.str
     """The gallery's name."""
     model_fingerprint: _builtins.str
     """The model that made the embeddings."""
     photos: _builtins.int
     """The number of photos."""
+    takes_text: _builtins.bool
+    """Whether `Query.text` is taken."""
     @_builtins.property
     def earliest(self) -> _timestamp_pb2.Timestamp:
         """When the earliest photo was taken; unset where no photo tells."""
@@ -1217,6 +1270,10 @@ class GetGalleryResponse(_message.Message):
     def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___PayloadField]:
         """The fields to filter by, by name."""
 
+    @_builtins.property
+    def focuses(self) -> _containers.RepeatedScalarFieldContainer[Global___Focus.ValueType]:
+        """What `Query.focus` may say; the first is meant where it says nothing. Empty where it may not."""
+
     def __init__(
         self,
         *,
@@ -1226,10 +1283,12 @@ class GetGalleryResponse(_message.Message):
         earliest: _timestamp_pb2.Timestamp | None = ...,
         latest: _timestamp_pb2.Timestamp | None = ...,
         fields: _abc.Iterable[Global___PayloadField] | None = ...,
+        focuses: _abc.Iterable[Global___Focus.ValueType] | None = ...,
+        takes_text: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["earliest", b"earliest", "latest", b"latest"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["earliest", b"earliest", "fields", b"fields", "gallery", b"gallery", "latest", b"latest", "model_fingerprint", b"model_fingerprint", "photos", b"photos"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["earliest", b"earliest", "fields", b"fields", "focuses", b"focuses", "gallery", b"gallery", "latest", b"latest", "model_fingerprint", b"model_fingerprint", "photos", b"photos", "takes_text", b"takes_text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -123,6 +123,7 @@ async def test_get_model_describes_what_is_served(
         min_score=artefact.min_score,
         photo_preprocessing=preprocessing(artefact.towers[Modality.PHOTO].preprocessing),
         sketch_preprocessing=preprocessing(artefact.towers[Modality.SKETCH].preprocessing),
+        parts=[pb.Part(name="all", size=8, weight=1)],
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from encoder_service.runtimes.base import agreeing, warm
 from encoder_service.runtimes.onnx import OnnxRuntime
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelError
+from sketchzoo.model_error import ModelError
 from tests.artefacts import tiny_model
 
 

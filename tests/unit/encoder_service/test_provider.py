@@ -19,7 +19,8 @@ from encoder_service.runtimes.onnx import OnnxRuntime
 from encoder_service.runtimes.provider import open_onnx
 from encoder_service.settings import EncoderSettings
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
 from tests.artefacts import tiny_model
 
 _CPU = "CPUExecutionProvider"

@@ -17,7 +17,8 @@ from encoder_service.runtimes.program import Program
 from encoder_service.runtimes.stream import CpuStream
 from encoder_service.runtimes.torch import Float32, TorchRuntime, batch_sizes
 from sketchzoo.images import Modality, Square, decode, normalised, squared
-from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
 from sketchzoo.towers import load_tower
 from tests.artefacts import drawing, picture, torch_model
 

@@ -10,7 +10,9 @@ import pytest
 from model_artefact.calibrating import FEWEST_CLAIMS, calibrate
 from model_artefact.photos import Embedded, embed, listed
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
+from sketchzoo.parts import Layout
 from sketchzoo.posterior import Posterior
 from tests.artefacts import picture, tiny_model
 
@@ -73,7 +75,7 @@ def test_a_model_that_answers_other_values_than_it_says_is_told(
         (tmp_path / "cat" / f"{number}.jpg").write_bytes(picture(number))
     pictures = listed(tmp_path, Modality.PHOTO, 50)
     with pytest.raises(ModelError, match="answers 2 values, not 3"):
-        embed(replace(artefact, dimension=3), pictures, Modality.PHOTO)
+        embed(replace(artefact, dimension=3, layout=Layout.whole(3)), pictures, Modality.PHOTO)
 
 
 def test_what_cannot_be_embedded_or_is_there_twice_is_left_out(

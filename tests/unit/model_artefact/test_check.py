@@ -14,8 +14,10 @@ from model_artefact.importing import Plan, Side, Square, make
 from model_artefact.source import Source
 from model_artefact.text import TextSource
 from model_artefact.tower import Pixels
+from sketchzoo.fingerprint import fingerprint
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact, ModelError, fingerprint
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
 from tests.artefacts import tiny_model
 from tests.unit.model_artefact.exports import SIZE, image_encoder, text_encoder, tokenizer
 

@@ -20,7 +20,8 @@ from model_artefact.source import Source
 from model_artefact.tower import Pixels
 from model_artefact.weights import Weights
 from sketchzoo.images import Modality, prepare
-from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
 from tests.unit.model_artefact.exports import (
     DIMENSION,
     SIZE,

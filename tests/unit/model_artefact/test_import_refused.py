@@ -11,7 +11,7 @@ from onnx import TensorProto
 from model_artefact.folder import FolderError
 from model_artefact.importing import Side
 from model_artefact.source import Source
-from sketchzoo.model import ModelError
+from sketchzoo.model_error import ModelError
 from tests.unit.model_artefact.exports import (
     beside,
     image_encoder,

@@ -14,7 +14,8 @@ from model_artefact.source import Source
 from model_artefact.text import TextSource
 from model_artefact.tokens import Tokens
 from model_artefact.tower import Pixels
-from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
 from sketchzoo.text_config import TextConfig
 from tests.unit.model_artefact.exports import (
     SIZE,

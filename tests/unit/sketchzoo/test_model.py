@@ -7,15 +7,11 @@ from typing import Any
 
 import pytest
 
+from sketchzoo.fingerprint import fingerprint
 from sketchzoo.images import PREPROCESSING_VERSION, Modality, Preprocessing
-from sketchzoo.model import (
-    SHIPPED,
-    ModelArtefact,
-    ModelError,
-    RunRecord,
-    TowerConfig,
-    fingerprint,
-)
+from sketchzoo.model import SHIPPED, ModelArtefact, RunRecord
+from sketchzoo.model_error import ModelError
+from sketchzoo.tower_config import TowerConfig
 from tests.artefacts import tiny_model
 
 

@@ -5,16 +5,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from sketchzoo.heads import PosteriorHead
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelError
-from sketchzoo.towers import (
-    BACKBONES,
-    PosteriorHead,
-    build_tower,
-    load_tower,
-    load_weights,
-    save_weights,
-)
+from sketchzoo.model_error import ModelError
+from sketchzoo.towers import BACKBONES, build_tower, load_tower, load_weights, save_weights
 from tests.artefacts import tiny_model
 
 POSTERIOR = {

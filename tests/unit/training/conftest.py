@@ -11,8 +11,11 @@ from onnx import TensorProto, helper
 from PIL import Image
 from safetensors.numpy import save_file
 
+from sketchzoo.fingerprint import fingerprint
 from sketchzoo.images import Modality, Preprocessing
-from sketchzoo.model import ModelArtefact, TowerConfig, fingerprint
+from sketchzoo.model import ModelArtefact
+from sketchzoo.parts import Layout
+from sketchzoo.tower_config import TowerConfig
 from tests.unit.training.tiny_towers import data, without_export
 
 __all__ = ["data", "without_export"]
@@ -79,6 +82,7 @@ def write_colour_model(folder: Path) -> Path:
         dimension=3,
         towers=dict.fromkeys(Modality, tower),
         fingerprint=fingerprint(folder, [tower]),
+        layout=Layout.whole(3),
     )
     artefact.save_config()
     return folder

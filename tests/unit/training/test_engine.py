@@ -11,7 +11,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sketchzoo.model import ModelError
+from sketchzoo.model_error import ModelError
 from sketchzoo_training.engine.memory import told_of_lack
 from sketchzoo_training.engine.processes import Share
 from sketchzoo_training.errors import ConfigError

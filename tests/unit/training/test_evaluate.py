@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from sketchzoo.fingerprint import fingerprint
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact, fingerprint
+from sketchzoo.model import ModelArtefact
 from sketchzoo_training.commands import evaluate as app
 from sketchzoo_training.data import DataError, list_images
 from sketchzoo_training.evaluate.embedding import embed

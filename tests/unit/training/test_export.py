@@ -9,10 +9,13 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
+from sketchzoo.heads import NormaliseHead
 from sketchzoo.images import Modality, Preprocessing
-from sketchzoo.model import ModelArtefact, ModelError, RunRecord, TowerConfig
+from sketchzoo.model import ModelArtefact, RunRecord
+from sketchzoo.model_error import ModelError
 from sketchzoo.onnx import open_session
-from sketchzoo.towers import NormaliseHead, TowerNetwork, build_tower, load_tower
+from sketchzoo.tower_config import TowerConfig
+from sketchzoo.towers import TowerNetwork, build_tower, load_tower
 from sketchzoo_training.models.export import ParityError, export_artefact, parity, write_tower
 from sketchzoo_training.models.imagenet import imagenet
 
@@ -117,3 +120,14 @@ def test_a_graph_that_disagrees_with_torch_is_refused(
         export_artefact(tmp_path, "one", towers, run=RUN)
     with pytest.raises(ModelError, match="no config"):
         ModelArtefact.load(tmp_path)
+
+
+def test_a_head_of_three_parts_is_the_same_as_a_graph(tmp_path: Path) -> None:
+    """Class, general and shape part, and a sketch's doubt, come out of ONNX as of torch."""
+    torch.manual_seed(0)
+    head = {"kind": "parts", "classes": 7, "shared": 5, "general": 8, "shape": 6, "cell": 4}
+    settings = {"grid": 3, "temperature": 0.7, "weights": [0.5, 0.3, 0.2], "doubt": 0.5}
+    tower = build_tower({"backbone": "efficientnet_lite0", "head": {**head, **settings}}, 1)
+    imagenet(tower.backbone, "efficientnet_lite0")
+    config = TowerConfig("sketch", PREPARED, {})
+    assert write_tower(tower, config, tmp_path) == 6 + 8 + 6

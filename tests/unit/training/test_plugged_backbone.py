@@ -11,7 +11,9 @@ from encoder_service.runtimes.base import warm
 from encoder_service.runtimes.onnx import OnnxRuntime
 from encoder_service.runtimes.torch import TorchRuntime
 from sketchzoo.images import Modality, Preprocessing
-from sketchzoo.model import ModelArtefact, ModelError, RunRecord, TowerConfig
+from sketchzoo.model import ModelArtefact, RunRecord
+from sketchzoo.model_error import ModelError
+from sketchzoo.tower_config import TowerConfig
 from sketchzoo.towers import build_tower, load_tower
 from sketchzoo_training.models.export import export_artefact
 

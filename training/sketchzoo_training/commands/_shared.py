@@ -27,7 +27,7 @@ Sketches = Annotated[
 @contextmanager
 def user_errors(command: str) -> Iterator[None]:
     """End in one line where the user's input, or a service, is at fault."""
-    from sketchzoo.model import ModelError  # noqa: PLC0415 - slow to load
+    from sketchzoo.model_error import ModelError  # noqa: PLC0415 - slow to load
     from sketchzoo_training.errors import (  # noqa: PLC0415 - as above
         DivergedError,
         InputError,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sketchzoo.images import ImageError, Modality, decode, prepare
-from sketchzoo.model import ModelArtefact, ModelError
+from sketchzoo.model import ModelArtefact
+from sketchzoo.model_error import ModelError
 from sketchzoo.onnx import open_session
 from sketchzoo_training.data import DataError, ImageFile, LeftOut
 from sketchzoo_training.evaluate.ranking import Vectors

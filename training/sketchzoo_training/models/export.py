@@ -18,9 +18,12 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sketchzoo.fingerprint import fingerprint
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact, RunRecord, TowerConfig, fingerprint
+from sketchzoo.model import ModelArtefact, RunRecord
 from sketchzoo.onnx import open_session
+from sketchzoo.parts import Layout
+from sketchzoo.tower_config import TowerConfig
 from sketchzoo.towers import TowerNetwork
 
 PARITY = 0.9999
@@ -38,6 +41,7 @@ def export_artefact(
     towers: Mapping[Modality, tuple[TowerConfig, TowerNetwork]],
     *,
     run: RunRecord,
+    layout: Layout | None = None,
     classes: tuple[str, ...] = (),
     min_score: float = 0.0,
     seen_from: float | None = None,
@@ -45,7 +49,8 @@ def export_artefact(
 ) -> ModelArtefact:
     """Write an artefact into `folder`: each tower's weights and graph, and `config.json`.
 
-    Towers of the same stem are one network and written once. `run` made the weights.
+    Towers of the same stem are one network and written once. `run` made the weights;
+    without a `layout` an embedding is one part.
 
     Raises:
         ParityError: a graph's embeddings differ from torch's; there is no `config.json` then.
@@ -57,12 +62,14 @@ def export_artefact(
         for tower, net in {tower.stem: (tower, net) for tower, net in towers.values()}.values()
     }
     described = {modality: tower for modality, (tower, _) in towers.items()}
+    dimension = dimensions[described[Modality.PHOTO].stem]
     artefact = ModelArtefact(
         folder=folder,
         name=name,
-        dimension=dimensions[described[Modality.PHOTO].stem],
+        dimension=dimension,
         towers=described,
         fingerprint=fingerprint(folder, described.values()),
+        layout=layout or Layout.whole(dimension),
         run=run,
         classes=classes,
         min_score=min_score,

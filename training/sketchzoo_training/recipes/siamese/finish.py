@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from sketchzoo.images import Modality
-from sketchzoo.model import ModelArtefact, RunRecord, TowerConfig
+from sketchzoo.model import ModelArtefact, RunRecord
+from sketchzoo.tower_config import TowerConfig
 from sketchzoo.towers import build_tower
 from sketchzoo_training.data import DataSource, LeftOut
 from sketchzoo_training.engine.processes import Share

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sketchzoo.heads import PosteriorHead
 from sketchzoo.images import Modality, Preprocessing
-from sketchzoo.model import ModelArtefact, TowerConfig
+from sketchzoo.model import ModelArtefact
 from sketchzoo.thresholds import OpenWorld
-from sketchzoo.towers import PosteriorHead, TowerNetwork
+from sketchzoo.tower_config import TowerConfig
+from sketchzoo.towers import TowerNetwork
 from sketchzoo_training.engine.recipe import RunDescription
 from sketchzoo_training.models.export import export_artefact
 from sketchzoo_training.models.sketch_net import BACKBONE, SketchNet
@@ -71,6 +73,7 @@ def assemble(
             Modality.SKETCH: (sketch, TowerNetwork(network.backbone, sketch_head)),
         },
         run=record.made(config.schedule.steps),
+        layout=photo_head.layout(),
         classes=photos.names[: photos.zoo],
         min_score=min_score,
         seen_from=Seen.on(

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sketchzoo.heads import PosteriorHead
 from sketchzoo.thresholds import SEEN_FROM, SEEN_PRECISION
-from sketchzoo.towers import PosteriorHead
 from sketchzoo_training.recipes.towers.photo_features import Linear
 
 PHOTO_TEMPERATURES = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5)
