@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from sketchzoo.address import authority, check_free, tell_port
 from sketchzoo.group.member import ALONE, Member
+from sketchzoo.memory import keep_what_is_loaded
 from sketchzoo.rpc.admission import Authorize, Rules
 from sketchzoo.rpc.interceptor import CallInterceptor
 from sketchzoo.rpc.metrics import CallMetrics
@@ -176,6 +177,7 @@ async def run_until_signal(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    keep_what_is_loaded()
     ready()
     await stop.wait()
     if member.is_alone:
