@@ -179,7 +179,7 @@ async def serving(
     )
     try:
         with originals, renditions, downloads:
-            service = Service(SERVICE, servicer, add_to_server)
+            service = Service(SERVICE, servicer, add_to_server, checks=servicer.checks())
             async with RpcServer(settings, [service], registry, member) as server:
                 readiness.on_change = server.set_serving
                 watching = asyncio.create_task(readiness.watch())

@@ -7,10 +7,9 @@ waits in a long queue gets an answer that is too late. So nothing waits here.
 import math
 import time
 from types import TracebackType
-from typing import Self
 
 from sketchzoo.counts import Count, Moment
-from sketchzoo.rpc import exhausted
+from sketchzoo.rpc import CallError, exhausted
 
 # So many are let in however slow they are: they keep the encoder's cores and the way there busy.
 _LEAST = 5
@@ -21,18 +20,19 @@ _BURST = 3
 
 
 class LoadShedding:
-    """At most `limit` holders at once; `with admission:` holds a place.
+    """At most `limit` holders at once; `with admission as beside:` holds a place.
 
     With `wait_seconds` there are only as many places as let a newcomer be answered within
-    that time, at the pace of late: by Little's law a call's seconds over the calls beside
-    it, itself among them. Five, or `limit`, there are always.
+    that time, at the pace of late: a call's seconds over the calls that it found, itself
+    among them. Five, or `limit`, there are always.
 
     For `burst_seconds` after the last moment at which nobody held a place there are three
     times as many: calls that come at once, after a pause of theirs or ours, are soon
-    answered. What lasts longer is no burst but a queue that stands (RFC 8289).
+    answered. What lasts longer, or fills the places, is no burst but a queue that stands
+    (RFC 8289).
 
     With a group's `count` and `idle` holders and moments are those of all its processes;
-    the pace is what this one sees.
+    the pace, and who was refused, is what this one sees.
 
     Raises:
         CallError: RESOURCE_EXHAUSTED with RetryInfo; all places are taken.
@@ -68,6 +68,7 @@ class LoadShedding:
         self._idle.note(time.monotonic())
         # Seconds an answer; fast until the first answers tell.
         self._pace = 0.0
+        self._refused_at = -math.inf
 
     @property
     def held(self) -> int:
@@ -80,25 +81,34 @@ class LoadShedding:
         if self._pace * self._limit <= self._wait_seconds:
             return self._limit
         places = max(_LEAST, int(self._wait_seconds / self._pace))
-        busy_for = time.monotonic() - self._idle.latest if self._held.total else 0.0
-        if busy_for < self._burst_seconds:
+        if self._may_burst():
             places *= _BURST
         return min(self._limit, places)
 
-    def answered(self, seconds: float) -> None:
-        """Learn from an answer, while its place is still held, how long it took."""
-        self._pace += _WEIGHT * (seconds / max(1, self._held.total) - self._pace)
+    def answered(self, seconds: float, beside: int) -> None:
+        """Learn from an answer how long it took with `beside` under way as it was let in.
 
-    def __enter__(self) -> Self:
+        Those were before it. How many come after it changes nothing for it, and while a queue
+        grows they are many more.
+        """
+        self._pace += _WEIGHT * (seconds / beside - self._pace)
+
+    def check(self) -> None:
+        """Refuse who would find no place, before anything is done for him."""
+        if self._held.total >= self.places:
+            raise self._refuse()
+
+    def __enter__(self) -> int:
         places = self.places
         if not self._held.total:
             self._idle.note(time.monotonic())
         # Told before it is looked: two processes that take the last place see each other.
         self._held.add(1)
-        if self._held.total > places:
+        beside = self._held.total
+        if beside > places:
             self._held.add(-1)
-            raise self._refusal.again()
-        return self
+            raise self._refuse()
+        return beside
 
     def __exit__(
         self,
@@ -107,3 +117,13 @@ class LoadShedding:
         trace: TracebackType | None,
     ) -> None:
         self._held.add(-1)
+
+    def _may_burst(self) -> bool:
+        now = time.monotonic()
+        idle = self._idle.latest if self._held.total else now
+        # Whoever is refused shows that more come than are answered, until nobody is left.
+        return idle > self._refused_at and now - idle < self._burst_seconds
+
+    def _refuse(self) -> CallError:
+        self._refused_at = time.monotonic()
+        return self._refusal.again()

@@ -52,6 +52,8 @@ _UNREAD = "unread"
 # That of the searches of a batch that failed as a whole.
 _BATCH = "batch"
 _READING = "reading the request"
+# Methods that hold a place for photos.
+_PHOTO_METHODS = ("ListClasses", "ListFolders", "GetGallery", "ListGalleries", "GetPhoto")
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -245,11 +247,11 @@ class SearchServicer:
     ) -> search_pb2.SearchResponse:
         kind = _UNREAD
         try:
-            with self._admissions.searches as place:
+            with self._admissions.searches as beside:
                 search = self._parsed(read())
                 kind = search.kind
                 found = single(await self._searcher.search([search], deadline))
-                place.answered(found.timings.total)
+                self._admissions.searches.answered(found.timings.total, beside)
         except CallError as error:
             self._metrics.searched(kind, error.code.name)
             raise
@@ -263,6 +265,23 @@ class SearchServicer:
             self._metrics.searched(kind, "INTERNAL")
             raise
         return self._answered(search, found)
+
+    def checks(self) -> dict[str, Callable[[], None]]:
+        """Return what refuses a method's call before its message is read."""
+        photos = self._admissions.photos.check
+        return {
+            "Search": self._check_searches,
+            "BatchSearch": self._admissions.batches.check,
+            "DownloadPhoto": self._admissions.downloads.check,
+            **dict.fromkeys(_PHOTO_METHODS, photos),
+        }
+
+    def _check_searches(self) -> None:
+        try:
+            self._admissions.searches.check()
+        except CallError as error:
+            self._metrics.searched(_UNREAD, error.code.name)
+            raise
 
     def _parsed(self, message: search_pb2.SearchRequest) -> Search:
         return parse_search(message, self._galleries.named(message.gallery))

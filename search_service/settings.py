@@ -33,14 +33,14 @@ class SearchLimitSettings(Settings):
         "refused with RESOURCE_EXHAUSTED.",
     )
     max_wait_seconds: Seconds = Field(
-        0.05,
+        0.04,
         description="How long a search may take where others are under way: as many are let in "
         "as can be answered in that time at the pace of late, 5 at least.",
     )
     burst_seconds: Annotated[float, Field(ge=0)] = Field(
         0.25,
         description="For so long after the last moment without a search three times as many are "
-        "let in; 0 knows no bursts.",
+        "let in, until one is refused; 0 knows no bursts.",
     )
     max_concurrent_batches: Count = Field(
         4, description="BatchSearch calls under way at once; more are refused."

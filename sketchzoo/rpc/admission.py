@@ -43,6 +43,7 @@ MOMENT_SECONDS = 0.1
 _LOOK_UP_SECONDS = 10.0
 
 Authorize = Callable[[Mapping[str, str]], None]
+Check = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ class CallError(Exception):
         self.message = message
         self.details = details
         self._status: status_pb2.Status | None = None
+        self._sent: Any = None
 
     @property
     def field(self) -> str:
@@ -67,12 +68,18 @@ class CallError(Exception):
                 self._status.details.add().Pack(detail)
         return self._status
 
+    def sent(self) -> Any:
+        """Return the error as gRPC sends it (`grpc.Status`), the same at every call."""
+        if self._sent is None:
+            self._sent = rpc_status.to_status(self.status())
+        return self._sent
+
     def again(self) -> Self:
         """Return the same error, of the same type, to be raised in its place.
 
         One that is raised several times would collect the frames of each.
         """
-        self.status()  # made once, whoever sends it
+        self.sent()  # made once, whoever sends it
         same = type(self).__new__(type(self), self.message)
         same.__dict__.update(self.__dict__)
         return same

@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 
 from sketchzoo.counts import Counts
-from sketchzoo.rpc.admission import Admission, Authorize, Rules
+from sketchzoo.rpc.admission import Admission, Authorize, Check, Rules
 from sketchzoo.rpc.call import Call, Context
 from sketchzoo.rpc.errors import CallError
 from sketchzoo.rpc.metrics import CallMetrics
@@ -36,11 +36,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
         *,
         quiet: frozenset[str] = frozenset(),
         authorize: Mapping[str, Authorize] | None = None,
+        checks: Mapping[str, Check] | None = None,
         counts: Counts | None = None,
     ) -> None:
         self._metrics = metrics
         self._quiet = quiet
         self._authorize = authorize or {}
+        self._checks = checks or {}
         self.admission = Admission(rules, metrics, counts)
         self._wrapped: dict[str, Any] = {}
 
@@ -62,6 +64,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
                 self._metrics.of(call),
                 self.admission,
                 self._authorize.get(call.service),
+                self._checks.get(call.name),
                 quiet=call.by_machines or call.name in self._quiet,
             )
             wrapped = self._wrapped[name] = _wrap(handler, method)

@@ -13,10 +13,9 @@ from typing import Any
 import grpc
 import grpc.aio
 import structlog
-from grpc_status import rpc_status
 
 from sketchzoo.rpc.access import let_in
-from sketchzoo.rpc.admission import Admission, Authorize, Permit
+from sketchzoo.rpc.admission import Admission, Authorize, Check, Permit
 from sketchzoo.rpc.call import Call, Context
 from sketchzoo.rpc.channel import REQUEST_ID
 from sketchzoo.rpc.errors import CODES, CallError
@@ -41,6 +40,7 @@ class Method:
         "admission",
         "attributes",
         "authorize",
+        "check",
         "is_health",
         "level",
         "log",
@@ -55,6 +55,7 @@ class Method:
         metrics: MethodMetrics,
         admission: Admission,
         authorize: Authorize | None,
+        check: Check | None,
         *,
         quiet: bool,
     ) -> None:
@@ -65,6 +66,7 @@ class Method:
         self.metrics = metrics
         self.admission = admission
         self.authorize = authorize
+        self.check = check
         self.level = logging.DEBUG if quiet else logging.INFO
         # Bound once: structlog's own proxy makes a logger for each event.
         self.log = log.bind(method=call.name)
@@ -102,6 +104,8 @@ class ServedCall:
         method, peer = self._method, self._context.peer()
         if not method.is_health:
             let_in(method.admission.judge(peer, self._headers, method.authorize))
+        if method.check is not None:
+            method.check()
         return _until_done(method.admission.enter(peer, is_health=method.is_health))
 
     def open(self, parse: Parse) -> tuple[Permit, Requests]:
@@ -169,7 +173,7 @@ def _until_done(permit: Permit) -> Permit:
 async def _send(error: CallError, context: Context) -> None:
     """End the call with the error as its rich status."""
     known: Any = context  # the stubs lack abort_with_status
-    status: Any = rpc_status.to_status(error.status())  # a named tuple
+    status = error.sent()  # a named tuple
     trailing = (*status.trailing_metadata, (REQUEST_ID, current_request_id() or ""))
     try:
         await known.abort_with_status(status._replace(trailing_metadata=trailing))

@@ -2,8 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from sketchzoo.address import authority, check_free, tell_port
 from sketchzoo.group.member import ALONE, Member
 from sketchzoo.memory import keep_what_is_loaded
-from sketchzoo.rpc.admission import Authorize, Rules
+from sketchzoo.rpc.admission import Authorize, Check, Rules
 from sketchzoo.rpc.interceptor import CallInterceptor
 from sketchzoo.rpc.metrics import CallMetrics
 from sketchzoo.rpc.reflection import add_reflection
@@ -32,7 +32,8 @@ class Service:
 
     Calls of the methods named in `quiet`, those that other parts make every second to see
     whether this one is there, are logged at debug. `authorize` gets a call's headers before
-    its message is read, and raises `CallError` where they don't do.
+    its message is read, and raises `CallError` where they don't do; so does what `checks` has
+    for a method's name, where its call would be refused whatever it said.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Service:
     add: Callable[[Any, Any], None]
     quiet: frozenset[str] = frozenset()
     authorize: Authorize | None = None
+    checks: Mapping[str, Check] = field(default_factory=dict)
 
 
 class RpcServer:
@@ -65,6 +67,11 @@ class RpcServer:
             CallMetrics(registry),
             quiet=frozenset(f"{each.name}/{name}" for each in services for name in each.quiet),
             authorize={each.name: each.authorize for each in services if each.authorize},
+            checks={
+                f"{each.name}/{name}": check
+                for each in services
+                for name, check in each.checks.items()
+            },
             counts=self._member.ledger,
         )
         self._admission = interceptor.admission

@@ -2,9 +2,11 @@
 
 import asyncio
 
+from search_service.servicer import SERVICE
 from sketchzoo.group import Member
 from sketchzoo.group.ledger import Ledger
 from sketchzoo.rpc import deadline_exceeded, exhausted, unavailable
+from sketchzoo.search.v1 import search_pb2
 from tests.contract.search_service.calls import Code, details, refused, sketch
 from tests.unit.search_service.fakes import bench
 
@@ -60,6 +62,24 @@ async def test_more_searches_than_places_are_refused_at_once() -> None:
         assert (await server.stub.Search(sketch(b"third"), timeout=5)).hits
         code = {"kind": "unread", "code": "RESOURCE_EXHAUSTED"}
         assert server.metric("sketchzoo_search_queries_total", **code) == 1
+
+
+async def test_who_finds_no_place_is_refused_before_his_message_has_come() -> None:
+    """No message is waited for that would be refused whatever it said."""
+    async with bench(max_concurrent_searches=1, max_concurrent_batches=1) as server:
+        server.encoder.seconds = 30
+        batch = search_pb2.BatchSearchRequest(requests=[sketch(b"other")])
+        held = [server.stub.Search(sketch(), timeout=60), server.stub.BatchSearch(batch)]
+        while server.encoder.running < 2:  # noqa: ASYNC110 - a counter has no event
+            await asyncio.sleep(0.005)
+        for method in ("Search", "BatchSearch"):
+            # On the wire a call whose message has not been sent yet.
+            call = server.channel.stream_unary(f"/{SERVICE}/{method}")
+            error = await refused(call(timeout=5))
+            assert error.code() is Code.RESOURCE_EXHAUSTED
+            assert details(error)[0].HasField("retry_delay")
+        for each in held:
+            each.cancel()
 
 
 async def test_places_are_those_of_a_group() -> None:
