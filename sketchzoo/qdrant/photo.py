@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Self
 
 from sketchzoo.seen import SeenClass
@@ -57,6 +58,8 @@ _MAX_FOLDERS = 32
 _BAND_DIGITS = 4
 
 
+# Asked for a photo's id again and again on its way into the collection.
+@lru_cache(maxsize=1024)
 def photo_id(sha256: str) -> str:
     """Return the point id of a photo: UUIDv5 of its content's SHA-256 in hexadecimal.
 
