@@ -5,7 +5,7 @@ differ, and photos of a series, taken within seconds by one camera, whose hashes
 more. docs/adr/0071-bursts.md has what the numbers were measured by.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -47,9 +47,10 @@ class Bursts:
         others |= {each.id: each for each in await self._collection.alike(photos, SERIES)}
         bursts: list[str] = []
         for photo in photos:
-            burst = _burst(photo, others.values())
+            key = photo.id
+            burst = _burst(key, photo, others)
             bursts.append(burst)
-            others[photo.id] = self._under_way[photo.id] = replace(photo, burst=burst)
+            others[key] = self._under_way[key] = replace(photo, burst=burst)
         return bursts
 
     def done(self, photo_id: str) -> None:
@@ -57,15 +58,14 @@ class Bursts:
         self._under_way.pop(photo_id, None)
 
 
-def _burst(photo: Photo, others: Iterable[Photo]) -> str:
+def _burst(key: str, photo: Photo, others: Mapping[str, Photo]) -> str:
+    """Return the burst of a photo with the id `key`; others are by theirs, each made once."""
     alike = [
-        (distance(photo.phash, other.phash), other.burst or other.id)
-        for other in others
-        if other.id != photo.id
-        and other.phash
-        and (_is_copy(photo, other) or _is_series(photo, other))
+        (distance(photo.phash, other.phash), other.burst or other_key)
+        for other_key, other in others.items()
+        if other_key != key and other.phash and (_is_copy(photo, other) or _is_series(photo, other))
     ]
-    return min(alike)[1] if alike else photo.id
+    return min(alike)[1] if alike else key
 
 
 def _is_copy(one: Photo, other: Photo) -> bool:

@@ -59,7 +59,7 @@ _BAND_DIGITS = 4
 
 
 # Asked for a photo's id again and again on its way into the collection.
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def photo_id(sha256: str) -> str:
     """Return the point id of a photo: UUIDv5 of its content's SHA-256 in hexadecimal.
 

@@ -132,3 +132,13 @@ async def test_photo_under_way_is_known() -> None:
     known.done(photo(0).id)
     known.done(photo(1).id)
     assert await known.assign([photo(2)]) == [photo(2).id]
+
+
+async def test_ids_are_asked_for_once_a_photo_and_not_once_a_pair() -> None:
+    """Each is a hash of its own: of 64 photos under way 64 more asked for 12,000."""
+    found = Bursts(FakeCollection({}))
+    await found.assign([photo(name) for name in range(64)])
+    before = photo_id.cache_info()
+    await found.assign([photo(name) for name in range(64, 128)])
+    after = photo_id.cache_info()
+    assert after.hits + after.misses - before.hits - before.misses <= 4 * 64
