@@ -115,6 +115,16 @@ def invalid(field: str, problem: str, *, reason: str = "") -> CallError:
     )
 
 
+def unimplemented(field: str, problem: str) -> CallError:
+    """UNIMPLEMENTED: what `field` of the request asks for is not to be had here, and what is."""
+    violation = error_details_pb2.BadRequest.FieldViolation(field=field, description=problem)
+    return CallError(
+        grpc.StatusCode.UNIMPLEMENTED,
+        f"{field} {problem}",
+        error_details_pb2.BadRequest(field_violations=[violation]),
+    )
+
+
 class NotFoundError(CallError):
     """NOT_FOUND: what the request names does not exist."""
 
