@@ -185,8 +185,10 @@ def _check_offered(search: Search, model: EncoderModel) -> None:
     offered = [] if model.layout is None else model.layout.in_order()
     if query.focus is not None and query.focus not in dict(offered):
         names = [search_pb2.Focus.Name(FOCUSES[focus]) for focus, _ in offered]
-        right = f"it offers {' and '.join(names)}" if names else "it offers none: leave it out"
-        raise unimplemented("query.focus", f"is no focus of the model {model.name}: {right}")
+        right = " and ".join(names) or "no focus: leave it out"
+        raise unimplemented(
+            "query.focus", f"is not offered by the model {model.name}, which offers {right}"
+        )
     if query.text is not None and not model.text:
         raise unimplemented(
             "query.text",

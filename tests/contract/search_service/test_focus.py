@@ -170,11 +170,11 @@ async def test_a_page_belongs_to_what_its_focus_did() -> None:
 @pytest.mark.parametrize(
     ("layout", "said"),
     [
-        (None, "it offers none"),
-        (Layout.whole(8), "it offers none"),
+        (None, "the model fake, which offers no focus"),
+        (Layout.whole(8), "the model fake, which offers no focus"),
         (
             replace(PARTS, focuses={Focus.SUBJECT: Emphasis((1, 1, 0))}, default=Focus.SUBJECT),
-            "it offers FOCUS_SUBJECT",
+            "which offers FOCUS_SUBJECT",
         ),
     ],
 )
