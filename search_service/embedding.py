@@ -140,7 +140,8 @@ def _named(error: CallError, wanted: Picture | Text) -> CallError:
     """Name the search's field where the encoder named its own, `images[0].content`."""
     field = f"query.{wanted.kind}"
     if error.code is grpc.StatusCode.UNIMPLEMENTED:
-        return unimplemented(field, error.problem or f"cannot be embedded: {error.message}")
+        problem = error.problem or f"cannot be embedded: {error.message}"
+        return unimplemented(error.reason, problem, field=field)
     if not error.problem:
         return error
     return invalid(field, error.problem, reason=error.reason)

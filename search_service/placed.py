@@ -187,13 +187,16 @@ def _check_offered(search: Search, model: EncoderModel) -> None:
         names = [search_pb2.Focus.Name(FOCUSES[focus]) for focus, _ in offered]
         right = " and ".join(names) or "no focus: leave it out"
         raise unimplemented(
-            "query.focus", f"is not offered by the model {model.name}, which offers {right}"
+            "NO_FOCUS",
+            f"is not offered by the model {model.name}, which offers {right}",
+            field="query.focus",
         )
     if query.text is not None and not model.text:
         raise unimplemented(
-            "query.text",
+            "NO_TEXT_TOWER",
             f"cannot be embedded by the model {model.name}, which has no text tower: "
             "leave it out, and give a sketch, strokes or a photo",
+            field="query.text",
         )
 
 

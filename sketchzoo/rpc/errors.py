@@ -115,14 +115,13 @@ def invalid(field: str, problem: str, *, reason: str = "") -> CallError:
     )
 
 
-def unimplemented(field: str, problem: str) -> CallError:
-    """UNIMPLEMENTED: what `field` of the request asks for is not to be had here, and what is."""
+def unimplemented(reason: str, problem: str, *, field: str = "") -> CallError:
+    """UNIMPLEMENTED: what the request, or a `field` of it, asks for is not to be had here."""
+    if not field:
+        return CallError(grpc.StatusCode.UNIMPLEMENTED, problem, _info(reason))
     violation = error_details_pb2.BadRequest.FieldViolation(field=field, description=problem)
-    return CallError(
-        grpc.StatusCode.UNIMPLEMENTED,
-        f"{field} {problem}",
-        error_details_pb2.BadRequest(field_violations=[violation]),
-    )
+    wrong = error_details_pb2.BadRequest(field_violations=[violation])
+    return CallError(grpc.StatusCode.UNIMPLEMENTED, f"{field} {problem}", wrong, _info(reason))
 
 
 class NotFoundError(CallError):

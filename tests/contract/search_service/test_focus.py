@@ -187,6 +187,7 @@ async def test_a_focus_that_the_model_lacks_is_unimplemented(
         assert error.code() is Code.UNIMPLEMENTED
         assert said in str(error.details())
         assert details(error)[0].field_violations[0].field == "query.focus"
+        assert details(error)[1].reason == "NO_FOCUS"
         assert server.encoder.calls == 0
         count = server.metric("sketchzoo_search_queries_total", kind="sketch", code="UNIMPLEMENTED")
         assert count == 1

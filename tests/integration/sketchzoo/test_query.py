@@ -50,7 +50,8 @@ class Zoo(search_pb2_grpc.SearchServiceServicer):
     def Search(self, request: Any, context: Any) -> search_pb2.SearchResponse:  # noqa: N802
         self.asked.append(request)
         if request.query.text and request.gallery == "drawings":
-            problem = unimplemented("query.text", "cannot be embedded by the model shapes")
+            said = "cannot be embedded by the model shapes"
+            problem = unimplemented("NO_TEXT_TOWER", said, field="query.text")
             context.abort_with_status(rpc_status.to_status(problem.status()))
         hit = search_pb2.Hit(photo_id="1", class_name="crab", score=0.9, uri="file:///crab.jpg")
         hits = [HERON] if request.gallery == "library" else [hit]

@@ -161,7 +161,7 @@ class FakeEncoder(encoder_pb2_grpc.EncoderServiceServicer):
         if text.startswith("bad"):
             result.status.CopyFrom(invalid(f"texts[{index}]", "is no text").status())
         elif not self.text:
-            result.status.CopyFrom(unimplemented(f"texts[{index}]", "is not for me").status())
+            result.status.CopyFrom(unimplemented("NO_TEXT_TOWER", "is not for me").status())
         else:
             result.embedding.vector = struct.pack(f"<{DIMENSION}f", *text_of(text, self.text))
             result.embedding.dimension = DIMENSION
