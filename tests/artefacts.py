@@ -208,11 +208,7 @@ def _graph(matrix: np.ndarray[Any, Any], size: int, work: int, layout: Layout) -
         helper.make_node("Flatten", ["grid"], ["flat"]),
         helper.make_node("MatMul", ["flat", "projection"], ["projected"]),
     ]
-    constants: dict[str, Any] = {
-        "projection": matrix,
-        "sizes": np.array([part.size for part in layout.parts], np.int64),
-        **{f"{part.name}_root": np.float32(part.weight**0.5) for part in layout.parts},
-    }
+    constants: dict[str, Any] = {"projection": matrix}
     if work:
         constants |= {
             "eye": np.eye(_WORK, dtype=np.float32),
@@ -231,16 +227,19 @@ def _graph(matrix: np.ndarray[Any, Any], size: int, work: int, layout: Layout) -
             helper.make_node("Mul", ["done", "little"], ["nearly"]),
             helper.make_node("Add", ["projected", "nearly"], ["worked"]),
         ]
-    nodes.append(helper.make_node("Split", [last, "sizes"], names, axis=1))
-    for name in names:
-        unit = f"{name}_unit"
-        nodes += [
-            helper.make_node("LpNormalization", [name], [unit], axis=1, p=2),
-            helper.make_node("Mul", [unit, f"{name}_root"], [f"{name}_part"]),
-        ]
-    nodes.append(
-        helper.make_node("Concat", [f"{name}_part" for name in names], ["embedding"], axis=1)
-    )
+    if len(names) > 1:
+        constants["sizes"] = np.array([part.size for part in layout.parts], np.int64)
+        for part in layout.parts:
+            constants[f"{part.name}_root"] = np.float32(part.weight**0.5)
+        nodes.append(helper.make_node("Split", [last, "sizes"], names, axis=1))
+        for name in names:
+            nodes += [
+                helper.make_node("LpNormalization", [name], [f"{name}_unit"], axis=1, p=2),
+                helper.make_node("Mul", [f"{name}_unit", f"{name}_root"], [f"{name}_part"]),
+            ]
+        last, shares = "parts", [f"{name}_part" for name in names]
+        nodes.append(helper.make_node("Concat", shares, [last], axis=1))
+    nodes.append(helper.make_node("LpNormalization", [last], ["embedding"], axis=1, p=2))
     graph = helper.make_graph(
         nodes,
         "tiny",
