@@ -1,4 +1,4 @@
-"""Focuses end to end: an artefact of three parts, encoder, Qdrant and search as processes."""
+"""Focuses and words end to end: an artefact of three parts with a text tower, as processes."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from sketchzoo.call_settings import QdrantSettings
-from sketchzoo.client import Client, SearchResult, Unsupported
+from sketchzoo.client import Client, SearchResult
 from sketchzoo.parts import CLASS, GENERAL, SHAPE, Emphasis, Focus, Layout, Part
 from sketchzoo.qdrant import Photo, PhotoReader, connect
 from tests.artefacts import encoder_process, picture, tiny_model
 from tests.contract.embedded_qdrant.server_process import ServerProcess
 from tests.integration.search_service.stack import fill, search_process, write_photos
+from tests.text_towers import with_text
 
 COUNT = 60
 LAYOUT = Layout(
@@ -48,7 +49,7 @@ class Zoo:
 def zoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zoo]:
     root = tmp_path_factory.mktemp("focus")
     paths = write_photos(root / "photos", COUNT)
-    model = tiny_model(root / "model", layout=LAYOUT)
+    model = with_text(tiny_model(root / "model", layout=LAYOUT))
     with ServerProcess(root / "qdrant") as qdrant, encoder_process(model.folder) as encoder:
         url = f"http://127.0.0.1:{qdrant.port}"
         photos = asyncio.run(fill(encoder.target, url, paths))
@@ -101,12 +102,25 @@ def test_more_like_a_photo_can_be_by_its_shape_alone(zoo: Zoo) -> None:
         assert ids(result) == zoo.expected(mean, focus, known, liked)
 
 
-def test_a_gallery_tells_the_focuses_and_that_words_are_not_taken(zoo: Zoo) -> None:
+def test_words_find_alone_and_beside_a_drawing(zoo: Zoo) -> None:
+    """The text tower's embedding, and its mixture with the drawing's, by weight and by focus."""
+    drawing = picture(901)
+    told = zoo.client.search(text="a cat", include_embedding=True, exact=True).query_embedding
+    drawn = zoo.client.search(drawing, include_embedding=True).query_embedding
+    assert told is not None
+    assert drawn is not None
+    text, sketch = (np.asarray(each.vector, np.float32) for each in (told, drawn))
+    assert ids(zoo.client.search(text="a cat", exact=True)) == zoo.expected(text, "both")
+    for weight, focus in ((0.25, "both"), (0.75, "subject")):
+        asked = {"text": "a cat", "text_weight": weight, "focus": focus}
+        mixed = LAYOUT.blended(sketch, text, weight)
+        result = zoo.client.search(drawing, exact=True, **asked)
+        assert ids(result) == zoo.expected(mixed, focus)
+
+
+def test_a_gallery_tells_what_it_can_be_asked(zoo: Zoo) -> None:
     """What the artefact's configuration says goes all the way to the caller."""
     held = zoo.client.get_gallery()
     assert set(held.focuses) == set(FOCUSES)
     assert held.focuses[0] == "both"
-    assert not held.takes_text
-    with pytest.raises(Unsupported, match="no text tower") as caught:
-        zoo.client.search(text="a cat")
-    assert caught.value.field == "query.text"
+    assert held.takes_text
