@@ -13,7 +13,7 @@ from search_service.readiness import Serving
 from search_service.request import Search
 from search_service.timings import Timings
 from sketchzoo.encoder_client import Embedding, EncoderModel
-from sketchzoo.parts import Emphasis, Focus, Layout, Vector
+from sketchzoo.parts import Emphasis, Focus, Layout, Vector, unit
 from sketchzoo.qdrant import Nearest, PhotoNotFoundError
 from sketchzoo.rpc import invalid, precondition, unimplemented
 from sketchzoo.search.v1 import search_pb2
@@ -148,7 +148,7 @@ class PlacedSearch:
         ]
         if isinstance(query.source, str):
             given.insert(0, _known(query.source, stored))
-        vectors = [_unit(each) for each in given]
+        vectors = [unit(each) for each in given]
         if len(vectors) == 1:
             return vectors[0]
         source, text = vectors
@@ -158,7 +158,7 @@ class PlacedSearch:
         """Return what Qdrant's recommend by the average vector would look for."""
         query = self.search.query
         liked, disliked = (
-            [_unit(_known(each, stored)) for each in ids] for ids in (query.liked, query.disliked)
+            [unit(_known(each, stored)) for each in ids] for ids in (query.liked, query.disliked)
         )
         if query.source is not None or self.text is not None:
             liked.append(self._own(stored))
@@ -172,12 +172,6 @@ def _known(photo_id: str, stored: Stored) -> Sequence[float]:
     if photo_id not in stored:
         raise PhotoNotFoundError(photo_id)
     return stored[photo_id]
-
-
-def _unit(values: Sequence[float]) -> Vector:
-    # As float64: squares of what a caller sends may overflow float32, or vanish in it.
-    vector = np.asarray(values, np.float64)
-    return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
 
 def _check_offered(search: Search, model: EncoderModel) -> None:

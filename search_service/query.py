@@ -159,12 +159,13 @@ def _source(kind: Kind, query: search_pb2.Query) -> Picture | Embedding | str | 
 def _text(value: str) -> Text | None:
     if not value:
         return None
+    value = value.strip()
+    if not value:
+        raise invalid("query.text", "is blank; give words, or leave it out")
+    if len(value) > MAX_CHARACTERS:
+        raise invalid("query.text", f"must have at most {MAX_CHARACTERS:,} characters")
     # One spelling for what reads the same, as of classes' names.
     content = composed(" ".join(value.split()))
-    if not content:
-        raise invalid("query.text", "is blank; give words, or leave it out")
-    if len(content) > MAX_CHARACTERS:
-        raise invalid("query.text", f"must have at most {MAX_CHARACTERS:,} characters")
     if any(unicodedata.category(character) == "Cc" for character in content):
         raise invalid("query.text", "holds control characters; send words alone")
     return Text(content, digest(content.encode()))

@@ -250,7 +250,7 @@ def _embedded(placed: PlacedSearch, outcomes: Sequence[Outcome]) -> PlacedSearch
         embedding, spent = outcome
         if embedding.fingerprint != placed.serving.gallery.fingerprint:
             raise ModelChanged
-        timings = spent if timings is None else timings.and_of(spent)
+        timings = spent if timings is None else timings.plus(spent)
         if isinstance(item, Text):
             placed = replace(placed, text=embedding, timings=timings)
         else:

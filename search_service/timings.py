@@ -25,7 +25,7 @@ class Timings:
         yield "query", self.query
         yield "total", self.total
 
-    def and_of(self, other: Self) -> Self:
+    def plus(self, other: Self) -> Self:
         """Return what both took: a query's text is embedded besides its picture."""
         return replace(
             self,

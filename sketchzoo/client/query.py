@@ -40,7 +40,7 @@ def _share(name: str, value: Any) -> float:
 
 
 def _words(name: str, value: Any) -> str:
-    found = " ".join(arguments.text(name, value).split())
+    found = arguments.text(name, value).strip()
     if not 1 <= len(found) <= _MAX_TEXT:
         raise ValueError(f"{name} must have 1 to {_MAX_TEXT:,} characters, not {len(found)}")
     return found
