@@ -66,6 +66,11 @@ class Emphasis:
         if not 0 <= self.min_score <= 1:
             raise ValueError(f"min_score must be 0 to 1, not {self.min_score}")
 
+    @property
+    def is_neutral(self) -> bool:
+        """Whether a query asks for the same with it as without."""
+        return len(set(self.factors)) == 1
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -154,7 +159,7 @@ class Layout:
         sizes = [part.size for part in self.parts]
         focused = vector * np.repeat(np.asarray(emphasis.factors, np.float32), sizes)
         # A word says nothing of shape: where what a focus looks at is missing, the rest counts.
-        return _unit(focused) if focused.any() else vector
+        return unit(focused) if focused.any() else vector
 
     def blended(self, drawing: Vector, text: Vector, weight: float) -> Vector:
         """Return what a drawing and a text ask for together; `weight` is the text's, 0 to 1.
@@ -174,9 +179,11 @@ class Layout:
             else:
                 # A text's whole norm lies in what it speaks of; a photo's is shared out.
                 blend[where] = weight * told / length * part.weight**0.5 + (1 - weight) * drawn
-        return _unit(blend)
+        return unit(blend)
 
 
-def _unit(vector: Vector) -> Vector:
-    unit: Vector = (vector / np.linalg.norm(vector)).astype(np.float32)
-    return unit
+def unit(values: npt.ArrayLike) -> Vector:
+    """Return a vector in its direction, of norm 1; zeros stay zeros, which ask for nothing."""
+    # As float64: squares of float32 values may overflow it, or vanish in it.
+    vector = np.asarray(values, np.float64)
+    return np.asarray(vector / (np.linalg.norm(vector) or 1.0), np.float32)
