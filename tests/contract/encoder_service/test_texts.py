@@ -93,7 +93,7 @@ async def test_torch_for_images_leaves_texts_to_onnx(tmp_path: Path) -> None:
 async def test_get_model_tells_of_the_text_tower(
     channel: grpc.aio.Channel, artefact: ModelArtefact
 ) -> None:
-    """Its own fingerprint and context; a gallery depends on the other fingerprint."""
+    """Its own fingerprint, and its context; a gallery depends on the other fingerprint."""
     told = artefact.text
     assert told is not None
     model = await EncoderServiceStub(channel).GetModel(pb.GetModelRequest(), timeout=5)
