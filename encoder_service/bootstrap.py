@@ -237,7 +237,9 @@ def describe(
     """Say which model is served, on what, and by how many processes on one port."""
     tower = None
     if texts is not None:
-        tower = encoder_pb2.TextTower(fingerprint=texts.fingerprint, context=texts.context)
+        tower = encoder_pb2.TextTower(
+            fingerprint=texts.fingerprint, context=texts.context, min_score=texts.min_score
+        )
     return encoder_pb2.GetModelResponse(
         text=tower,
         name=artefact.name,

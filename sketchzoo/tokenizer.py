@@ -1,5 +1,6 @@
 """A tokenizer that makes of every text as many tokens as its tower takes."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +143,8 @@ def load(path: Path) -> "Tokenizer":
         TokenizersMissingError: nothing here reads such files.
 
     """
+    # Its threads gain nothing here; once it had some, whatever forks warns on stderr.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         from tokenizers import Tokenizer  # noqa: PLC0415 - an extra's, and few models need it
     except ImportError as error:

@@ -25,8 +25,9 @@ from sketchzoo.model_error import ModelError
 from sketchzoo.rpc import ChannelSettings, from_rpc_error, open_channel
 from sketchzoo.rpc.errors import from_status
 from sketchzoo.text_tower import TEXTS, TextTower
+from sketchzoo.words import sentences
 from tests.artefacts import picture, tiny_model, torch_model
-from tests.text_towers import CONTEXT, with_text
+from tests.text_towers import CONTEXT, with_classes, with_text
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ async def test_torch_for_images_leaves_texts_to_onnx(tmp_path: Path) -> None:
 async def test_get_model_tells_of_the_text_tower(
     channel: grpc.aio.Channel, artefact: ModelArtefact
 ) -> None:
-    """Its own fingerprint and context; a gallery depends on the other fingerprint."""
+    """Its own fingerprint, and its context; a gallery depends on the other fingerprint."""
     told = artefact.text
     assert told is not None
     model = await EncoderServiceStub(channel).GetModel(pb.GetModelRequest(), timeout=5)
@@ -206,6 +207,19 @@ def test_without_the_library_a_model_is_served_without_words(
     (entry,) = logs
     assert entry["log_level"] == "warning"
     assert "install the extra text" in entry["reason"]
+
+
+def test_without_the_extra_a_model_that_knows_classes_has_no_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is served as before; the log says which extra gives it some."""
+    artefact = with_classes(tiny_model(tmp_path), "cat", "dog")
+    monkeypatch.setattr(sentences, "PACKAGE", "no_such_package")
+    with capture_logs() as logs:
+        assert open_texts(artefact) is None
+    (entry,) = logs
+    assert (entry["event"], entry["log_level"]) == ("no words", "info")
+    assert entry["reason"].endswith("it is the extra words")
 
 
 def test_a_damaged_text_tower_is_named(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from encoder_service.runtimes.base import agreeing, warm
 from encoder_service.runtimes.onnx import OnnxRuntime
 from sketchzoo.images import Modality
 from sketchzoo.model_error import ModelError
+from sketchzoo.parts import Layout
 from tests.artefacts import tiny_model
 
 
@@ -86,15 +87,16 @@ def test_a_wrong_dimension_is_found_before_serving(tmp_path: Path) -> None:
     """config.json and the network must agree."""
     artefact = tiny_model(tmp_path, dimension=8)
     with pytest.raises(ModelError, match="states dimension 9"):
-        warm(OnnxRuntime(artefact), replace(artefact, dimension=9))
+        warm(OnnxRuntime(artefact), replace(artefact, dimension=9, layout=Layout.whole(9)))
 
 
 def test_a_norm_other_than_one_is_found_before_serving(tmp_path: Path) -> None:
     """The contract promises unit vectors."""
     artefact = tiny_model(tmp_path, shared=True)
     graph = onnx.load(artefact.onnx(Modality.PHOTO))
-    graph.graph.node[-1].op_type = "Identity"
-    del graph.graph.node[-1].attribute[:]
+    (unit,) = [node for node in graph.graph.node if node.op_type == "LpNormalization"]
+    unit.op_type = "Identity"
+    del unit.attribute[:]
     onnx.save(graph, artefact.onnx(Modality.PHOTO))
     with pytest.raises(ModelError, match="must have norm 1"):
         warm(OnnxRuntime(artefact), artefact)
