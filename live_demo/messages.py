@@ -137,9 +137,9 @@ class SearchMessage(Narrowed):
 
     `source` says where the query comes from: the `drawing`, the image sent last taken as
     a `sketch` or a `photo`, the `photo_id`, or the `text` alone. `picture` names one that was
-    handed in by itself, instead of the one sent last. Beside a drawing or an image the `text`
-    counts by `text_weight`, 0 to 1; a photo of the gallery has none beside it. `focus` says what
-    of them counts, None what the model is meant to be asked with.
+    handed in by itself, instead of the one sent last. Beside another source the `text` counts by
+    `text_weight`, 0 to 1. `focus` says what of them counts, None what the model is meant to be
+    asked with.
     """
 
     sequence: int = Field(ge=1, le=_MAX_SEQUENCE)
@@ -163,8 +163,6 @@ class SearchMessage(Narrowed):
             raise ValueError("photo_id goes with the source `photo_id`")
         if self.source == "text" and not self.text.strip():
             raise ValueError("the source `text` needs a text")
-        if self.source == "photo_id" and self.text:
-            raise ValueError("text goes with a drawing or an image, or alone")
         if self.text_weight is not None and (not self.text or self.source == "text"):
             raise ValueError("text_weight goes with a text beside something")
         return self

@@ -50,6 +50,8 @@ function begin(sources = {}, change = () => {}) {
   details.open(null);
   change();
   enter();
+  // Its own words, or none.
+  address.save();
 }
 
 // Shows the current view: all that belongs to it.
@@ -112,7 +114,7 @@ function tell() {
   status.tell({ asked, trouble, searching, found: !shown.isEmpty, empty });
   tools.enable(drawing, Boolean(views.current.picture));
   welcome.show(!asked && !galleryIsEmpty);
-  textBox.weigh(Boolean(views.current.picture) || !drawing.isEmpty);
+  textBox.weigh(source()?.source);
   doubt.show(asked && !galleryIsEmpty && shown !== NOTHING ? shown : null, drawing.active);
 }
 
@@ -221,8 +223,6 @@ function follow(hit, burst = "") {
 
 textBox.addEventListener("filter", ({ detail }) => filters.choose(detail));
 textBox.addEventListener("words", ({ detail }) => {
-  // Beside a photo of the gallery there are none.
-  if (views.current.seed) return begin(detail);
   Object.assign(views.current, detail);
   address.save();
   searchNow();

@@ -65,9 +65,10 @@ export class TextBox extends EventTarget {
     this.#show();
   }
 
-  // Shows the weight where it weighs something.
-  weigh(isBeside) {
-    $("weight-choice").hidden = !(isBeside && this.asked.text);
+  // Shows the weight where words stand beside another source.
+  weigh(source) {
+    $("weight-choice").hidden = !this.asked.text || source === "text";
+    $("weight-other").textContent = WORDS.beside[source] ?? "photo";
   }
 
   focus() {

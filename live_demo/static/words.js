@@ -96,6 +96,7 @@ export const WORDS = {
   asks: { placeholder: "Or say it in words", hint: "Words count beside the drawing, or alone." },
   filters: { placeholder: "Filter by class, folder or tag", hint: "Filters by class, folder and tags: this gallery's model knows no words." },
   unknown: (words) => `No class, folder or tag here is called ${words.map((word) => `“${word}”`).join(", ")}.`,
+  beside: { drawing: "drawing", sketch: "sketch" },
   away: "The gallery could not be asked. Try again.",
 };
 const TAGS = { camera: "Camera" };

@@ -119,7 +119,7 @@ async def test_words_find_alone_and_beside_a_drawing(zoo: Zoo, asker: Visitor) -
 async def test_a_new_query_begins_without_words_and_back_brings_them(
     zoo: Zoo, asker: Visitor
 ) -> None:
-    """More like this has none; words typed there begin another query."""
+    """More like this begins with none, and takes some beside its photo."""
     page = asker.page
     await page.locator("#text").fill("fish")
     await asker.sees_only("fish")
@@ -127,13 +127,16 @@ async def test_a_new_query_begins_without_words_and_back_brings_them(
     await page.locator("#details").get_by_text("More like this").click()
     await expect(page.locator("#seed")).to_be_visible()
     await expect(page.locator("#text")).to_have_value("")
+    assert "q=" not in page.url
     await page.go_back()
     await expect(page.locator("#text")).to_have_value("fish")
     await page.go_forward()
     await expect(page.locator("#seed")).to_be_visible()
     await page.locator("#text").fill("owl")
+    await expect(page.locator("#weight-other")).to_have_text("photo")
+    await page.locator("#weight").fill("0.9")
     await asker.sees_only("owl")
-    await expect(page.locator("#seed")).to_be_hidden()
+    assert last(zoo).photo_id
     await asker.start_from("zebra")
     await asker.sees_only("zebra")
     assert not last(zoo).text

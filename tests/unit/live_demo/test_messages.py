@@ -105,7 +105,6 @@ def test_words_and_focus_are_the_querys() -> None:
         {"source": "text", "drawing": None, "text": "  "},
         {"source": "text", "text": "cat"},
         {"source": "text", "drawing": None, "text": "cat", "text_weight": 0.5},
-        {"source": "photo_id", "drawing": None, "photo_id": ID, "text": "cat"},
     ],
 )
 def test_words_that_go_with_nothing_are_refused(changes: dict[str, object]) -> None:
