@@ -18,6 +18,7 @@ from cachetools import LRUCache, TTLCache
 from live_demo.messages import FOLDERS, Narrowed, Tag
 from live_demo.searcher import About, Searcher
 from sketchzoo.class_names import composed
+from sketchzoo.rpc import deadline_exceeded
 from sketchzoo.search.v1 import search_pb2
 
 _MAX_CHARACTERS = 200
@@ -27,6 +28,8 @@ _MAX_NAMES = 50
 # Of a library with more, those below the folders with most photos.
 _MAX_FOLDERS_OPENED = 200
 _AT_ONCE = 8
+# The page waits for two more.
+_WALK_SECONDS = 8.0
 _KEPT_GALLERIES = 100
 _KEPT_SECONDS = 30.0
 _KEPT_VALUES = 1000
@@ -162,11 +165,14 @@ class Meanings:
                 meaning.unknown.append(phrase)
 
     async def _all_folders(self, gallery: str) -> list[str]:
-        async with self._walking:
-            found = self._folders.get(gallery)
-            if found is None:
-                found = self._folders[gallery] = await self._walk(gallery)
-            return found
+        try:
+            async with asyncio.timeout(_WALK_SECONDS), self._walking:
+                found = self._folders.get(gallery)
+                if found is None:
+                    found = self._folders[gallery] = await self._walk(gallery)
+                return found
+        except TimeoutError as error:
+            raise deadline_exceeded("listing the gallery's folders") from error
 
     async def _walk(self, gallery: str) -> list[str]:
         found: list[str] = []

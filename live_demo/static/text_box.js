@@ -40,7 +40,6 @@ export class TextBox extends EventTarget {
       $("text-hint").textContent = hint;
       $("ask").classList.toggle("filtering", !takesText);
     }
-    this.#show();
     return JSON.stringify(this.asked) !== before;
   }
 
@@ -61,8 +60,7 @@ export class TextBox extends EventTarget {
     this.#wait(null);
     if (this.#view !== view) this.#say("");
     this.#view = view;
-    $("text").value = view.text;
-    this.#show();
+    [$("text").value, $("weight").value] = [view.text, view.weight];
   }
 
   // Shows the weight where words stand beside another source.
@@ -73,10 +71,6 @@ export class TextBox extends EventTarget {
 
   focus() {
     $("text").focus();
-  }
-
-  #show() {
-    $("weight").value = this.#view.weight;
   }
 
   #wait(action, milliseconds) {
