@@ -19,6 +19,7 @@ from live_demo.access import AccessMiddleware, Door, Guard, Sessions
 from live_demo.adder import Adder
 from live_demo.adding import AddingEndpoint
 from live_demo.gallery_map import MapFile
+from live_demo.meanings import Meanings
 from live_demo.messages import Narrowed
 from live_demo.metrics import LiveMetrics
 from live_demo.middleware import RateLimitMiddleware, SecurityMiddleware, address
@@ -64,6 +65,7 @@ class Gateway:
         self._files = StaticFiles(packages=[("live_demo", "static")])
         self._origins = Origins(settings.allowed_hosts, settings.allowed_origins)
         self._pictures = Pictures(settings.max_picture_bytes)
+        self._meanings = Meanings(searcher, settings.shown_fields)
         self._pages = Shares(
             settings.max_connections,
             min(settings.max_connections, settings.max_client_connections),
@@ -104,6 +106,7 @@ class Gateway:
             Mount("/static", self._files),
             Route("/gallery", self._show_gallery),
             Route("/folders", self._list_folders),
+            Route("/meaning", self._show_meaning),
             Route("/map", self._show_map),
             Route("/photos/{photo_id}/original", photos.original),
             Route("/photos/{photo_id}/{side:int}", photos.answer),
@@ -128,15 +131,13 @@ class Gateway:
 
     async def _show_gallery(self, request: Request) -> Response:
         gallery = request.query_params.get("gallery", "")
-        about = self._about.get(gallery)
-        if about is None:
-            try:
-                about = self._about[gallery] = await self._searcher.about(gallery)
-            except CallError as error:
-                # What is no gallery's name, or one that the page's token is not good for, is
-                # not there: waiting would not help.
-                refused = error.code is grpc.StatusCode.INVALID_ARGUMENT or error.reason == "DENIED"
-                return _problem(error, lacking=bool(gallery) and refused)
+        try:
+            about = await self._about_of(gallery)
+        except CallError as error:
+            # What is no gallery's name, or one that the page's token is not good for, is
+            # not there: waiting would not help.
+            refused = error.code is grpc.StatusCode.INVALID_ARGUMENT or error.reason == "DENIED"
+            return _problem(error, lacking=bool(gallery) and refused)
         adding = self._adder is not None and await self._takes(self._adder)
         found = {
             "gallery": about.gallery,
@@ -148,8 +149,25 @@ class Gateway:
             "map": not gallery and await self._map_file.current() is not None,
             "most_bytes": self._settings.max_photo_bytes if adding else 0,
             "leave": isinstance(self._guard, Sessions),
+            "focuses": about.focuses,
+            "takes_text": about.takes_text,
         }
         return JSONResponse(found, headers=_NO_STORE)
+
+    async def _about_of(self, gallery: str) -> About:
+        about = self._about.get(gallery)
+        if about is None:
+            about = self._about[gallery] = await self._searcher.about(gallery)
+        return about
+
+    async def _show_meaning(self, request: Request) -> Response:
+        gallery = request.query_params.get("gallery", "")
+        text = request.query_params.get("text", "")
+        try:
+            meaning = await self._meanings.of(text, await self._about_of(gallery), gallery)
+        except CallError as error:
+            return _problem(error)
+        return JSONResponse(meaning.told, headers=_NO_STORE)
 
     async def _takes(self, adder: Adder) -> bool:
         if "" not in self._takes_photos:
@@ -193,6 +211,7 @@ class Gateway:
                         self._metrics,
                         map_file=self._map_file,
                         pictures=self._pictures,
+                        meanings=self._meanings,
                     ).run()
                 finally:
                     self._metrics.connections.dec()

@@ -11,8 +11,16 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from google.protobuf.json_format import MessageToDict
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from sketchzoo.parts import Focus
 from sketchzoo.rpc import CallError
 from sketchzoo.rpc.durations import seconds
 from sketchzoo.search.v1 import search_pb2
@@ -22,6 +30,10 @@ MAX_HITS = 60
 _MAX_SEQUENCE = 2**53 - 1
 _MAX_CLASSES = 200
 _MAX_ADDRESS = 2000
+_MAX_TEXT = 1000
+_MAX_TAGS = 20
+FOLDERS = "folders"
+"""The payload field of a photo's folder and all above it."""
 
 Coordinate = Annotated[int, Field(ge=0, le=MAX_CANVAS)]
 Length = Annotated[int, Field(ge=1, le=MAX_CANVAS)]
@@ -62,6 +74,27 @@ class Drawing(_Message):
     strokes: list[Stroke] = Field(min_length=1, max_length=MAX_STROKES)
 
 
+class Tag(_Message):
+    """A payload field that has one of these values; `word` is what it was meant by.
+
+    Its field is one of those that the validation's context allows.
+    """
+
+    field: str = Field(max_length=200)
+    values: list[Annotated[str, Field(min_length=1, max_length=1024)]] = Field(
+        min_length=1, max_length=_MAX_CLASSES
+    )
+    word: str = Field(default="", max_length=_MAX_TEXT)
+
+    @field_validator("field")
+    @classmethod
+    def _shown(cls, field: str, info: ValidationInfo) -> str:
+        # Whoever may ask whether a field has a value can find out what it holds.
+        if field not in (info.context or ()):
+            raise ValueError("is no field that the page shows")
+        return field
+
+
 class Narrowed(_Message):
     """Among which photos to look: all that meet each of these.
 
@@ -76,6 +109,7 @@ class Narrowed(_Message):
     first_day: Day | None = None
     last_day: Day | None = None
     burst: str = Field(default="", max_length=100)
+    tags: list[Tag] = Field(default=[], max_length=_MAX_TAGS)
 
     def condition(self) -> search_pb2.Filter:
         """Return it as the search service takes it."""
@@ -92,6 +126,9 @@ class Narrowed(_Message):
                 taken.lt.FromDatetime(_midnight(self.last_day) + timedelta(days=1))
         if self.burst:
             condition.fields.add(field="burst").equals.string_value = self.burst
+        for tag in self.tags:
+            among = getattr(condition.fields.add(field=tag.field), "in").values
+            among.extend(search_pb2.FieldValue(string_value=value) for value in tag.values)
         return condition
 
 
@@ -99,15 +136,20 @@ class SearchMessage(Narrowed):
     """One state of the page: what to look for and among which photos.
 
     `source` says where the query comes from: the `drawing`, the image sent last taken as
-    a `sketch` or a `photo`, or the `photo_id`. `picture` names one that was handed in by
-    itself, instead of the one sent last.
+    a `sketch` or a `photo`, the `photo_id`, or the `text` alone. `picture` names one that was
+    handed in by itself, instead of the one sent last. Beside another source the `text` counts by
+    `text_weight`, 0 to 1. `focus` says what of them counts, None what the model is meant to be
+    asked with.
     """
 
     sequence: int = Field(ge=1, le=_MAX_SEQUENCE)
-    source: Literal["drawing", "sketch", "photo", "photo_id"]
+    source: Literal["drawing", "sketch", "photo", "photo_id", "text"]
     drawing: Drawing | None = None
     photo_id: PhotoId | None = None
     picture: str = Field(default="", max_length=100)
+    text: str = Field(default="", max_length=_MAX_TEXT)
+    text_weight: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    focus: Annotated[Focus, Field(strict=False)] | None = None
     liked: list[PhotoId] = Field(default=[], max_length=100)
     disliked: list[PhotoId] = Field(default=[], max_length=100)
     limit: int = Field(default=12, ge=1, le=MAX_HITS)
@@ -119,6 +161,10 @@ class SearchMessage(Narrowed):
             raise ValueError("drawing goes with the source `drawing`")
         if (self.photo_id is not None) != (self.source == "photo_id"):
             raise ValueError("photo_id goes with the source `photo_id`")
+        if self.source == "text" and not self.text.strip():
+            raise ValueError("the source `text` needs a text")
+        if self.text_weight is not None and (not self.text or self.source == "text"):
+            raise ValueError("text_weight goes with a text beside something")
         return self
 
 
@@ -126,7 +172,14 @@ def to_request(
     ask: SearchMessage, image: bytes | None, *, query_embedding: bool
 ) -> search_pb2.LiveSearchRequest:
     """Return the search that a page asks for; ValueError where it has sent no image yet."""
-    query = search_pb2.Query(liked_photo_ids=ask.liked, disliked_photo_ids=ask.disliked)
+    query = search_pb2.Query(
+        liked_photo_ids=ask.liked,
+        disliked_photo_ids=ask.disliked,
+        text=ask.text,
+        text_weight=ask.text_weight,
+    )
+    if ask.focus is not None:
+        query.focus = search_pb2.Focus.Value(f"FOCUS_{ask.focus.name}")
     if ask.drawing is not None:
         drawing = ask.drawing
         query.strokes.CopyFrom(
@@ -141,6 +194,8 @@ def to_request(
         )
     elif ask.photo_id is not None:
         query.photo_id = ask.photo_id
+    elif ask.source == "text":
+        pass
     elif image is None:
         raise ValueError("send the image before the search")
     elif ask.source == "sketch":

@@ -1,7 +1,7 @@
 """The search service as the gateway calls it: one channel, the token, deadlines."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from live_demo.settings import LiveSettings
+from sketchzoo.parts import Focus
 from sketchzoo.rpc import (
     BETWEEN_PARTS,
     CallError,
@@ -40,6 +41,8 @@ class About:
 
     `classes` are those that people named, `seen_classes` those that the model is sure to see,
     with their numbers of photos; `taken` the earliest and the latest time that a photo tells.
+    `words` are the payload fields that hold words, `focuses` what a search may be after, first
+    what it is by itself, and `takes_text` says whether the model knows words.
     """
 
     gallery: str
@@ -48,6 +51,9 @@ class About:
     classes: Mapping[str, int]
     seen_classes: Mapping[str, int]
     taken: tuple[datetime, ...]
+    words: tuple[str, ...] = ()
+    focuses: tuple[Focus, ...] = ()
+    takes_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,9 @@ class Searcher:
             classes={each.class_name: each.count for each in classes.classes},
             seen_classes={each.class_name: each.count for each in classes.seen_classes},
             taken=tuple(each.ToDatetime(UTC) for each in taken),
+            words=tuple(each.name for each in found.fields if each.type == "keyword"),
+            focuses=_focuses(found.focuses),
+            takes_text=found.takes_text,
         )
 
     async def folders(
@@ -130,6 +139,14 @@ class Searcher:
                 **self._options(),
             )
         return {each.folder: each.count for each in found.folders}
+
+    async def count(self, gallery: str, condition: search_pb2.Filter) -> int:
+        """Return how many photos of a gallery meet a condition."""
+        async with self._call("ListClasses"):
+            found = await self._stub.ListClasses(
+                search_pb2.ListClassesRequest(gallery=gallery, filter=condition), **self._options()
+            )
+        return found.total
 
     async def photo(self, gallery: str, photo_id: str, max_side: int) -> tuple[bytes, str]:
         """Return a photo's thumbnail and its media type."""
@@ -188,6 +205,12 @@ class Searcher:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 raise not_found(error.details() or "no such photo") from error
             raise from_rpc_error(error, PART) from error
+
+
+def _focuses(given: Iterable["search_pb2.Focus.ValueType"]) -> tuple[Focus, ...]:
+    # One that a newer service has is not offered.
+    known = {search_pb2.Focus.Value(f"FOCUS_{each.name}"): each for each in Focus}
+    return tuple(known[each] for each in given if each in known)
 
 
 async def _pieces(parts: AsyncIterator[Any]) -> AsyncIterator[bytes]:

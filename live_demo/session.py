@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from live_demo.access import seconds_left
 from live_demo.gallery_map import MapFile
 from live_demo.live_search import LatestRequest, LiveSearch
+from live_demo.meanings import Meanings, told_fields
 from live_demo.messages import SearchMessage, answer, failure, to_request
 from live_demo.metrics import LiveMetrics
 from live_demo.pictures import Pictures
@@ -42,6 +43,7 @@ class Session:
         *,
         map_file: MapFile,
         pictures: Pictures,
+        meanings: Meanings,
     ) -> None:
         self._websocket = websocket
         self._searcher = searcher
@@ -49,11 +51,14 @@ class Session:
         self._metrics = metrics
         self._map_file = map_file
         self._pictures = pictures
+        self._meanings = meanings
+        self._gallery = ""
         self._newest = LatestRequest()
         self._image: bytes | None = None
         rate = settings.searches_per_second
         self._bucket = TokenBucket(rate, rate * _BURST_SECONDS)
         self._refusals = 0
+        self._fields = told_fields(settings.shown_fields)
 
     async def run(self) -> None:
         """Serve until the page leaves, is idle for too long, misbehaves or is let in no more."""
@@ -109,7 +114,7 @@ class Session:
 
     async def _take(self, text: str) -> None:
         try:
-            ask = SearchMessage.model_validate_json(text)
+            ask = SearchMessage.model_validate_json(text, context=self._fields)
         except ValidationError as error:
             problem = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in problem["loc"]) or "message"
@@ -127,6 +132,7 @@ class Session:
         except ValueError as error:
             await self._refuse("image", ask.sequence, invalid("source", str(error)))
             return
+        self._gallery = ask.gallery
         self._newest.put(request)
 
     async def _refuse(self, reason: str, sequence: int | None, error: CallError) -> None:
@@ -159,6 +165,7 @@ class Session:
             return
         self._metrics.searches.labels("OK").inc()
         message = answer(response.sequence, response.response, self._settings.shown_fields)
+        self._meanings.note(self._gallery, message["hits"])
         await self._place(message, response.response)
         await self._websocket.send_json(message)
 

@@ -1,10 +1,13 @@
-// The address: it holds the drawing and where it is searched, as a link that can be kept and
-// passed on.
+// The address: it holds the drawing, the words beside it and where they are searched, as a link that
+// can be kept and passed on.
 
 import { fromFragment, toFragment } from "./link.js";
 import { DAMAGED, LINK } from "./words.js";
 
 const PAUSE = 400;
+const EVEN = 0.5;
+// More is no query's.
+const MOST = 1000;
 
 export class Address {
   #drawing;
@@ -27,13 +30,19 @@ export class Address {
   save() {
     clearTimeout(this.#saving);
     const fragment = toFragment(this.#drawing.finished);
-    const parts = [fragment?.text.slice(1), this.#place.text].filter(Boolean);
+    const { text, weight } = this.#views.current;
+    const words = text && `q=${encodeURIComponent(text)}${weight === EVEN ? "" : `&w=${weight}`}`;
+    const parts = [fragment?.text.slice(1), words, this.#place.text].filter(Boolean);
     this.#views.address(parts.length ? `#${parts.join("&")}` : "");
     return fragment;
   }
 
-  // Draws what it holds.
+  // Draws and says what it holds.
   restore() {
+    const given = new URLSearchParams(location.hash.slice(1));
+    const weight = Number(given.get("w"));
+    this.#views.current.text = (given.get("q") ?? "").slice(0, MOST);
+    this.#views.current.weight = weight > 0 && weight < 1 ? weight : EVEN;
     this.#place.read(location.hash);
     const strokes = fromFragment(location.hash);
     if (strokes) this.#drawing.load(strokes);

@@ -3,7 +3,7 @@
 import { turn } from "./colours.js";
 
 const BUTTONS = ["pen", "eraser", "undo", "redo", "clear", "upload", "download", "link", "help-open"];
-const KEYS = { p: "pen", e: "eraser", u: "upload", d: "download", l: "link", Delete: "clear", "?": "help-open", "[": "thinner", "]": "thicker" };
+const KEYS = { "/": "text", f: "focus", p: "pen", e: "eraser", u: "upload", d: "download", l: "link", Delete: "clear", "?": "help-open", "[": "thinner", "]": "thicker" };
 const $ = (id) => document.getElementById(id);
 
 // Lets buttons and keys do what `actions` say, by their names.

@@ -1,12 +1,13 @@
 // Filters: one chip a class, with its number of photos: what people named, and then, told apart,
-// what the model is sure to see.
+// what the model is sure to see. Before them what words in the box have brought: folders and tags.
 
 import { colour } from "./colours.js";
 import { element } from "./results.js";
-import { SEEN, label, only, photos } from "./words.js";
+import { SEEN, label, tagName, only, photos } from "./words.js";
 
 // The two kinds, and the field of a hit that tells each.
 const FIELDS = { classes: "class", seen: "seen" };
+const MOST_TAGS = 20;
 
 export class Filters extends EventTarget {
   #list;
@@ -15,6 +16,7 @@ export class Filters extends EventTarget {
   // By kind, and there by name.
   #chips = { classes: new Map(), seen: new Map() };
   #chosen = { classes: new Set(), seen: new Set() };
+  #tags = new Map();
 
   constructor(list, all, only) {
     super();
@@ -36,16 +38,32 @@ export class Filters extends EventTarget {
 
   // As a search names them.
   get asked() {
-    return { classes: [...this.#chosen.classes], seen_classes: [...this.#chosen.seen] };
+    return { classes: [...this.#chosen.classes], seen_classes: [...this.#chosen.seen], tags: [...this.#tags.values()] };
   }
 
   get names() {
-    return [...this.#chosen.classes, ...this.#chosen.seen];
+    return [...this.#chosen.classes, ...this.#chosen.seen, ...this.#tags.keys()];
   }
 
   // Shows the classes that a view is of, and changes them from now on.
-  use({ classes, seen }) {
+  use({ classes, seen, tags }) {
     this.#chosen = { classes, seen };
+    this.#tags = tags;
+    this.#press();
+  }
+
+  // Chooses more: classes of either kind, and tags, {field, values, word}.
+  choose({ classes = [], seen = [], tags = [] }) {
+    for (const name of classes) this.#chosen.classes.add(name);
+    for (const name of seen) this.#chosen.seen.add(name);
+    for (const tag of tags) if (this.#tags.size < MOST_TAGS) this.#tags.set(tagName(tag), tag);
+    this.#press();
+    this.dispatchEvent(new Event("change"));
+  }
+
+  clear() {
+    for (const kind in FIELDS) this.#chosen[kind].clear();
+    this.#tags.clear();
     this.#press();
   }
 
@@ -63,7 +81,6 @@ export class Filters extends EventTarget {
       items.push(...[...this.#chips[kind].values()].map((chip) => element("li", {}, chip)));
     }
     this.#list.replaceChildren(...items);
-    this.#list.parentElement.hidden = !this.#count;
     this.#press();
     this.recolour();
     this.#fit();
@@ -113,10 +130,25 @@ export class Filters extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
+  #tag(name) {
+    const chip = element("button", { type: "button", className: "chip" }, `${name} ×`);
+    chip.setAttribute("aria-pressed", "true");
+    chip.setAttribute("aria-label", `Only ${name}: take the filter away`);
+    chip.addEventListener("click", () => {
+      this.#tags.delete(name);
+      this.#press();
+      this.dispatchEvent(new Event("change"));
+    });
+    return element("li", { className: "tag" }, chip);
+  }
+
   // Shows what is chosen: chips may be scrolled out of sight, the words never are.
   #press() {
     for (const [kind, name, chip] of this.#each()) chip.setAttribute("aria-pressed", this.#chosen[kind].has(name));
-    const { names } = this;
+    for (const item of this.#list.querySelectorAll(".tag")) item.remove();
+    this.#list.prepend(...[...this.#tags.keys()].map((name) => this.#tag(name)));
+    this.#list.parentElement.hidden = !this.#count && !this.#tags.size;
+    const names = [...this.#chosen.classes, ...this.#chosen.seen];
     this.#only.hidden = !names.length;
     if (!names.length) return;
     this.#only.textContent = `${only(names)} ×`;

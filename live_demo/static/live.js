@@ -183,9 +183,9 @@ export class Live extends EventTarget {
     } catch (error) {
       reached = error.name === "TimeoutError";
     }
+    if (found) this.dispatchEvent(new CustomEvent("gallery", { detail: found }));
     if (this.#flight) return;
     if (found) {
-      this.dispatchEvent(new CustomEvent("gallery", { detail: found }));
       if (this.#isOwed && this.#socket) this.#send();
       else if (this.#isOwed) this.#connect();
       else {

@@ -5,11 +5,12 @@ import { bind, onTurn } from "./controls.js";
 import { watch } from "./drops.js";
 import { Hits, MOST } from "./hits.js";
 import {
-  adding, address, canvas, details, drawing, examples, filters, live, mapCard,
-  pictures, place, refinement, results, scrolling, seed, status, timing, toast, tools, views, welcome, where,
+  adding, address, canvas, details, doubt, drawing, examples, filters, focus, live, mapCard,
+  pictures, place, refinement, results, scrolling, seed, status, textBox, timing, toast, tools, views, welcome, where,
 } from "./parts.js";
 import { lookIn } from "./photo.js";
 import { source as sourceOf } from "./query.js";
+import { sketching } from "./sketching.js";
 import { download } from "./tools.js";
 import * as words from "./words.js";
 
@@ -24,7 +25,7 @@ let trouble = { state: "connecting", message: "", part: "" };
 let searching = false;
 let galleryIsEmpty = false;
 
-const source = () => sourceOf(views.current, drawing);
+const source = () => sourceOf(views.current, drawing, textBox.asked);
 
 function search({ urgent = true, penUp = null, page = "" } = {}) {
   const view = views.current;
@@ -34,7 +35,7 @@ function search({ urgent = true, penUp = null, page = "" } = {}) {
   if (!page) scrolling.reset();
   const limit = Math.min(Number($("limit").value), page ? MOST - shown.hits.length : MOST);
   // What looks nearly the same may lie anywhere.
-  const within = view.burst ? { gallery: place.gallery, burst: view.burst } : place.asked;
+  const within = view.burst ? { gallery: place.gallery, burst: view.burst, ...place.counted } : place.asked;
   const ask = { ...what, ...refinement.ids, ...within, ...filters.asked, limit, page_token: page };
   live.ask({ ...ask, context: { view, penUp, page } }, { urgent });
 }
@@ -49,6 +50,8 @@ function begin(sources = {}, change = () => {}) {
   details.open(null);
   change();
   enter();
+  // Its own words, or none.
+  address.save();
 }
 
 // Shows the current view: all that belongs to it.
@@ -62,6 +65,7 @@ function enter() {
   view.strokes = drawing.finished;
   refinement.use(view);
   filters.use(view);
+  textBox.use(view);
   status.announce("");
   if (!view.answer || view.at !== place.key) return searchNow();
   rest(view.answer);
@@ -110,6 +114,8 @@ function tell() {
   status.tell({ asked, trouble, searching, found: !shown.isEmpty, empty });
   tools.enable(drawing, Boolean(views.current.picture));
   welcome.show(!asked && !galleryIsEmpty);
+  textBox.weigh(source()?.source);
+  doubt.show(asked && !galleryIsEmpty && shown !== NOTHING ? shown : null, drawing.active);
 }
 
 live.addEventListener("asked", () => {
@@ -157,10 +163,12 @@ live.addEventListener("gallery", async ({ detail }) => {
   filters.learn(detail);
   where.learn(detail);
   adding.learn(detail);
+  const news = [focus, textBox].map((each) => each.learn(detail));
   $("leave").hidden = !detail.leave;
   galleryIsEmpty = detail.total === 0;
   if (detail.map) await mapCard.open();
   else mapCard.close();
+  if (news.includes(true)) searchNow();
   tell();
 });
 
@@ -194,46 +202,7 @@ adding.addEventListener("added", () => {
 });
 watch(pictures, adding);
 
-// The drawing.
-
-drawing.addEventListener("change", ({ detail }) => {
-  if (detail === "finished" && views.current.isDrawing) views.current.strokes = drawing.finished;
-  if (canvas.tool === "pen" && drawing.active) search({ urgent: false });
-  tell();
-});
-
-// A line drawn over something else begins a query; taken back, so is that.
-let began = false;
-canvas.addEventListener("start", () => {
-  pictures.cancel();
-  if (!views.current.isDrawing) {
-    began = true;
-    begin();
-  } else if (!drawing.finished.length && !refinement.isEmpty) {
-    refinement.reset();
-  }
-});
-canvas.addEventListener("penup", ({ detail }) => {
-  began = false;
-  search({ penUp: detail });
-});
-canvas.addEventListener("cancel", () => {
-  if (began) views.retract();
-  else searchNow();
-  began = false;
-});
-canvas.addEventListener("full", ({ detail }) => toast.say(words.FULL[detail]));
-canvas.addEventListener("resting", () => toast.say(words.RESTING), { once: true });
-
-// Steps through the drawing's history go on with its query; over something else they begin one.
-function redraw(change) {
-  if (!views.current.isDrawing) return begin({}, change);
-  pictures.cancel();
-  change();
-  searchNow();
-}
-
-examples.addEventListener("choose", ({ detail }) => begin({}, () => drawing.load(detail)));
+const redraw = sketching({ begin, search, searchNow, tell });
 
 // Pictures, and photos that others are searched like.
 
@@ -252,12 +221,19 @@ function follow(hit, burst = "") {
   scrollTo({ top: 0, behavior: "smooth" });
 }
 
+textBox.addEventListener("filter", ({ detail }) => filters.choose(detail));
+textBox.addEventListener("words", ({ detail }) => {
+  Object.assign(views.current, detail);
+  address.save();
+  searchNow();
+});
+
 // Photos.
 
 results.addEventListener("open", ({ detail }) => inspect(detail));
 details.addEventListener("shown", ({ detail }) => inspect(detail));
 details.addEventListener("closed", () => views.closed());
-details.addEventListener("follow", ({ detail }) => follow(detail));
+for (const place of [results, details]) place.addEventListener("follow", ({ detail }) => follow(detail));
 details.addEventListener("burst", ({ detail }) => follow(detail, detail.burst));
 details.addEventListener("folder", ({ detail }) => {
   views.stay();
@@ -279,7 +255,8 @@ function inspect(hit) {
   details.open(hit, refinement);
 }
 
-const loadMore = () => shown.hasMore && !searching && search({ page: shown.token });
+// Not of a query that has been changed since.
+const loadMore = () => shown.hasMore && !searching && views.current.answer === shown && search({ page: shown.token });
 $("more").addEventListener("click", loadMore);
 scrolling.addEventListener("near", loadMore);
 mapCard.addEventListener("choose", ({ detail }) => follow(detail));
@@ -293,10 +270,13 @@ bind({
   thicker: () => tools.widen(1),
   undo: () => redraw(() => drawing.undo()),
   redo: () => redraw(() => drawing.redo()),
-  clear: () => begin({}, () => drawing.clear()),
+  // The words were not drawn.
+  clear: () => begin({ text: views.current.text, weight: views.current.weight }, () => drawing.clear()),
   upload: () => pictures.choose(),
   download: () => drawing.isEmpty || download(drawing.strokes),
   link: () => address.copy(),
+  text: () => textBox.focus(),
+  focus: () => focus.turn(),
   "help-open": () => $("help").showModal(),
 });
 

@@ -1,13 +1,16 @@
-// The place: which gallery is searched, which folder and days of it, and how photos are sorted.
+// The place: which gallery is searched, which folder and days of it, what of a drawing counts, and
+// how photos are sorted.
 //
 // It stays from one query to the next, and lives in the address beside the drawing.
 
-const KEYS = ["gallery", "in", "from", "to", "sort"];
+const KEYS = ["gallery", "in", "from", "to", "focus", "sort"];
 const DAY = /^\d{4}-\d\d-\d\d$/;
 const ORDERS = new Set(["newest", "oldest"]);
 
 export class Place extends EventTarget {
   #values = new Map();
+  // What the model can be asked with, first what it is by itself.
+  focuses = [];
 
   get gallery() {
     return this.#values.get("gallery") ?? "";
@@ -29,9 +32,25 @@ export class Place extends EventTarget {
     return this.#values.get("sort") ?? "";
   }
 
+  // "" for the model's own.
+  get focus() {
+    const chosen = this.#values.get("focus") ?? "";
+    return this.focuses.includes(chosen) ? chosen : "";
+  }
+
   // As a search names it.
   get asked() {
-    return { gallery: this.gallery, folder: this.folder, ...this.days };
+    return { gallery: this.gallery, folder: this.folder, ...this.days, ...this.counted };
+  }
+
+  // What counts, as a search names it.
+  get counted() {
+    return this.focus ? { focus: this.focus } : {};
+  }
+
+  // Whether some of the gallery is left out.
+  get isNarrow() {
+    return Boolean(this.folder || this.from || this.to);
   }
 
   get days() {
@@ -58,9 +77,10 @@ export class Place extends EventTarget {
     return this.text !== before;
   }
 
-  // Changes some of it: `{in: "2024/summer"}`; "" is everywhere. In another gallery the rest starts anew.
+  // Changes some of it: `{in: "2024/summer"}`; "" is everywhere. In another gallery the rest starts
+  // anew, but for what counts.
   change(values) {
-    if ("gallery" in values) this.#values.clear();
+    if ("gallery" in values) for (const key of KEYS) if (key !== "focus") this.#values.delete(key);
     for (const [key, value] of Object.entries(values)) this.#put(key, value);
     this.dispatchEvent(new CustomEvent("change", { detail: values }));
   }
@@ -74,4 +94,4 @@ export class Place extends EventTarget {
 }
 
 // Whether a fragment is a link's of ours.
-export const isLink = (hash) => /^#(d|gallery|in|from|to|sort)=/.test(hash);
+export const isLink = (hash) => /^#(d|q|gallery|in|from|to|focus|sort)=/.test(hash);

@@ -2,10 +2,11 @@
 
 import { toMessage } from "./drawing.js";
 
-// A photo of the gallery, a picture, or the drawing; null where there is nothing yet.
-export function source({ seed, picture }, drawing) {
-  if (seed) return { source: "photo_id", photo_id: seed.id };
-  if (picture) return { source: picture.modality, picture: picture.handle ?? "" };
-  if (!drawing.isEmpty) return { source: "drawing", drawing: toMessage(drawing.strokes) };
-  return null;
+// A photo of the gallery, a picture or the drawing, with `words` beside it, or words alone; null where
+// there is nothing yet.
+export function source({ seed, picture }, drawing, words) {
+  if (seed) return { source: "photo_id", photo_id: seed.id, ...words };
+  if (picture) return { source: picture.modality, picture: picture.handle ?? "", ...words };
+  if (!drawing.isEmpty) return { source: "drawing", drawing: toMessage(drawing.strokes), ...words };
+  return words.text ? { source: "text", text: words.text } : null;
 }

@@ -2,7 +2,7 @@
 
 import { colour } from "./colours.js";
 import { load, thumbnail } from "./photo.js";
-import { LESS_ALIKE, alike as nearly, day, kind, label, lost, such, title } from "./words.js";
+import { LESS_ALIKE, MORE, alike as nearly, day, kind, label, lost, such, title } from "./words.js";
 
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -106,9 +106,12 @@ export class Results extends EventTarget {
     open.append(alike);
     const like = element("button", { type: "button", className: "vote", title: "More like this one" }, icon(UP));
     const dislike = element("button", { type: "button", className: "vote", title: "Less like this one" }, icon(DOWN));
-    const item = element("li", { className: "tile" }, open, element("span", { className: "votes" }, like, dislike));
+    const follow = element("button", { type: "button", className: "small follow" }, MORE);
+    follow.setAttribute("aria-label", `${MORE}: photos like ${such(hit)}`);
+    const item = element("li", { className: "tile" }, open, element("span", { className: "votes" }, like, dislike), follow);
     const tile = { item, image, score, dot, alike, like, dislike, open, hit };
     open.addEventListener("click", () => this.#tell("open", tile.hit));
+    follow.addEventListener("click", () => this.#tell("follow", tile.hit));
     like.addEventListener("click", () => this.#tell("like", tile.hit));
     dislike.addEventListener("click", () => this.#tell("dislike", tile.hit));
     load(image, thumbnail(hit.id), (reason) => this.#lose(tile, reason));

@@ -22,8 +22,7 @@ export class Status {
   // Says in words how things stand: whether something is asked, what is wrong, and what came.
   tell({ asked, trouble, searching, found, empty }) {
     const lost = words.notice(trouble);
-    const none = asked && !found && trouble.state === "live" && !searching;
-    const hint = lost || empty || (!asked && words.EMPTY) || (none && words.NO_PHOTOS) || "";
+    const hint = lost || empty || (!asked && words.EMPTY) || "";
     this.#notice(hint, lost ? "trouble" : "hint");
     $("pill").dataset.state = trouble.state;
     $("pill-text").textContent = words.PILL[trouble.state];

@@ -1,6 +1,6 @@
 // Views: what is searched for at each place of the browser's history.
 //
-// A view is a query with all that belongs to it: likes, dislikes, class chips and the answer.
+// A view is a query with all that belongs to it: words, likes, dislikes, chips and the answer.
 // A new query is a new view, so nothing of the last one stays, but for where one looks: that is
 // the address's. An entry of the history names
 // its view, and the photo whose details are open over it, so Back closes the details first.
@@ -13,15 +13,20 @@ const PATIENCE = 1000;
 export class View {
   // A photo of the gallery, or a picture that was given; with neither the drawing is searched.
   // With `burst` only those that look nearly the same as the photo are.
-  constructor({ seed = null, burst = "", picture = null } = {}) {
+  constructor({ seed = null, burst = "", picture = null, text = "", weight = 0.5 } = {}) {
     this.seed = seed;
     this.burst = burst;
     this.picture = picture;
+    // Words beside it or alone, and how much they count beside it.
+    this.text = text;
+    this.weight = weight;
     this.strokes = null;
     this.liked = new Map();
     this.disliked = new Map();
     this.classes = new Set();
     this.seen = new Set();
+    // What else the photos are filtered by, by what it is called.
+    this.tags = new Map();
     // What was found, and where.
     this.answer = null;
     this.at = "";

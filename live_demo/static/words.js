@@ -38,7 +38,6 @@ export function notice({ state, message, part }) {
 
 export const BLANK = "There is nothing to see on this picture: it is blank. Give another, or draw.";
 export const EMPTY = "Nothing drawn yet. Start with a line: the first photos come while you draw.";
-export const NO_PHOTOS = "No photo is left under these filters.";
 export const emptyGallery = (canAdd) => `The gallery has no photos yet: ${canAdd ? "drop some here" : "ingest some"}, and they show up.`;
 export const NO_GALLERY = "There is no such gallery any more.";
 
@@ -62,8 +61,8 @@ export const moment = (iso) => MOMENT.format(new Date(`${iso}Z`));
 
 // What was found: of the first `alike` photos the classes, of the rest only their number.
 export function summary(hits, alike, only) {
-  if (!hits.length) return photos(0);
-  if (!alike) return only.length ? `Nothing like this in ${list(only)} alone.` : `Nothing like this here. Nearest: ${named(hits) || title(hits[0])}`;
+  if (!hits.length) return DOUBT.empty(only.length);
+  if (!alike) return only.length ? `Nothing like this in ${list(only)} alone.` : `Not sure: nothing like this here. Nearest: ${named(hits) || title(hits[0])}`;
   const rest = hits.length - alike;
   const names = named(hits.slice(0, alike));
   return `${photos(alike)}${names && `: ${names}`}${rest ? `; ${rest} less alike` : ""}`;
@@ -83,6 +82,48 @@ export function days(from, to) {
 }
 
 export const LESS_ALIKE = "Less alike";
+export const MORE = "More like this";
+
+// What may count, and what that means.
+export const FOCUSES = {
+  subject: ["the same thing", "What it shows, in any pose"],
+  both: ["both", "What it shows, and how: pose, view and layout"],
+  shape: ["the same pose", "How it is drawn, more than what it shows"],
+};
+
+// Words in the box.
+export const WORDS = {
+  asks: { placeholder: "Or say it in words", hint: "Words count beside the drawing, or alone." },
+  filters: { placeholder: "Filter by class, folder or tag", hint: "Filters by class, folder and tags: this gallery's model knows no words." },
+  unknown: (words) => `No class, folder or tag here is called ${words.map((word) => `“${word}”`).join(", ")}.`,
+  beside: { drawing: "drawing", sketch: "sketch" },
+  away: "The gallery could not be asked. Try again.",
+};
+const TAGS = { camera: "Camera" };
+// What a filter is called: a folder by its path, several by the word, a tag with its field.
+export function tagName({ field, values, word }) {
+  if (field !== "folders") return `${TAGS[field] ?? field[0].toUpperCase() + field.slice(1)}: ${word}`;
+  return values.length > 1 ? `${word} (${values.length} folders)` : folder(values[0]);
+}
+
+// Where no photo is surely like what was asked.
+export const DOUBT = {
+  unlike: "Not sure: no photo here is surely like this.",
+  empty: (isNarrowed) => (isNarrowed ? "Nothing is left under these filters." : "Not sure: there is nothing like this here."),
+  widen: "Without filters",
+  say: "Say it in words",
+  filter: "Filter by words",
+  ways({ near, classes, isNarrowed, takesText }) {
+    const all = [
+      near && "take a photo that comes near, by its “More like this”",
+      classes && "pick what it is",
+      isNarrowed && "look without the filters",
+      takesText ? "say it in words" : "filter by words",
+    ].filter(Boolean);
+    const text = all.length > 1 ? `${all.slice(0, -1).join(", ")}, or ${all.at(-1)}` : all[0];
+    return `${text[0].toUpperCase()}${text.slice(1)}.`;
+  },
+};
 export const only = (names) => `Only ${list(names)}`;
 export const SEEN = "The model sees";
 

@@ -107,7 +107,7 @@ async def test_an_unlike_drawing_is_said_to_be_unlike(zoo: Zoo, visitor: Visitor
     zoo.fake.confident_score = 0.999
     await visitor.start_from("owl")
     status = visitor.page.locator("#status")
-    await expect(status).to_have_text("Nothing like this here. Nearest: owl")
+    await expect(status).to_have_text("Not sure: nothing like this here. Nearest: owl")
     await expect(visitor.page.locator("#grid")).to_have_class("grid faint")
     assert await visitor.barriers() == []
     zoo.fake.confident_score = 0.6

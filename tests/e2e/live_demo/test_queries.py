@@ -220,6 +220,26 @@ async def test_a_photo_of_another_query_never_stands_for_a_new_one(
     await expect(page.locator("#grid .tile")).to_have_count(0)
 
 
+async def test_a_link_shows_the_classes_while_its_first_search_is_under_way(
+    zoo: Zoo, context: BrowserContext, live: Live
+) -> None:
+    """What the gallery has may come before the answer, and is not asked for twice."""
+    zoo.fake.delay = 60
+    page = await context.new_page()
+
+    async def hold(route: Any) -> None:
+        async with asyncio.timeout(30):
+            while not zoo.fake.open_streams:  # noqa: ASYNC110 - the fake has no event
+                await asyncio.sleep(0.02)
+        await route.continue_()
+
+    await page.route("**/gallery*", hold)
+    await page.goto(f"{live.url}/#d={examples()['owl']}")
+    await expect(page.locator("#chips .chip")).to_have_count(8, timeout=12_000)
+    await page.unroute_all(behavior="wait")
+    await page.close()
+
+
 async def test_many_open_pages_hold_no_line(
     zoo: Zoo, context: BrowserContext, live: Live, pictures: Path
 ) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+import grpc
 import numpy as np
 import numpy.typing as npt
 from google.protobuf.struct_pb2 import Struct
@@ -31,6 +32,7 @@ FINGERPRINT = "fake"
 PER_CLASS = 24
 _SIDE = 24
 _PIECE = 256 * 1024
+_FIELDS = ("author", "camera", "class", "folders", "licence", "secret", "uri")
 _GROUNDS = ("#c9d8b6", "#b9d3e0", "#e8cfae", "#d9c3d8", "#e6b8a8", "#b8d8cd")
 
 
@@ -112,7 +114,8 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
     `lost` fails GetPhoto and DownloadPhoto alone, photo by photo, `no_gallery` GetGallery; with
     `breaks_off` downloads end after a piece, `downloads` are under way, and `uris` says where
     photos lie. `known` is what is known of a photo beside its class, by its id; `classless`
-    photos have none.
+    photos have none. `focuses` and `takes_text` are what the model can be asked with: texts are
+    names of classes, and any other is like nothing.
     """
 
     def __init__(self) -> None:
@@ -125,6 +128,9 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         self.known: dict[str, search_pb2.Hit] = {}
         self.classless = False
         self.galleries = ["photos"]
+        self.focuses: list[search_pb2.Focus.ValueType] = []
+        self.takes_text = False
+        self.folders_asked = 0
         self._no_sketch: CallError | None = None
         self.delay = 0.0
         self.confident_score = 0.6
@@ -179,6 +185,7 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         if self.failure is not None:
             raise self.failure
         hits = [self._hit(photo_id, 0) for photo_id in self.photos]
+        hits = [hit for hit in hits if _meets(hit, request.filter)]
         classes = Counter(hit.class_name for hit in hits if hit.class_name)
         seen = Counter(hit.seen_class for hit in hits if hit.seen_class)
         return search_pb2.ListClassesResponse(
@@ -186,6 +193,7 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         )
 
     async def ListFolders(self, request: Any, context: Any) -> search_pb2.ListFoldersResponse:  # noqa: N802 - as above
+        self.folders_asked += 1
         above = f"{request.parent}/" if request.parent else ""
         found: Counter[str] = Counter()
         for photo_id in self.photos:
@@ -208,7 +216,12 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         if name not in self.galleries:
             raise not_found(f"there is no gallery {name}")
         response = search_pb2.GetGalleryResponse(
-            gallery=name, model_fingerprint=FINGERPRINT, photos=len(self.photos)
+            gallery=name,
+            model_fingerprint=FINGERPRINT,
+            photos=len(self.photos),
+            focuses=self.focuses,
+            takes_text=self.takes_text,
+            fields=[search_pb2.PayloadField(name=each, type="keyword") for each in _FIELDS],
         )
         taken = sorted(h.taken_at.ToDatetime() for h in self.known.values())
         if taken:
@@ -263,6 +276,10 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         if self.failure is not None:
             raise self.failure
         query = request.query
+        if query.text and not self.takes_text:
+            raise CallError(grpc.StatusCode.UNIMPLEMENTED, "query.text: the model embeds no texts")
+        if query.focus and query.focus not in self.focuses:
+            raise CallError(grpc.StatusCode.UNIMPLEMENTED, "query.focus: the model has one part")
         source = self._vector(query)
         vector = source + sum(self.photos[i].vector for i in query.liked_photo_ids)
         for photo_id in query.disliked_photo_ids:
@@ -295,6 +312,16 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
         return response
 
     def _vector(self, query: search_pb2.Query) -> npt.NDArray[np.float32]:
+        if not query.text:
+            return self._seen(query)
+        named = [each.vector for each in self.photos.values() if each.class_name == query.text]
+        text = np.mean(named, axis=0) if named else np.zeros(_SIDE * _SIDE, np.float32)
+        if query.WhichOneof("source") is None:
+            return text
+        weight = query.text_weight if query.HasField("text_weight") else 0.5
+        return np.asarray((1 - weight) * self._seen(query) + weight * text, np.float32)
+
+    def _seen(self, query: search_pb2.Query) -> npt.NDArray[np.float32]:
         match query.WhichOneof("source"):
             case "strokes":
                 drawing = query.strokes
@@ -347,6 +374,15 @@ def _meets(hit: search_pb2.Hit, condition: search_pb2.Filter) -> bool:
             if span.HasField("gte") and taken < span.gte.ToNanoseconds():
                 return False
             if span.HasField("lt") and taken >= span.lt.ToNanoseconds():
+                return False
+        if field.WhichOneof("condition") == "in":
+            wanted = {value.string_value for value in getattr(field, "in").values}
+            parts = hit.folder.split("/")
+            held = {
+                "folders": {"/".join(parts[: end + 1]) for end in range(len(parts))},
+                "camera": {hit.camera},
+            }.get(field.field, {hit.payload.fields[field.field].string_value})
+            if not wanted & held:
                 return False
     return (
         (not condition.classes or hit.class_name in condition.classes)

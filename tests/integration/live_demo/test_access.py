@@ -35,7 +35,13 @@ async def test_without_the_password_nothing_of_the_gallery_is_seen(
     ):
         door = await http.get("/")
         assert (door.status_code, "<form" in door.text) == (401, True)
-        for path in (f"/photos/{photo}/320", f"/photos/{photo}/original", "/gallery", "/folders"):
+        for path in (
+            f"/photos/{photo}/320",
+            f"/photos/{photo}/original",
+            "/gallery",
+            "/folders",
+            "/meaning",
+        ):
             assert (await http.get(path)).status_code == 401
         for path in ("/map", "/nowhere", "//gallery", "/static", "/login/x"):
             assert (await http.get(path)).status_code == 401

@@ -78,6 +78,54 @@ def test_any_text_is_an_ask_or_refused(text: str | bytes) -> None:
         SearchMessage.model_validate_json(text)
 
 
+def test_words_and_focus_are_the_querys() -> None:
+    """Beside a drawing with their weight, and alone with no other source."""
+    query = to_request(
+        ask(text="kitten", text_weight=0.7, focus="shape"), None, query_embedding=False
+    ).request.query
+    assert (query.text, query.focus) == ("kitten", search_pb2.FOCUS_SHAPE)
+    assert query.text_weight == pytest.approx(0.7)
+    assert query.WhichOneof("source") == "strokes"
+    alone = to_request(
+        ask(source="text", drawing=None, text="kitten"), None, query_embedding=False
+    ).request.query
+    assert alone.WhichOneof("source") is None
+    assert not alone.HasField("text_weight")
+    assert alone.focus == search_pb2.FOCUS_UNSPECIFIED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"text": "x" * 1001},
+        {"text_weight": 0.5},
+        {"text": "cat", "text_weight": 1.1},
+        {"text": "cat", "focus": "colour"},
+        {"source": "text", "drawing": None},
+        {"source": "text", "drawing": None, "text": "  "},
+        {"source": "text", "text": "cat"},
+        {"source": "text", "drawing": None, "text": "cat", "text_weight": 0.5},
+    ],
+)
+def test_words_that_go_with_nothing_are_refused(changes: dict[str, object]) -> None:
+    """As the search service would, but before it is asked."""
+    with pytest.raises(ValidationError):
+        ask(**changes)
+
+
+def test_only_fields_that_the_page_shows_filter() -> None:
+    """Whoever may ask whether a hidden field has a value finds out what it holds."""
+    tag = {"field": "licence", "values": ["cc0", "CC0"]}
+    asked = {"sequence": 1, "source": "drawing", "drawing": DRAWING, "tags": [tag]}
+    message = SearchMessage.model_validate(asked, context={"licence"})
+    condition = to_request(message, None, query_embedding=False).request.filter.fields[0]
+    assert condition.field == "licence"
+    assert [each.string_value for each in getattr(condition, "in").values] == ["cc0", "CC0"]
+    for context in (None, {"author"}):
+        with pytest.raises(ValidationError, match=r"tags\.0\.field"):
+            SearchMessage.model_validate(asked, context=context)
+
+
 def test_an_answer_has_milliseconds_and_only_listed_fields() -> None:
     """Unlisted and empty fields stay behind, long ones are cut."""
     payload = Struct()
