@@ -91,7 +91,7 @@ def test_without_pairs_their_figures_are_null(colour_zoo: Path, colour_model: Pa
 
 def test_a_focus_is_asked_with(colour_zoo: Path, colour_model: Path) -> None:
     """Queries look at what the focus says, by default at what the model's default says."""
-    artefact = _with_focuses(colour_model)
+    artefact = with_focuses(colour_model)
     photos = embed(artefact, list_images(colour_zoo, Modality.PHOTO), Modality.PHOTO)
     sketches = embed(artefact, list_images(colour_zoo, Modality.SKETCH), Modality.SKETCH)
     for focus, factors in ((Focus.SUBJECT, (1, 1, 0)), (Focus.SHAPE, (0, 0, 1))):
@@ -115,7 +115,7 @@ def test_a_focus_that_the_model_lacks_is_one_line(colour_zoo: Path, colour_model
     code, _, err = run(*command, "--focus", "shape")
     assert code == 2
     assert "the model colour has no focus shape: it has none; ask without" in err
-    _with_focuses(colour_model)
+    with_focuses(colour_model)
     code, _, err = run(*command, "--focus", "both")
     assert code == 2
     assert "the model colour has no focus both: it has subject, shape" in err
@@ -125,7 +125,7 @@ def test_unknown_things_are_told_by_the_best_score(
     colour_zoo: Path, colour_model: Path, tmp_path: Path, picture: Picture
 ) -> None:
     """`--unknown` asks sketches of what the gallery lacks; AUROC and the focus's score judge."""
-    _with_focuses(colour_model)
+    with_focuses(colour_model)
     for number in range(3):
         picture(tmp_path / f"odd/owl/{number}.png", (220, 220, 40))
         picture(tmp_path / f"odd/cat/{number}.png", (220, 220, 40))
@@ -353,7 +353,7 @@ def test_evaluation_needs_no_torch(colour_zoo: Path, colour_model: Path) -> None
     subprocess.run([sys.executable, "-c", code, *common, "--json", "-"], check=True)
 
 
-def _with_focuses(folder: Path) -> ModelArtefact:
+def with_focuses(folder: Path) -> ModelArtefact:
     """Say that red and green are what is shown, and blue how it is drawn."""
     layout = Layout(
         (Part("class", 2, 0.7), Part("shape", 1, 0.3)),

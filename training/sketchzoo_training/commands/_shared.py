@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -14,8 +15,6 @@ FOLDERS = (
     "Folder with photo/ and sketch/, a folder per class in each; or plugin:NAME, a data set "
     "that is plugged in."
 )
-FocusName = Literal["subject", "both", "shape"]
-"""The values of `sketchzoo.parts.Focus`, which is slow to load."""
 Photos = Annotated[
     Path | None,
     typer.Option("--photos", help="Folder of photos, a folder per class; with --sketches."),
@@ -24,6 +23,14 @@ Sketches = Annotated[
     Path | None,
     typer.Option("--sketches", help="Folder of sketches, a folder per class; with --photos."),
 ]
+
+
+class FocusName(StrEnum):
+    """The values of `sketchzoo.parts.Focus`, which is slow to load."""
+
+    SUBJECT = "subject"
+    BOTH = "both"
+    SHAPE = "shape"
 
 
 @contextmanager

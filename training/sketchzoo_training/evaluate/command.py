@@ -91,7 +91,7 @@ def run(request: Request, *, quiet: bool) -> dict[str, Any]:
 def _library(request: Request, selection: Selection) -> tuple[Evaluation, dict[str, Any]]:
     artefact = ModelArtefact.load(request.model)
     files = (selection.gallery, selection.queries, selection.unknown)
-    with _progress("embedding", sum(map(len, files))) as advance:
+    with progress("embedding", sum(map(len, files))) as advance:
         evaluation = evaluate(
             artefact,
             selection.gallery,
@@ -122,7 +122,7 @@ def _through(
     except ValueError as error:
         raise InputError(f"--search-target: {error}") from error
     through = Through(channel, request.deadline_seconds, request.workers or 2)
-    with _progress("searching", len(selection.queries)) as advance:
+    with progress("searching", len(selection.queries)) as advance:
         answered = evaluate_through(through, selection.gallery, selection.queries, advance=advance)
     if answered.passed_over:
         Console(stderr=True).print(
@@ -138,8 +138,9 @@ def _through(
 
 
 @contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show on standard error how far something is; what is yielded is called for each."""
     columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda: progress.advance(task)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)

@@ -1,6 +1,7 @@
 """Which photos and sketches an evaluation measures: of which folders, splits and classes."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,8 @@ def select(choice: Choice) -> Selection:
         DataError: a folder cannot be used, or has nothing of what was asked for.
 
     """
-    photos = _listing(choice, choice.gallery, Modality.PHOTO)
-    sketches = _listing(choice, choice.queries, Modality.SKETCH)
+    photos = listed_in(choice.gallery, Modality.PHOTO, choice.split, whole=choice.whole)
+    sketches = listed_in(choice.queries, Modality.SKETCH, choice.split, whole=choice.whole)
     gallery, queries = photos.files, sketches.files
     check_apart(gallery, queries)
     listed, wanted = None, frozenset[str]()
@@ -103,7 +104,7 @@ def select(choice: Choice) -> Selection:
     if wanted:
         own, queries = _of(wanted, gallery), _of(wanted, queries)
         gallery = gallery if choice.among_all else own
-    unknown = _listing(replace(choice, split=None, whole=False), choice.unknown, Modality.SKETCH)
+    unknown = listed_in(choice.unknown, Modality.SKETCH)
     strange = unknown.files if listed is None else listed.called(unknown.files)
     shown = _names(gallery)
     strange = tuple(file for file in strange if file.class_name not in shown)
@@ -113,16 +114,23 @@ def select(choice: Choice) -> Selection:
     return Selection(gallery, queries, strange, left_out, wanted, listed)
 
 
-def _listing(choice: Choice, folders: tuple[Path, ...], modality: Modality) -> Listing:
+def listed_in(
+    folders: Sequence[Path], modality: Modality, split: str | None = None, *, whole: bool = False
+) -> Listing:
+    """List what several folders hold, of one split or several; see `Choice`.
+
+    Raises:
+        DataError: a folder cannot be used, or has no such split.
+
+    """
     listings = []
     for folder in folders:
         everything = look(folder, modality)
         states_none = not any(file.split for file in everything.files)
-        if choice.split is None or (choice.whole and states_none):
+        if split is None or (whole and states_none):
             listings.append(everything)
         else:
-            splits = choice.split.split(",")
-            listings += [look(folder, modality, split=split.strip()) for split in splits]
+            listings += [look(folder, modality, split=one.strip()) for one in split.split(",")]
     # The same file under two folders given counts once.
     files = {file.place: file for listing in listings for file in listing.files}
     left_out = dict.fromkeys(out for listing in listings for out in listing.left_out.files)
