@@ -81,7 +81,7 @@ lock: $(VENV)/uv.stamp
 		pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 		-c requirements/dev.txt --group build -o requirements/build.txt
-	for image in search:search,s3,gs encoder:encoder encoder-gpu:gpu ingest:ingest,s3,gs,parquet \
+	for image in search:search,s3,gs encoder:encoder,words encoder-gpu:gpu,words ingest:ingest,s3,gs,parquet \
 		live:live map:map; do \
 		$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 			-c requirements/dev.txt --extra trace $$(echo ,$${image#*:} | sed 's/,/ --extra /g') \

@@ -21,7 +21,8 @@ from google.protobuf.message import DecodeError
 from PIL import Image
 
 from benchmarks.drawings import drawing
-from search_service.request import Picture, parse_search
+from search_service.query import Picture
+from search_service.request import parse_search
 from sketchzoo.images import ImageError, Modality, decode, prepare
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc import CallError
@@ -104,9 +105,11 @@ def strokes(seed: int) -> str:
         return "refused: no message"
     except CallError as error:
         return f"refused: {error.code.name}"
-    if not isinstance(search.source, Picture) or isinstance(search.source.content, bytes):
+    if not isinstance(search.query.source, Picture) or isinstance(
+        search.query.source.content, bytes
+    ):
         return "no strokes any more"
-    encode(search.source.content)
+    encode(search.query.source.content)
     return "drawn"
 
 

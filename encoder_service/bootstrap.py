@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from encoder_service.pool import WorkerPool
 from encoder_service.runtimes import Runtime
 from encoder_service.runtimes.base import agreeing, warm
 from encoder_service.runtimes.graphs import graphs_folder
+from encoder_service.runtimes.text import TextRuntime, open_texts, warm_texts
 from encoder_service.seeing import Seeing
 from encoder_service.servicer import EncoderServicer
 from encoder_service.settings import EncoderSettings
@@ -57,7 +58,7 @@ def run(settings: EncoderSettings) -> None:
         work(settings, ALONE, lambda **facts: log.info("serving", **facts))
         return
     ModelArtefact.load(settings.model)  # what is wrong with it is said before a process starts
-    with graphs_folder() if settings.runtime == "onnx" else nullcontext() as graphs:
+    with graphs_folder() as graphs:
         run_group(settings, processes, partial(work, graphs=graphs))
 
 
@@ -82,7 +83,8 @@ async def serve(
     start = time.perf_counter()
     artefact = ModelArtefact.load(settings.model)
     runtime = open_runtime(settings, artefact, graphs)
-    async with serving(settings, artefact, runtime, member=member) as addresses:
+    texts = open_texts(artefact, graphs) if settings.texts else None
+    async with serving(settings, artefact, runtime, texts=texts, member=member) as addresses:
         serves = partial(
             told,
             model=artefact.name,
@@ -116,12 +118,15 @@ async def serving(
     artefact: ModelArtefact,
     runtime: Runtime,
     *,
+    texts: TextRuntime | None = None,
     member: Member = ALONE,
 ) -> AsyncIterator[Addresses]:
     """Warm the model and answer calls while the context is open; a group shares the workers."""
     if LIBRARY is None and member.index == 0:
         log.warning("not compiled: drawings are prepared with NumPy, which takes longer")
     warm(runtime, artefact)
+    if texts is not None:
+        warm_texts(texts, artefact)
     give_back_freed()  # what loading a model took beside it
     registry = CollectorRegistry()
     build_info(registry, PART)
@@ -139,10 +144,11 @@ async def serving(
         counts=member.ledger,
         limits=settings.image_limits(),
         watchdog=watchdog,
+        texts=texts,
     )
     servicer = EncoderServicer(
         pool,
-        describe(artefact, runtime, member.size),
+        describe(artefact, runtime, texts, member.size),
         metrics,
         default_deadline_seconds=settings.default_deadline_seconds,
         seeing=Seeing.of(artefact),
@@ -223,10 +229,17 @@ def default_queue_calls(workers: int, runtime: Runtime) -> int:
 
 
 def describe(
-    artefact: ModelArtefact, runtime: Runtime, processes: int = 1
+    artefact: ModelArtefact,
+    runtime: Runtime,
+    texts: TextRuntime | None = None,
+    processes: int = 1,
 ) -> encoder_pb2.GetModelResponse:
     """Say which model is served, on what, and by how many processes on one port."""
+    tower = None
+    if texts is not None:
+        tower = encoder_pb2.TextTower(fingerprint=texts.fingerprint, context=texts.context)
     return encoder_pb2.GetModelResponse(
+        text=tower,
         name=artefact.name,
         fingerprint=artefact.fingerprint,
         dimension=artefact.dimension,

@@ -1,4 +1,4 @@
-"""Inference: prepared images into the model, their embeddings to the calls they came from."""
+"""Inference: prepared images and texts into the model, embeddings to the calls they came from."""
 
 import time
 from collections.abc import Sequence
@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from encoder_service.metrics import EncoderMetrics
+from encoder_service.metrics import TEXT, EncoderMetrics
 from encoder_service.runtimes import Runtime
 from encoder_service.runtimes.base import DeviceError
+from encoder_service.runtimes.text import TextRuntime
 from encoder_service.watchdog import BrokenError, Watchdog
-from encoder_service.work import Entry, NoEmbeddingError, Timings
+from encoder_service.work import Entry, NoEmbeddingError, Text, Timings
 from sketchzoo.images import ImageError, Modality, Square
+from sketchzoo.tokenizer import NoTokensError
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +91,31 @@ class Inference:
             return False
         self._metrics.dropped(reason)
         return True
+
+
+class TextInference:
+    """Runs what embeds texts, one at a time: they are short, and padding others to them is dear."""
+
+    def __init__(self, texts: TextRuntime, metrics: EncoderMetrics) -> None:
+        self._texts = texts
+        self._metrics = metrics
+
+    def run(self, job: Entry, text: Text, seconds: Timings) -> None:
+        """Embed a text; a failure of the model is raised."""
+        start = time.monotonic()
+        try:
+            vectors = self._texts.embed([text.text])
+        except NoTokensError as error:
+            self._metrics.refused(TEXT, "no_tokens")
+            job.work.finish(job.index, error, seconds)
+            return
+        seconds.encode = time.monotonic() - start
+        self._metrics.inference_seconds[TEXT].observe(seconds.encode)
+        self._metrics.queue_seconds.observe(seconds.queue)
+        if np.isfinite(vectors).all():
+            self._metrics.answered(TEXT)
+            packed = np.ascontiguousarray(vectors[0], dtype="<f4").tobytes()
+            job.work.finish(job.index, packed, seconds)
+        else:
+            self._metrics.refused(TEXT, "not_finite")
+            job.work.finish(job.index, NoEmbeddingError(), seconds)

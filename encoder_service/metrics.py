@@ -1,6 +1,7 @@
 """The encoder's metrics; docs/encoder.md says which one tunes which setting."""
 
 from collections.abc import Callable
+from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -9,6 +10,10 @@ from sketchzoo.images import Modality
 from sketchzoo.telemetry import SECONDS_BUCKETS, show
 
 _BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+TEXT: Final = "text"
+"""What a text is called where an image has its modality."""
+Kind = Modality | Literal["text"]
+_KINDS: tuple[Kind, ...] = (*Modality, TEXT)
 _REASONS: tuple[DropReason, ...] = ("cancelled", "deadline", "queue_full")
 
 
@@ -20,7 +25,7 @@ class EncoderMetrics:
         self._registry = registry
         self.queue_seconds = Histogram(
             "sketchzoo_encoder_queue_seconds",
-            "Timings an image waited for a worker and, in batches, for the model.",
+            "Timings an image or text waited for a worker and, in batches, for the model.",
             buckets=SECONDS_BUCKETS,
             registry=registry,
         )
@@ -43,17 +48,17 @@ class EncoderMetrics:
             buckets=SECONDS_BUCKETS,
             registry=registry,
         )
-        self.inference_seconds = {m: inference.labels(m.value) for m in Modality}
+        self.inference_seconds = {kind: inference.labels(str(kind)) for kind in _KINDS}
         self._images = Counter(
             "sketchzoo_encoder_images_total",
-            "Images answered, by modality and by what became of them.",
+            "Images and texts answered, by modality (of texts `text`) and by what became of them.",
             ["modality", "outcome"],
             registry=registry,
         )
-        self._ok = {m: self._images.labels(m.value, "ok") for m in Modality}
+        self._ok = {kind: self._images.labels(str(kind), "ok") for kind in _KINDS}
         dropped = Counter(
             "sketchzoo_encoder_dropped_total",
-            "Images that never reached the model, by reason.",
+            "Images and texts that never reached the model, by reason.",
             ["reason"],
             registry=registry,
         )
@@ -71,33 +76,33 @@ class EncoderMetrics:
         """Register what is read when the page is."""
         Gauge(
             "sketchzoo_encoder_workers",
-            "Threads that decode images and, with onnx, embed them.",
+            "Threads that decode images and, with onnx, embed them; and texts.",
             registry=self._registry,
             multiprocess_mode="livesum",
         ).set(workers)
         busy_workers = Gauge(
             "sketchzoo_encoder_busy_workers",
-            "Workers that hold an image.",
+            "Workers that hold an image or text.",
             registry=self._registry,
             multiprocess_mode="livesum",
         )
         show(busy_workers, busy)
         waiting = Gauge(
             "sketchzoo_encoder_queue_length",
-            "Images waiting for a worker.",
+            "Images and texts waiting for a worker.",
             registry=self._registry,
             multiprocess_mode="livesum",
         )
         show(waiting, queue_length)
 
-    def answered(self, modality: Modality) -> None:
-        """Count an image that has its embedding."""
-        self._ok[modality].inc()
+    def answered(self, kind: Kind) -> None:
+        """Count an image or text that has its embedding."""
+        self._ok[kind].inc()
 
-    def refused(self, modality: Modality | None, outcome: str) -> None:
-        """Count an image that has none, by reason; None is an image of no modality."""
-        self._images.labels(modality.value if modality else "unspecified", outcome).inc()
+    def refused(self, kind: Kind | None, outcome: str) -> None:
+        """Count an image or text that has none, by reason; None is an image of no modality."""
+        self._images.labels(str(kind or "unspecified"), outcome).inc()
 
-    def dropped(self, reason: DropReason, images: int = 1) -> None:
-        """Count images that were taken out of the way to the model."""
-        self._dropped[reason].inc(images)
+    def dropped(self, reason: DropReason, items: int = 1) -> None:
+        """Count images and texts that were taken out of the way to the model."""
+        self._dropped[reason].inc(items)

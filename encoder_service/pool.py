@@ -1,8 +1,8 @@
-"""The worker pool: a bounded queue, and threads that turn image files into embeddings.
+"""The worker pool: a bounded queue, and threads that turn images and texts into embeddings.
 
 On a CPU one worker does all of an image: decode, prepare, embed; one hand-over from the
 event loop, one back. With a runtime that gains by batches, workers decode and a batcher
-embeds.
+embeds. Texts are embedded by the worker that takes them, whatever runs the images.
 """
 
 import asyncio
@@ -20,13 +20,14 @@ import structlog
 
 from encoder_service.batcher import Batcher
 from encoder_service.handover import HELD_SECONDS, HandOver
-from encoder_service.inference import Inference, Prepared
+from encoder_service.inference import Inference, Prepared, TextInference
 from encoder_service.metrics import EncoderMetrics
 from encoder_service.pace import Pace
 from encoder_service.queue import QueueFullError, WorkQueue
 from encoder_service.runtimes import Runtime
+from encoder_service.runtimes.text import TextRuntime
 from encoder_service.watchdog import BrokenError, Watchdog
-from encoder_service.work import Embeddings, Entry, ImageFile, Timings, Work
+from encoder_service.work import Embeddings, Entry, ImageFile, Item, Text, Timings, Work
 from sketchzoo.counts import Counts
 from sketchzoo.images import (
     GivenUpError,
@@ -54,9 +55,9 @@ class RefusedError(Exception):
 
 
 class WorkerPool:
-    """Embeds image files while the context is open.
+    """Embeds images and texts while the context is open.
 
-    An image whose call was cancelled, or whose deadline has passed, never reaches the
+    An item whose call was cancelled, or whose deadline has passed, never reaches the
     model; `sketchzoo_encoder_dropped_total` counts it. Nor is it decoded further, and on
     leaving the context nothing is: no image holds a worker longer than a moment.
     """
@@ -74,8 +75,11 @@ class WorkerPool:
         limits: ImageLimits | None = None,
         counts: Counts | None = None,
         watchdog: Watchdog | None = None,
+        texts: TextRuntime | None = None,
     ) -> None:
         """Embed with `workers` threads; at most `queue_calls` calls wait for them.
+
+        `texts` embeds texts; without it none may be given.
 
         An image may take every core once no two have met for `alone_after_seconds`: here, and
         where `counts` are a group's in any of its processes.
@@ -88,6 +92,7 @@ class WorkerPool:
         self._pace = Pace()
         self._watchdog = watchdog or Watchdog()
         self._inference = Inference(runtime, metrics, self._watchdog)
+        self._texts = None if texts is None else TextInference(texts, metrics)
         self._under_way: set[Work] = set()
         self._workers = workers
         counts = counts or Counts()
@@ -116,7 +121,7 @@ class WorkerPool:
         metrics.watch(
             workers=workers,
             busy=lambda: self._busy.here,
-            queue_length=lambda: self._queue.images,
+            queue_length=lambda: self._queue.items,
         )
 
     def __enter__(self) -> Self:
@@ -140,14 +145,14 @@ class WorkerPool:
             thread.join()
         self._open.close()
 
-    async def embed(self, images: Sequence[ImageFile], deadline: float) -> Embeddings:
-        """Embed a call's images; `deadline` is a reading of `time.monotonic`.
+    async def embed(self, items: Sequence[Item], deadline: float) -> Embeddings:
+        """Embed a call's images and texts; `deadline` is a reading of `time.monotonic`.
 
-        Cancelling drops the images that have not reached the model.
+        Cancelling drops those that have not reached the model.
 
         Raises:
             RefusedError: the queue is full.
-            DeadlinePassedError: the deadline passed before each image reached the model.
+            DeadlinePassedError: the deadline passed before each item reached the model.
             AbandonedError: the encoder closed before.
             BrokenError: the model runs no more.
 
@@ -155,15 +160,15 @@ class WorkerPool:
         if self._watchdog.reason is not None:
             raise BrokenError(self._watchdog.reason)
         ended = asyncio.get_running_loop().create_future()
-        work = Work(images, deadline, time.monotonic(), partial(self._handover.put, ended))
+        work = Work(items, deadline, time.monotonic(), partial(self._handover.put, ended))
         if self._batcher is not None:
-            self._batcher.expect(image.modality for image in images)
+            self._batcher.expect(_modalities(items))
         try:
             self._queue.put(work)
         except QueueFullError as full:
-            self._miss(images)
-            self._metrics.dropped("queue_full", len(images))
-            raise RefusedError(self._pace.wait(full.images)) from full
+            self._miss(items)
+            self._metrics.dropped("queue_full", len(items))
+            raise RefusedError(self._pace.wait(full.items)) from full
         self._under_way.add(work)
         try:
             await ended
@@ -175,7 +180,7 @@ class WorkerPool:
                 work.ended = "deadline" if time.monotonic() >= deadline else "cancelled"
             left = self._queue.remove(work)
             if left:
-                self._miss(images[-left:])
+                self._miss(items[-left:])
                 self._metrics.dropped(work.ended, left)
 
     def fail(self, reason: str) -> None:
@@ -197,28 +202,34 @@ class WorkerPool:
                     job.work.fail(error)
                 finally:
                     if not ready:
-                        self._miss([job.image])
+                        self._miss([job.item])
                     self._count(-1)
                     self._metrics.busy_seconds.inc(time.monotonic() - start)
 
-    def _miss(self, images: Sequence[ImageFile]) -> None:
+    def _miss(self, items: Sequence[Item]) -> None:
         """Let no batch wait for images that will not come."""
         if self._batcher is not None:
-            self._batcher.missing(image.modality for image in images)
+            self._batcher.missing(_modalities(items))
 
     def _passed(self, images: int) -> None:
-        self._pace.passed(images, waiting=self._queue.images > 0)
+        self._pace.passed(images, waiting=self._queue.items > 0)
 
     def _count(self, images: int) -> None:
         with self._busy_lock:
             self._busy.add(images)
 
     def _one(self, job: Entry, start: float) -> bool:
-        """Bring an image on its way; tells whether it was put to a batch."""
+        """Bring an item on its way; tells whether it was put to a batch."""
         if self._unwanted(job):
             self._inference.dropped(job)
             return False
         seconds = Timings(queue=start - job.work.arrived)
+        if isinstance(job.item, Text):
+            if self._texts is None:
+                raise RuntimeError("a text was given, and nothing embeds texts")
+            self._texts.run(job, job.item, seconds)
+            self._passed(1)
+            return False
         try:
             square = self._square(job)
         except GivenUpError:
@@ -249,7 +260,7 @@ class WorkerPool:
         wait for ones that have no core. So where images have met they are expected to again.
         """
         now = time.monotonic()
-        if self._busy.total > 1 or self._queue.images:
+        if self._busy.total > 1 or self._queue.items:
             self._met.note(now)
             return False
         return now - self._met.latest >= self._alone_after
@@ -262,7 +273,7 @@ class WorkerPool:
         return (
             self._batcher is None
             and self._pace.seconds <= HELD_SECONDS
-            and self._queue.images > self._workers
+            and self._queue.items > self._workers
         )
 
     def _square(self, job: Entry) -> Square:
@@ -290,6 +301,10 @@ class WorkerPool:
         if self._closing:
             job.work.abandon()
         return job.work.must_drop(time.monotonic()) is not None
+
+
+def _modalities(items: Sequence[Item]) -> list[Modality]:
+    return [item.modality for item in items if isinstance(item, ImageFile)]
 
 
 def _step_back() -> None:

@@ -1,8 +1,8 @@
-"""The queue: calls wait in turn, each giving one image at a time.
+"""The queue: calls wait in turn, each giving one item, an image or a text, at a time.
 
-Taking one image of a call and sending the call to the back shares the workers between
-calls, so that a search's single image waits for one image of each call before it, and
-never for the other 63 of an ingest's batch. Among calls of one image it is first come,
+Taking one item of a call and sending the call to the back shares the workers between
+calls, so that a search's single item waits for one of each call before it, and
+never for the other 63 of an ingest's batch. Among calls of one item it is first come,
 first served.
 """
 
@@ -14,17 +14,17 @@ from encoder_service.work import Entry, Work
 
 
 class QueueFullError(Exception):
-    """No place for the call; `images` are waiting."""
+    """No place for the call; so many `items` are waiting."""
 
-    def __init__(self, images: int) -> None:
-        super().__init__(f"{images} images are waiting")
-        self.images = images
+    def __init__(self, items: int) -> None:
+        super().__init__(f"{items} items are waiting")
+        self.items = items
 
 
 class WorkQueue:
     """Calls waiting for workers, at most `limit` of them.
 
-    A call holds its place until its last image is taken. Calls of several images get at
+    A call holds its place until its last item is taken. Calls of several items get at
     most half of the places (one at least), so that they cannot shut out single ones.
     """
 
@@ -35,35 +35,35 @@ class WorkQueue:
         self._limit = limit
         self._calls: deque[Work] = deque()
         self._several = 0
-        self._images = 0
+        self._items = 0
         self._closed = False
         self._ready = threading.Condition()
 
     @property
-    def images(self) -> int:
-        """How many images are waiting."""
-        return self._images
+    def items(self) -> int:
+        """How many items are waiting."""
+        return self._items
 
     def put(self, work: Work) -> None:
-        """Queue a call's images.
+        """Queue a call's items.
 
         Raises:
             QueueFullError: the queue has no place for it.
 
         """
-        several = len(work.images) > 1
+        several = len(work.items) > 1
         with self._ready:
             if len(self._calls) >= self._limit or (
                 several and self._several >= max(1, self._limit // 2)
             ):
-                raise QueueFullError(self._images)
+                raise QueueFullError(self._items)
             self._calls.append(work)
             self._several += several
-            self._images += work.waiting
-            self._ready.notify(len(work.images))
+            self._items += work.waiting
+            self._ready.notify(len(work.items))
 
     def take(self, none_left: Callable[[], None] = lambda: None) -> Entry | None:
-        """Wait for the next image, after `none_left` where there is none; None when closed."""
+        """Wait for the next item, after `none_left` where there is none; None when closed."""
         with self._ready:
             while not self._calls:
                 none_left()
@@ -73,22 +73,22 @@ class WorkQueue:
             work = self._calls.popleft()
             job = Entry(work, work.taken)
             work.taken += 1
-            self._images -= 1
+            self._items -= 1
             if work.waiting:
                 self._calls.append(work)
             else:
-                self._several -= len(work.images) > 1
+                self._several -= len(work.items) > 1
             return job
 
     def remove(self, work: Work) -> int:
-        """Take a call's images out; returns how many were still waiting."""
+        """Take a call's items out; returns how many were still waiting."""
         with self._ready:
             waiting = work.waiting
             if waiting:
                 self._calls.remove(work)
-                work.taken = len(work.images)
-                self._several -= len(work.images) > 1
-                self._images -= waiting
+                work.taken = len(work.items)
+                self._several -= len(work.items) > 1
+                self._items -= waiting
             return waiting
 
     def close(self) -> None:

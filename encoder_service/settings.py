@@ -33,6 +33,11 @@ class EncoderSettings(ImageSettings, ServerSettings):
         description="What onnx runs on, the first that is there: "
         f"{', '.join(PROVIDERS)} (in the environment with commas between); at last the CPU.",
     )
+    texts: bool = Field(
+        default=True,
+        description="Embed texts, where the model has a text tower (extra text) or knows classes "
+        "and the extra words is installed.",
+    )
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|cuda(:[0-9]{1,2})?)$",

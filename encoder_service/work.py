@@ -1,4 +1,4 @@
-"""Work: one call's images on their way through queue, workers and model."""
+"""Work: one call's images and texts on their way through queue, workers and model."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sketchzoo.images import ImageError, Modality
+from sketchzoo.tokenizer import NoTokensError
 
 DropReason = Literal["cancelled", "deadline", "queue_full"]
 
@@ -18,9 +19,19 @@ class ImageFile:
     modality: Modality
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text to embed."""
+
+    text: str
+
+
+Item = ImageFile | Text
+
+
 @dataclass(slots=True)
 class Timings:
-    """Where the time of some images went, summed."""
+    """Where the time of some items went, summed."""
 
     decode: float = 0.0
     queue: float = 0.0
@@ -28,40 +39,40 @@ class Timings:
 
 
 class NoEmbeddingError(Exception):
-    """The model's answer for an image is not finite: the fault of the model, not of the image."""
+    """The model's answer for an item is not finite: the fault of the model, not of the item."""
 
 
-Outcome = bytes | ImageError | NoEmbeddingError
-"""What became of an image: its packed `<f4` vector, or why there is none."""
+Outcome = bytes | ImageError | NoTokensError | NoEmbeddingError
+"""What became of an item: its packed `<f4` vector, or why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """What became of a call's images, in order."""
+    """What became of a call's items, in order."""
 
     outcomes: Sequence[Outcome]
     seconds: Timings
 
 
 class AbandonedError(Exception):
-    """The encoder closed before the model ran; the call's images were dropped."""
+    """The encoder closed before the model ran; the call's items were dropped."""
 
 
 class DeadlinePassedError(Exception):
-    """The call's deadline passed before the model ran; its images were dropped."""
+    """The call's deadline passed before the model ran; its items were dropped."""
 
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """The images of one call.
+    """The items of one call.
 
     `deadline` and `arrived` are readings of `time.monotonic`. `done` is called once, in
-    whatever thread ends the work: when each image has its outcome, or on failure.
-    Images are taken in order by `WorkQueue`, under its lock; outcomes come from the
+    whatever thread ends the work: when each item has its outcome, or on failure.
+    Items are taken in order by `WorkQueue`, under its lock; outcomes come from the
     workers in any order.
     """
 
-    images: Sequence[ImageFile]
+    items: Sequence[Item]
     deadline: float
     arrived: float
     done: Callable[[], None]
@@ -74,18 +85,18 @@ class Work:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        if not self.images:
-            raise ValueError("images must hold at least one")
-        self.outcomes = [None] * len(self.images)
-        self._left = len(self.images)
+        if not self.items:
+            raise ValueError("items must hold at least one")
+        self.outcomes = [None] * len(self.items)
+        self._left = len(self.items)
 
     @property
     def waiting(self) -> int:
-        """How many images no worker has taken yet."""
-        return len(self.images) - self.taken
+        """How many items no worker has taken yet."""
+        return len(self.items) - self.taken
 
     def must_drop(self, now: float) -> DropReason | None:
-        """Say why the work's images must not reach the model, if so; ends overdue work."""
+        """Say why the work's items must not reach the model, if so; ends overdue work."""
         if self.ended is None and now >= self.deadline:
             self.fail(DeadlinePassedError())
             self.ended = "deadline"
@@ -98,7 +109,7 @@ class Work:
             self.ended = "cancelled"
 
     def finish(self, index: int, outcome: Outcome, seconds: Timings) -> None:
-        """Take an image's outcome; the last one ends the work."""
+        """Take an item's outcome; the last one ends the work."""
         with self._lock:
             self.outcomes[index] = outcome
             self.seconds.decode += seconds.decode
@@ -122,19 +133,27 @@ class Work:
         if self.error is not None:
             raise self.error
         outcomes = [outcome for outcome in self.outcomes if outcome is not None]
-        if len(outcomes) != len(self.images):
-            raise RuntimeError("the work was read before each image had its outcome")
+        if len(outcomes) != len(self.items):
+            raise RuntimeError("the work was read before each item had its outcome")
         return Embeddings(outcomes, self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One image of a work."""
+    """One item of a work."""
 
     work: Work
     index: int
 
     @property
+    def item(self) -> Item:
+        """What is to be embedded."""
+        return self.work.items[self.index]
+
+    @property
     def image(self) -> ImageFile:
-        """The image's file."""
-        return self.work.images[self.index]
+        """The image's file, of an item that is one."""
+        item = self.item
+        if isinstance(item, Text):
+            raise TypeError("the item is a text")
+        return item

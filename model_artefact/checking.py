@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from model_artefact.pictures import pictures
-from model_artefact.running import PARITY, Session, TextSession, Vectors, agree, is_unit
-from model_artefact.tokens import TEXTS, Tokens
+from model_artefact.running import PARITY, Session, agree, is_unit
 from sketchzoo.fingerprint import text_fingerprint
 from sketchzoo.images import Modality, Preprocessing, prepare
 from sketchzoo.model import ModelArtefact
 from sketchzoo.model_error import ModelError
+from sketchzoo.text_tower import TEXTS, TextSession, Vectors
+from sketchzoo.tokenizer import Tokens
 
 _PAPERS = ("MODEL_CARD.md", "LICENSE")
 _ALIKE = 1e-4

@@ -1,4 +1,4 @@
-"""`sketchzoo model`: import, check, calibrate.
+"""`sketchzoo model`: import, check, calibrate, words.
 
 Imports of what is slow to load stand in the functions, so that `--help` is quick.
 """
@@ -228,6 +228,49 @@ def calibrate(
         except FolderError as error:
             end("model calibrate", error, REFUSED)
         show_found(found, calibrated, out or artefact.folder)
+
+
+@app.command("words")
+def words_of(
+    model: Annotated[str, typer.Argument(help="A model's folder, or a shipped one's name.")],
+    text: Annotated[list[str] | None, typer.Argument(help="Texts to name.")] = None,
+    *,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure on the kept queries, or on --queries.")
+    ] = False,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Find the calibration on every second query.")
+    ] = False,
+    queries: Annotated[
+        Path | None, typer.Option(help="Queries of yours, as the kept file has them.")
+    ] = None,
+) -> None:
+    """Tell which class texts mean to a model that knows classes, and how well words do.
+
+    Needs the extra words. Exit status: 0 told, 2 something cannot be used.
+    """
+    with user_errors("model words"):
+        from model_artefact.showing import show_figures, show_names  # noqa: PLC0415 - as above
+        from model_artefact.wording import Queries, calibrated, measured  # noqa: PLC0415
+        from sketchzoo.model import ModelArtefact  # noqa: PLC0415
+        from sketchzoo.words.naming import Words  # noqa: PLC0415
+
+        if not (text or measure or calibrate):
+            raise typer.BadParameter("give texts, --measure or --calibrate")
+        artefact = ModelArtefact.load(model)
+        words = Words.of(artefact)
+        if words is None:
+            end("model words", f"{artefact.name}'s embeddings have no part for classes", UNUSABLE)
+        naming = words.naming
+        if text:
+            show_names(naming.classes, text, naming.posterior(text))
+        if measure or calibrate:
+            kept = (Queries.read(queries) if queries else Queries.read()).known(naming.classes)
+            if measure:
+                halves = {"all": kept, "not calibrated on": kept.half(1)}
+                show_figures({name: measured(naming, of) for name, of in halves.items()})
+            if calibrate:
+                typer.echo(f"[calibration]\n{calibrated(naming, kept.half(0)).toml()}")
 
 
 @contextmanager

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from model_artefact.running import Session, Vectors
+from model_artefact.running import Session
 from sketchzoo.class_names import ClassNameError, class_name
 from sketchzoo.ignored import READ, of_file, of_folder
 from sketchzoo.images import ImageError, ImageLimits, Modality, decode, enough_for, prepare
 from sketchzoo.model import ModelArtefact
 from sketchzoo.model_error import ModelError
+from sketchzoo.text_tower import Vectors
 
 _LIMITS = ImageLimits()
 

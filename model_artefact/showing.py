@@ -1,6 +1,6 @@
 """What `sketchzoo model` prints."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -11,11 +11,13 @@ from rich.table import Table
 from model_artefact.calibrating import Found
 from model_artefact.checking import Promise
 from model_artefact.photos import Embedded, embed, listed
+from model_artefact.wording import Figures, Posteriors
 from sketchzoo.cli.printable import printable
 from sketchzoo.cli.tables import show
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo.thresholds import OpenWorld
+from sketchzoo.words.naming import CONFIDENT
 
 
 def show_promises(title: str, promises: Iterable[Promise]) -> None:
@@ -63,6 +65,37 @@ def show_found(found: Found, artefact: ModelArtefact, folder: Path) -> None:
         )
     for line in (told, began, f"written: {folder / 'config.json'}"):
         console.print(printable(line), markup=False, soft_wrap=True, highlight=False)
+
+
+def show_names(classes: Sequence[str], texts: Sequence[str], posteriors: Posteriors) -> None:
+    """Print which classes texts mean most likely."""
+    table = Table("text", "likeliest classes", "something else", "confident")
+    for text, row in zip(texts, posteriors, strict=True):
+        best = row[:-1].argsort()[::-1][:3]
+        named = ", ".join(f"{classes[index]} {row[index]:.2f}" for index in best)
+        sure = "yes" if row[:-1].max() >= CONFIDENT else "no"
+        table.add_row(_cell(text), _cell(named), f"{row[-1]:.2f}", sure)
+    show(Console(), table)
+
+
+def show_figures(figures: Mapping[str, Figures]) -> None:
+    """Print how well words do, and on which texts not."""
+    table = Table("queries", "texts", "right", "confident", "of nothing", "refused", "AUROC")
+    for name, each in figures.items():
+        shares = [f"{share:.3f}" for share in (each.right, each.confident)]
+        refused = f"{each.refused:.3f}"
+        table.add_row(
+            name, str(each.texts), *shares, str(each.nothing), refused, f"{each.auroc:.3f}"
+        )
+    console = Console()
+    show(console, table)
+    for title, pairs in (
+        ("taken for another", next(iter(figures.values())).wrong),
+        ("found, and means nothing", next(iter(figures.values())).found),
+    ):
+        said = ", ".join(f"{text} ({named})" for text, named in pairs) or "none"
+        line = printable(f"{title}: {said}")
+        console.print(line, markup=False, soft_wrap=True, highlight=False)
 
 
 def _row(world: OpenWorld) -> tuple[str, ...]:

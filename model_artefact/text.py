@@ -8,21 +8,15 @@ from onnx import ModelProto, TensorProto, helper
 
 from model_artefact import graph
 from model_artefact.graph import Value, type_name
-from model_artefact.running import TextSession, is_unit
+from model_artefact.running import is_unit
 from model_artefact.source import Source
-from model_artefact.tokens import (
-    TEXTS,
-    Padding,
-    Tokens,
-    load,
-    padding_by,
-    stated_context,
-    stated_padding,
-)
+from model_artefact.tokens import padding_by, stated_context, stated_padding
 from model_artefact.weights import Weights
 from sketchzoo.fingerprint import text_fingerprint
 from sketchzoo.model_error import ModelError
 from sketchzoo.text_config import TOKENIZER, TextConfig
+from sketchzoo.text_tower import TEXTS, TextSession
+from sketchzoo.tokenizer import Padding, Tokens, load
 
 OUTPUTS = ("text_embeds", "pooler_output", "embedding", "embeddings")
 """What a text's embedding is called, in the order in which it is looked for."""

@@ -10,11 +10,12 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from model_artefact import graph
 from model_artefact.graph import Dimension, Value, type_name
 from model_artefact.pictures import pictures
-from model_artefact.running import Session, Vectors, agree, is_unit
+from model_artefact.running import Session, agree, is_unit
 from model_artefact.source import Source
 from model_artefact.weights import Weights
 from sketchzoo.images import Preprocessing, prepare
 from sketchzoo.model_error import ModelError
+from sketchzoo.text_tower import Vectors
 
 OUTPUTS = ("image_embeds", "pooler_output", "embedding", "embeddings")
 """What an image's embedding is called, in the order in which it is looked for."""

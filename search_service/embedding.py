@@ -1,8 +1,8 @@
-"""Embedding queries: strokes drawn, images sent to the encoder, repeated ones not.
+"""Embedding queries: strokes drawn, images and texts sent to the encoder, repeated ones not.
 
 A live page asks the same drawing again for each filter and page; an embedding costs ten
-times a query. Searches for one picture at one moment share one call to the encoder, which
-is cancelled when the last of them is.
+times a query, whatever its focus. Searches for one picture at one moment share one call to the
+encoder, which is cancelled when the last of them is.
 """
 
 import asyncio
@@ -15,13 +15,14 @@ from cachetools import LRUCache
 
 from search_service.flights import SingleFlight
 from search_service.metrics import SearchMetrics
-from search_service.request import Picture
+from search_service.query import Picture, Text
 from search_service.timings import Timings
-from sketchzoo.encoder_client import Embedding, EncoderClient, ImageToEmbed
-from sketchzoo.rpc import CallError, invalid
+from sketchzoo.encoder_client import MOST, Embedding, EncoderClient, EncoderModel, ImageToEmbed
+from sketchzoo.rpc import CallError, invalid, unimplemented
 from sketchzoo.strokes import encode as draw
 
-Key = tuple[str, bytes, str]
+Key = tuple[str, bytes, str, str]
+"""Kind, digest, the model's fingerprint, and of a text its tower's."""
 Outcome = tuple[Embedding, Timings] | CallError
 
 # What an entry takes besides its vector: key, object and the cache's own links.
@@ -43,21 +44,22 @@ class Embedder:
         self._flights: SingleFlight[tuple[Key, ...], dict[Key, Outcome]] = SingleFlight()
 
     async def embed(
-        self, pictures: Sequence[Picture], fingerprint: str, timeout_seconds: float
+        self, wanted: Sequence[Picture | Text], model: EncoderModel, timeout_seconds: float
     ) -> list[Outcome]:
-        """Embed pictures, equal ones once; `fingerprint` is the model's that is wanted.
+        """Embed pictures and texts, equal ones once; `model` is the one that is meant.
 
-        One call to the encoder makes what is not kept; its seconds are shared out evenly. An
-        embedding's own fingerprint may differ when the encoder has changed its model.
+        One call to the encoder makes what is not kept, several where that is more than one takes;
+        its seconds are shared out evenly. An embedding's own fingerprint may differ when the
+        encoder has changed its model.
         """
-        keys = [_key(picture, fingerprint) for picture in pictures]
+        keys = [_key(each, model) for each in wanted]
         found: dict[Key, Outcome] = {}
-        missing: dict[Key, Picture] = {}
-        for key, picture in zip(keys, pictures, strict=True):
+        missing: dict[Key, Picture | Text] = {}
+        for key, each in zip(keys, wanted, strict=True):
             if kept := self._kept.get(key):
                 found[key] = kept, Timings(cached=True)
             else:
-                missing[key] = picture
+                missing[key] = each
         joined = self._flights.under_way(tuple(missing))
         for key in keys:
             self._metrics.cached("hit" if key in found else "joined" if joined else "miss")
@@ -66,54 +68,64 @@ class Embedder:
         return [found[key] for key in keys]
 
     async def _shared(
-        self, pictures: Mapping[Key, Picture], timeout_seconds: float
+        self, wanted: Mapping[Key, Picture | Text], timeout_seconds: float
     ) -> dict[Key, Outcome]:
-        flight = tuple(pictures)
+        flight = tuple(wanted)
         until = perf_counter() + timeout_seconds
         while True:
             joined = self._flights.under_way(flight)
             try:
-                return await self._flights.run(
-                    flight, lambda: self._call(pictures, until - perf_counter())
-                )
+                return await self._flights.run(flight, lambda: self._calls(wanted, until))
             except CallError as error:
                 # The call that was joined had less time than this one has.
                 early = error.code is grpc.StatusCode.DEADLINE_EXCEEDED
                 if not (joined and early and until > perf_counter()):
                     raise
 
-    async def _call(
-        self, pictures: Mapping[Key, Picture], timeout_seconds: float
+    async def _calls(
+        self, wanted: Mapping[Key, Picture | Text], until: float
     ) -> dict[Key, Outcome]:
+        each = list(wanted.items())
+        made: dict[Key, Outcome] = {}
+        # One after the other: an encoder lets a single caller fill no more of its queue anyhow.
+        for start in range(0, len(each), MOST):
+            made |= await self._call(dict(each[start : start + MOST]), until)
+        return made
+
+    async def _call(self, wanted: Mapping[Key, Picture | Text], until: float) -> dict[Key, Outcome]:
         started = perf_counter()
+        pictures = {key: each for key, each in wanted.items() if isinstance(each, Picture)}
+        texts = {key: each.content for key, each in wanted.items() if isinstance(each, Text)}
         images = [await _image(picture) for picture in pictures.values()]
         drawn = perf_counter() - started
-        embedded = await self._encoder.embed(images, max(0.0, timeout_seconds - drawn))
-        count = len(images)
-        each = Timings(
-            (embedded.decode_seconds + drawn) / count,
-            embedded.queue_seconds / count,
-            embedded.encode_seconds / count,
+        remaining = max(0.0, until - perf_counter())
+        embedded = await self._encoder.embed(images, remaining, list(texts.values()))
+        each_spent = Timings(
+            (embedded.decode_seconds + drawn) / len(wanted),
+            embedded.queue_seconds / len(wanted),
+            embedded.encode_seconds / len(wanted),
         )
         made: dict[Key, Outcome] = {}
-        for (key, picture), outcome in zip(pictures.items(), embedded.outcomes, strict=True):
+        outcomes = (*embedded.outcomes, *embedded.texts)
+        for key, outcome in zip((*pictures, *texts), outcomes, strict=True):
             if isinstance(outcome, CallError):
-                made[key] = _named(outcome, picture)
+                made[key] = _named(outcome, wanted[key])
             else:
                 self._keep(key, outcome)
-                made[key] = outcome, each
+                made[key] = outcome, each_spent
         return made
 
     def _keep(self, key: Key, embedding: Embedding) -> None:
-        kind, digest, _ = key
+        kind, digest, _, tower = key
         with suppress(ValueError):  # it alone is too large
-            self._kept[kind, digest, embedding.fingerprint] = embedding
+            self._kept[kind, digest, embedding.fingerprint, tower] = embedding
         while len(self._kept) > self._max_entries:
             self._kept.popitem()
 
 
-def _key(picture: Picture, fingerprint: str) -> Key:
-    return picture.kind.value, picture.digest, fingerprint
+def _key(wanted: Picture | Text, model: EncoderModel) -> Key:
+    tower = model.text if isinstance(wanted, Text) else ""
+    return wanted.kind.value, wanted.digest, model.fingerprint, tower
 
 
 async def _image(picture: Picture) -> ImageToEmbed:
@@ -124,8 +136,12 @@ async def _image(picture: Picture) -> ImageToEmbed:
     return ImageToEmbed(content, picture.modality)
 
 
-def _named(error: CallError, picture: Picture) -> CallError:
+def _named(error: CallError, wanted: Picture | Text) -> CallError:
     """Name the search's field where the encoder named its own, `images[0].content`."""
+    field = f"query.{wanted.kind}"
+    if error.code is grpc.StatusCode.UNIMPLEMENTED:
+        problem = error.problem or f"cannot be embedded: {error.message}"
+        return unimplemented(error.reason, problem, field=field)
     if not error.problem:
         return error
-    return invalid(f"query.{picture.kind}", error.problem, reason=error.reason)
+    return invalid(field, error.problem, reason=error.reason)

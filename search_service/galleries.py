@@ -13,6 +13,7 @@ from cachetools import LRUCache
 
 from search_service.flights import SingleFlight
 from search_service.readiness import CheckTimes, Readiness, Serving, match
+from sketchzoo.encoder_client import EncoderModel
 from sketchzoo.gallery_names import RIGHT, is_gallery_name
 from sketchzoo.qdrant import CollectionNotFoundError, Gallery, PhotoReader
 from sketchzoo.rpc import CallError, invalid, not_found
@@ -109,6 +110,11 @@ class Galleries:
         """Return a gallery as it is at this moment, its payload's indexes among it."""
         await self.find(gallery)
         return await self._reader_of(gallery).current(timeout_seconds)
+
+    def model_of(self, gallery: Gallery) -> EncoderModel | None:
+        """Return the model that made a gallery, if the encoder has served it of late."""
+        model = self._readiness.known_model()
+        return model if model is not None and model.fingerprint == gallery.fingerprint else None
 
     async def names(self) -> list[str]:
         """Return the galleries that the running call may use, by name."""

@@ -67,6 +67,7 @@ class Readiness:
             PART, "it has not been asked yet; the service has just started"
         )
         self._model: EncoderModel | CallError = self._seen
+        self._known: EncoderModel | None = None
         self._gallery: Gallery | None = None
         self._announced = False
         self._timeouts = 0
@@ -108,6 +109,10 @@ class Readiness:
         if isinstance(self._model, CallError):
             raise self._model.again()
         return self._model
+
+    def known_model(self) -> EncoderModel | None:
+        """Return the encoder's model as it was last seen, even if the encoder is away now."""
+        return self._known
 
     async def look_again(self) -> None:
         """Look again now, since what was seen last does not hold."""
@@ -156,6 +161,8 @@ class Readiness:
         gallery: Gallery | CallError = _told(answers[1], before.gallery if before else None)
         if isinstance(model, EncoderModel) or model.code not in _BUSY:
             self._model = model
+        if isinstance(model, EncoderModel):
+            self._known = model
         if isinstance(gallery, Gallery):
             self._gallery = gallery
         elif gallery.code is grpc.StatusCode.FAILED_PRECONDITION:

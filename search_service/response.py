@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from search_service.contents import Classes, Summary
+from search_service.query import FOCUSES
 from search_service.searching import Found
 from search_service.timings import Timings
+from sketchzoo.encoder_client import EncoderModel
 from sketchzoo.qdrant import DERIVED, Photo
 from sketchzoo.rpc.durations import duration
 from sketchzoo.search.v1 import search_pb2
@@ -87,8 +89,11 @@ def folders_response(counts: Mapping[str, int]) -> search_pb2.ListFoldersRespons
     )
 
 
-def gallery_response(name: str, summary: Summary) -> search_pb2.GetGalleryResponse:
-    """Return what a gallery holds."""
+def gallery_response(
+    name: str, summary: Summary, model: EncoderModel | None
+) -> search_pb2.GetGalleryResponse:
+    """Return what a gallery holds, and what its model can be asked, where that is known."""
+    focuses = [] if model is None or model.layout is None else model.layout.in_order()
     response = search_pb2.GetGalleryResponse(
         gallery=name,
         model_fingerprint=summary.gallery.fingerprint,
@@ -97,6 +102,8 @@ def gallery_response(name: str, summary: Summary) -> search_pb2.GetGalleryRespon
             search_pb2.PayloadField(name=field, type=kind)
             for field, kind in sorted(summary.gallery.fields.items())
         ],
+        focuses=[FOCUSES[focus] for focus, _ in focuses],
+        takes_text=model is not None and bool(model.text),
     )
     if summary.span is not None:
         earliest, latest = summary.span

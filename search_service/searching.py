@@ -8,28 +8,31 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from time import perf_counter
 
 import grpc
 
 from search_service.deadline import Deadline
-from search_service.embedding import Embedder
+from search_service.embedding import Embedder, Outcome
 from search_service.galleries import Galleries
 from search_service.outcomes import attempt, attempt_later, through
-from search_service.paging import read_token, write_token
+from search_service.paging import write_token
+from search_service.placed import PlacedSearch, Stored
+from search_service.query import Picture, Query, Text
 from search_service.readiness import Serving
-from search_service.request import Picture, Search
+from search_service.request import Search
 from search_service.timings import Timings
 from sketchzoo.encoder_client import Embedding
 from sketchzoo.qdrant import CollectionNotFoundError, Nearest, PhotoReader, ScoredPhoto
-from sketchzoo.rpc import CallError, invalid, precondition
+from sketchzoo.rpc import CallError, precondition
 
 # What one search may be refused for while those beside it are answered.
 _OWN_FAULTS = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT)
 
-# A search and what answers it; then its embedding where it has one, and where the time went.
-Placed = tuple[Search, Serving]
-Ready = tuple[Search, Serving, Embedding | None, Timings]
+# What Qdrant is asked and what it found; with either the query's embedding, where it is to be told.
+Asked = tuple[Nearest, Embedding | None]
+Answer = tuple[list[ScoredPhoto], Embedding | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,147 +118,141 @@ class Searcher:
         started: float,
     ) -> list[Found | CallError]:
         placed = [attempt(self._placed, each, servings[each.gallery]) for each in searches]
-        ready = await through(placed, partial(self._embed, deadline))
-        return await through(ready, partial(self._find, deadline, started))
+        embedded = await through(placed, partial(self._embed, deadline))
+        return await through(embedded, partial(self._find, deadline, started))
 
-    def _placed(self, search: Search, serving: Serving | CallError) -> Placed:
-        """Return the search at its page's place; check what depends on the gallery."""
+    def _placed(self, search: Search, serving: Serving | CallError) -> PlacedSearch:
         if isinstance(serving, CallError):
             raise serving.again()
-        gallery = serving.gallery
-        offset = read_token(
-            search.page_token, search.identity, gallery.fingerprint, self._limits.max_depth
-        )
-        given = search.source
-        if isinstance(given, Embedding) and given.fingerprint != gallery.fingerprint:
-            raise precondition(
-                "MODEL_MISMATCH",
-                f"the embedding was made by the model {given.fingerprint}, the gallery "
-                f"by {gallery.fingerprint}: embed the sketch anew",
-            )
-        if isinstance(given, Embedding) and given.dimension != gallery.dimension:
-            raise invalid(
-                "query.embedding.dimension",
-                f"must be {gallery.dimension}, as the model's embeddings have",
-            )
-        limit = min(search.limit, self._limits.max_depth - offset)
-        if (offset, limit) != (search.offset, search.limit):
-            search = replace(search, offset=offset, limit=limit)
-        return search, serving
+        return PlacedSearch.at(serving, search, self._limits.max_depth)
 
-    async def _embed(self, deadline: Deadline, placed: Sequence[Placed]) -> list[Ready | CallError]:
-        if not placed:
-            return []
-        pictures = [each.source for each, _ in placed if isinstance(each.source, Picture)]
+    async def _embed(
+        self, deadline: Deadline, placed: Sequence[PlacedSearch]
+    ) -> list[PlacedSearch | CallError]:
+        """Embed pictures and texts of all searches together."""
+        wanted = [_wanted(each.search.query) for each in placed]
+        if not any(wanted):
+            return list(placed)
         seconds = deadline.for_encoder(self._limits.query_reserve_seconds)
         # There is one encoder: what is served was made by its model, whatever the gallery.
-        fingerprint = placed[0][1].model.fingerprint
-        made = iter(await self._embedder.embed(pictures, fingerprint, seconds))
-        ready: list[Ready | CallError] = []
-        for search, serving in placed:
-            if not isinstance(search.source, Picture):
-                given = search.source if isinstance(search.source, Embedding) else None
-                ready.append((search, serving, given, Timings()))
-                continue
-            outcome = next(made)
-            if isinstance(outcome, CallError):
-                ready.append(outcome)
-            elif outcome[0].fingerprint != serving.gallery.fingerprint:
-                raise ModelChanged
-            else:
-                ready.append((search, serving, *outcome))
-        return ready
+        model = placed[0].serving.model
+        made = iter(await self._embedder.embed([*chain(*wanted)], model, seconds))
+        return [
+            attempt(_embedded, each, [next(made) for _ in own])
+            for each, own in zip(placed, wanted, strict=True)
+        ]
 
     async def _find(
-        self, deadline: Deadline, started: float, ready: Sequence[Ready]
+        self, deadline: Deadline, started: float, placed: Sequence[PlacedSearch]
     ) -> list[Found | CallError]:
         asked = perf_counter()
-        answers = await self._answers(deadline, ready)
+        answers = await self._answers(deadline, placed)
         ended = perf_counter()
         found: list[Found | CallError] = []
-        for (search, serving, made, timings), photos in zip(ready, answers, strict=True):
-            if isinstance(photos, CallError):
-                found.append(photos)
+        for each, answer in zip(placed, answers, strict=True):
+            if isinstance(answer, CallError):
+                found.append(answer)
                 continue
-            collection, fingerprint = serving.gallery.collection, serving.gallery.fingerprint
-            embedding = made if search.with_embedding else None
-            if search.with_embedding and isinstance(search.source, str):
-                timeout = self._timeout(deadline, "waiting for Qdrant")
-                values = await self._reader.embedding(collection, search.source, timeout)
-                embedding = None if values is None else Embedding.of(values, fingerprint)
-            end = search.offset + search.limit
-            more = len(photos) > search.limit and end < self._limits.max_depth
+            photos, embedding = answer
+            end = each.offset + each.limit
+            more = len(photos) > each.limit and end < self._limits.max_depth
             found.append(
                 Found(
-                    tuple(photos[: search.limit]),
-                    fingerprint,
-                    write_token(end, search.identity, fingerprint) if more else "",
-                    timings.ended(query=(ended - asked) / len(ready), total=ended - started),
-                    serving.model.min_score,
+                    tuple(photos[: each.limit]),
+                    each.serving.gallery.fingerprint,
+                    write_token(end, each.search.identity, each.ranking) if more else "",
+                    each.timings.ended(query=(ended - asked) / len(placed), total=ended - started),
+                    each.confident_score,
                     embedding,
                 )
             )
         return found
 
     async def _answers(
-        self, deadline: Deadline, ready: Sequence[Ready]
-    ) -> list[list[ScoredPhoto] | CallError]:
+        self, deadline: Deadline, placed: Sequence[PlacedSearch]
+    ) -> list[Answer | CallError]:
         """Ask each collection once for all of its searches."""
-        queries: dict[str, list[Nearest]] = {}
-        for search, serving, embedding, _ in ready:
-            asked = queries.setdefault(serving.gallery.collection, [])
-            asked.append(self._nearest(search, embedding))
-        if len(queries) == 1:
-            ((collection, asked),) = queries.items()
-            return await self._ask(collection, deadline, asked)
-        each = await asyncio.gather(
-            *(attempt_later(self._ask, one, deadline, asked) for one, asked in queries.items())
+        searches: dict[str, list[PlacedSearch]] = {}
+        for each in placed:
+            searches.setdefault(each.serving.gallery.collection, []).append(each)
+        if len(searches) == 1:
+            ((collection, asked),) = searches.items()
+            return await self._ask(deadline, collection, asked)
+        outcomes = await asyncio.gather(
+            *(attempt_later(self._ask, deadline, one, asked) for one, asked in searches.items())
         )
-        for outcome in each:
+        for outcome in outcomes:
             if isinstance(outcome, CollectionNotFoundError):
                 raise outcome
         told = {
             # What is wrong with one gallery is its searches' own.
             one: iter([found] * len(asked) if isinstance(found, CallError) else found)
-            for (one, asked), found in zip(queries.items(), each, strict=True)
+            for (one, asked), found in zip(searches.items(), outcomes, strict=True)
         }
-        return [next(told[serving.gallery.collection]) for _, serving, _, _ in ready]
+        return [next(told[each.serving.gallery.collection]) for each in placed]
 
     async def _ask(
-        self, collection: str, deadline: Deadline, queries: Sequence[Nearest]
-    ) -> list[list[ScoredPhoto] | CallError]:
-        if not queries:
+        self, deadline: Deadline, collection: str, placed: Sequence[PlacedSearch]
+    ) -> list[Answer | CallError]:
+        """Ask a collection for all of its searches, and first for photos that they start from."""
+        wanted = list(dict.fromkeys(chain.from_iterable(each.stored() for each in placed)))
+        stored: Stored = {}
+        if wanted:
+            timeout = self._timeout(deadline, "waiting for the encoder")
+            stored = await self._reader.vectors(collection, wanted, timeout)
+        asked = [attempt(self._asked, each, stored) for each in placed]
+        return await through(asked, partial(self._nearest, deadline, collection))
+
+    def _asked(self, placed: PlacedSearch, stored: Stored) -> Asked:
+        """Return the query for Qdrant, and the query's embedding where it is to be told."""
+        embedding = placed.embedding(stored) if placed.search.with_embedding else None
+        return placed.nearest(stored, self._limits.hnsw_ef), embedding
+
+    async def _nearest(
+        self, deadline: Deadline, collection: str, asked: Sequence[Asked]
+    ) -> list[Answer | CallError]:
+        if not asked:
             return []
         timeout = self._timeout(deadline, "waiting for the encoder")
         try:
-            return list(await self._reader.nearest(collection, queries, timeout))
+            queries = [query for query, _ in asked]
+            found = await self._reader.nearest(collection, queries, timeout)
         except CollectionNotFoundError:
             raise
         except CallError as error:
             if error.code not in _OWN_FAULTS:
                 raise
-            if len(queries) == 1:
+            if len(asked) == 1:
                 return [error]
+        else:
+            return [
+                (photos, embedding) for photos, (_, embedding) in zip(found, asked, strict=True)
+            ]
         # One fails all in Qdrant's batch: asked one by one they tell which.
-        alone = [await self._ask(collection, deadline, [query]) for query in queries]
+        alone = [await self._nearest(deadline, collection, [each]) for each in asked]
         return [answer for (answer,) in alone]
-
-    def _nearest(self, search: Search, embedding: Embedding | None) -> Nearest:
-        """Return the query for Qdrant; one hit more than wanted tells whether more follow."""
-        return Nearest(
-            vector=embedding.values() if embedding is not None else None,
-            photo_id=search.source if isinstance(search.source, str) else None,
-            liked=search.liked,
-            disliked=search.disliked,
-            filter=search.filter,
-            limit=search.limit + 1,
-            offset=search.offset,
-            min_score=search.min_score,
-            exact=search.exact,
-            collapse=search.collapse,
-            hnsw_ef=self._limits.hnsw_ef,
-            with_payload=search.with_payload,
-        )
 
     def _timeout(self, deadline: Deadline, where: str) -> float:
         return min(self._limits.query_timeout_seconds, deadline.remaining(where))
+
+
+def _wanted(query: Query) -> list[Picture | Text]:
+    """Return what of a query is to be embedded."""
+    return [each for each in (query.source, query.text) if isinstance(each, Picture | Text)]
+
+
+def _embedded(placed: PlacedSearch, outcomes: Sequence[Outcome]) -> PlacedSearch:
+    """Return the search with its embeddings; raise what one of them failed with."""
+    timings = None
+    for item, outcome in zip(_wanted(placed.search.query), outcomes, strict=True):
+        if isinstance(outcome, CallError):
+            raise outcome
+        embedding, spent = outcome
+        if embedding.fingerprint != placed.serving.gallery.fingerprint:
+            raise ModelChanged
+        timings = spent if timings is None else timings.and_of(spent)
+        if isinstance(item, Text):
+            placed = replace(placed, text=embedding, timings=timings)
+        else:
+            placed = replace(placed, source=embedding, timings=timings)
+    return placed

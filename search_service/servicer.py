@@ -23,13 +23,13 @@ from search_service.live import answer_drawings
 from search_service.load_shedding import LoadShedding
 from search_service.metrics import SearchMetrics
 from search_service.outcomes import attempt, single, through
+from search_service.query import parse_photo_id
 from search_service.renditions import Renditions
 from search_service.request import (
     MAX_BATCH,
     Search,
     parse_parent,
     parse_photo,
-    parse_photo_id,
     parse_search,
 )
 from search_service.response import (
@@ -187,7 +187,8 @@ class SearchServicer:
             request = parsed(content, search_pb2.GetGalleryRequest.FromString)
             gallery = self._galleries.named(request.gallery)
             summary = await self._contents.summary(gallery, deadline.remaining(_READING))
-        return gallery_response(gallery, summary)
+            model = self._galleries.model_of(summary.gallery)
+        return gallery_response(gallery, summary, model)
 
     async def list_galleries(self, content: bytes, _: Context) -> search_pb2.ListGalleriesResponse:
         """Answer ListGalleries."""
@@ -247,7 +248,7 @@ class SearchServicer:
         try:
             with self._admissions.searches as place:
                 search = self._parsed(read())
-                kind = search.kind
+                kind = search.query.kind
                 found = single(await self._searcher.search([search], deadline))
                 place.answered(found.timings.total)
         except CallError as error:
@@ -268,7 +269,7 @@ class SearchServicer:
         return parse_search(message, self._galleries.named(message.gallery))
 
     def _answered(self, search: Search, found: Found) -> search_pb2.SearchResponse:
-        self._metrics.searched(search.kind, "OK")
+        self._metrics.searched(search.query.kind, "OK")
         self._metrics.answered(found.photos, found.timings, first=not search.page_token)
         return search_response(found, with_payload=search.with_payload)
 
@@ -279,7 +280,7 @@ class SearchServicer:
             self._metrics.searched(_UNREAD, search.code.name)
             return search_pb2.BatchSearchResult(status=search.status())
         if isinstance(outcome, CallError):
-            self._metrics.searched(search.kind, outcome.code.name)
+            self._metrics.searched(search.query.kind, outcome.code.name)
             return search_pb2.BatchSearchResult(status=outcome.status())
         return search_pb2.BatchSearchResult(response=self._answered(search, outcome))
 

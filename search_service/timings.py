@@ -25,6 +25,16 @@ class Timings:
         yield "query", self.query
         yield "total", self.total
 
+    def and_of(self, other: Self) -> Self:
+        """Return what both took: a query's text is embedded besides its picture."""
+        return replace(
+            self,
+            decode=self.decode + other.decode,
+            queue=self.queue + other.queue,
+            encode=self.encode + other.encode,
+            cached=self.cached and other.cached,
+        )
+
     def ended(self, *, query: float, total: float) -> Self:
         """Return the timings with the last two stages filled in."""
         return replace(self, query=query, total=total)

@@ -1,4 +1,4 @@
-"""The encoder as its callers see it: images in, embeddings or errors out."""
+"""The encoder as its callers see it: images and texts in, embeddings or errors out."""
 
 import struct
 from collections.abc import Sequence
@@ -24,6 +24,8 @@ from sketchzoo.seen import SeenClass
 from sketchzoo.telemetry import span
 
 PART = "the encoder"
+MOST = 64
+"""Images and texts in sum of one call, by the encoder's contract."""
 
 # The generated stub's types say "sync or asyncio"; the channels are asyncio.
 _Call: TypeAlias = grpc.aio.UnaryUnaryMultiCallable
@@ -74,12 +76,13 @@ class ImageToEmbed:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """What became of the images of one call, in order, and where the time went, in seconds."""
+    """What became of a call's images and texts, in order, and where the time went, in seconds."""
 
     outcomes: tuple[Embedding | CallError, ...]
     decode_seconds: float
     queue_seconds: float
     encode_seconds: float
+    texts: tuple[Embedding | CallError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ class EncoderModel:
     The preprocessings tell how images can be shrunk before they are sent; None where the
     encoder prepares them in a way that this release does not know: then send them as they are.
     `processes` answer on its address. `layout` is None where the encoder does not tell it, as a
-    release before this one. `text` is its text tower's fingerprint; empty where it has none.
+    release before this one. `text` is its text tower's fingerprint, empty where it has none, and
+    `text_min_score` what `min_score` is of a text alone.
     """
 
     name: str
@@ -101,6 +105,7 @@ class EncoderModel:
     processes: int = 1
     layout: Layout | None = None
     text: str = ""
+    text_min_score: float = 0.0
 
 
 class EncoderClient:
@@ -135,17 +140,20 @@ class EncoderClient:
         """How many connections there are."""
         return len(self._connections)
 
-    async def embed(self, images: Sequence[ImageToEmbed], timeout_seconds: float) -> Embedded:
-        """Embed images; a bad one has an error of its own in its place.
+    async def embed(
+        self, images: Sequence[ImageToEmbed], timeout_seconds: float, texts: Sequence[str] = ()
+    ) -> Embedded:
+        """Embed images and texts, `MOST` in sum; a bad one has an error of its own in its place.
 
         Cancelling this cancels the call, and the encoder drops what it has not begun.
         """
-        request = encoder_pb2.EmbedRequest()
+        request = encoder_pb2.EmbedRequest(texts=texts)
         for image in images:
             request.images.add(content=image.content, modality=_MODALITIES[image.modality])
+        counts = {"images": len(images), "texts": len(texts)}
         try:
             with (
-                span("EncoderService/Embed", "client", attributes={"images": len(images)}),
+                span("EncoderService/Embed", "client", attributes=counts),
                 self._connections.least_busy() as stub,
             ):
                 call: _Call[encoder_pb2.EmbedRequest, encoder_pb2.EmbedResponse] = stub.Embed
@@ -154,14 +162,15 @@ class EncoderClient:
                 )
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error, PART) from error
-        if len(response.results) != len(images):
-            raise part_failed(
-                PART, f"it answered {len(response.results)} results for {len(images)} images"
-            )
-        spent = response.timings
+        _check_count("images", len(images), len(response.results))
+        _check_count("texts", len(texts), len(response.text_results))
+        spent, fingerprint = response.timings, response.model_fingerprint
         return Embedded(
-            tuple(_outcome(result, response.model_fingerprint) for result in response.results),
-            *(seconds(part) for part in (spent.decode, spent.queue, spent.encode)),
+            tuple(_outcome(result, fingerprint) for result in response.results),
+            seconds(spent.decode),
+            seconds(spent.queue),
+            seconds(spent.encode),
+            tuple(_outcome(result, fingerprint) for result in response.text_results),
         )
 
     async def model(self, timeout_seconds: float) -> EncoderModel:
@@ -190,6 +199,7 @@ class EncoderClient:
             max(1, response.processes),
             layout_of(response),
             response.text.fingerprint,
+            response.text.min_score,
         )
 
 
@@ -220,13 +230,23 @@ def layout_of(message: encoder_pb2.GetModelResponse) -> Layout | None:
             for told in message.focuses
             if told.name in known
         }
-        return Layout(
+        layout = Layout(
             tuple(Part(part.name, part.size, part.weight) for part in message.parts),
             focuses,
             next(iter(focuses), None),
         )
     except ValueError as error:
         raise part_failed(PART, f"it tells of no embedding's parts: {error}") from error
+    if layout.dimension != message.dimension:
+        raise part_failed(
+            PART, f"its embeddings have {message.dimension} values, their parts {layout.dimension}"
+        )
+    return layout
+
+
+def _check_count(what: str, asked: int, answered: int) -> None:
+    if answered != asked:
+        raise part_failed(PART, f"it answered {answered} results for {asked} {what}")
 
 
 def _outcome(result: encoder_pb2.EmbedResult, fingerprint: str) -> Embedding | CallError:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import onnxruntime
 
 CPU = "CPUExecutionProvider"
+IMAGES = ("images",)
+"""What an image tower takes."""
+_WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 _WEIGHTS_BYTES = 1024
 """Weights of fewer bytes stay in the graph: a map takes whole pages."""
 _TOLERANCE = 1e-6
@@ -25,13 +28,20 @@ Provider = str | tuple[str, dict[str, str]]
 
 
 def open_session(
-    path: Path, threads: int = 1, *, providers: Sequence[Provider] = (CPU,), optimised: bool = False
+    path: Path,
+    threads: int = 1,
+    *,
+    inputs: Sequence[str] = IMAGES,
+    providers: Sequence[Provider] = (CPU,),
+    optimised: bool = False,
+    weights: Path | None = None,
 ) -> "onnxruntime.InferenceSession":
     """Open a tower's graph; on the CPU each run takes `threads` threads.
 
     Any number of threads may run the session at once. All sessions of a process take what they
     compute with from one arena. A graph that is `optimised` already (`write_optimised`) is run
     as it is, and its weights stay in their file, mapped: other sessions share the pages.
+    `inputs` are what it takes; `weights` is the folder of those outside of it, its own if unset.
 
     Raises:
         ModelError: a file is missing, is no ONNX model or has other inputs and outputs, or the
@@ -44,18 +54,24 @@ def open_session(
     options = _options(threads)
     if optimised:
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    graph: Path | bytes = path
+    if weights is not None:
+        options.add_session_config_entry(_WEIGHTS_FOLDER, str(weights))
+        graph = path.read_bytes()  # of a file only the folder that it lies in would be asked
     try:
         # Its own fallback would go on with the CPU, and say so on stdout alone.
         session = runtime.InferenceSession(
-            path, options, providers=list(providers), enable_fallback=0
+            graph, options, providers=list(providers), enable_fallback=0
         )
     except Exception as error:  # its errors share no base class but Exception
-        raise ModelError(f"{path} is no model that ONNX Runtime can load: {error}") from error
-    inputs = [value.name for value in session.get_inputs()]
+        said = " ".join(str(error).split())
+        raise ModelError(f"{path} is no model that ONNX Runtime can load: {said}") from error
+    taken = [value.name for value in session.get_inputs()]
     outputs = [value.name for value in session.get_outputs()]
-    if inputs != ["images"] or "embedding" not in outputs:
+    if set(taken) != set(inputs) or "embedding" not in outputs:
         raise ModelError(
-            f"{path} has inputs {inputs} and outputs {outputs}; it must map images to embedding"
+            f"{path} has inputs {taken} and outputs {outputs}; it must map {', '.join(inputs)} "
+            "to embedding"
         )
     first = providers[0] if isinstance(providers[0], str) else providers[0][0]
     if session.get_providers()[0] != first:  # one whose libraries are missing is left out
@@ -63,7 +79,7 @@ def open_session(
     return session
 
 
-def write_optimised(path: Path, target: Path) -> None:
+def write_optimised(path: Path, target: Path, *, inputs: Sequence[str] = IMAGES) -> None:
     """Optimise a graph for this machine's CPU and write it, its weights in a file beside it.
 
     The weights lie as they are computed with, blocked and packed, so that a session maps them
@@ -85,7 +101,7 @@ def write_optimised(path: Path, target: Path) -> None:
         options.add_session_config_entry(key, value)
     try:
         first = _onnxruntime().InferenceSession(path, options, providers=[CPU], enable_fallback=0)
-        _see_equal(first, open_session(part, optimised=True))
+        _see_equal(first, open_session(part, inputs=inputs, optimised=True))
         part.replace(target)  # who sees it sees all of its weights
     except Exception as error:  # as above
         for left in (part, target.with_suffix(".weights")):
@@ -99,11 +115,18 @@ def installed_providers() -> tuple[str, ...]:
 
 
 def _see_equal(one: Any, other: Any) -> None:
-    shape = [side if isinstance(side, int) else 1 for side in one.get_inputs()[0].shape]
-    images = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
-    ours, theirs = (session.run(["embedding"], {"images": images})[0] for session in (one, other))
+    example = {value.name: _example(value) for value in one.get_inputs()}
+    ours, theirs = (session.run(["embedding"], example)[0] for session in (one, other))
     if not np.allclose(ours, theirs, atol=_TOLERANCE, equal_nan=True):
-        raise ModelError("the optimised graph embeds an image otherwise")
+        raise ModelError("the optimised graph embeds otherwise")
+
+
+def _example(value: Any) -> Any:
+    """Return something that an input takes: noise for pixels, ones for tokens and their mask."""
+    shape = [side if isinstance(side, int) else 1 for side in value.shape]
+    if value.type == "tensor(int64)":
+        return np.ones(shape, np.int64)
+    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
 
 
 def _options(threads: int) -> Any:

@@ -66,6 +66,11 @@ class Emphasis:
         if not 0 <= self.min_score <= 1:
             raise ValueError(f"min_score must be 0 to 1, not {self.min_score}")
 
+    @property
+    def is_neutral(self) -> bool:
+        """Whether a query asks for the same with it as without."""
+        return len(set(self.factors)) == 1
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -178,5 +183,7 @@ class Layout:
 
 
 def _unit(vector: Vector) -> Vector:
-    unit: Vector = (vector / np.linalg.norm(vector)).astype(np.float32)
+    # Squares of small float32 values vanish. What cancels out asks for nothing, and is left so.
+    length = np.linalg.norm(vector.astype(np.float64)) or 1.0
+    unit: Vector = (vector / length).astype(np.float32)
     return unit

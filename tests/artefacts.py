@@ -59,13 +59,17 @@ def tiny_model(
     seed: int = 0,
     shared: bool = False,
     work: int = 0,
+    layout: Layout | None = None,
 ) -> ModelArtefact:
     """Write an artefact whose towers average a 4x4 grid and project it; for ONNX alone.
 
-    `shared` gives both modalities one tower. `work` makes each run slow: so many products
-    of 512x512 matrices, some milliseconds each.
+    With a `layout`, whose dimension it has then, each part has its share of the norm. `shared`
+    gives both modalities one tower. `work` makes each run slow: so many products of 512x512
+    matrices, some milliseconds each.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    parts = layout or Layout.whole(dimension)
+    dimension = parts.dimension
     preprocessing = Preprocessing(size=size, fit="crop", mean=(0.5,) * 3, std=(0.5,) * 3)
     random = np.random.default_rng(seed)
     towers = {m: TowerConfig("model" if shared else m.value, preprocessing, {}) for m in Modality}
@@ -73,7 +77,7 @@ def tiny_model(
         matrix = random.standard_normal((3 * _GRID * _GRID, dimension), dtype=np.float32)
         content = save({"projection": matrix})
         (folder / tower.safetensors).write_bytes(content)
-        graph = _graph(matrix, size, work)
+        graph = _graph(matrix, size, work, parts)
         weights = graph.graph.initializer[0]
         start = len(content) - matrix.nbytes
         set_external_data(weights, tower.safetensors, offset=start, length=matrix.nbytes)
@@ -85,7 +89,7 @@ def tiny_model(
         dimension=dimension,
         towers=towers,
         fingerprint=fingerprint(folder, towers.values()),
-        layout=Layout.whole(dimension),
+        layout=parts,
         min_score=0.5,
     )
     artefact.save_config()
@@ -193,15 +197,16 @@ def _read(running: EncoderProcess, ready: threading.Event) -> None:
     ready.set()
 
 
-def _graph(matrix: np.ndarray[Any, Any], size: int, work: int) -> onnx.ModelProto:
+def _graph(matrix: np.ndarray[Any, Any], size: int, work: int, layout: Layout) -> onnx.ModelProto:
     cell = size // _GRID
+    last = "worked" if work else "projected"
+    names = [part.name for part in layout.parts]
     nodes = [
         helper.make_node(
             "AveragePool", ["images"], ["grid"], kernel_shape=[cell, cell], strides=[cell, cell]
         ),
         helper.make_node("Flatten", ["grid"], ["flat"]),
         helper.make_node("MatMul", ["flat", "projection"], ["projected"]),
-        helper.make_node("LpNormalization", ["projected"], ["embedding"], axis=1, p=2),
     ]
     constants: dict[str, Any] = {"projection": matrix}
     if work:
@@ -211,7 +216,7 @@ def _graph(matrix: np.ndarray[Any, Any], size: int, work: int) -> onnx.ModelProt
             "little": np.float32(1e-12),
         }
         # Each product depends on the one before, and the last on the images: none can be folded.
-        slow = [
+        nodes += [
             helper.make_node("ReduceMean", ["projected", "axes"], ["mean"], keepdims=0),
             helper.make_node("Add", ["eye", "mean"], ["work0"]),
             *(
@@ -222,10 +227,19 @@ def _graph(matrix: np.ndarray[Any, Any], size: int, work: int) -> onnx.ModelProt
             helper.make_node("Mul", ["done", "little"], ["nearly"]),
             helper.make_node("Add", ["projected", "nearly"], ["worked"]),
         ]
-        nodes[3:] = [
-            *slow,
-            helper.make_node("LpNormalization", ["worked"], ["embedding"], axis=1, p=2),
-        ]
+    if len(names) > 1:
+        constants["sizes"] = np.array([part.size for part in layout.parts], np.int64)
+        for part in layout.parts:
+            constants[f"{part.name}_root"] = np.float32(part.weight**0.5)
+        nodes.append(helper.make_node("Split", [last, "sizes"], names, axis=1))
+        for name in names:
+            nodes += [
+                helper.make_node("LpNormalization", [name], [f"{name}_unit"], axis=1, p=2),
+                helper.make_node("Mul", [f"{name}_unit", f"{name}_root"], [f"{name}_part"]),
+            ]
+        last, shares = "parts", [f"{name}_part" for name in names]
+        nodes.append(helper.make_node("Concat", shares, [last], axis=1))
+    nodes.append(helper.make_node("LpNormalization", [last], ["embedding"], axis=1, p=2))
     graph = helper.make_graph(
         nodes,
         "tiny",

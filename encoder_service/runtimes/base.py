@@ -12,7 +12,7 @@ from sketchzoo.images import Modality, Square, decode, squared
 from sketchzoo.model import ModelArtefact
 from sketchzoo.model_error import ModelError
 
-_NORM_TOLERANCE = 1e-3
+NORM_TOLERANCE = 1e-3
 _LEAST_COSINE = 0.999
 
 Vectors = npt.NDArray[np.float32]
@@ -86,7 +86,7 @@ def warm(runtime: Runtime, artefact: ModelArtefact) -> None:
                 f"{runtime.device}, answers values that are not finite"
             )
         norm = float(np.linalg.norm(vectors))
-        if not abs(norm - 1) < _NORM_TOLERANCE:
+        if not abs(norm - 1) < NORM_TOLERANCE:
             raise ModelError(
                 f"{artefact.folder}: the {tower.name} tower's embeddings have L2 norm {norm:.4g}; "
                 "they must have norm 1"

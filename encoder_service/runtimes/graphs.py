@@ -8,15 +8,16 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from sketchzoo.model_error import ModelError
-from sketchzoo.onnx import write_optimised
+from sketchzoo.onnx import IMAGES, write_optimised
 
 if sys.platform != "win32":
     import fcntl
@@ -54,7 +55,9 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def prepare(paths: Iterable[Path], folder: Path) -> Mapping[Path, Path]:
+def prepare(
+    paths: Iterable[Path], folder: Path, *, inputs: Sequence[str] = IMAGES
+) -> Mapping[Path, Path]:
     """Optimise graphs into a folder, those that are not there yet, side by side.
 
     Returns the optimised graph of each; of one that can't be optimised or written none, and
@@ -62,18 +65,19 @@ def prepare(paths: Iterable[Path], folder: Path) -> Mapping[Path, Path]:
     """
     targets = {path: folder / path.name for path in set(paths)}
     made: dict[Path, Path] = {}
+    written = partial(_written, inputs=inputs)
     with ThreadPoolExecutor(len(targets)) as pool:
-        for path, done in zip(targets, pool.map(_written, targets, targets.values()), strict=True):
+        for path, done in zip(targets, pool.map(written, targets, targets.values()), strict=True):
             if done:
                 made[path] = targets[path]
     return made
 
 
-def _written(path: Path, target: Path) -> bool:
+def _written(path: Path, target: Path, *, inputs: Sequence[str]) -> bool:
     if target.exists():
         return True
     try:
-        write_optimised(path, target)
+        write_optimised(path, target, inputs=inputs)
     except ModelError as error:
         log.warning("graph is not mapped", error=str(error))
         return False

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sketchzoo.cli.printable import printable
-from sketchzoo.client import Client, Hit, NotFound, NotReady, SearchResult
+from sketchzoo.client import Client, Hit, NotFound, NotReady, Query, SearchResult
 from sketchzoo.contact_sheet import Row, Tile, contact_sheet
 from sketchzoo.images import decode
 
@@ -18,8 +18,12 @@ from sketchzoo.images import decode
 def table(title: str, result: SearchResult) -> Table:
     """Return a result as a table: hits with scores, and where the time went."""
     caption = "  ".join(f"{name} {seconds * 1000:.1f} ms" for name, seconds in stages(result))
-    if result.hits and result.hits[0].score < result.confident_score:
-        caption += "\nnothing here looks much like it"
+    if not result.hits:
+        caption += "\nno photo found"
+    if is_doubtful(result):
+        caption += (
+            f"\nnothing here looks much like it: from {result.confident_score:.3f} on hits do"
+        )
     if any(_is_seen(hit) for hit in result.hits):
         caption += "\nin brackets: what the model is sure to see"
     made = Table(title=Text(title), caption=caption, title_justify="left", caption_justify="left")
@@ -31,6 +35,11 @@ def table(title: str, result: SearchResult) -> Table:
         # As plain text: brackets in a name are no markup.
         made.add_row(str(rank), *(Text(printable(column.text(hit))) for column in columns))
     return made
+
+
+def is_doubtful(result: SearchResult) -> bool:
+    """Tell whether the best hit likely shows something else than the query."""
+    return bool(result.hits) and result.hits[0].score < result.confident_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +155,16 @@ def _photo(client: Client, photo_id: str, gallery: str) -> Image.Image:
         return Image.new("RGB", (1, 1), "white")
 
 
+def query_tile(search: Query, image: Path | None) -> Tile:
+    """Return what is looked for as a contact sheet shows it; without a file there are its words."""
+    picture = Image.new("RGB", (1, 1), "white") if image is None else decode(image.read_bytes())
+    source = "" if search.photo_id is None else "more like this"
+    named = (source if image is None else image.name, search.text or "")
+    return Tile(picture, ", ".join(filter(None, named)))
+
+
 def write_sheet(
-    path: Path, query: Path | None, result: SearchResult, client: Client, gallery: str = ""
+    path: Path, query: Tile, result: SearchResult, client: Client, gallery: str = ""
 ) -> None:
-    """Write a contact sheet of one result; a query without a file stays blank."""
-    if query is not None:
-        tile = Tile(decode(query.read_bytes()), query.name)
-    else:
-        tile = Tile(Image.new("RGB", (1, 1), "white"), "more like this")
-    contact_sheet([row(tile, result, client, gallery=gallery)]).save(path)
+    """Write a contact sheet of one result."""
+    contact_sheet([row(query, result, client, gallery=gallery)]).save(path)

@@ -1,7 +1,7 @@
 """`sketchzoo query`: a search from a terminal."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from pydantic_settings import SettingsConfigDict
@@ -13,6 +13,8 @@ from sketchzoo.cli.status import AWAY, REFUSED, UNUSABLE, end
 from sketchzoo.settings import TraceSettings
 
 app = App()
+_OPTIONS = {"query.focus": "--focus", "query.text": "--text"}
+"""Which option asks for what a model may lack."""
 
 
 class QuerySettings(SearchClientSettings, TraceSettings):
@@ -24,6 +26,7 @@ class QuerySettings(SearchClientSettings, TraceSettings):
 @app.command()
 @with_settings(QuerySettings)
 def query(
+    context: typer.Context,
     settings: QuerySettings,
     image: Annotated[
         Path | None, typer.Argument(help="A sketch's image file; with --photo a photo's.")
@@ -32,6 +35,18 @@ def query(
     photo: Annotated[bool, typer.Option("--photo", help="The file is a photo.")] = False,
     photo_id: Annotated[
         str | None, typer.Option(help="More like this photo of the gallery, instead of a file.")
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(metavar="WORDS", help="Words for what to find, alone or beside the above."),
+    ] = None,
+    text_weight: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="How much the words count beside it; 0.5 unless said."),
+    ] = None,
+    focus: Annotated[
+        Literal["subject", "both", "shape"] | None,
+        typer.Option(help="What counts: what is drawn, how it is drawn, or both."),
     ] = None,
     classes: Annotated[
         list[str] | None,
@@ -95,7 +110,7 @@ def query(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
     timeout: Annotated[float, typer.Option(min=0.01, help="Deadline in seconds.")] = 10.0,
 ) -> None:
-    """Find the photos that show what a sketch shows.
+    """Find the photos that show what a sketch shows, or what words say.
 
     Exit status: 0 done (also without hits), 2 wrong usage, 3 the search was refused,
     4 the search service is away or the deadline passed.
@@ -105,6 +120,7 @@ def query(
     from rich.console import Console  # noqa: PLC0415
 
     from sketchzoo.cli import hits  # noqa: PLC0415
+    from sketchzoo.cli.advice import advice  # noqa: PLC0415
     from sketchzoo.cli.known import check_folders, check_names  # noqa: PLC0415
     from sketchzoo.cli.tables import show  # noqa: PLC0415
     from sketchzoo.client import (  # noqa: PLC0415
@@ -113,20 +129,21 @@ def query(
         Query,
         SearchError,
         Unavailable,
+        Unsupported,
     )
     from sketchzoo.running import described  # noqa: PLC0415
     from sketchzoo.telemetry import span, tracing  # noqa: PLC0415
 
-    if (image is None) == (photo_id is None):
-        raise typer.BadParameter("give an image file or --photo-id, one of the two")
-    if image is not None and not image.is_file():
-        raise typer.BadParameter(f"{image} is no file", param_hint="image")
+    _check_source(image, photo_id, text)
     settings = of_running_stack(settings)
     try:
         search = Query(
             sketch=None if photo else image,
             photo=image if photo else None,
             photo_id=photo_id,
+            text=text,
+            text_weight=text_weight,
+            focus=focus,
             classes=tuple(classes or ()),
             excluded_classes=tuple(excluded or ()),
             seen_classes=tuple(seen or ()),
@@ -152,18 +169,37 @@ def query(
             check_folders(client, search)
             result = client.search(search)
             if contact_sheet is not None:
-                hits.write_sheet(contact_sheet, image, result, client, gallery)
+                tile = hits.query_tile(search, image)
+                hits.write_sheet(contact_sheet, tile, result, client, gallery)
+            doubtful = not as_json and hits.is_doubtful(result)
+            further = advice(context, search, result, client) if doubtful else []
     except ValueError as error:
         end("query", error, UNUSABLE)
     except Unavailable as error:
         end("query", f"{settings.search_target}: {error}", AWAY)
+    except Unsupported as error:
+        option = _OPTIONS.get(error.field, error.field)
+        end("query", f"{option}{error.message.removeprefix(error.field)}", REFUSED)
     except SearchError as error:
         end("query", f"{settings.search_target}: {error}", REFUSED)
     if as_json:
         typer.echo(json.dumps(hits.as_json(result), indent=2))
     else:
-        title = f"{image or photo_id}, in {described(settings.search_target)}"
-        show(Console(), hits.table(title, result))
+        asked = " and ".join(str(each) for each in (image, photo_id, search.text) if each)
+        title = f"{asked}, in {described(settings.search_target)}"
+        console = Console()
+        show(console, hits.table(title, result))
+        for line in further:
+            console.out(line, highlight=False)
+
+
+def _check_source(image: Path | None, photo_id: str | None, text: str | None) -> None:
+    if image is not None and photo_id is not None:
+        raise typer.BadParameter("give an image file or --photo-id, not both")
+    if image is None and photo_id is None and text is None:
+        raise typer.BadParameter("give an image file, --photo-id or --text")
+    if image is not None and not image.is_file():
+        raise typer.BadParameter(f"{image} is no file", param_hint="image")
 
 
 def _conditions(

@@ -19,6 +19,7 @@ from sketchzoo.client.errors import (
     SearchError,
     TooLarge,
     Unavailable,
+    Unsupported,
 )
 from sketchzoo.client.gallery import AddResult, GalleryStatus, NewPhoto
 from sketchzoo.client.places import GeoBoundingBox, GeoPoint, GeoRadius
@@ -90,6 +91,7 @@ __all__ = [
     "Timings",
     "TooLarge",
     "Unavailable",
+    "Unsupported",
 ]
 
 

@@ -20,6 +20,9 @@ from sketchzoo.client.results import (
 from sketchzoo.rpc.durations import seconds
 from sketchzoo.search.v1 import search_pb2
 
+# One that a later release has cannot be asked for by this one.
+_FOCUSES = frozenset(search_pb2.Focus.values())
+
 
 def result(response: search_pb2.SearchResponse) -> SearchResult:
     """Read a search's answer."""
@@ -74,6 +77,12 @@ def gallery(response: search_pb2.GetGalleryResponse) -> Gallery:
         earliest=_time(response.earliest) if response.HasField("earliest") else None,
         latest=_time(response.latest) if response.HasField("latest") else None,
         fields={each.name: each.type for each in response.fields},
+        focuses=tuple(
+            search_pb2.Focus.Name(each).removeprefix("FOCUS_").lower()
+            for each in response.focuses
+            if each in _FOCUSES
+        ),
+        takes_text=response.takes_text,
     )
 
 
@@ -109,12 +118,6 @@ def hit(message: search_pb2.Hit) -> Hit:
         else None,
         rating=message.rating,
     )
-
-
-def _place(message: search_pb2.Hit) -> GeoPoint | None:
-    if not message.HasField("location"):
-        return None
-    return GeoPoint(message.location.lat, message.location.lon)
 
 
 def _time(message: Timestamp) -> datetime:

@@ -37,6 +37,7 @@ Answer = SearchResult | errors.SearchError
 # Each code's error, and what its details tell besides.
 _KINDS: dict[grpc.StatusCode, tuple[type[errors.SearchError], str | None]] = {
     grpc.StatusCode.INVALID_ARGUMENT: (errors.InvalidRequest, "field"),
+    grpc.StatusCode.UNIMPLEMENTED: (errors.Unsupported, "field"),
     grpc.StatusCode.NOT_FOUND: (errors.NotFound, None),
     grpc.StatusCode.FAILED_PRECONDITION: (errors.NotReady, "reason"),
     grpc.StatusCode.RESOURCE_EXHAUSTED: (errors.Overloaded, "retry_after"),
@@ -188,7 +189,8 @@ def _told(error: CallError, request_id: str = "") -> errors.SearchError:
     if isinstance(error, MessageTooLargeError):
         kind, detail = errors.TooLarge, None
         message = f"a message is over a limit of size: {message}"
-    elif error.code is grpc.StatusCode.UNIMPLEMENTED:
+    elif error.code is grpc.StatusCode.UNIMPLEMENTED and not error.field:
+        kind, detail = errors.SearchError, None
         message = "what answers there is no search service, or one that lacks this call"
     known: dict[str, Any] = {} if detail is None else {detail: getattr(error, detail)}
     return kind(message, code=error.code.name, request_id=request_id, **known)

@@ -29,6 +29,14 @@ class InvalidRequest(SearchError):  # noqa: N818 - reads as what is raised; Sear
         self.field = field
 
 
+class Unsupported(SearchError):  # noqa: N818 - as above
+    """The gallery's model cannot do what `field` asks for, `query.focus` or `query.text`."""
+
+    def __init__(self, message: str, *, field: str = "", **known: Any) -> None:
+        super().__init__(message, **known)
+        self.field = field
+
+
 class NotFound(SearchError):  # noqa: N818 - as above
     """There is no such gallery, or it has no such photo, or the photo's file has gone."""
 

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from sketchzoo.client.condition import Condition
 from sketchzoo.client.picture import Picture, is_picture
-from sketchzoo.client.query import Query
+from sketchzoo.client.query import Focus, Query
 from sketchzoo.client.results import Embedding
 from sketchzoo.strokes import Strokes
 
@@ -30,6 +30,9 @@ class Options(FilterOptions, total=False):
     photo: Picture | None
     photo_id: str | None
     embedding: Embedding | None
+    text: str | None
+    text_weight: float | None
+    focus: Focus | None
     liked: Sequence[str]
     disliked: Sequence[str]
     limit: int

@@ -3,9 +3,9 @@
 import math
 import struct
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sketchzoo.client import arguments
 from sketchzoo.client.condition import Condition, conditions, filter_message
@@ -17,19 +17,71 @@ if TYPE_CHECKING:
     from sketchzoo.strokes import Strokes
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+Focus = Literal["subject", "both", "shape"]
+"""What of a query counts: what it shows, how it is drawn, or both."""
+_FOCUSES = {
+    "": search_pb2.FOCUS_UNSPECIFIED,
+    "subject": search_pb2.FOCUS_SUBJECT,
+    "both": search_pb2.FOCUS_BOTH,
+    "shape": search_pb2.FOCUS_SHAPE,
+}
 _MAX_LIMIT = 1_000
+_MAX_TEXT = 1_000
 # Coordinates that are no whole numbers are scaled to a canvas this long.
 _FINE_CANVAS = 4096
 _MAX_CANVAS = 65_535
+
+
+def _share(name: str, value: Any) -> float:
+    found = arguments.number(name, value)
+    if not 0 <= found <= 1:
+        raise ValueError(f"{name} must be 0 to 1, not {value}")
+    return found
+
+
+def _words(name: str, value: Any) -> str:
+    found = " ".join(arguments.text(name, value).split())
+    if not 1 <= len(found) <= _MAX_TEXT:
+        raise ValueError(f"{name} must have 1 to {_MAX_TEXT:,} characters, not {len(found)}")
+    return found
+
+
+def _focus(name: str, value: Any) -> str:
+    found = arguments.text(name, value)
+    if found not in get_args(Focus):
+        raise ValueError(f"{name} must be subject, both or shape, not {found!r}")
+    return found
+
+
+def _embedding(name: str, value: Any) -> Embedding:
+    if isinstance(value, Embedding):
+        return value
+    raise TypeError(
+        f"{name} must be an Embedding, not {type(value).__name__}: an answer's "
+        "query_embedding, or Embedding(vector, model_fingerprint)"
+    )
+
+
+_OPTIONAL: dict[str, Callable[[str, Any], Any]] = {
+    "photo_id": arguments.text,
+    "embedding": _embedding,
+    "text": _words,
+    "text_weight": _share,
+    "focus": _focus,
+    "min_score": _share,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """A search.
 
-    One of `sketch`, `photo`, `photo_id` and `embedding` says what to look for, or
-    `liked` alone. A sketch is a path, the bytes of an image file, an open binary file, a
-    Pillow image, a NumPy array of uint8 or `Strokes`; a photo the same but strokes.
+    One of `sketch`, `photo`, `photo_id` and `embedding` says what to look for, with or without
+    `text` beside it, which counts by `text_weight` (0 to 1, 0.5 unless said); or `text` alone, or
+    `liked` alone. `focus` says what of it counts; the model's default where it says nothing.
+    `get_gallery` tells whether a gallery's model knows focuses and takes text. A sketch is a path,
+    the bytes of an image file, an open binary file, a Pillow image, a NumPy array of uint8 or
+    `Strokes`; a photo the same but strokes.
     `where` compares payload fields: with a value, with several (any of a list), with a `Range`
     of numbers or times, or with an area. `folders` hold what is below them as well;
     `seen_classes` are what the model is sure to see. `gallery` is the service's own where it is
@@ -41,6 +93,9 @@ class Query:
     photo: Picture | None = None
     photo_id: str | None = None
     embedding: Embedding | None = None
+    text: str | None = None
+    text_weight: float | None = None
+    focus: Focus | None = None
     liked: Sequence[str] = ()
     disliked: Sequence[str] = ()
     classes: Sequence[str] = ()
@@ -76,20 +131,18 @@ class Query:
             checked[name] = arguments.texts(name, getattr(self, name))
         for name in ("exact", "no_collapse", "include_payload", "include_embedding"):
             checked[name] = arguments.flag(name, getattr(self, name))
-        if self.photo_id is not None:
-            checked["photo_id"] = arguments.text("photo_id", self.photo_id)
-        if self.min_score is not None:
-            checked["min_score"] = _share("min_score", self.min_score)
-        if not (self.embedding is None or isinstance(self.embedding, Embedding)):
-            raise TypeError(
-                f"embedding must be an Embedding, not {type(self.embedding).__name__}: an "
-                "answer's query_embedding, or Embedding(vector, model_fingerprint)"
-            )
+        for name, check in _OPTIONAL.items():
+            if (value := getattr(self, name)) is not None:
+                checked[name] = check(name, value)
         for name, value in checked.items():
             # The way past a frozen dataclass's own guard.
             object.__setattr__(self, name, value)
-        if not given and not self.liked:
-            raise ValueError("give a sketch, a photo, a photo_id, an embedding or liked photos")
+        if not given and self.text is None and not self.liked:
+            raise ValueError(
+                "give a sketch, a photo, a photo_id, an embedding, a text or liked photos"
+            )
+        if self.text_weight is not None and (self.text is None or not given):
+            raise ValueError("text_weight says how much text counts beside a source: give both")
 
     def message(self, max_bytes: int = MAX_MESSAGE_BYTES) -> search_pb2.SearchRequest:
         """Return the request; reads the files it names.
@@ -120,7 +173,13 @@ class Query:
         return request
 
     def _query(self, max_bytes: int) -> search_pb2.Query:
-        query = search_pb2.Query(liked_photo_ids=self.liked, disliked_photo_ids=self.disliked)
+        query = search_pb2.Query(
+            text=self.text or "",
+            text_weight=self.text_weight,
+            focus=_FOCUSES[self.focus or ""],
+            liked_photo_ids=self.liked,
+            disliked_photo_ids=self.disliked,
+        )
         if self.photo_id is not None:
             query.photo_id = self.photo_id
         elif self.embedding is not None:
@@ -136,13 +195,6 @@ class Query:
             else:
                 query.sketch = content("sketch", self.sketch, max_bytes)
         return query
-
-
-def _share(name: str, value: Any) -> float:
-    found = arguments.number(name, value)
-    if not 0 <= found <= 1:
-        raise ValueError(f"{name} must be 0 to 1, not {value}")
-    return found
 
 
 def _is_drawing(sketch: Any) -> bool:

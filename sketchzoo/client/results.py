@@ -63,7 +63,9 @@ class Gallery:
     """What a gallery holds: photos, the model they were embedded by, and what filters find.
 
     `earliest` and `latest` are when its photos were taken, None where none tells. `fields` are
-    the payload's fields with an index, by name, each with Qdrant's name of its type.
+    the payload's fields with an index, by name, each with Qdrant's name of its type. `focuses` are
+    what a query's `focus` may be, the default first; empty where its model knows none. `takes_text`
+    says whether queries may have a `text`.
     """
 
     name: str
@@ -72,6 +74,8 @@ class Gallery:
     earliest: datetime | None
     latest: datetime | None
     fields: Mapping[str, str]
+    focuses: tuple[str, ...] = ()
+    takes_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)

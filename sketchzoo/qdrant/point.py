@@ -13,14 +13,14 @@ def scored(collection: str, point: api.ScoredPoint, payload: Fields | None = Non
     photo = _read(collection, point, payload)
     # Rounding may carry a cosine past 1.
     score = min(1.0, max(0.0, (1 + point.score) / 2))
-    return ScoredPhoto(_id(point), photo, score)
+    return ScoredPhoto(id_of(point), photo, score)
 
 
 def stored(collection: str, point: api.RetrievedPoint) -> Photo:
     """Return a photo that was asked for by id, or by going through all."""
     photo = _read(collection, point)
-    if photo.id != _id(point):
-        raise foreign_point(collection, _id(point), f"its sha256 is that of {photo.id}")
+    if photo.id != id_of(point):
+        raise foreign_point(collection, id_of(point), f"its sha256 is that of {photo.id}")
     return photo
 
 
@@ -37,8 +37,9 @@ def _read(
     try:
         return Photo.from_payload(read_payload(point.payload if payload is None else payload))
     except ValueError as error:
-        raise foreign_point(collection, _id(point), error) from error
+        raise foreign_point(collection, id_of(point), error) from error
 
 
-def _id(point: api.ScoredPoint | api.RetrievedPoint) -> str:
+def id_of(point: api.ScoredPoint | api.RetrievedPoint) -> str:
+    """Return a point's id."""
     return point.id.uuid or str(point.id.num)

@@ -41,7 +41,8 @@ class Nearest:
 
     Give `vector` or `photo_id` or both none with `liked`; liked photos pull the answer
     towards them, disliked ones push it away (Qdrant's recommend, average vector). The
-    photos named in the query are not among the answer. `min_score` is (1 + cosine) / 2.
+    photos named in the query are not among the answer, nor are those `excluded`. `min_score` is
+    (1 + cosine) / 2.
     `hnsw_ef` is how many candidates the index is searched for; None leaves it to Qdrant,
     which takes as many as the index was built with. With `collapse`, photos of one burst
     count as one: the nearest of them, and how many others meet the filter. Without
@@ -53,6 +54,7 @@ class Nearest:
     photo_id: str | None = None
     liked: tuple[str, ...] = ()
     disliked: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
     filter: Filter = field(default_factory=Filter)
     limit: int = 12
     offset: int = 0
@@ -72,9 +74,9 @@ class Nearest:
 
     @property
     def named(self) -> tuple[str, ...]:
-        """The photos that the query names."""
+        """The photos that the query names, which it does not answer."""
         own = (self.photo_id,) if self.photo_id is not None else ()
-        return (*own, *self.liked, *self.disliked)
+        return (*own, *self.liked, *self.disliked, *self.excluded)
 
     def fill(self, message: api.QueryPoints, collection: str) -> None:
         """Write the query of a collection into Qdrant's message."""

@@ -22,6 +22,8 @@ from sketchzoo.qdrant.schemas import Schemas
 from sketchzoo.rpc import precondition
 
 _SCROLL_PAGE = 500
+# Embeddings of one message: 4 MiB of 1,024 values each.
+_VECTORS = 1_000
 # More classes than any animal gallery has, and more folders than can be looked through; a
 # facet needs a limit.
 _MAX_VALUES = 10_000
@@ -105,12 +107,17 @@ class PhotoReader:
         found = await self._get(collection, ids, timeout_seconds) if ids else ()
         return {photo.id: photo for photo in (points.stored(collection, each) for each in found)}
 
-    async def embedding(
-        self, collection: str, photo_id: str, timeout_seconds: float | None = None
-    ) -> tuple[float, ...] | None:
-        """Return a photo's embedding, None if the collection does not have the photo."""
-        found = await self._get(collection, [photo_id], timeout_seconds, with_vectors=True)
-        return tuple(points.vector(found[0])) if found else None
+    async def vectors(
+        self, collection: str, ids: Sequence[str], timeout_seconds: float | None = None
+    ) -> dict[str, list[float]]:
+        """Return the embeddings of those of the photos that the collection has, by id."""
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        found: dict[str, list[float]] = {}
+        for start in range(0, len(ids), _VECTORS):
+            some = ids[start : start + _VECTORS]
+            told = await self._get(collection, some, remaining(deadline), with_vectors=True)
+            found |= {points.id_of(each): points.vector(each) for each in told}
+        return found
 
     async def scroll(self, collection: str) -> AsyncIterator[Photo]:
         """Yield every photo without its source's columns, in the order of ids, by pages."""

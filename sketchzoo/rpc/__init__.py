@@ -21,6 +21,7 @@ from sketchzoo.rpc.errors import (
     not_found,
     precondition,
     unavailable,
+    unimplemented,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ __all__ = [
     "run_main",
     "run_until_signal",
     "unavailable",
+    "unimplemented",
 ]
 
 

@@ -115,6 +115,15 @@ def invalid(field: str, problem: str, *, reason: str = "") -> CallError:
     )
 
 
+def unimplemented(reason: str, problem: str, *, field: str = "") -> CallError:
+    """UNIMPLEMENTED: what the request, or a `field` of it, asks for is not to be had here."""
+    if not field:
+        return CallError(grpc.StatusCode.UNIMPLEMENTED, problem, _info(reason))
+    violation = error_details_pb2.BadRequest.FieldViolation(field=field, description=problem)
+    wrong = error_details_pb2.BadRequest(field_violations=[violation])
+    return CallError(grpc.StatusCode.UNIMPLEMENTED, f"{field} {problem}", wrong, _info(reason))
+
+
 class NotFoundError(CallError):
     """NOT_FOUND: what the request names does not exist."""
 

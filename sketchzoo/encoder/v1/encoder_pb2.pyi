@@ -405,19 +405,25 @@ class TextTower(_message.Message):
 
     FINGERPRINT_FIELD_NUMBER: _builtins.int
     CONTEXT_FIELD_NUMBER: _builtins.int
+    MIN_SCORE_FIELD_NUMBER: _builtins.int
     fingerprint: _builtins.str
     """Changes with the text tower alone: a gallery does not depend on it."""
     context: _builtins.int
     """How many tokens of a text count; what follows is cut."""
+    min_score: _builtins.float
+    """The score under which a hit likely shows something else, asked by a text alone; 0 if not
+    calibrated.
+    """
     def __init__(
         self,
         *,
         fingerprint: _builtins.str = ...,
         context: _builtins.int = ...,
+        min_score: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "fingerprint", b"fingerprint"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context", "fingerprint", b"fingerprint", "min_score", b"min_score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -198,15 +198,18 @@ class Query(_message.Message):
     photo_id: _builtins.str
     """A photo of the gallery: more like this. It is not among its own hits."""
     text: _builtins.str
-    """Words for what to find, at most 1,000 characters, alone or beside a sketch, strokes, a photo or
-    an embedding. UNIMPLEMENTED where the model embeds no texts.
+    """Words for what to find, 1 to 1,000 characters, alone or beside any source. White space counts as
+    one blank, and none at the ends; control characters are refused. UNIMPLEMENTED where the model
+    embeds no texts.
     """
     text_weight: _builtins.float
     """How much the text counts beside the source, 0 to 1; 0.5 if unset. Only of what both speak of:
-    the shipped model's text says what a thing is, never how it stands.
+    the shipped model's text says what a thing is, never how it stands. Needs both.
     """
     focus: Global___Focus.ValueType
-    """What counts. UNIMPLEMENTED where the model cannot tell one from the other."""
+    """What counts, of whatever is asked with, liked and disliked photos among it. UNIMPLEMENTED where
+    the model cannot tell one from the other.
+    """
     @_builtins.property
     def strokes(self) -> Global___Strokes:
         """A sketch's strokes."""
@@ -601,7 +604,9 @@ class Include(_message.Message):
     payload: _builtins.bool
     """Each hit's whole payload."""
     query_embedding: _builtins.bool
-    """The query's embedding, for a later query or a map of the gallery."""
+    """The query's embedding, for a later query or a map of the gallery: of source and text
+    together, before the focus and without liked and disliked photos.
+    """
     def __init__(
         self,
         *,
@@ -835,8 +840,8 @@ class SearchResponse(_message.Message):
     next_page_token: _builtins.str
     """Set when more hits may follow."""
     confident_score: _builtins.float
-    """The model's calibrated score under which a hit likely shows something else
-    than the query; 0 when the model states none.
+    """The calibrated score under which a hit likely shows something else than the query, asked with
+    this focus, or by a text alone; 0 when the model states none.
     """
     @_builtins.property
     def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Hit]:

@@ -31,6 +31,7 @@ class SearchServiceStub:
     Of every method: INVALID_ARGUMENT carries a BadRequest that names the field,
     UNAVAILABLE says that the encoder or Qdrant is away, FAILED_PRECONDITION that
     the gallery was built by another model, RESOURCE_EXHAUSTED carries a RetryInfo,
+    UNIMPLEMENTED with a BadRequest that the model cannot do what its field asks for,
     DEADLINE_EXCEEDED means that the work was dropped. A gallery that the caller's token is
     not bound to is PERMISSION_DENIED, one that is not there NOT_FOUND.
     """
@@ -94,6 +95,7 @@ class SearchServiceServicer:
     Of every method: INVALID_ARGUMENT carries a BadRequest that names the field,
     UNAVAILABLE says that the encoder or Qdrant is away, FAILED_PRECONDITION that
     the gallery was built by another model, RESOURCE_EXHAUSTED carries a RetryInfo,
+    UNIMPLEMENTED with a BadRequest that the model cannot do what its field asks for,
     DEADLINE_EXCEEDED means that the work was dropped. A gallery that the caller's token is
     not bound to is PERMISSION_DENIED, one that is not there NOT_FOUND.
     """
@@ -236,6 +238,7 @@ class SearchService:
     Of every method: INVALID_ARGUMENT carries a BadRequest that names the field,
     UNAVAILABLE says that the encoder or Qdrant is away, FAILED_PRECONDITION that
     the gallery was built by another model, RESOURCE_EXHAUSTED carries a RetryInfo,
+    UNIMPLEMENTED with a BadRequest that the model cannot do what its field asks for,
     DEADLINE_EXCEEDED means that the work was dropped. A gallery that the caller's token is
     not bound to is PERMISSION_DENIED, one that is not there NOT_FOUND.
     """

@@ -32,6 +32,7 @@ class SearchServiceStub:
     Of every method: INVALID_ARGUMENT carries a BadRequest that names the field,
     UNAVAILABLE says that the encoder or Qdrant is away, FAILED_PRECONDITION that
     the gallery was built by another model, RESOURCE_EXHAUSTED carries a RetryInfo,
+    UNIMPLEMENTED with a BadRequest that the model cannot do what its field asks for,
     DEADLINE_EXCEEDED means that the work was dropped. A gallery that the caller's token is
     not bound to is PERMISSION_DENIED, one that is not there NOT_FOUND.
     """
@@ -85,6 +86,7 @@ class SearchServiceAsyncStub(SearchServiceStub):
     Of every method: INVALID_ARGUMENT carries a BadRequest that names the field,
     UNAVAILABLE says that the encoder or Qdrant is away, FAILED_PRECONDITION that
     the gallery was built by another model, RESOURCE_EXHAUSTED carries a RetryInfo,
+    UNIMPLEMENTED with a BadRequest that the model cannot do what its field asks for,
     DEADLINE_EXCEEDED means that the work was dropped. A gallery that the caller's token is
     not bound to is PERMISSION_DENIED, one that is not there NOT_FOUND.
     """
@@ -134,6 +136,7 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     Of every method: INVALID_ARGUMENT carries a BadRequest that names the field,
     UNAVAILABLE says that the encoder or Qdrant is away, FAILED_PRECONDITION that
     the gallery was built by another model, RESOURCE_EXHAUSTED carries a RetryInfo,
+    UNIMPLEMENTED with a BadRequest that the model cannot do what its field asks for,
     DEADLINE_EXCEEDED means that the work was dropped. A gallery that the caller's token is
     not bound to is PERMISSION_DENIED, one that is not there NOT_FOUND.
     """

@@ -18,12 +18,13 @@ from sketchzoo.client import (
     Range,
     SearchResult,
     Unavailable,
+    Unsupported,
 )
 from sketchzoo.qdrant import Photo
 from sketchzoo.rpc import exhausted
 from tests.artefacts import picture
 from tests.contract.client.clients import DRAWING, FakeSearch, fake
-from tests.unit.search_service.fakes import bench, unknown_id
+from tests.unit.search_service.fakes import PARTS, bench, unknown_id
 
 
 async def test_finds_photos_for_every_kind_of_query(connect: Any, tmp_path: Path) -> None:
@@ -56,6 +57,37 @@ async def test_finds_photos_for_every_kind_of_query(connect: Any, tmp_path: Path
             {"sketch": Query(b"x", limit=3), "limit": 12},
         ):
             assert len((await client.call("search", **options)).hits) == 12
+
+
+async def test_finds_by_focus_and_by_words(connect: Any) -> None:
+    """Of a drawing, of words, of both, in one search and in a batch."""
+    async with bench(layout=PARTS, text="tower") as server, connect(server.target) as client:
+        held = await client.call("get_gallery")
+        assert held.focuses == ("both", "subject", "shape")
+        assert held.takes_text
+        shape = await client.call("search", b"x", focus="shape")
+        assert shape.confident_score == pytest.approx(0.55)
+        words = await client.call("search", text="a kitten")
+        mixed = await client.call("search", DRAWING, text="a kitten", text_weight=0.9)
+        assert len(words.hits) == len(mixed.hits) == 12
+        queries = [Query(text="a kitten"), Query(b"x", focus="shape")]
+        answers = await client.call("batch", queries)
+        assert [answer.hits for answer in answers] == [words.hits, shape.hits]
+        (live,) = await client.collect("live", client.drawings(Query(b"x", focus="shape")))
+        assert live.result.hits == shape.hits
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"), [({"text": "cat"}, "query.text"), ({"focus": "shape"}, "query.focus")]
+)
+async def test_what_the_model_cannot_do_is_an_error_of_its_own(
+    connect: Any, asked: dict[str, str], field: str
+) -> None:
+    """Unsupported says which field asked for it, and what there is."""
+    async with bench() as server, connect(server.target) as client:
+        with pytest.raises(Unsupported, match="the model fake") as caught:
+            await client.call("search", b"x", **asked)
+        assert (caught.value.field, caught.value.code) == (field, "UNIMPLEMENTED")
 
 
 async def test_filters_by_payload(connect: Any) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from qdrant_client import AsyncQdrantClient, models
 
@@ -105,8 +106,8 @@ async def test_what_is_written_is_what_is_read(reader: PhotoReader, writer: Phot
     filtered = Nearest(vector=(1.0, 0.0), filter=Filter(excluded_classes=("cat",)))
     both = await reader.nearest(collection, [query, filtered])
     assert [[hit.id for hit in each] for each in both] == [[first.id, second.id], [second.id]]
-    assert await reader.embedding(collection, second.id) == pytest.approx((0.6, 0.8))
-    assert await reader.embedding(collection, photo(3).id) is None
+    told = await reader.vectors(collection, [second.id, photo(3).id])
+    assert told == {second.id: pytest.approx([0.6, 0.8])}
     changed = replace(first, class_name="fox", payload={})
     await writer.set_payload(collection, changed)
     assert await reader.get(collection, [first.id, photo(3).id]) == {first.id: changed}
@@ -123,6 +124,38 @@ async def test_what_is_written_is_what_is_read(reader: PhotoReader, writer: Phot
     await writer.drop(collection)
     with pytest.raises(ValueError, match="is the gallery that search uses"):
         await writer.drop(other)
+
+
+async def test_excluded_photos_are_not_answered(reader: PhotoReader, writer: PhotoWriter) -> None:
+    """A vector made of photos finds others, though it names none."""
+    collection = await writer.open("model", 2)
+    first, second = photo(1), photo(2)
+    await writer.upsert(collection, [(first, [1.0, 0.0]), (second, [0.6, 0.8])])
+    (hits,) = await reader.nearest(collection, [Nearest(vector=(1.0, 0.0), excluded=(first.id,))])
+    assert [hit.id for hit in hits] == [second.id]
+
+
+async def test_liked_and_disliked_photos_move_a_query_as_search_does_itself(
+    reader: PhotoReader, writer: PhotoWriter
+) -> None:
+    """Twice the mean of what is wanted less the mean of what is not, to the score."""
+    collection = await writer.open("model", 3)
+    random = np.random.default_rng(0)
+    vectors = random.standard_normal((9, 3))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    photos = [photo(number) for number in range(8)]
+    stored = dict(zip((each.id for each in photos), vectors[:8], strict=True))
+    await writer.upsert(collection, [(p, list(stored[p.id])) for p in photos])
+    liked, disliked = (photos[0].id, photos[1].id), (photos[2].id, photos[3].id)
+    drawing = vectors[8]
+    query = Nearest(vector=tuple(drawing), liked=liked, disliked=disliked)
+    (theirs,) = await reader.nearest(collection, [query])
+    average = 2 * np.mean([drawing, *(stored[each] for each in liked)], axis=0)
+    average -= np.mean([stored[each] for each in disliked], axis=0)
+    query = Nearest(vector=tuple(average), excluded=(*liked, *disliked))
+    (ours,) = await reader.nearest(collection, [query])
+    assert [hit.id for hit in ours] == [hit.id for hit in theirs]
+    assert [hit.score for hit in ours] == pytest.approx([hit.score for hit in theirs])
 
 
 async def test_a_large_write_goes_in_pieces(

@@ -11,7 +11,7 @@ import pytest
 
 from sketchzoo.qdrant import Photo
 from tests.artefacts import picture
-from tests.unit.search_service.fakes import bench
+from tests.unit.search_service.fakes import PARTS, bench
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "sdk.md"
@@ -28,7 +28,7 @@ async def test_each_example_runs(number: int, tmp_path: Path) -> None:
     """A script of its own, as its reader would run it, against a search service."""
     sketch = tmp_path / "sketch.png"
     sketch.write_bytes(picture(0, form="PNG"))
-    async with bench(gallery_roots=(tmp_path,)) as server:
+    async with bench(gallery_roots=(tmp_path,), layout=PARTS, text="tower") as server:
         server.reader.photos.clear()
         for each in range(40):
             path = tmp_path / f"{each}.jpg"

@@ -3,6 +3,8 @@
 import http.server
 import json
 import os
+import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -15,8 +17,10 @@ from typing import Any, ClassVar
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from grpc_status import rpc_status
 from PIL import Image, ImageDraw
 
+from sketchzoo.rpc import unimplemented
 from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
 
 HERON = search_pb2.Hit(
@@ -36,15 +40,29 @@ HERON = search_pb2.Hit(
 
 
 class Zoo(search_pb2_grpc.SearchServiceServicer):
-    """Finds one crab, whatever is asked, and in the gallery `library` a heron."""
+    """Finds one crab, whatever is asked, and in the gallery `library` a heron.
+
+    In the galleries `words` and `drawings` it is sure of nothing; the first takes texts.
+    """
 
     asked: ClassVar[list[search_pb2.SearchRequest]] = []
 
     def Search(self, request: Any, context: Any) -> search_pb2.SearchResponse:  # noqa: N802
         self.asked.append(request)
+        if request.query.text and request.gallery == "drawings":
+            said = "cannot be embedded by the model shapes"
+            problem = unimplemented("NO_TEXT_TOWER", said, field="query.text")
+            context.abort_with_status(rpc_status.to_status(problem.status()))
         hit = search_pb2.Hit(photo_id="1", class_name="crab", score=0.9, uri="file:///crab.jpg")
         hits = [HERON] if request.gallery == "library" else [hit]
-        return search_pb2.SearchResponse(hits=hits, model_fingerprint="f")
+        answer = search_pb2.SearchResponse(hits=hits, model_fingerprint="f")
+        if request.gallery in ("words", "drawings"):
+            answer.hits.add(photo_id="2", class_name="cat", score=0.8, uri="file:///cat.jpg")
+            answer.confident_score = 0.95
+        return answer
+
+    def GetGallery(self, request: Any, context: Any) -> search_pb2.GetGalleryResponse:  # noqa: N802
+        return search_pb2.GetGalleryResponse(takes_text=request.gallery == "words")
 
     def ListFolders(self, request: Any, context: Any) -> search_pb2.ListFoldersResponse:  # noqa: N802
         names = {"": ["2024"], "2024": ["2024/lake", "2024/hill"]}.get(request.parent, [])
@@ -145,6 +163,83 @@ def test_json_carries_all_that_a_hit_has(zoo: str, sketch: Path) -> None:
     assert [hit[name] for name in known] == [4, "heron", 0.75, "2024/lake", "DSC_1.NEF", 4]
     (hit,) = json.loads(query(sketch, "--search-target", zoo, "--json").stdout)["hits"]
     assert (hit["class"], hit["taken_at"], hit["location"]) == ("crab", None, None)
+
+
+def test_words_and_a_focus_are_asked_as_said(zoo: str, sketch: Path) -> None:
+    """Beside a drawing with a weight, or alone; the heading tells what was asked."""
+    options = ["--text", "a red crab", "--text-weight", "0.75", "--focus", "shape"]
+    done = query(sketch, "--search-target", zoo, *options)
+    assert done.returncode == 0, done.stderr
+    assert f"{sketch} and a red crab" in done.stdout
+    asked = Zoo.asked[-1].query
+    assert (asked.text, asked.text_weight, asked.focus) == ("a red crab", 0.75, 3)
+    assert asked.WhichOneof("source") == "sketch"
+    done = query("--search-target", zoo, "--text", "a red crab")
+    assert done.returncode == 0, done.stderr
+    asked = Zoo.asked[-1].query
+    assert (asked.text, asked.WhichOneof("source")) == ("a red crab", None)
+
+
+def test_what_the_model_cannot_do_is_told_in_one_line(zoo: str, sketch: Path) -> None:
+    """By the option's name, with status 3."""
+    options = ("--gallery", "drawings", "--text", "crab")
+    done = query(sketch, "--search-target", zoo, *options)
+    assert done.returncode == 3
+    assert done.stderr == "sketchzoo query: --text cannot be embedded by the model shapes\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "give an image file, --photo-id or --text"),
+        (["crab.png", "--photo-id", "1"], "not both"),
+        (["--text", " "], "text must have 1 to 1,000 characters"),
+        (["--text", "crab", "--text-weight", "0.5"], "text_weight says how much text counts"),
+    ],
+)
+def test_what_makes_no_query_is_wrong_usage(zoo: str, options: list[str], said: str) -> None:
+    """Status 2, and what is wrong."""
+    done = query("--search-target", zoo, *options)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def offers(output: str) -> dict[str, str]:
+    """Return the commands that are offered, by what they are for."""
+    _, _, below = output.partition("\ntry\n")
+    found = (re.split(r"  +", line.strip(), maxsplit=1) for line in below.splitlines())
+    return {each[0]: each[1] for each in found}
+
+
+def test_below_the_confidence_it_says_so_and_what_else_to_try(zoo: str, sketch: Path) -> None:
+    """More like one of the hits, words, a class: with all else that was asked."""
+    given = ["--search-target", zoo, "--gallery", "words", "--limit", "5", "--no-collapse"]
+    done = query(sketch, *given, "--focus", "shape")
+    assert "nothing here looks much like it: from 0.950 on hits do" in done.stdout
+    commands = offers(done.stdout)
+    assert list(commands) == ["more like 1", "more like 2", "in words", "of a class"]
+    assert commands["in words"].endswith(" --text WORDS")
+    assert f" query {sketch} " in commands["in words"]
+    assert commands["of a class"].endswith(" --class NAME  (Löwe, cat, crab)")
+    words = shlex.split(commands["more like 2"])
+    again = query(*words[words.index("query") + 1 :])
+    assert again.returncode == 0, again.stderr
+    asked = Zoo.asked[-1]
+    assert (asked.query.photo_id, asked.query.focus) == ("2", 3)
+    assert (asked.gallery, asked.limit, asked.no_collapse) == ("words", 5, True)
+
+
+def test_what_cannot_be_asked_is_not_offered(zoo: str, sketch: Path) -> None:
+    """No words where none are taken, no class where one was given; no secret is shown."""
+    given = ["--search-target", zoo, "--gallery", "drawings", "--class", "crab"]
+    done = query(sketch, *given, "--search-token", "s3cret")
+    commands = offers(done.stdout)
+    assert list(commands) == ["more like 1", "more like 2", "of what is seen"]
+    assert "s3cret" not in done.stdout
+    assert "--class crab" in commands["more like 1"]
+    assert "--search-token TOKEN" in commands["more like 1"]
+    assert "try" not in query(sketch, *given, "--json").stdout
+    assert "\ntry\n" not in query(sketch, "--search-target", zoo).stdout
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,9 @@ def test_everything_asked_is_in_the_message() -> None:
     """Each field of a query has its place."""
     message = Query(
         photo_id=ID,
+        text=" a red\nfox",
+        text_weight=0.25,
+        focus="shape",
         liked=[ID],
         disliked=[ID],
         classes=["cat"],
@@ -120,7 +123,10 @@ def test_everything_asked_is_in_the_message() -> None:
         include_embedding=True,
     ).message()
     search = parse_search(message, "photos")
-    assert (search.liked, search.disliked, search.limit) == ((ID,), (ID,), 5)
+    assert (search.query.liked, search.query.disliked, search.limit) == ((ID,), (ID,), 5)
+    assert search.query.text is not None
+    assert (search.query.text.content, search.query.text_weight) == ("a red fox", 0.25)
+    assert search.query.focus == "shape"
     assert (search.filter.classes, search.filter.excluded_classes) == (("cat",), ("dog",))
     licence, year, tame, iso = search.filter.fields
     tests = [each.test for each in (licence, year, tame, iso)]
@@ -128,6 +134,13 @@ def test_everything_asked_is_in_the_message() -> None:
     assert (search.min_score, search.page_token, search.exact) == (0.5, "next", True)
     assert search.with_payload
     assert search.with_embedding
+
+
+def test_what_is_not_said_is_not_sent() -> None:
+    """Without text and focus a message is as it always was."""
+    query = Query(photo_id=ID).message().query
+    assert not query.HasField("text_weight")
+    assert [field.name for field, _ in query.ListFields()] == ["photo_id"]
 
 
 def test_an_embedding_travels_packed() -> None:
@@ -145,12 +158,21 @@ def test_an_embedding_travels_packed() -> None:
         ({"sketch": b"x", "photo_id": ID}, ValueError),
         ({"sketch": b"x", "photo": b"y"}, ValueError),
         ({"sketch": b"x", "limits": 5}, TypeError),
+        ({"text": " \n"}, ValueError),
+        ({"text": "x" * 1001}, ValueError),
+        ({"text": b"cat"}, TypeError),
+        ({"text": "cat", "text_weight": 0.5}, ValueError),
+        ({"text": "cat", "liked": [ID], "text_weight": 0.5}, ValueError),
+        ({"sketch": b"x", "text_weight": 0.5}, ValueError),
+        ({"sketch": b"x", "text": "cat", "text_weight": 1.5}, ValueError),
+        ({"sketch": b"x", "focus": "pose"}, ValueError),
+        ({"sketch": b"x", "focus": 3}, TypeError),
     ],
 )
 def test_nonsense_is_refused_before_it_is_sent(
     values: dict[str, Any], error: type[Exception]
 ) -> None:
-    """No source, two sources, a name that is none."""
+    """No source, two sources, a name that is none, words that are none, a weight of nothing."""
     with pytest.raises(error):
         Query(**values)
 

@@ -26,7 +26,7 @@ def test_calls_of_one_image_are_taken_first_come_first_served() -> None:
     for call in calls:
         queue.put(call)
     assert [take(queue).work for _ in calls] == calls
-    assert queue.images == 0
+    assert queue.items == 0
 
 
 def test_calls_take_turns_image_by_image() -> None:
@@ -47,7 +47,7 @@ def test_a_full_queue_refuses_and_tells_how_many_images_wait() -> None:
     queue.put(work())
     with pytest.raises(QueueFullError) as caught:
         queue.put(work())
-    assert caught.value.images == 4
+    assert caught.value.items == 4
     take(queue)
     with pytest.raises(QueueFullError):
         queue.put(work())
@@ -81,7 +81,7 @@ def test_a_removed_call_frees_its_place() -> None:
     take(queue)
     assert queue.remove(batch) == 9
     assert queue.remove(batch) == 0
-    assert queue.images == 0
+    assert queue.items == 0
     queue.put(work(2))
     queue.put(work())
     assert take(queue).work is not batch

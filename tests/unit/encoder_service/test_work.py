@@ -44,11 +44,11 @@ def test_work_past_its_deadline_must_be_dropped() -> None:
 
 def test_a_call_without_images_is_refused() -> None:
     """It would never be done."""
-    with pytest.raises(ValueError, match="images must hold at least one"):
+    with pytest.raises(ValueError, match="items must hold at least one"):
         Work([], 1.0, 0.0, lambda: None)
 
 
 def test_an_unfinished_call_has_no_result() -> None:
     """Reading it early is a bug, not an empty answer."""
-    with pytest.raises(RuntimeError, match="before each image"):
+    with pytest.raises(RuntimeError, match="before each item"):
         Work([IMAGE], 1.0, 0.0, lambda: None).result()

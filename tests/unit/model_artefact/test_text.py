@@ -9,14 +9,15 @@ import pytest
 from onnx import TensorProto
 
 from model_artefact.importing import Plan, Side, Square, make
-from model_artefact.running import TextSession, is_unit
+from model_artefact.running import is_unit
 from model_artefact.source import Source
 from model_artefact.text import TextSource
-from model_artefact.tokens import Tokens
 from model_artefact.tower import Pixels
 from sketchzoo.model import ModelArtefact
 from sketchzoo.model_error import ModelError
 from sketchzoo.text_config import TextConfig
+from sketchzoo.text_tower import TextSession
+from sketchzoo.tokenizer import Tokens
 from tests.unit.model_artefact.exports import (
     SIZE,
     both_encoders,

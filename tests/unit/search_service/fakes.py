@@ -23,6 +23,7 @@ from search_service.bootstrap import serving
 from search_service.settings import SearchSettings
 from sketchzoo.encoder.v1 import encoder_pb2, encoder_pb2_grpc
 from sketchzoo.group import ALONE, Member
+from sketchzoo.parts import CLASS, GENERAL, SHAPE, Emphasis, Focus, Layout, Part
 from sketchzoo.qdrant import (
     AnyOf,
     CollectionNotFoundError,
@@ -45,11 +46,22 @@ from sketchzoo.rpc import (
     Service,
     invalid,
     open_channel,
+    unimplemented,
 )
 from sketchzoo.search.v1 import search_pb2_grpc
 from sketchzoo.settings import ServerSettings
 
 DIMENSION = 8
+PARTS = Layout(
+    (Part(CLASS, 3, 0.5), Part(GENERAL, 2, 0.25), Part(SHAPE, 3, 0.25)),
+    {
+        Focus.BOTH: Emphasis((1, 1, 1), 0.625),
+        Focus.SUBJECT: Emphasis((1, 0.5, 0), 0.75),
+        Focus.SHAPE: Emphasis((0, 0.5, 1), 0.55),
+    },
+    Focus.BOTH,
+)
+"""What a fake encoder of three parts tells of its embeddings."""
 
 
 def embedding_of(content: bytes, fingerprint: str) -> tuple[float, ...]:
@@ -61,12 +73,24 @@ def embedding_of(content: bytes, fingerprint: str) -> tuple[float, ...]:
     return struct.unpack(f"<{DIMENSION}f", packed)
 
 
+def text_of(text: str, tower: str) -> tuple[float, ...]:
+    """Make up a text's embedding, whose values beyond the class part are 0."""
+    named = embedding_of(text.encode(), tower)[:3]
+    return *(value / math.hypot(*named) for value in named), 0, 0, 0, 0, 0
+
+
 class FakeEncoder(encoder_pb2_grpc.EncoderServiceServicer):
-    """Embeds anything but what starts with `bad`; counts and delays as the test wants."""
+    """Embeds anything but what starts with `bad`; counts and delays as the test wants.
+
+    With a `layout` it tells parts and focuses, with `text`, a tower's fingerprint, it takes texts.
+    """
 
     def __init__(self) -> None:
         self.fingerprint = "model-a"
         self.dimension = DIMENSION
+        self.layout: Layout | None = None
+        self.text = ""
+        self.texts: list[str] = []
         self.seconds = 0.0
         self.error: CallError | None = None
         self.embedded: list[bytes] = []
@@ -106,6 +130,7 @@ class FakeEncoder(encoder_pb2_grpc.EncoderServiceServicer):
             results.append(encoder_pb2.EmbedResult(embedding=embedding))
         return encoder_pb2.EmbedResponse(
             results=results,
+            text_results=[self._told(*each) for each in enumerate(request.texts)],
             model_fingerprint=self.fingerprint,
             timings=encoder_pb2.EmbedTimings(
                 decode=Duration(nanos=1_000_000),
@@ -117,9 +142,30 @@ class FakeEncoder(encoder_pb2_grpc.EncoderServiceServicer):
     async def GetModel(self, request: Any, context: Any) -> encoder_pb2.GetModelResponse:  # noqa: N802
         if self.error is not None:
             raise self.error
-        return encoder_pb2.GetModelResponse(
+        told = encoder_pb2.GetModelResponse(
             name="fake", fingerprint=self.fingerprint, dimension=self.dimension, min_score=0.625
         )
+        if self.layout is not None:
+            for part in self.layout.parts:
+                told.parts.add(name=part.name, size=part.size, weight=part.weight)
+            for focus, does in self.layout.in_order():
+                told.focuses.add(name=focus, factors=does.factors, min_score=does.min_score)
+        if self.text:
+            told.text.fingerprint, told.text.min_score = self.text, 0.6875
+        return told
+
+    def _told(self, index: int, text: str) -> encoder_pb2.EmbedResult:
+        """Embed a text: of three parts it speaks of the class alone."""
+        self.texts.append(text)
+        result = encoder_pb2.EmbedResult()
+        if text.startswith("bad"):
+            result.status.CopyFrom(invalid(f"texts[{index}]", "is no text").status())
+        elif not self.text:
+            result.status.CopyFrom(unimplemented("NO_TEXT_TOWER", "is not for me").status())
+        else:
+            result.embedding.vector = struct.pack(f"<{DIMENSION}f", *text_of(text, self.text))
+            result.embedding.dimension = DIMENSION
+        return result
 
 
 def photo(number: int, class_name: str = "cat", **payload: Any) -> Photo:
@@ -153,6 +199,7 @@ class FakeReader:
     error: CallError | None = None
     missing: set[str] = field(default_factory=set)
     asked: list[tuple[str, Nearest]] = field(default_factory=list)
+    fetched: list[tuple[str, ...]] = field(default_factory=list)
     timeouts: list[float | None] = field(default_factory=list)
     calls: int = 0
     counted: int = 0
@@ -211,11 +258,12 @@ class FakeReader:
         photos = self._in(collection).photos
         return {each: photos[each][0] for each in ids if each in photos}
 
-    async def embedding(
-        self, collection: str, photo_id: str, timeout_seconds: float | None = None
-    ) -> tuple[float, ...] | None:
+    async def vectors(
+        self, collection: str, ids: Sequence[str], timeout_seconds: float | None = None
+    ) -> dict[str, list[float]]:
+        self.fetched.append(tuple(ids))
         photos = self._in(collection).photos
-        return photos[photo_id][1] if photo_id in photos else None
+        return {each: list(photos[each][1]) for each in ids if each in photos}
 
     async def classes(
         self,
@@ -388,10 +436,16 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    *, ready: bool = True, member: Member = ALONE, **settings: Any
+    *,
+    ready: bool = True,
+    member: Member = ALONE,
+    layout: Layout | None = None,
+    text: str = "",
+    **settings: Any,
 ) -> AsyncIterator[Bench]:
     """Serve searches between a fake encoder and a fake reader of 40 photos."""
     encoder, reader = FakeEncoder(), FakeReader()
+    encoder.layout, encoder.text = layout, text
     for number in range(40):
         reader.add(photo(number, ("cat", "dog", "owl")[number % 3], tame=number % 3 < 2))
     values = {"check_seconds": 0.05, "recheck_seconds": 0.02, "drain_seconds": 1.0, **settings}

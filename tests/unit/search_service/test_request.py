@@ -6,11 +6,8 @@ from typing import Any
 import pytest
 from google.rpc import error_details_pb2
 
-from search_service.request import (
-    Kind,
-    Picture,
-    parse_search,
-)
+from search_service.query import Kind, Picture, Text
+from search_service.request import parse_search
 from sketchzoo.images import Modality
 from sketchzoo.qdrant import Filter
 from sketchzoo.rpc import CallError
@@ -84,6 +81,16 @@ WRONG = [
     (embedding(struct.pack("<f", float("nan")), 1), "query.embedding.vector"),
     (embedding(struct.pack("<2f", float("inf"), 1), 2), "query.embedding.vector"),
     (embedding(b"\0\0\x80?", 1, ""), "query.embedding.model_fingerprint"),
+    (query(text=" \n "), "query.text"),
+    (query(text="x" * 1001), "query.text"),
+    (query(text="a\0b"), "query.text"),
+    (query(text="a", text_weight=0.5), "query.text_weight"),
+    (query(text="a", liked_photo_ids=[ID], text_weight=0.5), "query.text_weight"),
+    (query(sketch=b"x", text_weight=0.5), "query.text_weight"),
+    (query(sketch=b"x", text="a", text_weight=1.5), "query.text_weight"),
+    (query(sketch=b"x", text="a", text_weight=float("nan")), "query.text_weight"),
+    (query(sketch=b"x", focus=4), "query.focus"),
+    (query(sketch=b"x", focus=-1), "query.focus"),
     (query(sketch=b"x", photo_id=ID), ""),
     (pb.SearchRequest(query=pb.Query(sketch=b"x"), limit=1001), "limit"),
     (pb.SearchRequest(query=pb.Query(sketch=b"x"), min_score=-0.1), "min_score"),
@@ -134,8 +141,11 @@ def test_names_the_field_that_is_wrong(request_: pb.SearchRequest, field: str) -
 def test_twelve_hits_of_anything_are_the_default() -> None:
     """An otherwise empty search with a sketch: 12 hits, no filter, no payload."""
     search = parse_search(query(sketch=b"x"), "photos")
-    assert isinstance(search.source, Picture)
-    assert (search.source.kind, search.source.modality) == (Kind.SKETCH, Modality.SKETCH)
+    assert isinstance(search.query.source, Picture)
+    assert (search.query.source.kind, search.query.source.modality) == (
+        Kind.SKETCH,
+        Modality.SKETCH,
+    )
     assert (search.limit, search.min_score, search.page_token, search.exact) == (
         12,
         None,
@@ -147,14 +157,14 @@ def test_twelve_hits_of_anything_are_the_default() -> None:
 
 def test_a_photo_is_a_photo() -> None:
     """A photo's bytes are embedded as a photo."""
-    source = parse_search(query(photo=b"x"), "photos").source
+    source = parse_search(query(photo=b"x"), "photos").query.source
     assert isinstance(source, Picture)
     assert source.modality is Modality.PHOTO
 
 
 def test_strokes_become_a_drawing() -> None:
     """Points, canvas and widths arrive as they were sent."""
-    source = parse_search(strokes(width=3), "photos").source
+    source = parse_search(strokes(width=3), "photos").query.source
     assert isinstance(source, Picture)
     assert source.content == Strokes(100, 50, (Stroke(((0, 0), (100, 50))),), 3)
     assert source.modality is Modality.SKETCH
@@ -167,6 +177,9 @@ def test_strokes_become_a_drawing() -> None:
         query(photo=b"x"),
         query(sketch=b"x", liked_photo_ids=[ID]),
         query(sketch=b"x", disliked_photo_ids=[ID]),
+        query(sketch=b"x", focus=pb.FOCUS_SHAPE),
+        query(sketch=b"x", text="a"),
+        query(text="a"),
         pb.SearchRequest(query=pb.Query(sketch=b"x"), filter=pb.Filter(classes=["a"])),
         pb.SearchRequest(query=pb.Query(sketch=b"x"), min_score=0.5),
         pb.SearchRequest(query=pb.Query(sketch=b"x"), exact=True),
@@ -179,6 +192,34 @@ def test_what_changes_the_hits_changes_the_identity(other: pb.SearchRequest) -> 
         parse_search(query(sketch=b"x"), "photos").identity
         != parse_search(other, "photos").identity
     )
+
+
+def test_a_text_and_its_weight_are_part_of_the_identity() -> None:
+    """A page of one text, or of one weight, is none of another's; 0.5 is what is meant by none."""
+    asked = [
+        parse_search(query(sketch=b"x", text=text, **weight), "photos").identity
+        for text, weight in (("a", {}), ("a", {"text_weight": 0.25}), ("b", {}))
+    ]
+    assert len(set(asked)) == 3
+    half = parse_search(query(sketch=b"x", text="a", text_weight=0.5), "photos").identity
+    assert half == asked[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("  a   red\n\tfox ", "a red fox"),
+        ("lo\u0308we", "l\u00f6we"),
+        ("\U0001f469\u200d\U0001f680", "\U0001f469\u200d\U0001f680"),
+        (" " * 5000 + "x" * 1000, "x" * 1000),
+    ],
+)
+def test_words_that_read_the_same_are_the_same_text(given: str, read: str) -> None:
+    """White space is one blank, letters are composed; what joins signs stays."""
+    found = parse_search(query(text=given), "photos").query
+    assert found.kind is Kind.TEXT
+    assert isinstance(found.text, Text)
+    assert found.text.content == read
 
 
 def test_another_gallery_has_another_identity() -> None:

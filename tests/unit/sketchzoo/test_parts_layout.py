@@ -71,3 +71,22 @@ def test_factors_that_leave_nothing_are_refused(factors: tuple[float, ...]) -> N
     """A focus keeps something, and turns nothing round."""
     with pytest.raises(ValueError, match="factors"):
         Emphasis(factors)
+
+
+def test_what_is_next_to_nothing_still_has_norm_1() -> None:
+    """Values whose squares vanish in float32 become a direction, not a division by nothing."""
+    faint = np.array([1, 0, 0, 1e-30], np.float32)
+    assert LAYOUT.focused(faint, Focus.SHAPE) == pytest.approx([0, 0, 0, 1])
+
+
+def test_what_cancels_out_asks_for_nothing() -> None:
+    """A text that is the drawing's opposite leaves zeros, which are a vector still."""
+    whole = Layout.whole(2)
+    drawing = np.array([1, 0], np.float32)
+    assert whole.blended(drawing, -drawing, 0.5) == pytest.approx([0, 0])
+
+
+@pytest.mark.parametrize(("factors", "neutral"), [((1, 1), True), ((2,), True), ((1, 0.5), False)])
+def test_equal_factors_change_nothing(factors: tuple[float, ...], neutral: bool) -> None:  # noqa: FBT001 - a parameter
+    """A query with them asks for the same as without."""
+    assert Emphasis(factors).is_neutral is neutral
