@@ -38,8 +38,6 @@ class Request:
     def __post_init__(self) -> None:
         if self.choice.unknown and self.through:
             raise InputError("--unknown is measured of a model, not through a service")
-        if self.focus and self.through:
-            raise InputError("--focus is measured of a model, not through a service")
 
 
 def run(request: Request, *, quiet: bool) -> dict[str, Any]:
@@ -121,7 +119,7 @@ def _through(
         )
     except ValueError as error:
         raise InputError(f"--search-target: {error}") from error
-    through = Through(channel, request.deadline_seconds, request.workers or 2)
+    through = Through(channel, request.deadline_seconds, request.workers or 2, request.focus)
     with progress("searching", len(selection.queries)) as advance:
         answered = evaluate_through(through, selection.gallery, selection.queries, advance=advance)
     if answered.passed_over:
