@@ -14,6 +14,12 @@ EVALUATE = Command(
     place=130,
     extra="train",
 )
+CONTACT_SHEET = Command(
+    "sketchzoo_training.commands:contact_sheet",
+    "Draw what drawings find, a row each.",
+    place=135,
+    extra="train",
+)
 STUDY = Command(
     "sketchzoo_training.commands:study",
     "Run the study's experiments and draw its charts.",

@@ -66,6 +66,7 @@ def test_help_lists_every_command() -> None:
         "data",
         "train",
         "evaluate",
+        "contact-sheet",
         "study",
     ]
 

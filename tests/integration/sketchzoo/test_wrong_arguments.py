@@ -31,6 +31,7 @@ COMMANDS = {
     "data split": ["FOLDER"],
     "train": ["--data", "FOLDER", "--preset", "zoo-1"],
     "evaluate": ["--gallery", "FOLDER", "--queries", "FOLDER"],
+    "contact-sheet": ["--gallery", "FOLDER", "--drawings", "FOLDER", "--out", "NEW/a.png"],
     "study": ["--data", "FOLDER", "--preset", "lite0/*", "--out", "NEW/study"],
 }
 

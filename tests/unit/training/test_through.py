@@ -9,11 +9,14 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+from grpc_status import rpc_status
 
 from sketchzoo.images import ImageError, Modality, decode, prepare
 from sketchzoo.model import ModelArtefact
 from sketchzoo.onnx import open_session
+from sketchzoo.parts import Focus
 from sketchzoo.rpc.channel import ChannelSettings
+from sketchzoo.rpc.errors import unimplemented
 from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
 from sketchzoo_training.data import DataError, ImageFile, list_images
 from sketchzoo_training.errors import ServiceError
@@ -30,11 +33,15 @@ class ColourSearch(search_pb2_grpc.SearchServiceServicer):
         self.photos = embed(self.artefact, photos, Modality.PHOTO)
         self.session = open_session(self.artefact.onnx(Modality.SKETCH))
         self.requests: list[search_pb2.SearchRequest] = []
+        self.focuses = True
 
     def Search(  # noqa: N802 - the contract's name
         self, request: search_pb2.SearchRequest, context: grpc.ServicerContext
     ) -> search_pb2.SearchResponse:
         self.requests.append(request)
+        if request.query.focus and not self.focuses:
+            error = unimplemented("NO_FOCUS", "the gallery's model has none", field="query.focus")
+            context.abort_with_status(rpc_status.to_status(error.status()))
         try:
             image = decode(request.query.sketch)
         except ImageError as error:
@@ -86,6 +93,36 @@ def test_service_and_library_agree(
     assert all(request.exact for request in servicer.requests)
     assert not any(request.HasField("min_score") for request in servicer.requests)
     assert not any(request.HasField("filter") for request in servicer.requests)
+
+
+def test_a_focus_is_asked_of_the_service(
+    service: tuple[str, ColourSearch], colour_zoo: Path
+) -> None:
+    """Every search says the focus, and none where none was chosen."""
+    photos = list_images(colour_zoo, Modality.PHOTO)
+    sketches = list_images(colour_zoo, Modality.SKETCH)
+    for focus, told in (
+        (None, search_pb2.FOCUS_UNSPECIFIED),
+        (Focus.SUBJECT, search_pb2.FOCUS_SUBJECT),
+        (Focus.BOTH, search_pb2.FOCUS_BOTH),
+        (Focus.SHAPE, search_pb2.FOCUS_SHAPE),
+    ):
+        service[1].requests.clear()
+        evaluate_through(Through(ChannelSettings(service[0]), focus=focus), photos, sketches)
+        assert {request.query.focus for request in service[1].requests} == {told}
+
+
+def test_a_focus_that_the_service_lacks_is_an_error(
+    service: tuple[str, ColourSearch], colour_zoo: Path
+) -> None:
+    """A service whose model has no focus refuses it, and its words are told."""
+    service[1].focuses = False
+    with pytest.raises(ServiceError, match="the gallery's model has none"):
+        evaluate_through(
+            Through(ChannelSettings(service[0]), focus=Focus.SHAPE),
+            list_images(colour_zoo, Modality.PHOTO),
+            list_images(colour_zoo, Modality.SKETCH),
+        )
 
 
 def test_a_split_of_what_was_ingested(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,14 @@ Sketches = Annotated[
     Path | None,
     typer.Option("--sketches", help="Folder of sketches, a folder per class; with --photos."),
 ]
+
+
+class FocusName(StrEnum):
+    """The values of `sketchzoo.parts.Focus`, which is slow to load."""
+
+    SUBJECT = "subject"
+    BOTH = "both"
+    SHAPE = "shape"
 
 
 @contextmanager

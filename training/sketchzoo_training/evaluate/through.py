@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from sketchzoo.client import (
     Unavailable,
 )
 from sketchzoo.images import ImageError
+from sketchzoo.parts import Focus
 from sketchzoo.rpc.channel import ChannelSettings
 from sketchzoo_training.data import ImageFile, LeftOut
 from sketchzoo_training.errors import DataError, ServiceAwayError, ServiceError
@@ -29,15 +30,21 @@ from sketchzoo_training.evaluate.evaluation import Evaluation, answerable, evalu
 from sketchzoo_training.evaluate.ranking import Rankings
 
 PAGE = 1000
+_NAMES: Mapping[Focus, Literal["subject", "both", "shape"]] = {
+    Focus.SUBJECT: "subject",
+    Focus.BOTH: "both",
+    Focus.SHAPE: "shape",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Through:
-    """How to ask the service: the channel, each call's deadline, how many at once."""
+    """How to ask the service: the channel, each call's deadline, how many at once, what focus."""
 
     channel: ChannelSettings
     deadline_seconds: float = 30.0
     concurrency: int = 2
+    focus: Focus | None = None
 
     def __post_init__(self) -> None:
         if self.deadline_seconds <= 0:
@@ -89,7 +96,7 @@ async def _evaluate(
         tls=channel.tls,
         timeout=through.deadline_seconds,
     ) as client:
-        service = _Service(client, channel.target)
+        service = _Service(client, through)
         sketches: list[tuple[ImageFile, bytes]] = []
         refused: list[tuple[ImageFile, str]] = []
         for query in queries:
@@ -144,9 +151,10 @@ class _RefusedError(Exception):
 class _Service:
     """The search service, asked for whole rankings."""
 
-    def __init__(self, client: AsyncClient, target: str) -> None:
+    def __init__(self, client: AsyncClient, through: Through) -> None:
         self._client = client
-        self._target = target
+        self._target = through.channel.target
+        self._focus = None if through.focus is None else _NAMES[through.focus]
 
     async def cosines(self, content: bytes) -> dict[str, float]:
         """Return each photo's cosine by its id."""
@@ -169,7 +177,9 @@ class _Service:
         raise DataError("no query is an image that the service takes")
 
     async def _pages(self, content: bytes, *, payload: bool = False) -> list[SearchResult]:
-        pages = self._client.pages(content, limit=PAGE, exact=True, include_payload=payload)
+        pages = self._client.pages(
+            content, limit=PAGE, exact=True, include_payload=payload, focus=self._focus
+        )
         try:
             return [page async for page in pages]
         except InvalidRequest as error:
