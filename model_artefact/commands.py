@@ -3,6 +3,7 @@
 Imports of what is slow to load stand in the functions, so that `--help` is quick.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -228,6 +229,48 @@ def calibrate(
         except FolderError as error:
             end("model calibrate", error, REFUSED)
         show_found(found, calibrated, out or artefact.folder)
+
+
+@app.command("add-class")
+def add_class(
+    name: Annotated[str, typer.Argument(help="The class's name.")],
+    photos: Annotated[Path, typer.Argument(help="A folder of its photos: ten do, five at least.")],
+    sketches: Annotated[
+        Path | None, typer.Argument(help="A folder of drawings of it, if there are some.")
+    ] = None,
+    *,
+    model: Annotated[
+        str, typer.Option(help="A model's folder, or a shipped one's name.")
+    ] = "zoo-1",
+    out: Annotated[Path, typer.Option(help="Folder to make.")],
+) -> None:
+    """Add one class to a model by a few photos, without training: seconds.
+
+    The mean of its photos stands for it (a prototype). Several classes at once, and more photos of
+    each, are better learned by `sketchzoo finetune`. Galleries are ingested anew for the model that
+    is made. Exit status: 0 made, 2 something cannot be used, 3 the folder is there already.
+    """
+    products_on_one_thread()
+    with user_errors("model add-class"):
+        from model_artefact.lessons import one_lesson  # noqa: PLC0415 - loaded when it runs
+        from model_artefact.showing import taught  # noqa: PLC0415
+
+        taught(
+            "model add-class",
+            model,
+            out,
+            lambda known: one_lesson(known, name, photos, sketches),
+            by_prototypes=True,
+        )
+
+
+def products_on_one_thread() -> None:
+    """Let NumPy multiply on one thread, where it is not loaded yet and nobody said otherwise.
+
+    Rows are fitted by products so small that threads wait for one another: on a busy machine they
+    took seventy times the time of one.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @contextmanager
