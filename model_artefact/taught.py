@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from model_artefact.calibrating import FEWEST_CLAIMS, STRICTER
 from model_artefact.checking import Promise, check
 from model_artefact.class_head import known_classes
 from model_artefact.fitting import PHOTOS, SKETCHES
@@ -19,8 +20,6 @@ from sketchzoo.model import ModelArtefact
 from sketchzoo.model_error import ModelError
 from sketchzoo.thresholds import SEEN_PRECISION
 
-_STRICTER = (0.95, 0.97, 0.98, 0.99, 0.995)
-_FEWEST_CLAIMS = 20
 _PAPERS = ("LICENSE", "phrases.toml")
 """What is taken over of the base: its terms, and in which words its classes are asked for."""
 
@@ -132,9 +131,9 @@ def _seen_from(before: float | None, figures: Figures | None) -> float | None:
     if before is None or figures is None:
         return before
     sure, right = figures.claims
-    for begin in (before, *(each for each in _STRICTER if each > before)):
+    for begin in (before, *(each for each in STRICTER if each > before)):
         claimed = sure >= begin
-        if claimed.sum() < _FEWEST_CLAIMS:
+        if claimed.sum() < FEWEST_CLAIMS:
             return begin
         if right[claimed].mean() >= SEEN_PRECISION:
             return begin

@@ -23,7 +23,6 @@ FOLDS = 4
 _FITTED = Pointing(gain=1.0, caution=1.5)
 _OF_PHOTOS, _OF_SKETCHES = Pointing(gain=2.0, caution=1.0), Pointing(gain=2.0, caution=3.0)
 """Chosen by measurement: docs/finetune.md has the figures."""
-_FIRST = 12
 
 
 @dataclass(frozen=True, slots=True)
