@@ -1,10 +1,8 @@
-"""`sketchzoo model`: import, check, calibrate, words.
+"""`sketchzoo model`: import, check, calibrate, words, add-class.
 
 Imports of what is slow to load stand in the functions, so that `--help` is quick.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +10,8 @@ from typing import Annotated, Literal
 import typer
 
 from model_artefact.arguments import need, pixels
+from model_artefact.threads import products_on_one_thread
+from model_artefact.user_errors import user_errors
 from sketchzoo.cli.app import App
 from sketchzoo.cli.status import FAILED, REFUSED, UNUSABLE, end
 
@@ -273,16 +273,34 @@ def words_of(
                 typer.echo(f"[calibration]\n{calibrated(naming, kept.half(0)).toml()}")
 
 
-@contextmanager
-def user_errors(command: str) -> Iterator[None]:
-    """End in one line where what the user gave is at fault."""
-    from sketchzoo.model_error import ModelError  # noqa: PLC0415 - slow to load
+@app.command("add-class")
+def add_class(
+    name: Annotated[str, typer.Argument(help="The class's name.")],
+    photos: Annotated[Path, typer.Argument(help="A folder of its photos: ten do, five at least.")],
+    sketches: Annotated[
+        Path | None, typer.Argument(help="A folder of drawings of it, if there are some.")
+    ] = None,
+    *,
+    model: Annotated[
+        str, typer.Option(help="A model's folder, or a shipped one's name.")
+    ] = "zoo-1",
+    out: Annotated[Path, typer.Option(help="Folder to make.")],
+) -> None:
+    """Add one class to a model by a few photos, without training: seconds.
 
-    try:
-        yield
-    except (ModelError, OSError) as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        end(command, error, UNUSABLE)
-    except MemoryError:
-        end(command, "not enough memory", FAILED)
+    The mean of its photos stands for it (a prototype). Several classes at once, and more photos of
+    each, are better learned by `sketchzoo finetune`. Galleries are ingested anew for the model that
+    is made. Exit status: 0 made, 2 something cannot be used, 3 the folder is there already.
+    """
+    products_on_one_thread()
+    with user_errors("model add-class"):
+        from model_artefact.lessons import one_lesson  # noqa: PLC0415 - loaded when it runs
+        from model_artefact.showing import taught  # noqa: PLC0415
+
+        taught(
+            "model add-class",
+            model,
+            out,
+            lambda known: one_lesson(known, name, photos, sketches),
+            by_prototypes=True,
+        )

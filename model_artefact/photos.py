@@ -61,12 +61,24 @@ def listed(folder: Path, modality: Modality, most: int) -> list[Picture]:
             name = class_name(entry.name)
         except ClassNameError as error:
             raise ModelError(f"{entry}: {error}") from error
-        files = sorted(_files(entry))
-        chosen = np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)
-        found += [Picture(files[place], name) for place in chosen]
+        found += pictures_in(entry, name, most)
     if not found:
         raise ModelError(f"{folder} has no {modality}: put each into a folder of its class's name")
     return found
+
+
+def pictures_in(folder: Path, name: str, most: int) -> list[Picture]:
+    """List up to `most` pictures of one class, however deep they lie, spread over the names.
+
+    Raises:
+        ModelError: the folder is missing.
+
+    """
+    if not folder.is_dir():
+        raise ModelError(f"{folder} is no folder")
+    files = sorted(_files(folder))
+    chosen = np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)
+    return [Picture(files[place], name) for place in chosen]
 
 
 def embed(

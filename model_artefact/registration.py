@@ -8,3 +8,9 @@ MODEL = Command(
     place=105,
     extra="model",
 )
+FINETUNE = Command(
+    "model_artefact.finetune_command:app",
+    "Teach a model classes of your own photos, and drawings.",
+    place=107,
+    extra="model",
+)

@@ -1,6 +1,6 @@
 """What `sketchzoo model` prints."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,14 +10,22 @@ from rich.table import Table
 
 from model_artefact.calibrating import Found
 from model_artefact.checking import Promise
+from model_artefact.class_head import known_classes
+from model_artefact.folder import FolderError, check_free
+from model_artefact.lessons import Lessons
 from model_artefact.photos import Embedded, embed, listed
+from model_artefact.taught import teach
 from model_artefact.wording import Figures, Posteriors
 from sketchzoo.cli.printable import printable
+from sketchzoo.cli.status import REFUSED, end
 from sketchzoo.cli.tables import show
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo.thresholds import OpenWorld
 from sketchzoo.words.naming import CONFIDENT
+
+_LISTED = 20
+"""So many files that were left out are named."""
 
 
 def show_promises(title: str, promises: Iterable[Promise]) -> None:
@@ -96,6 +104,50 @@ def show_figures(figures: Mapping[str, Figures]) -> None:
         said = ", ".join(f"{text} ({named})" for text, named in pairs) or "none"
         line = printable(f"{title}: {said}")
         console.print(line, markup=False, soft_wrap=True, highlight=False)
+
+
+def taught(
+    command: str,
+    model: str,
+    out: Path,
+    lessons_for: Callable[[Iterable[str]], Lessons],
+    *,
+    name: str | None = None,
+    by_prototypes: bool = False,
+) -> None:
+    """Teach a model behind a bar and say what it learned, or end where the folder is taken."""
+    artefact = ModelArtefact.load(model)
+    try:
+        check_free(out)
+        lessons = lessons_for(known_classes(artefact))
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("looking", total=len(lessons.photos) + len(lessons.drawings))
+            made = teach(
+                artefact, lessons, out, name=name, by_prototypes=by_prototypes,
+                advance=lambda: bar.advance(task),
+            )  # fmt: skip
+    except FolderError as error:
+        end(command, error, REFUSED)
+    for path, why in made.left_out[:_LISTED]:
+        console.print(printable(f"left out: {path} {why}"), markup=False, soft_wrap=True)
+    if len(made.left_out) > _LISTED:
+        console.print(f"left out: {len(made.left_out) - _LISTED} more")
+    table = Table("class", "photos", "drawings")
+    photos = made.lessons.counts(made.lessons.photos)
+    drawings = made.lessons.counts(made.lessons.drawings)
+    for each in made.lessons.names:
+        table.add_row(_cell(each), str(photos[each]), str(drawings[each]))
+    for each, count in made.lessons.known.items():
+        table.add_row(_cell(each), f"{count}, known already", "")
+    console = Console()
+    show(console, table)
+    told = [f"{made.artefact.name}, fingerprint {made.artefact.fingerprint}, in {out}"]
+    if made.figures is not None:
+        shares = (f"{share:.0%} of {kind}" for kind, share in made.figures.values().items())
+        told.insert(0, f"named right by rows that had not seen them: {', '.join(shares)}")
+    for line in told:
+        console.print(printable(line), markup=False, soft_wrap=True, highlight=False)
 
 
 def _row(world: OpenWorld) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ photos of such things lie in ImageNet's features, for what no class names.
 Fingerprint `{fingerprint}`. {run}
 
 ## Intended use
-Searching collections of photos of the 55 animals below by sketches and doodles. PhotoFeatures and
+Searching collections of photos of the 55 animals below by sketches and doodles. Photos and
 sketches of other things can be searched too, far less well (see unseen classes). Not for
 identifying species, for safety or for surveillance. The weights were trained on research data,
 some of it for non-commercial research only: check those terms before any other use.
