@@ -1,0 +1,121 @@
+"""The joint network: a photo tower and a sketch tower, each with three heads."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sketchzoo.heads import PartsHead, pooled
+from sketchzoo.images import Modality
+from sketchzoo.model import ModelArtefact
+from sketchzoo.towers import load_tower
+from sketchzoo_training.errors import ConfigError
+from sketchzoo_training.models.dropping import BatchDropout, BatchDropPath, throw_for_all
+from sketchzoo_training.recipes.joint.config import NetworkConfig
+
+
+class Parts(NamedTuple):
+    """What a tower says of images: logits `(n, classes)`, two unit vectors a row."""
+
+    logits: Tensor
+    general: Tensor
+    shape: Tensor
+
+
+class Tower(nn.Module):
+    """EfficientNet-Lite0 with a class, a general and a shape part."""
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        classifier: nn.Linear,
+        general: nn.Linear,
+        shared: int,
+        config: NetworkConfig,
+    ) -> None:
+        """Go on from a trained tower's backbone and its two heads."""
+        super().__init__()
+        self.backbone = throw_for_all(backbone)
+        self.head = PartsHead(
+            classifier.in_features,
+            classifier.out_features,
+            shared,
+            config.general,
+            config.shape,
+            cell=config.cell,
+            grid=config.grid,
+            # How the parts count is decided when all is trained (`assembly`).
+            temperature=1.0,
+            weights=(1.0, 1.0, 1.0),
+        )
+        self.head.classifier = classifier
+        if general.out_features == config.general:
+            self.head.general = general
+        self.dropout = BatchDropout(config.dropout)
+        self._frozen = config.frozen_blocks
+        self.still().requires_grad_(requires_grad=False)
+
+    def still(self) -> nn.Sequential:
+        """Return the layers that stay as they are."""
+        net: Any = self.backbone
+        return nn.Sequential(net.conv_stem, net.bn1, *net.blocks[: self._frozen])
+
+    def train(self, mode: bool = True) -> "Tower":  # noqa: FBT001, FBT002 - torch's signature
+        """Switch to training, all but the still layers."""
+        super().train(mode)
+        self.still().eval()
+        return self
+
+    def forward(self, images: Tensor) -> Parts:
+        """Map images `(n, channels, size, size)` to the three parts."""
+        net: Any = self.backbone
+        with torch.no_grad():
+            maps = self.still()(images)
+        maps = net.bn2(net.conv_head(net.blocks[self._frozen :](maps)))
+        head = self.head
+        features = self.dropout(maps.mean((2, 3)))
+        cells = functional.gelu(head.cell(self.dropout(pooled(maps, head.grid))))
+        return Parts(
+            head.classifier(features),
+            functional.normalize(head.general(features), dim=1),
+            functional.normalize(head.shape(self.dropout(cells.flatten(1))), dim=1),
+        )
+
+
+class JointNetwork(nn.Module):
+    """Both towers."""
+
+    def __init__(self, photo: Tower, sketch: Tower) -> None:
+        super().__init__()
+        self.photo = photo
+        self.sketch = sketch
+
+    def forward(self, photos: Tensor, sketches: Tensor) -> tuple[Tensor, ...]:
+        """Return the photos' three parts, then the sketches'."""
+        return (*self.photo(photos), *self.sketch(sketches))
+
+
+def network_of(artefact: ModelArtefact, config: NetworkConfig) -> JointNetwork:
+    """Build the network that goes on from a model's towers.
+
+    Raises:
+        ConfigError: the model's towers have no class part to go on from.
+
+    """
+    towers = {}
+    for modality in Modality:
+        tower: Any = load_tower(artefact, modality)
+        head = tower.head
+        if not hasattr(head, "classifier"):
+            raise ConfigError(f"starts_from: {artefact.name} has no class part to go on from")
+        for block in tower.backbone.blocks[config.frozen_blocks :]:
+            _add_drop_path(block, config.drop_path)
+        towers[modality] = Tower(tower.backbone, head.classifier, head.general, head.shared, config)
+    return JointNetwork(towers[Modality.PHOTO], towers[Modality.SKETCH])
+
+
+def _add_drop_path(blocks: nn.Module, probability: float) -> None:
+    for block in blocks.modules():
+        if hasattr(block, "drop_path"):
+            block.drop_path = BatchDropPath(probability)
