@@ -95,18 +95,35 @@ class Sampler:
             photos = self._photos[c]
             pictures += [int(p) for p in rng.choice(photos, left, replace=left > len(photos))]
             drawings += [_NONE] * left
-            if len(self._loose[c]):
-                loose += [int(s) for s in rng.choice(self._loose[c], data.loose)]
-            else:
-                loose += [int(s) for s in rng.choice(self._others, data.loose)]
-        if data.anything and len(self._anything):
-            pictures += [int(p) for p in rng.choice(self._anything, data.anything, replace=False)]
-            drawings += [_NONE] * data.anything
-        loose += [int(s) for s in rng.choice(self._others, data.others)]
+            loose += _some(rng, self._loose[c] if len(self._loose[c]) else self._others, data.loose)
+        anything = min(data.anything, len(self._anything))
+        if anything:
+            pictures += [int(p) for p in rng.choice(self._anything, anything, replace=False)]
+            drawings += [_NONE] * anything
+        loose += _some(rng, self._others, data.others)
         mirrored = rng.random(len(pictures) + len(loose)) < 0.5  # noqa: PLR2004 - half
         return _Chosen(
             np.array(pictures), np.array(drawings + loose), mirrored, int(rng.integers(2**62))
         )
+
+    def shares(self) -> npt.NDArray[np.float64]:
+        """Return how often people's drawings of each class with photos are chosen, by label.
+
+        1 is the mean. Most classes have photos that sketches are of, others have none.
+        """
+        data = self._config.data
+        paired = [min(data.each // 2, len(self._paired[c])) for c in self._classes]
+        found = np.ones(int(self._classes.max()) + 1)
+        found[self._classes] = np.array(paired) + data.loose * np.array(
+            [len(self._loose[c]) > 0 for c in self._classes]
+        )
+        shares: npt.NDArray[np.float64] = found / found[self._classes].mean()
+        return shares.clip(min=1e-3)
+
+
+def _some(rng: np.random.Generator, drawings: npt.NDArray[np.intp], count: int) -> list[int]:
+    """Choose from drawings, of which there may be none."""
+    return [int(each) for each in rng.choice(drawings, count)] if len(drawings) else []
 
 
 def batches(

@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from sketchzoo.heads import roots
 from sketchzoo_training.recipes.joint.config import JointConfig
 from sketchzoo_training.recipes.joint.material import Material
-from sketchzoo_training.recipes.joint.network import JointNetwork, Parts, Tower
-from sketchzoo_training.recipes.towers.augment import draw, unpack
+from sketchzoo_training.recipes.joint.network import JointNetwork, Parts
+from sketchzoo_training.recipes.joint.said import of_drawings, of_photos
 from sketchzoo_training.recipes.towers.drawings import UNSEEN
 
 MIXES: Mapping[str, tuple[float, float, float]] = {
@@ -32,21 +32,21 @@ _FIRST = 12
 def measure(
     network: JointNetwork, material: Material, config: JointConfig, device: torch.device
 ) -> dict[str, float]:
-    """Measure on val's sketches and on unseen classes'; the gallery is val's and train's photos.
+    """Measure val's sketches and unseen classes'; the gallery is photos of val and test.
 
-    Training has seen the latter: figures are to compare steps by, and flatter.
+    Training has learned from neither. They are three or four more a class than `test` has.
     """
     pictures, drawings = material.pictures, material.drawings
     shown = np.concatenate([pictures.where("val"), pictures.where("test")])
     odd = pictures.where(UNSEEN)
     all_shown = np.concatenate([shown, odd])
-    gallery = _photos(network.photo, material, all_shown, device)
+    gallery = of_photos(network.photo, pictures.squares[all_shown], device)
     known = drawings.where("val")
     known = known[np.isin(drawings.source[known], ("tuberlin", "sketchy"))]
     paired = np.flatnonzero(np.isin(drawings.split, ("val",)) & np.isin(material.pair, shown))
     strange = np.flatnonzero((drawings.split == UNSEEN) & np.isin(material.pair, odd))
     asked = {
-        name: _sketches(network.sketch, material, which, config, device)
+        name: of_drawings(network.sketch, material.placed(which), config.drawing, device)
         for name, which in (("known", known), ("paired", paired), ("strange", strange))
     }
     label = pictures.labels
@@ -58,71 +58,28 @@ def measure(
             return _score(asked[name], gallery, weights, material.shared)
 
         hits = score("known")[:, : len(shown)]
-        figures[f"p12_{mix}"] = _precision(hits, label[shown], material.drawing_labels[known])
+        figures[f"p12_{mix}"] = precision(hits, label[shown], material.drawing_labels[known])
         near = score("paired")[:, : len(shown)]
         figures |= {
             f"{key}_{mix}": value
-            for key, value in _pairs(near, shown, label, material.pair[paired]).items()
+            for key, value in pairs(near, shown, label, material.pair[paired]).items()
         }
         there = score("strange")
         wanted = material.drawing_labels[strange]
-        figures[f"unseen_own_{mix}"] = _precision(there[:, own], label[odd], wanted)
-        figures[f"unseen_all_{mix}"] = _precision(there, label[all_shown], wanted)
-        figures[f"unseen_pct_{mix}"] = _pairs(there[:, own], odd, label, material.pair[strange])[
+        figures[f"unseen_own_{mix}"] = precision(there[:, own], label[odd], wanted)
+        figures[f"unseen_all_{mix}"] = precision(there, label[all_shown], wanted)
+        figures[f"unseen_pct_{mix}"] = pairs(there[:, own], odd, label, material.pair[strange])[
             "percentile"
         ]
     return {name: round(figures[name], 4) for name in FIGURES}
-
-
-def _photos(
-    tower: Tower, material: Material, which: npt.NDArray[np.intp], device: torch.device
-) -> Parts:
-    parts = []
-    for start in range(0, len(which), 64):
-        squares = torch.from_numpy(material.pictures.squares[which[start : start + 64]])
-        images = 2 * squares.to(device).permute(0, 3, 1, 2).float() / 255 - 1
-        parts.append(tower(images.contiguous(memory_format=torch.channels_last)))
-    return _joined(parts)
-
-
-def _sketches(
-    tower: Tower,
-    material: Material,
-    which: npt.NDArray[np.intp],
-    config: JointConfig,
-    device: torch.device,
-) -> Parts:
-    drawing = config.drawing
-    parts = []
-    for start in range(0, len(which), 64):
-        lines = unpack(
-            torch.from_numpy(material.drawings.lines[which[start : start + 64]]).to(device)
-        )
-        size = round(drawing.size * drawing.shown / drawing.keep)
-        images = draw(lines, size, drawing.pen)
-        edge = drawing.size - size
-        images = functional.pad(images, (edge // 2, edge - edge // 2) * 2, value=1.0)
-        parts.append(tower(images.contiguous(memory_format=torch.channels_last)))
-    return _joined(parts)
-
-
-def _joined(parts: list[Parts]) -> Parts:
-    return Parts(*(torch.cat(each).float().cpu() for each in zip(*parts, strict=True)))
-
-
-def _roots(logits: Tensor, shared: int, temperature: float) -> Tensor:
-    posterior = torch.softmax(logits / temperature, 1)
-    others = posterior[:, shared:].sum(1, keepdim=True)
-    roots = torch.cat([posterior[:, :shared], others], 1).clamp(min=1e-9).sqrt()
-    return functional.normalize(roots, dim=1)
 
 
 def _score(
     asked: Parts, gallery: Parts, weights: tuple[float, float, float], shared: int
 ) -> Tensor:
     classes, general, shape = weights
-    here = _roots(asked.logits, shared, _TEMPERATURES[1])
-    there = _roots(gallery.logits, shared, _TEMPERATURES[0])
+    here = roots(torch.softmax(asked.logits / _TEMPERATURES[1], 1), shared)
+    there = roots(torch.softmax(gallery.logits / _TEMPERATURES[0], 1), shared)
     return (
         classes * here @ there.T
         + general * asked.general @ gallery.general.T
@@ -130,22 +87,26 @@ def _score(
     )
 
 
-def _precision(
+def precision(
     scores: Tensor, gallery: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]
 ) -> float:
+    """Return P@12, not a number without a query; `scores` are `(queries, photos)`."""
     first = scores.topk(min(_FIRST, scores.shape[1]), 1).indices.numpy()
-    return float((gallery[first] == wanted[:, None]).mean())
+    return float(torch.from_numpy(gallery[first] == wanted[:, None]).float().mean())
 
 
-def _pairs(
+def pairs(
     scores: Tensor,
     shown: npt.NDArray[np.intp],
     label: npt.NDArray[np.int64],
     pair: npt.NDArray[np.intp],
 ) -> dict[str, float]:
-    """Return where the photo that a sketch is of stands: in its class, and among all."""
+    """Return where the photo that a sketch is of stands: in its class, and among all.
+
+    `shown` are the scores' photos, `label` is every photo's class, `pair` each query's photo.
+    """
     place = {picture: column for column, picture in enumerate(shown.tolist())}
-    columns = torch.tensor([place[each] for each in pair.tolist()])
+    columns = torch.tensor([place[each] for each in pair.tolist()], dtype=torch.long)
     own = scores.gather(1, columns[:, None])
     same = torch.from_numpy(label[shown][None] == label[pair][:, None])
     before = (scores > own) & same

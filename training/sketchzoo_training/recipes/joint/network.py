@@ -1,17 +1,18 @@
 """The joint network: a photo tower and a sketch tower, each with three heads."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sketchzoo.heads import PartsHead, pooled
+from sketchzoo.heads import PartsHead, PosteriorHead, pooled
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
-from sketchzoo.towers import load_tower
+from sketchzoo.towers import TowerNetwork, load_tower
 from sketchzoo_training.errors import ConfigError
 from sketchzoo_training.models.dropping import BatchDropout, BatchDropPath, throw_for_all
+from sketchzoo_training.models.sketch_net import BACKBONE
 from sketchzoo_training.recipes.joint.config import NetworkConfig
 
 
@@ -27,20 +28,15 @@ class Tower(nn.Module):
     """EfficientNet-Lite0 with a class, a general and a shape part."""
 
     def __init__(
-        self,
-        backbone: nn.Module,
-        classifier: nn.Linear,
-        general: nn.Linear,
-        shared: int,
-        config: NetworkConfig,
+        self, backbone: nn.Module, head: PosteriorHead | PartsHead, config: NetworkConfig
     ) -> None:
-        """Go on from a trained tower's backbone and its two heads."""
+        """Go on from a trained tower's backbone and what its head has of the three parts."""
         super().__init__()
         self.backbone = throw_for_all(backbone)
         self.head = PartsHead(
-            classifier.in_features,
-            classifier.out_features,
-            shared,
+            head.classifier.in_features,
+            head.classifier.out_features,
+            head.shared,
             config.general,
             config.shape,
             cell=config.cell,
@@ -49,12 +45,20 @@ class Tower(nn.Module):
             temperature=1.0,
             weights=(1.0, 1.0, 1.0),
         )
-        self.head.classifier = classifier
-        if general.out_features == config.general:
-            self.head.general = general
+        self.head.classifier = head.classifier
+        if head.general.out_features == config.general:
+            self.head.general = head.general
+        if isinstance(head, PartsHead) and _alike(head, self.head):
+            self.head.cell, self.head.shape = head.cell, head.shape
         self.dropout = BatchDropout(config.dropout)
         self._frozen = config.frozen_blocks
         self.still().requires_grad_(requires_grad=False)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """How many values each of the parts has."""
+        head = self.head
+        return head.classifier.out_features, head.general.out_features, head.shape.out_features
 
     def still(self) -> nn.Sequential:
         """Return the layers that stay as they are."""
@@ -105,14 +109,37 @@ def network_of(artefact: ModelArtefact, config: NetworkConfig) -> JointNetwork:
     """
     towers = {}
     for modality in Modality:
-        tower: Any = load_tower(artefact, modality)
-        head = tower.head
-        if not hasattr(head, "classifier"):
-            raise ConfigError(f"starts_from: {artefact.name} has no class part to go on from")
-        for block in tower.backbone.blocks[config.frozen_blocks :]:
+        tower = class_tower(artefact, modality)
+        net: Any = tower.backbone
+        for block in net.blocks[config.frozen_blocks :]:
             _add_drop_path(block, config.drop_path)
-        towers[modality] = Tower(tower.backbone, head.classifier, head.general, head.shared, config)
+        towers[modality] = Tower(net, cast("PosteriorHead | PartsHead", tower.head), config)
     return JointNetwork(towers[Modality.PHOTO], towers[Modality.SKETCH])
+
+
+def class_tower(artefact: ModelArtefact, modality: Modality) -> TowerNetwork:
+    """Load a modality's tower, whose head has a class part.
+
+    Raises:
+        ConfigError: it has none, or its backbone is another than the recipe's.
+        ModelError: it cannot be loaded.
+
+    """
+    tower = load_tower(artefact, modality)
+    if not isinstance(tower.head, PosteriorHead | PartsHead):
+        raise ConfigError(f"starts_from: {artefact.name} has no class part to go on from")
+    if (name := artefact.towers[modality].network["backbone"]) != BACKBONE:
+        raise ConfigError(f"starts_from: {artefact.name} must be of {BACKBONE}, not of {name}")
+    return tower
+
+
+def _alike(one: PartsHead, other: PartsHead) -> bool:
+    """Tell whether the shape parts are of one size and of one grid."""
+    return (
+        one.grid == other.grid
+        and one.cell.out_features == other.cell.out_features
+        and one.shape.out_features == other.shape.out_features
+    )
 
 
 def _add_drop_path(blocks: nn.Module, probability: float) -> None:
