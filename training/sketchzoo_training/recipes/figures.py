@@ -14,16 +14,25 @@ from sketchzoo_training.evaluate.embedding import embed
 from sketchzoo_training.evaluate.evaluation import evaluate
 from sketchzoo_training.evaluate.robustness import measure_robustness
 from sketchzoo_training.evaluate.timing import time_model
-from sketchzoo_training.recipes.towers.config import TowersConfig
-from sketchzoo_training.recipes.towers.drawings import UNSEEN, Drawings, held_out_classes, same
+from sketchzoo_training.recipes.focuses import PAIRED, measure_focuses
+from sketchzoo_training.recipes.towers.drawings import UNSEEN, Drawings, same
 
 FIVE = ("bear", "crocodilian", "jellyfish", "parrot", "spider")
-KEPT = ("p@12", "p@1", "p@5", "map", "recall@1", "intervals", "queries", "photos", "classes")
+KEPT = (
+    "p@12",
+    "p@1",
+    "p@5",
+    "map",
+    "recall@1",
+    *PAIRED[1:],
+    "intervals",
+    "queries",
+    "photos",
+    "classes",
+)
 
 
-def measure(
-    artefact: ModelArtefact, data: Path, config: TowersConfig, drawings: Drawings
-) -> dict[str, Any]:
+def measure(artefact: ModelArtefact, data: Path, drawings: Drawings) -> dict[str, Any]:
     """Measure an artefact on `test`, on held-out doodles, on unseen classes, and disturbed.
 
     Runs ONNX Runtime on the files as they are shipped. P@12's definition and the keys are
@@ -32,7 +41,7 @@ def measure(
     photos = list_images(data / "zoo", Modality.PHOTO, split="test")
     sketches = list_images(data / "zoo", Modality.SKETCH, split="test")
     report = evaluate(artefact, photos, sketches).report()
-    figures: dict[str, Any] = {key: report[key] for key in KEPT}
+    figures: dict[str, Any] = {key: report[key] for key in KEPT if key in report}
     figures["per_source"] = report["per_source"]
     if set(FIVE) <= {photo.class_name for photo in photos}:
         figures["five_classes"] = _brief(
@@ -44,7 +53,9 @@ def measure(
     if doodles:
         figures["doodles"] = _brief(artefact, list(photos), doodles)
     unseen = _files(drawings, data, UNSEEN)
-    held = held_out_classes(data, config)
+    held = frozenset(artefact.notes["unseen_classes"])
+    others: list[ImageFile] = []
+    paired: list[ImageFile] = []
     if unseen:
         others = [
             _renamed(photo, same(photo.class_name))
@@ -58,6 +69,8 @@ def measure(
             ),
         }
         figures["open_world"] = _open_world(artefact, list(photos), list(sketches), unseen)
+    if artefact.layout.focuses:
+        figures["by_focus"] = measure_focuses(artefact, data, others, paired)
     figures["robustness"] = measure_robustness(artefact, photos, sketches).report()
     figures["milliseconds_one_thread"] = {
         str(modality): time_model(artefact, modality)._asdict() for modality in Modality

@@ -1,4 +1,4 @@
-"""A joint run: material, network, the engine's loop; what comes out lies in the run's folder."""
+"""A joint run: material, network, the engine's loop; then export, figures and card."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -6,24 +6,33 @@ from pathlib import Path
 from typing import Any
 
 from sketchzoo.model import ModelArtefact
+from sketchzoo.towers import load_weights
 from sketchzoo_training.data import DataFolders, DataSource, LeftOut
 from sketchzoo_training.engine import loop
 from sketchzoo_training.engine.memory import keep_freed
-from sketchzoo_training.engine.processes import cpu_processes
+from sketchzoo_training.engine.processes import Share, cpu_processes
 from sketchzoo_training.engine.recipe import RunDescription
+from sketchzoo_training.engine.run_folder import RunFolder
 from sketchzoo_training.errors import DataError
+from sketchzoo_training.recipes.card import Training, write_card
+from sketchzoo_training.recipes.figures import measure
+from sketchzoo_training.recipes.joint.assembly import assemble
 from sketchzoo_training.recipes.joint.config import JointConfig
 from sketchzoo_training.recipes.joint.material import Material, load_material
+from sketchzoo_training.recipes.joint.pictures import ANYTHING
 from sketchzoo_training.recipes.joint.recipe import JointRecipe
 from sketchzoo_training.recipes.settings import checked
 
 Listener = loop.Listener
 
 
-def train(
+def train_joint(
     config: JointConfig, data: Path, run_dir: Path, *, listen: Listener = lambda _: None
-) -> dict[str, Any]:
-    """Train both towers; return what the run's `result.json` holds.
+) -> ModelArtefact | None:
+    """Train both towers and export them to `run_dir/zoo-1` with their figures and card.
+
+    A run that was ended at any point goes on from its last checkpoint; one that is finished is
+    only exported again. Processes other than the first return nothing.
 
     Raises:
         training.errors.ConfigError: a setting is wrong, or `run_dir` belongs to other settings.
@@ -31,11 +40,40 @@ def train(
         ModelError: the model that the run goes on from cannot be used.
 
     """
-    data = data.resolve()
+    data = data.resolve()  # as its files' paths are
     keep_freed()
     recipe, record = _prepared(config, data, run_dir)
     with cpu_processes(config.device.started, partial(_take_part, config, data, run_dir)):
-        return _learn(recipe, record, run_dir, listen)
+        result = _learn(recipe, record, run_dir, listen)
+    if Share.current().rank:
+        return None  # of several GPUs' processes the first exports
+    network = recipe.network()
+    load_weights(network, RunFolder(run_dir).last, record.identity)
+    minutes = float(result["seconds"]) / 60
+    artefact = assemble(recipe, network, record, run_dir, minutes)
+    figures = measure(artefact, data, recipe.material.drawings)
+    write_card(artefact, figures, _training(recipe, minutes))
+    return artefact
+
+
+def _training(recipe: JointRecipe, minutes: float) -> Training:
+    """Return what a card says of how both towers were trained."""
+    config, material = recipe.config, recipe.material
+    pairs = int((material.pair[material.drawings.where("train")] >= 0).sum())
+    anything = len(material.pictures.where(ANYTHING))
+    return Training(
+        photo_backbone="EfficientNet-Lite0, trained",
+        sketch_backbone="EfficientNet-Lite0, grey, trained",
+        chosen="against photos of `val` and `test`,\nof which training saw none",
+        told=(
+            f"The {config.schedule.steps} steps behind these weights took {minutes:.0f} minutes.\n"
+            f"Both towers began with those of {recipe.artefact.name} "
+            f"(`{recipe.artefact.fingerprint}`), whose classes they were taught,\n"
+            f"and learned from {pairs} pairs of a photo and a sketch of it, and from contours of "
+            f"photos,\n{anything} of them of things that no class names."
+        ),
+        preset=config.recipe,
+    )
 
 
 def _prepared(config: JointConfig, data: Path, run_dir: Path) -> tuple[JointRecipe, RunDescription]:
@@ -79,7 +117,7 @@ def train_and_export(
     listen: Listener,
     told: Callable[[LeftOut], Any],
 ) -> str | None:
-    """Train by a configuration; returns what came of it, in a line.
+    """Train by a configuration, export to `run_dir/zoo-1`; returns what came of it, in a line.
 
     Raises:
         training.errors.InputError: configuration, data or folder do not fit.
@@ -89,5 +127,5 @@ def train_and_export(
     config = checked(JointConfig, values, name)
     if not isinstance(source, DataFolders) or source.photos != source.sketches:
         raise DataError(f"{name} learns from a folder with zoo/ and extra/, not from {source}")
-    result = train(config, source.photos, run_dir, listen=listen)
-    return f"{result['steps']} steps in {run_dir}"
+    artefact = train_joint(config, source.photos, run_dir, listen=listen)
+    return f"model: {artefact.folder}" if artefact else f"trained in {run_dir}"
