@@ -52,6 +52,7 @@ class Tower(nn.Module):
             self.head.cell, self.head.shape = head.cell, head.shape
         self.dropout = BatchDropout(config.dropout)
         self._frozen = config.frozen_blocks
+        self._half = config.frozen_precision == "bfloat16"
         self.still().requires_grad_(requires_grad=False)
 
     @property
@@ -74,8 +75,9 @@ class Tower(nn.Module):
     def forward(self, images: Tensor) -> Parts:
         """Map images `(n, channels, size, size)` to the three parts."""
         net: Any = self.backbone
-        with torch.no_grad():
-            maps = self.still()(images)
+        half = self._half and self.training
+        with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+            maps = self.still()(images).float()
         maps = net.bn2(net.conv_head(net.blocks[self._frozen :](maps)))
         head = self.head
         features = self.dropout(maps.mean((2, 3)))
