@@ -28,7 +28,11 @@ class OpenWorld:
     @classmethod
     def of(cls, known: Scores, unknown: Scores) -> Self:
         """Find the score that parts them best; both must hold at least one."""
-        min_score = round(best_threshold(known, unknown), 3)
+        return cls.at(round(best_threshold(known, unknown), 3), known, unknown)
+
+    @classmethod
+    def at(cls, min_score: float, known: Scores, unknown: Scores) -> Self:
+        """Tell how well a score that was found before parts them."""
         return cls(
             min_score,
             round(auroc(known, unknown), 4),

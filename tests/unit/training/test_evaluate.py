@@ -16,11 +16,12 @@ from typer.testing import CliRunner
 from sketchzoo.fingerprint import fingerprint
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
+from sketchzoo.parts import Emphasis, Focus, Layout, Part
 from sketchzoo_training.commands import evaluate as app
 from sketchzoo_training.data import DataError, list_images
 from sketchzoo_training.evaluate.embedding import embed
-from sketchzoo_training.evaluate.evaluation import evaluate
-from sketchzoo_training.evaluate.metrics import METRICS
+from sketchzoo_training.evaluate.evaluation import evaluate, evaluate_rankings
+from sketchzoo_training.evaluate.metrics import METRICS, OF_PAIRS
 from sketchzoo_training.evaluate.ranking import rank
 
 Picture = Callable[[Path, tuple[int, int, int]], None]
@@ -59,9 +60,86 @@ def test_json_is_all_that_is_printed(colour_zoo: Path, colour_model: Path) -> No
     assert report["intervals"]["p@12"] == pytest.approx([4 / 12, 4 / 12])
     assert report["distance"] == "cosine"
     for figures in (report, report["per_class"]["cat"], report["per_source"]["sketchy"]):
-        assert figures["intervals"].keys() == {*METRICS, "p@12_best"}
+        best = {"p@12_best", "p@100_best", "p@200_best"}
+        assert figures["intervals"].keys() == {*METRICS, *best}
         assert figures["intervals"]["p@12_best"] == pytest.approx([4 / 12, 4 / 12])
     assert report["model"] == "colour"
+
+
+def test_pairs_are_reported_with_intervals(colour_zoo: Path, colour_model: Path) -> None:
+    """The paired photo's figures stand in JSON beside the others, and among the tables."""
+    report = report_of(colour_model, colour_zoo, colour_zoo)
+    for metric in OF_PAIRS:
+        low, high = report["intervals"][metric]
+        assert low <= report[metric] <= high
+    assert report["recall@12"] == report["in_class_recall@5"] == 1
+    command = ("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo)
+    assert "in class percentile" in run(*command)[1]
+
+
+def test_without_pairs_their_figures_are_null(colour_zoo: Path, colour_model: Path) -> None:
+    """Sketches whose names tell of no photo have no figures of pairs; the tables leave them out."""
+    for sketch in (colour_zoo / "sketch").rglob("*.png"):
+        sketch.rename(sketch.with_name(f"tub_{sketch.stem.replace('-', '')}.png"))
+    (colour_zoo / "splits.csv").unlink()
+    report = report_of(colour_model, colour_zoo, colour_zoo)
+    assert report["paired_queries"] == 0
+    assert all(report[metric] is None for metric in OF_PAIRS)
+    command = ("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo)
+    assert "in class percentile" not in run(*command)[1]
+
+
+def test_a_focus_is_asked_with(colour_zoo: Path, colour_model: Path) -> None:
+    """Queries look at what the focus says, by default at what the model's default says."""
+    artefact = _with_focuses(colour_model)
+    photos = embed(artefact, list_images(colour_zoo, Modality.PHOTO), Modality.PHOTO)
+    sketches = embed(artefact, list_images(colour_zoo, Modality.SKETCH), Modality.SKETCH)
+    for focus, factors in ((Focus.SUBJECT, (1, 1, 0)), (Focus.SHAPE, (0, 0, 1))):
+        asked = rank(sketches.vectors * np.array(factors, np.float32), photos.vectors)
+        expected = evaluate_rankings(photos.files, sketches.files, asked)
+        report = report_of(colour_model, colour_zoo, colour_zoo, "--focus", str(focus))
+        assert report["focus"] == str(focus)
+        assert report["p@5"] == pytest.approx(expected.report()["p@5"])
+        assert report["map"] == pytest.approx(expected.report()["map"])
+    shape = report_of(colour_model, colour_zoo, colour_zoo)
+    assert (shape["focus"], shape["map"]) == ("shape", report["map"])
+    # Blue alone tells cats from dogs no more.
+    assert (
+        shape["map"] < report_of(colour_model, colour_zoo, colour_zoo, "--focus", "subject")["map"]
+    )
+
+
+def test_a_focus_that_the_model_lacks_is_one_line(colour_zoo: Path, colour_model: Path) -> None:
+    """A model without focuses, or without this one, is told from what it has."""
+    command = ("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo)
+    code, _, err = run(*command, "--focus", "shape")
+    assert code == 2
+    assert "the model colour has no focus shape: it has none; ask without" in err
+    _with_focuses(colour_model)
+    code, _, err = run(*command, "--focus", "both")
+    assert code == 2
+    assert "the model colour has no focus both: it has subject, shape" in err
+
+
+def test_unknown_things_are_told_by_the_best_score(
+    colour_zoo: Path, colour_model: Path, tmp_path: Path, picture: Picture
+) -> None:
+    """`--unknown` asks sketches of what the gallery lacks; AUROC and the focus's score judge."""
+    _with_focuses(colour_model)
+    for number in range(3):
+        picture(tmp_path / f"odd/owl/{number}.png", (220, 220, 40))
+        picture(tmp_path / f"odd/cat/{number}.png", (220, 220, 40))
+    report = report_of(
+        colour_model, colour_zoo, colour_zoo, "--unknown", tmp_path / "odd", "--focus", "subject"
+    )
+    assert report["queries"] == 6
+    apart = report["open_world"]
+    assert apart == {"min_score": 0.8, "auroc": 1.0, "known_kept": 1.0, "unknown_refused": 1.0}
+    command = ("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo)
+    assert "AUROC 1.000" in run(*command, "--unknown", tmp_path / "odd", "--focus", "subject")[1]
+    code, _, err = run(*command, "--unknown", colour_zoo)
+    assert code == 2
+    assert "the gallery shows every class of these sketches" in err
 
 
 def test_a_split_narrows_gallery_and_queries(colour_zoo: Path, colour_model: Path) -> None:
@@ -273,3 +351,15 @@ def test_evaluation_needs_no_torch(colour_zoo: Path, colour_model: Path) -> None
     )
     common = ["--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo]
     subprocess.run([sys.executable, "-c", code, *common, "--json", "-"], check=True)
+
+
+def _with_focuses(folder: Path) -> ModelArtefact:
+    """Say that red and green are what is shown, and blue how it is drawn."""
+    layout = Layout(
+        (Part("class", 2, 0.7), Part("shape", 1, 0.3)),
+        {Focus.SUBJECT: Emphasis((1, 0), 0.8), Focus.SHAPE: Emphasis((0, 1))},
+        Focus.SHAPE,
+    )
+    artefact = replace(ModelArtefact.load(folder), layout=layout)
+    artefact.save_config()
+    return artefact

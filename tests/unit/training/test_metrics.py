@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ir_measures import AP, P
 
-from sketchzoo_training.evaluate.metrics import METRICS, QueryKey, interval, measure
+from sketchzoo_training.evaluate.metrics import METRICS, OF_PAIRS, QueryKey, interval, measure
 from sketchzoo_training.evaluate.ranking import Rankings, rank
 
 GALLERY = [
@@ -44,6 +44,95 @@ def test_recall_asks_for_the_very_photo() -> None:
     found = measure(rankings, [QueryKey("cat", "B")], GALLERY)
     assert found.values["recall@1"].tolist() == [0]
     assert found.values["p@1"].tolist() == [1]
+
+
+def test_the_paired_photo_worked_by_hand() -> None:
+    """Among all photos and within its class: recall at K and the percentile of a sketch's photo."""
+    rankings = Rankings.of_order([[0, 2, 1, 4, 3], [0, 2, 1, 4, 3], [0, 2, 1, 4, 3]])
+    queries = [QueryKey("dog", "D"), QueryKey("dog", "E"), QueryKey("cat", "A")]
+    found = measure(rankings, queries, GALLERY)
+    # D is last of all and of three dogs, E second of three, A first of all and of two cats.
+    expected = {
+        "recall@1": (0, 0, 1),
+        "recall@12": (1, 1, 1),
+        "in_class_percentile": (0, 1 / 2, 1),
+        "in_class_recall@1": (0, 0, 1),
+        "in_class_recall@5": (1, 1, 1),
+    }
+    for metric, values in expected.items():
+        assert found.values[metric] == pytest.approx(values)
+
+
+def test_recall_counts_the_places_above() -> None:
+    """The thirteenth of all is not among twelve, the sixth of its class not among five."""
+    gallery = [QueryKey("cat", str(i)) for i in range(6)]
+    gallery += [QueryKey("dog", str(i)) for i in range(20)]
+    cats, dogs = list(range(6)), list(range(6, 26))
+    order = [*cats[:5], *dogs[:7], cats[5], *dogs[7:]]
+    queries = [QueryKey("cat", "5"), QueryKey("cat", "4"), QueryKey("dog", "6")]
+    found = measure(Rankings.of_order([order] * 3), queries, gallery)
+    assert found.values["recall@12"].tolist() == [0, 1, 1]
+    assert found.values["in_class_recall@5"].tolist() == [0, 1, 0]
+    assert found.values["in_class_percentile"] == pytest.approx([0, 1 / 5, 13 / 19])
+
+
+def test_a_photo_alone_in_its_class_has_no_place_there() -> None:
+    """Where a class has one photo nothing is asked within it; among all it is."""
+    gallery = [*GALLERY, QueryKey("owl", "O")]
+    rankings = Rankings.of_order([[5, 0, 1, 2, 3, 4]])
+    found = measure(rankings, [QueryKey("owl", "O")], gallery)
+    assert found.values["recall@1"].tolist() == [1]
+    assert all(np.isnan(found.values[metric][0]) for metric in OF_PAIRS if "in_class" in metric)
+    assert found.mean("in_class_percentile") is None
+
+
+def test_deep_cuts_worked_by_hand() -> None:
+    """AP@200 counts the first 200 places, by as many right photos as they can hold."""
+    gallery = [QueryKey("cat" if i < 250 else "dog") for i in range(600)]
+    order = [*range(250, 300), *range(200), *range(300, 600), *range(200, 250)]
+    found = measure(Rankings.of_order([order, order]), [QueryKey("cat"), QueryKey("dog")], gallery)
+    # Cats stand at 51 to 250 and last, dogs at 1 to 50 and after 250.
+    cats = sum((place - 50) / place for place in range(51, 201)) / 200
+    assert found.values["map@200"] == pytest.approx([cats, 50 / 200])
+    assert found.values["p@100"] == pytest.approx([0.5, 0.5])
+    assert found.values["p@200"] == pytest.approx([0.75, 0.25])
+
+
+def test_few_photos_can_fill_no_deep_cut_but_its_average() -> None:
+    """A perfect ranking of three photos has mAP@200 1, though P@200 is 3 / 200 at most."""
+    rankings = Rankings.of_order([[2, 3, 4, 0, 1]])
+    found = measure(rankings, [QueryKey("dog")], GALLERY)
+    assert found.values["map@200"].tolist() == [1]
+    assert found.values["p@200"] == pytest.approx([3 / 200])
+
+
+def test_values_are_those_of_their_definitions() -> None:
+    """On rankings without ties every value is what its definition, spelled out, comes to."""
+    rng = np.random.default_rng(4)
+    gallery = [QueryKey("abc"[int(rng.integers(3))], str(i)) for i in range(320)]
+    queries = [gallery[int(i)] for i in rng.permutation(320)[:40]]
+    order = np.stack([rng.permutation(320) for _ in queries])
+    found = measure(Rankings.of_order(order), queries, gallery)
+    for number, query in enumerate(queries):
+        row = [gallery[photo] for photo in order[number]]
+        right = [photo.class_name == query.class_name for photo in row]
+        inside = [photo for photo in row if photo.class_name == query.class_name]
+        place, own = row.index(query), inside.index(query)
+        precisions = [sum(right[: at + 1]) / (at + 1) for at in range(320) if right[at]]
+        early = precisions[: sum(right[:200])]
+        expected = {
+            "p@100": sum(right[:100]) / 100,
+            "p@200": sum(right[:200]) / 200,
+            "map": sum(precisions) / sum(right),
+            "map@200": sum(early) / min(sum(right), 200),
+            "recall@1": float(place < 1),
+            "recall@12": float(place < 12),
+            "in_class_recall@1": float(own < 1),
+            "in_class_recall@5": float(own < 5),
+            "in_class_percentile": (len(inside) - 1 - own) / (len(inside) - 1),
+        }
+        for metric, value in expected.items():
+            assert found.values[metric][number] == pytest.approx(value), metric
 
 
 def test_a_class_without_photos_has_no_value() -> None:

@@ -6,7 +6,7 @@ Imports of what is slow to load stand in the functions, so that `--help` is quic
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -18,7 +18,7 @@ from sketchzoo.cli.options import (
     output_file_or_stdout,
     with_settings,
 )
-from sketchzoo_training.commands._shared import user_errors
+from sketchzoo_training.commands._shared import FocusName, user_errors
 
 evaluate = App(no_args_is_help=True)
 
@@ -53,17 +53,53 @@ def evaluate_model(
         str | None,
         typer.Option(
             envvar="SKETCHZOO_EVALUATE_SPLIT",
-            help="Measure one split of each folder's splits.csv, for instance test.",
+            help="Measure these splits of each folder's splits.csv: test, or val,test.",
         ),
     ] = None,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole", help="With --split, take folders without a splits.csv as they are."
+        ),
+    ] = False,
     classes: Annotated[
         list[str] | None,
         typer.Option(
             "--classes",
             "--class",
             metavar="<str>",
-            help="Measure these classes alone, among their own photos: names with commas "
-            "between, or the option repeated.",
+            help="Measure these classes alone: names with commas between, or the option repeated.",
+        ),
+    ] = None,
+    class_list: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SKETCHZOO_EVALUATE_CLASS_LIST",
+            help="Measure the classes on a list: unseen-20, sketchy-21, sketchy-25, tuberlin-30, "
+            "or a TOML file.",
+        ),
+    ] = None,
+    among: Annotated[
+        Literal["own", "all"],
+        typer.Option(
+            envvar="SKETCHZOO_EVALUATE_AMONG",
+            help="Where sketches of --classes or --class-list look: among their own classes' "
+            "photos, or among all.",
+        ),
+    ] = "own",
+    focus: Annotated[
+        FocusName | None,
+        typer.Option(
+            envvar="SKETCHZOO_EVALUATE_FOCUS",
+            help="What sketches are after; the model's own default if unset.",
+        ),
+    ] = None,
+    unknown: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="<path>",
+            help="Folder of sketches of things that the gallery does not show: how well the best "
+            "score tells them. May be repeated.",
         ),
     ] = None,
     through_service: Annotated[
@@ -109,21 +145,31 @@ def evaluate_model(
         ),
     ] = 30.0,
 ) -> None:
-    """Measure how well sketches find photos of their class: P@12, mAP@all, Recall@1.
+    """Measure how well sketches find photos of their class, and the one they were drawn from.
 
     Prints tables, or JSON with `--json`. All figures are shares of 1. Sketches of classes
     that the gallery does not show, and damaged files, are left out and named. Photos that
     are equally near count as if they stood in random order.
     """
     with user_errors("evaluate"):
-        from sketchzoo_training.evaluate.command import Request, run  # noqa: PLC0415 - slow to load
+        from sketchzoo.parts import Focus  # noqa: PLC0415 - slow to load
+        from sketchzoo_training.evaluate.command import Request, run  # noqa: PLC0415 - as above
+        from sketchzoo_training.evaluate.selection import Choice  # noqa: PLC0415 - as above
 
-        request = Request(
-            model=model,
+        choice = Choice(
             gallery=tuple(gallery),
             queries=tuple(queries),
             split=split,
+            whole=whole,
             classes=tuple(classes or ()),
+            class_list=class_list,
+            among_all=among == "all",
+            unknown=tuple(unknown or ()),
+        )
+        request = Request(
+            model=model,
+            choice=choice,
+            focus=None if focus is None else Focus(focus),
             through=of_running_stack(settings) if through_service else None,
             workers=workers,
             deadline_seconds=deadline_seconds,

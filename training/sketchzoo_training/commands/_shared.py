@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,6 +14,8 @@ FOLDERS = (
     "Folder with photo/ and sketch/, a folder per class in each; or plugin:NAME, a data set "
     "that is plugged in."
 )
+FocusName = Literal["subject", "both", "shape"]
+"""The values of `sketchzoo.parts.Focus`, which is slow to load."""
 Photos = Annotated[
     Path | None,
     typer.Option("--photos", help="Folder of photos, a folder per class; with --sketches."),

@@ -1,5 +1,6 @@
 """Data sets: where photos and sketches come from and how they are split."""
 
+from sketchzoo_training.data._class_list import ClassList, class_list, kept_lists
 from sketchzoo_training.data._folders import Listing, modality_called
 from sketchzoo_training.data._image_file import ImageFile, class_name_of
 from sketchzoo_training.data._left_out import LeftOut
@@ -25,6 +26,7 @@ from sketchzoo_training.errors import DataError
 
 __all__ = [
     "SPLITS",
+    "ClassList",
     "DataError",
     "DataFolders",
     "DataSet",
@@ -34,11 +36,13 @@ __all__ = [
     "Listing",
     "TrainingSet",
     "check_apart",
+    "class_list",
     "class_name_of",
     "copies",
     "data_source",
     "draw_splits",
     "filled_up",
+    "kept_lists",
     "list_images",
     "load_training_set",
     "look",

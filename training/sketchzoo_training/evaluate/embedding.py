@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from sketchzoo.images import ImageError, Modality, decode, prepare
 from sketchzoo.model import ModelArtefact
 from sketchzoo.model_error import ModelError
 from sketchzoo.onnx import open_session
+from sketchzoo.parts import Focus
 from sketchzoo_training.data import DataError, ImageFile, LeftOut
+from sketchzoo_training.errors import InputError
 from sketchzoo_training.evaluate.ranking import Vectors
 
 if TYPE_CHECKING:
@@ -106,3 +108,50 @@ def embed(
         sha256=tuple(sha256 for _, sha256, _ in kept),
         left_out=LeftOut(tuple(left_out)),
     )
+
+
+def embed_queries(
+    artefact: ModelArtefact,
+    files: Sequence[ImageFile],
+    focus: Focus | None = None,
+    *,
+    workers: int | None = None,
+    advance: Callable[[], Any] = lambda: None,
+) -> Embedded:
+    """Embed sketches as queries, after what `focus` says; without one as the model's default does.
+
+    Raises:
+        ModelError: the sketches' ONNX file is missing or broken.
+        InputError: the model has no such focus.
+
+    """
+    check_focus(artefact, focus)
+    embedded = embed(artefact, files, Modality.SKETCH, workers=workers, advance=advance)
+    return replace(embedded, vectors=focused(artefact, embedded.vectors, focus))
+
+
+def focused(artefact: ModelArtefact, vectors: Vectors, focus: Focus | None = None) -> Vectors:
+    """Return sketches' embeddings `(n, dimension)` as the queries that search makes of them."""
+    asked = focus or artefact.layout.default
+    if asked is None or not len(vectors):
+        return vectors
+    return np.stack([artefact.layout.focused(vector, asked) for vector in vectors])
+
+
+def check_focus(artefact: ModelArtefact, focus: Focus | None) -> None:
+    """Refuse a focus that the model does not have.
+
+    Raises:
+        InputError: it has none such; the message says which it has.
+
+    """
+    known = artefact.layout.focuses
+    if focus is not None and focus not in known:
+        has = f"it has {', '.join(known)}" if known else "it has none; ask without"
+        raise InputError(f"the model {artefact.name} has no focus {focus}: {has}")
+
+
+def min_score(artefact: ModelArtefact, focus: Focus | None = None) -> float:
+    """Return the score that is believed of such queries, 0 where none was calibrated."""
+    asked = focus or artefact.layout.default
+    return artefact.min_score if asked is None else artefact.layout.focuses[asked].min_score

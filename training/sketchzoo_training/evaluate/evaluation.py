@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
+from sketchzoo.parts import Focus
+from sketchzoo.thresholds import OpenWorld
 from sketchzoo_training.data import DataError, ImageFile, LeftOut
-from sketchzoo_training.evaluate.embedding import embed
+from sketchzoo_training.evaluate.embedding import check_focus, embed, embed_queries, min_score
 from sketchzoo_training.evaluate.metrics import (
     PerQuery,
     QueryKey,
@@ -19,7 +21,7 @@ from sketchzoo_training.evaluate.metrics import (
     mean,
     measure,
 )
-from sketchzoo_training.evaluate.ranking import Distance, Rankings, rank
+from sketchzoo_training.evaluate.ranking import Distance, Rankings, best_scores, rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +37,26 @@ class Evaluation:
     per_query: PerQuery = field(repr=False)
     left_out: LeftOut
     distance: Distance = "cosine"
+    open_world: OpenWorld | None = None
 
     def report(self) -> dict[str, Any]:
         """Return the figures as JSON's types; shares of 1, None where nothing was measured.
 
         The keys begin with `p@12`, `map` (over the whole ranking) and `recall@1` (of the
-        paired photo); `p@12_best` is the most that this gallery allows. `intervals` has all
-        of them.
+        paired photo); `p@12_best`, `p@100_best` and `p@200_best` are the most that this gallery
+        allows. `intervals` has all of them.
         """
         photos = Counter(photo.class_name for photo in self.gallery)
+        there = np.array([photos[query.class_name] for query in self.queries], np.float64)
         values = dict(self.per_query.values)
-        best = np.array([min(12, photos[query.class_name]) / 12 for query in self.queries])
-        values["p@12_best"] = np.where(best > 0, best, np.nan)
+        for most in (12, 100, 200):
+            best = np.minimum(there, most) / most
+            values[f"p@{most}_best"] = np.where(there > 0, best, np.nan)
         classes = _groups([query.class_name for query in self.queries], values)
         return {
             **_figures(values),
             "distance": self.distance,
+            "open_world": asdict(self.open_world) if self.open_world else None,
             "photos": len(self.gallery),
             "classes": len(photos),
             "paired_queries": int(np.sum(~np.isnan(values["recall@1"]))),
@@ -88,25 +94,40 @@ def evaluate(
     gallery: Sequence[ImageFile],
     queries: Sequence[ImageFile],
     *,
+    focus: Focus | None = None,
+    unknown: Sequence[ImageFile] = (),
     workers: int | None = None,
     advance: Callable[[], Any] = lambda: None,
 ) -> Evaluation:
     """Embed photos and sketches with a model and rank every photo for every sketch.
 
+    `focus` says what the sketches are after, the model's default one where it is left out.
+    `unknown` are sketches of what the gallery does not show, which the best score may tell.
+
     Raises:
         DataError: nothing is left to measure.
+        InputError: the model has no such focus.
         sketchzoo.model.ModelError: an ONNX file of the model is missing or broken.
 
     """
+    check_focus(artefact, focus)
     queries, skipped = answerable(gallery, queries)
     photos = embed(artefact, gallery, Modality.PHOTO, workers=workers, advance=advance)
-    sketches = embed(artefact, queries, Modality.SKETCH, workers=workers, advance=advance)
-    return evaluate_rankings(
+    sketches = embed_queries(artefact, queries, focus, workers=workers, advance=advance)
+    evaluation = evaluate_rankings(
         photos.files,
         sketches.files,
         rank(sketches.vectors, photos.vectors),
         photos.left_out + sketches.left_out + skipped,
     )
+    if not unknown:
+        return evaluation
+    strange = embed_queries(artefact, unknown, focus, workers=workers, advance=advance)
+    if not strange.files:
+        raise DataError(f"no sketch of something unknown left: {_why(strange.left_out)}")
+    here, elsewhere = (best_scores(each.vectors, photos.vectors) for each in (sketches, strange))
+    apart = OpenWorld.at(min_score(artefact, focus), here, elsewhere)
+    return replace(evaluation, open_world=apart, left_out=evaluation.left_out + strange.left_out)
 
 
 def evaluate_rankings(

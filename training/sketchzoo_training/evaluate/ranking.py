@@ -64,6 +64,12 @@ def rank(
     return Rankings(order, tied)
 
 
+def best_scores(queries: Vectors, gallery: Vectors) -> npt.NDArray[np.float64]:
+    """Return the score of each query's nearest photo, 0 to 1; embeddings of norm 1, one a row."""
+    scores: npt.NDArray[np.float64] = (1 + (queries @ gallery.T).max(1).astype(np.float64)) / 2
+    return scores
+
+
 def _unit(vectors: Vectors) -> Vectors:
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: Vectors = vectors / np.maximum(norms, 1e-12)

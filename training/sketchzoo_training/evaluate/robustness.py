@@ -13,7 +13,7 @@ from sketchzoo.model import ModelArtefact
 from sketchzoo.morphology import thin
 from sketchzoo.onnx import open_session
 from sketchzoo_training.data import ImageFile
-from sketchzoo_training.evaluate.embedding import embed, infer
+from sketchzoo_training.evaluate.embedding import embed, focused, infer
 from sketchzoo_training.evaluate.metrics import QueryKey, measure
 from sketchzoo_training.evaluate.ranking import Vectors, rank
 
@@ -58,7 +58,7 @@ def measure_robustness(
         for number, image in enumerate(images):
             content = change(image, np.random.default_rng([seed, number]))
             vectors.append(infer(session, prepare(decode(content), how)))
-        rankings = rank(np.stack(vectors), gallery.vectors)
+        rankings = rank(focused(artefact, np.stack(vectors)), gallery.vectors)
         return measure(rankings, wanted, there).mean("p@12") or 0.0
 
     return Robustness(p12(_plain), {name: p12(change) for name, change in CASES.items()})

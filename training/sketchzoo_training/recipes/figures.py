@@ -1,17 +1,16 @@
 """The shipped model's figures: everything that `metrics.json` and the model card state."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
-from sketchzoo.thresholds import auroc
+from sketchzoo.thresholds import OpenWorld
 from sketchzoo_training.data import ImageFile, class_name_of, list_images
-from sketchzoo_training.evaluate.embedding import embed
+from sketchzoo_training.evaluate.embedding import embed, embed_queries, min_score
 from sketchzoo_training.evaluate.evaluation import evaluate
+from sketchzoo_training.evaluate.ranking import best_scores
 from sketchzoo_training.evaluate.robustness import measure_robustness
 from sketchzoo_training.evaluate.timing import time_model
 from sketchzoo_training.recipes.focuses import PAIRED, measure_focuses
@@ -101,18 +100,12 @@ def _open_world(
 ) -> dict[str, Any]:
     """Tell sketches of the gallery's animals from sketches of unseen things, by best score."""
     gallery = embed(artefact, photos, Modality.PHOTO).vectors
-
-    def best(files: list[ImageFile]) -> np.ndarray:
-        queries = embed(artefact, files, Modality.SKETCH).vectors
-        scores: np.ndarray = (1 + (queries @ gallery.T).max(1)) / 2
-        return scores.astype(np.float64)
-
-    known, unknown = best(sketches), best(strange)
+    known, unknown = (
+        best_scores(embed_queries(artefact, files).vectors, gallery)
+        for files in (sketches, strange)
+    )
     return {
-        "auroc": round(auroc(known, unknown), 4),
-        "min_score": artefact.min_score,
-        "known_kept": round(float((known >= artefact.min_score).mean()), 4),
-        "unknown_refused": round(float((unknown < artefact.min_score).mean()), 4),
+        **asdict(OpenWorld.at(min_score(artefact), known, unknown)),
         "known_sketches": len(known),
         "unknown_sketches": len(unknown),
     }

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sketchzoo.images import ImageError, Modality, decode
 from sketchzoo.ink import lines
-from sketchzoo_training.data import DataError, ImageFile, list_images
+from sketchzoo_training.data import DataError, ImageFile, class_list, list_images
 from sketchzoo_training.recipes.towers.config import TowersConfig
 from sketchzoo_training.recipes.towers.kept import kept, key_of
 
@@ -89,11 +89,17 @@ class Drawings:
 
 
 def held_out_classes(data: Path, config: TowersConfig) -> frozenset[str]:
-    """Choose the classes that stay unseen, among the other classes that have photos."""
+    """Return the classes that stay unseen: those of the kept list where the data has them all.
+
+    Of other data as many are drawn by the seed, among the other classes that have photos.
+    """
     folder = data / "extra" / "photo"
     if not folder.is_dir():
         return frozenset()
     names = sorted({same(file.class_name) for file in list_images(folder, Modality.PHOTO)})
+    listed = class_list("unseen-20").classes
+    if len(listed) == config.data.held_out_classes and listed <= set(names):
+        return listed
     chosen = np.random.default_rng([config.seed, 20]).permutation(names)
     return frozenset(str(name) for name in chosen[: config.data.held_out_classes])
 
