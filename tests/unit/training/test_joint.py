@@ -211,7 +211,7 @@ def test_what_cannot_be_gone_on_from_is_refused(
     other = {**begun.notes, "unseen_classes": ["moon"]}
     told = refused(replace(begun, notes=other))
     assert "begun has never seen moon; of" in told
-    assert f"the seed 0 keeps out {begun.notes['unseen_classes'][0]}" in told
+    assert f"with the seed 0 keeps out {begun.notes['unseen_classes'][0]}" in told
     head = {**tower.network["head"], "classes": 9}
     more = replace(tower, network={**tower.network, "head": head})
     told = refused(replace(begun, towers={**begun.towers, Modality.SKETCH: more}))

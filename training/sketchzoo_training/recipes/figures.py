@@ -10,10 +10,11 @@ from sketchzoo.thresholds import OpenWorld
 from sketchzoo_training.data import ImageFile, class_name_of, list_images
 from sketchzoo_training.evaluate.embedding import embed, embed_queries, min_score
 from sketchzoo_training.evaluate.evaluation import evaluate
+from sketchzoo_training.evaluate.metrics import OF_PAIRS
 from sketchzoo_training.evaluate.ranking import best_scores
 from sketchzoo_training.evaluate.robustness import measure_robustness
 from sketchzoo_training.evaluate.timing import time_model
-from sketchzoo_training.recipes.focuses import PAIRED, measure_focuses
+from sketchzoo_training.recipes.focuses import measure_focuses
 from sketchzoo_training.recipes.towers.drawings import UNSEEN, Drawings, same
 
 FIVE = ("bear", "crocodilian", "jellyfish", "parrot", "spider")
@@ -22,8 +23,7 @@ KEPT = (
     "p@1",
     "p@5",
     "map",
-    "recall@1",
-    *PAIRED[1:],
+    *OF_PAIRS,
     "intervals",
     "queries",
     "photos",
@@ -40,7 +40,7 @@ def measure(artefact: ModelArtefact, data: Path, drawings: Drawings) -> dict[str
     photos = list_images(data / "zoo", Modality.PHOTO, split="test")
     sketches = list_images(data / "zoo", Modality.SKETCH, split="test")
     report = evaluate(artefact, photos, sketches).report()
-    figures: dict[str, Any] = {key: report[key] for key in KEPT if key in report}
+    figures: dict[str, Any] = {key: report[key] for key in KEPT}
     figures["per_source"] = report["per_source"]
     if set(FIVE) <= {photo.class_name for photo in photos}:
         figures["five_classes"] = _brief(

@@ -11,18 +11,10 @@ from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo.parts import Focus
 from sketchzoo_training.data import ImageFile, list_images
-from sketchzoo_training.evaluate.embedding import Embedded, embed
-from sketchzoo_training.evaluate.metrics import PerQuery, QueryKey, measure
+from sketchzoo_training.evaluate.embedding import Embedded, embed, focused
+from sketchzoo_training.evaluate.metrics import OF_PAIRS, PerQuery, QueryKey, measure
 from sketchzoo_training.evaluate.ranking import rank
 
-PAIRED = (
-    "recall@1",
-    "recall@12",
-    "in_class_percentile",
-    "in_class_recall@1",
-    "in_class_recall@5",
-)
-"""What asks for the photo that a sketch was drawn from."""
 Chosen = npt.NDArray[np.bool_]
 
 
@@ -64,8 +56,7 @@ class _Asked:
     def with_focus(self, focus: Focus) -> dict[str, Any]:
         """Return what a focus finds."""
         layout = self._artefact.layout
-        focused = [layout.focused(vector, focus) for vector in self._sketches.vectors]
-        queries = np.asarray(focused, np.float32).reshape(-1, layout.dimension)
+        queries = focused(self._artefact, self._sketches.vectors, focus)
         photo_split = np.array([file.split or "" for file in self._photos.files])
         split = np.array([file.split or "" for file in self._sketches.files])
         test = np.isin(photo_split, ["test"])
@@ -76,7 +67,7 @@ class _Asked:
         found: dict[str, Any] = {
             "p@12": of_class.mean("p@12"),
             "map": of_class.mean("map"),
-            **{name: of_pairs.mean(name) for name in PAIRED if name in of_pairs.values},
+            **{name: of_pairs.mean(name) for name in OF_PAIRS},
             "pairs": int(np.sum(~np.isnan(of_pairs.values["recall@1"]))),
             "min_score": layout.focuses[focus].min_score,
         }
@@ -103,7 +94,7 @@ class _Asked:
             "p@12": among_all.mean("p@12"),
             "among_their_own_photos": {
                 "p@12": among_own.mean("p@12"),
-                **{name: among_own.mean(name) for name in PAIRED if name in among_own.values},
+                **{name: among_own.mean(name) for name in OF_PAIRS},
             },
             "classes": len(named),
             "queries": int(strange.sum()),

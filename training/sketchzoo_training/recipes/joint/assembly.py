@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from sketchzoo.heads import PartsHead
 from sketchzoo.images import Modality, Preprocessing
@@ -18,6 +18,7 @@ from sketchzoo.thresholds import OpenWorld
 from sketchzoo.tower_config import TowerConfig
 from sketchzoo.towers import TowerNetwork, backbone
 from sketchzoo_training.engine.recipe import RunDescription
+from sketchzoo_training.evaluate.ranking import best_scores
 from sketchzoo_training.models.export import export_artefact
 from sketchzoo_training.models.sketch_net import BACKBONE
 from sketchzoo_training.recipes.joint.batches import Sampler
@@ -204,18 +205,12 @@ def _open_worlds(
     worlds: dict[Focus, OpenWorld | None] = {}
     for focus in chosen.mixtures:
         factors = torch.tensor(chosen.factors(focus)).repeat_interleave(sizes)
-        known, unknown = (_best(asked[which] * factors, gallery) for which in ("val", UNSEEN))
+        known, unknown = (
+            best_scores(normalize(asked[which] * factors, dim=1).numpy(), gallery.numpy())
+            for which in ("val", UNSEEN)
+        )
         worlds[focus] = OpenWorld.of(known, unknown) if len(unknown) else None
     return worlds
-
-
-def _best(queries: Tensor, gallery: Tensor) -> npt.NDArray[np.float64]:
-    """Return each query's best score, 0 to 1: `(queries,)`."""
-    if not len(queries):
-        return np.zeros(0)
-    unit = torch.nn.functional.normalize(queries, dim=1)
-    best: npt.NDArray[np.float64] = ((1 + unit @ gallery.T) / 2).amax(1).double().numpy()
-    return best
 
 
 def _figures(world: OpenWorld | None) -> dict[str, Any]:

@@ -99,8 +99,8 @@ def load_material(
     )
     if (held := held_out_classes(data, towers)) != unseen:
         raise ConfigError(
-            f"starts_from: {artefact.name} has never seen {_some(unseen)}; of {data / 'extra'} the "
-            f"seed {config.seed} keeps out {_some(held)}"
+            f"starts_from: {artefact.name} has never seen {_some(unseen)}; of {data / 'extra'} a "
+            f"run with the seed {config.seed} keeps out {_some(held)}"
         )
     drawings = load_drawings(data, towers, cache / "drawings.npz")
     shared = tuple(artefact.notes.get("shared_classes", ()))
