@@ -58,7 +58,9 @@ def assemble(
     with torch.no_grad():
         bias = sketch_head.classifier.bias
         bias.copy_(lifted(bias, shares, sharpness.lift))
-    worlds = _open_worlds(photo_head, sketch_head, material, said, chosen)
+    # What was said is of the logits as they were.
+    heard = said.with_logits(lifted(said.of_drawings.logits, shares, sharpness.lift))
+    worlds = _open_worlds(photo_head, sketch_head, material, heard, chosen)
     focuses = {
         focus: Emphasis(chosen.factors(focus), world.min_score if world else 0.0)
         for focus, world in worlds.items()

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +63,10 @@ class Said:
                 lambda: of_drawings(network.sketch, material.asked_lines, how, _CPU),
             ),
         )
+
+    def with_logits(self, logits: Tensor) -> "Said":
+        """Return the same with other logits of the drawings."""
+        return replace(self, of_drawings=self.of_drawings._replace(logits=logits))
 
     def photos_where(self, chosen: npt.NDArray[np.bool_]) -> Parts:
         """Return what is said of photos `(n,)` that are chosen."""
