@@ -153,16 +153,18 @@ class PartsHead(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Map feature maps `(n, length, h, w)` to embeddings, whose parts `layout` tells."""
         features = maps.mean((2, 3))
-        posterior = functional.softmax(self.classifier(features) / self.temperature, dim=1)
+        cells = functional.gelu(self.cell(pooled(maps, self.grid)))
+        return self.joined(
+            self.classifier(features), self.general(features), self.shape(cells.flatten(1))
+        )
+
+    def joined(self, logits: Tensor, general: Tensor, shape: Tensor) -> Tensor:
+        """Join what the three linear maps say to embeddings."""
+        posterior = functional.softmax(logits / self.temperature, dim=1)
         named = roots(posterior, self.shared)
         if self.doubt:
             named = named * posterior.amax(1, keepdim=True) ** self.doubt
-        cells = functional.gelu(self.cell(pooled(maps, self.grid)))
-        parts = (
-            named,
-            functional.normalize(self.general(features), dim=1),
-            functional.normalize(self.shape(cells.flatten(1)), dim=1),
-        )
+        parts = named, functional.normalize(general, dim=1), functional.normalize(shape, dim=1)
         scaled = [part * weight**0.5 for part, weight in zip(parts, self.weights, strict=True)]
         return functional.normalize(torch.cat(scaled, dim=1), dim=1)
 

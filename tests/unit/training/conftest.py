@@ -16,9 +16,10 @@ from sketchzoo.images import Modality, Preprocessing
 from sketchzoo.model import ModelArtefact
 from sketchzoo.parts import Layout
 from sketchzoo.tower_config import TowerConfig
+from tests.unit.training.tiny_joint import begun, pairs, without_joint_export
 from tests.unit.training.tiny_towers import data, without_export
 
-__all__ = ["data", "without_export"]
+__all__ = ["begun", "data", "pairs", "without_export", "without_joint_export"]
 
 COLOURS = {"cat": (220, 40, 40), "dog": (40, 220, 40), "eel": (40, 40, 220)}
 

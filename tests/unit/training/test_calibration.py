@@ -9,10 +9,11 @@ import torch
 
 from sketchzoo.model import ModelArtefact
 from sketchzoo.thresholds import SEEN_FROM
+from sketchzoo_training.recipes.card import card
 from sketchzoo_training.recipes.towers import calibration, photo_features
 from sketchzoo_training.recipes.towers.calibration import Seen
-from sketchzoo_training.recipes.towers.card import card
 from sketchzoo_training.recipes.towers.config import TowersConfig
+from sketchzoo_training.recipes.towers.run import training_of
 
 
 def test_precision_counts_the_right_photos_among_the_first() -> None:
@@ -130,5 +131,5 @@ def test_a_model_card_says_what_is_seen(seen_from: float | None, expected: str) 
     artefact = replace(shipped, seen_from=seen_from, notes={**shipped.notes, "seen": seen})
     figures = json.loads((shipped.folder / "metrics.json").read_text())
     figures["per_source"] = {}
-    text = card(artefact, figures, TowersConfig())
+    text = card(artefact, figures, training_of(TowersConfig(), 73.1))
     assert f"### What is seen on photos\n{expected}" in text

@@ -19,7 +19,7 @@ from sketchzoo_training.recipes.settings import (
     read_toml,
 )
 
-RECIPES = ("siamese", "towers")
+RECIPES = ("siamese", "towers", "joint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +106,8 @@ def _trainer(recipe: str) -> Callable[..., str | None]:
         from sketchzoo_training.recipes.towers.run import train_and_export as towers  # noqa: PLC0415
 
         return towers
+    if recipe == "joint":
+        from sketchzoo_training.recipes.joint.run import train_and_export as joint  # noqa: PLC0415
+
+        return joint
     raise ConfigError(f"recipe must be {' or '.join(RECIPES)}, not {recipe!r}")

@@ -53,11 +53,13 @@ def augment(
     *,
     of: int | None = None,
     own: slice = slice(None),
+    mirrored: Tensor | None = None,
 ) -> Tensor:
     """Draw lines each in its own way: `(n, 1, size, size)`, ink -1, paper 1.
 
     The lines are `own` of a batch `of` so many, for which dice are thrown, so that each is
-    drawn in the same way whoever draws it. The generator is on the lines' device.
+    drawn in the same way whoever draws it. The generator is on the lines' device. Those that
+    are `mirrored` `(n,)` are drawn so; without it dice say.
     """
     count = len(thinned)
     device = thinned.device
@@ -77,7 +79,8 @@ def augment(
     turn, shear = normal() * 0.17, normal() * 0.1
     # The sampling grid grows, so the drawing shrinks: a drawing cut out is never larger.
     scale, aspect = 1.03 + 0.13 * normal().abs(), torch.exp(normal() * 0.12)
-    mirror = torch.where(uniform() < 0.5, -1.0, 1.0)  # noqa: PLR2004 - half
+    turned = uniform() < 0.5  # noqa: PLR2004 - half
+    mirror = torch.where(turned if mirrored is None else mirrored, -1.0, 1.0)
     cos, sin = turn.cos() * scale, turn.sin() * scale
     affine = torch.empty(count, 2, 3, device=device)
     affine[:, 0, 0], affine[:, 0, 1] = cos * aspect * mirror, (shear * scale - sin) * aspect

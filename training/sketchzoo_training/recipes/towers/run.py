@@ -20,11 +20,11 @@ from sketchzoo_training.engine.report import StepReport
 from sketchzoo_training.engine.run_folder import RunFolder
 from sketchzoo_training.errors import ConfigError, DataError
 from sketchzoo_training.models.sketch_net import SketchNet
+from sketchzoo_training.recipes.card import Training, write_card
+from sketchzoo_training.recipes.figures import measure
 from sketchzoo_training.recipes.settings import checked, read_preset
 from sketchzoo_training.recipes.towers.assembly import NAME, assemble
-from sketchzoo_training.recipes.towers.card import write_card
 from sketchzoo_training.recipes.towers.config import TowersConfig
-from sketchzoo_training.recipes.towers.figures import measure
 from sketchzoo_training.recipes.towers.material import Material, load_material
 from sketchzoo_training.recipes.towers.recipe import TowersRecipe
 
@@ -83,9 +83,40 @@ def train_towers(
     if Share.current().rank or data.is_file():
         return None  # of several GPUs' processes the first exports
     record = record_of(config, material)
-    artefact = assemble(recipe, network, record, run_dir / NAME, _minutes(run_dir))
-    write_card(artefact, measure(artefact, data, config, material.drawings), config)
+    minutes = _minutes(run_dir)
+    artefact = assemble(recipe, network, record, run_dir / NAME, minutes)
+    write_card(artefact, measure(artefact, data, material.drawings), training_of(config, minutes))
     return artefact
+
+
+def training_of(config: TowersConfig, minutes: float) -> Training:
+    """Return what a card says of how the towers were trained."""
+    schedule, objective = config.schedule, config.objective
+    small = ""
+    if schedule.small_steps:
+        small = f", the first {schedule.small_steps} at {schedule.small_size} px,"
+    text = (
+        f"The {schedule.steps} steps of {schedule.batch} sketches behind these weights{small}\n"
+        f"took {minutes:.0f} minutes; thinning, features and contours\n"
+        "before them and measuring after them some ten more."
+    )
+    if objective.teachers:
+        text += (
+            f"\nThe sketch side learned from labels and from {', '.join(objective.teachers)},"
+            "\nwhich the command trains first."
+        )
+    if config.network.starts_from:
+        text += f"\nIt began with the weights of {config.network.starts_from}."
+    if objective.averaged_with:
+        text += f"\nIts weights are their mean with those of {', '.join(objective.averaged_with)}."
+    return Training(
+        photo_backbone="EfficientNet-Lite0, ImageNet weights, frozen",
+        sketch_backbone="EfficientNet-Lite0, grey, trained",
+        chosen="against up to 13 photos a class of `train`\n"
+        "and `val` by probes that had not seen them",
+        told=text,
+        preset=NAME,
+    )
 
 
 def teacher_config(config: TowersConfig, name: str) -> TowersConfig:

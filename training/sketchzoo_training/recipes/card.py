@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
-from sketchzoo_training.recipes.towers.config import TowersConfig
+from sketchzoo.parts import CLASS, GENERAL, SHAPE
 from sketchzoo_training.recipes.towers.drawings import UNSEEN
 
 _CARD = """# {name}
@@ -16,14 +17,17 @@ cosine ranks photos for a sketch (or for another photo).
 
 | | photo | sketch |
 |---|---|---|
-| backbone | EfficientNet-Lite0, ImageNet weights, frozen | EfficientNet-Lite0, grey, trained |
+| backbone | {photo_backbone} | {sketch_backbone} |
 | input | {photo_size} px, the middle square | {size} px, cut out and redrawn with one pen |
 | one thread, ONNX Runtime | {photo_ms} ms | {sketch_ms} ms |
 
-The first {posterior} values are the square roots of a class posterior ({shared} classes that have
-photos and sketches, and "something else"), times the root of {weight}; the others point to where
-photos of such things lie in ImageNet's features, for what no class names.
-Fingerprint `{fingerprint}`. {run}
+An embedding's values, in order:
+
+| part | values | weight | what it says |
+|---|---|---|---|
+{parts}
+
+Each part is scaled by the root of its weight. Fingerprint `{fingerprint}`. {run}
 
 ## Intended use
 Searching collections of photos of the 55 animals below by sketches and doodles. Photos and
@@ -40,9 +44,8 @@ with a 95 % bootstrap interval.
 {rows}
 
 mAP over the whole ranking {map:.3f}, P@1 {p1:.3f}, Recall@1 of the very photo a sketch was drawn
-from {recall}. Chosen on `val` (P@12 {val:.3f} there, against up to 13 photos a class of `train`
-and `val` by probes that had not seen them).
-
+from {recall}. Chosen on `val` (P@12 {val:.3f} there, {chosen}).
+{focuses}
 ### Things that are none of the classes
 The best score tells the gallery's animals from {unknown} sketches of things that no training saw
 with AUROC {auroc:.3f}. At the default `min_score` {min_score} {kept:.0%} of the animals' sketches
@@ -86,12 +89,10 @@ P@12 on `test`:
 {held} of the other classes were kept out of training: {unseen}.
 
 ## Train it again
-`sketchzoo train --preset zoo-1 --data DIR --run DIR` with `DIR/zoo/{{photo,sketch}}/<class>/*` and
-`DIR/zoo/splits.csv` (`path,split`); `DIR/extra` adds drawings of other things. A run that was
-ended goes on where its last checkpoint left it. Put folders of your own photos and sketches
-there for classes of your own. The {steps} steps of {batch} sketches behind these weights{small}
-took {minutes:.0f} minutes; thinning, features and contours
-before them and measuring after them some ten more.{taught}
+`sketchzoo train --preset {preset} --data DIR --run runs/{preset}` with
+`DIR/zoo/{{photo,sketch}}/<class>/*` and `DIR/zoo/splits.csv` (`path,split`); `DIR/extra` adds
+drawings of other things. A run that was ended goes on where its last checkpoint left it. Put
+folders of your own photos and sketches there for classes of your own. {told}
 
 ## Settings
 ```json
@@ -99,49 +100,73 @@ before them and measuring after them some ten more.{taught}
 ```
 """
 
+_FOCUSES = """
+### What a query is after
+The query's parts ({parts}) are multiplied by factors; `{default}` is the default. `percentile`,
+`first` and `among five` tell where the very photo stands that a sketch was drawn from, among
+those of its class, the next two where it does among all: pairs and photos of `val` and `test`.
 
-def write_card(artefact: ModelArtefact, figures: Mapping[str, Any], config: TowersConfig) -> None:
+| focus | factors | {names} | unseen, own | unseen, all | `min_score` |
+|{ruled}
+{rows}
+"""
+_UNTOUCHED = """
+The other half of the unseen classes helped to choose how the parts count. Of the {classes} that
+did not P@12 by default is {own:.3f} among their own photos and {among_all:.3f} among all.
+"""
+_BY_FOCUS = {
+    "p@12": "P@12",
+    "in_class_percentile": "percentile",
+    "in_class_recall@1": "first",
+    "in_class_recall@5": "among five",
+    "recall@1": "first of all",
+    "recall@12": "among twelve",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a card says of how its model was trained, in words.
+
+    `chosen` tells what val's sketches were asked against, `told` how long it took and what was
+    learned from, `preset` trains it again.
+    """
+
+    photo_backbone: str
+    sketch_backbone: str
+    chosen: str
+    told: str
+    preset: str
+
+
+def write_card(artefact: ModelArtefact, figures: Mapping[str, Any], training: Training) -> None:
     """Write `metrics.json` and `MODEL_CARD.md` beside the model."""
     metrics = {"fingerprint": artefact.fingerprint, **figures}
     (artefact.folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    (artefact.folder / "MODEL_CARD.md").write_text(card(artefact, figures, config))
+    (artefact.folder / "MODEL_CARD.md").write_text(card(artefact, figures, training))
 
 
-def card(artefact: ModelArtefact, figures: Mapping[str, Any], config: TowersConfig) -> str:
+def card(artefact: ModelArtefact, figures: Mapping[str, Any], training: Training) -> str:
     """Return the model card's text."""
     sketch = artefact.towers[Modality.SKETCH]
-    head = sketch.network["head"]
     notes = artefact.notes
     world = figures.get("open_world", {})
     per_class = figures["per_class"]
     recall = figures.get("recall@1")
-    small = ""
-    if config.schedule.small_steps:
-        small = f", the first {config.schedule.small_steps} at {config.schedule.small_size} px,"
-    taught = ""
-    objective = config.objective
-    if objective.teachers:
-        taught = (
-            f"\nThe sketch side learned from labels and from {', '.join(objective.teachers)},"
-            "\nwhich the command trains first."
-        )
-    if config.network.starts_from:
-        taught += f"\nIt began with the weights of {config.network.starts_from}."
-    if objective.averaged_with:
-        taught += (
-            f"\nIts weights are their mean with those of {', '.join(objective.averaged_with)}."
-        )
     return _CARD.format(
-        taught=taught,
+        photo_backbone=training.photo_backbone,
+        sketch_backbone=training.sketch_backbone,
+        chosen=training.chosen,
+        told=training.told,
+        preset=training.preset,
+        parts="\n".join(_parts(artefact)),
+        focuses=_focuses(artefact, figures),
         name=artefact.name,
         dimension=artefact.dimension,
         photo_size=artefact.towers[Modality.PHOTO].preprocessing.size,
         size=sketch.preprocessing.size,
         photo_ms=figures["milliseconds_one_thread"]["photo"]["p50"],
         sketch_ms=figures["milliseconds_one_thread"]["sketch"]["p50"],
-        posterior=head["shared"] + 1,
-        shared=head["shared"],
-        weight=head["weight"],
         fingerprint=artefact.fingerprint,
         run=artefact.run or "No single run made these weights.",
         rows="\n".join(_rows(figures)),
@@ -162,12 +187,61 @@ def card(artefact: ModelArtefact, figures: Mapping[str, Any], config: TowersConf
         classes="\n".join(_in_pairs(sorted(per_class.items()))),
         held=len(notes["unseen_classes"]),
         unseen=", ".join(notes["unseen_classes"]) or "none",
-        steps=config.schedule.steps,
-        batch=config.schedule.batch,
-        small=small,
-        minutes=notes.get("minutes", float("nan")),
         settings=json.dumps(notes.get("settings", {}), indent=2),
     )
+
+
+def _parts(artefact: ModelArtefact) -> list[str]:
+    shared = len(artefact.notes["shared_classes"])
+    meant = {
+        CLASS: f"the square roots of a class posterior: {shared} classes that have photos and "
+        'sketches, and "something else"',
+        GENERAL: "where photos and sketches of such things lie, for what no class names",
+        SHAPE: "what was drawn: pose, view, layout of the last maps",
+    }
+    return [
+        f"| {part.name} | {part.size} | {part.weight:.2f} | {meant.get(part.name, '')} |"
+        for part in artefact.layout.parts
+    ]
+
+
+def _focuses(artefact: ModelArtefact, figures: Mapping[str, Any]) -> str:
+    """Tell what each focus of a query finds, if there are any."""
+    by_focus: Mapping[str, Mapping[str, Any]] = figures.get("by_focus", {})
+    if not by_focus:
+        return ""
+    rows = []
+    for focus, emphasis in artefact.layout.in_order():
+        part = by_focus[str(focus)]
+        unseen = part.get("unseen_classes", {})
+        cells = [
+            str(focus),
+            ", ".join(f"{factor:.2f}" for factor in emphasis.factors),
+            *(_cell(part.get(key)) for key in _BY_FOCUS),
+            _cell(unseen.get("among_their_own_photos", {}).get("p@12")),
+            _cell(unseen.get("p@12")),
+            f"{emphasis.min_score:.3f}",
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    told = _FOCUSES.format(
+        parts=", ".join(part.name for part in artefact.layout.parts),
+        default=artefact.layout.default,
+        names=" | ".join(_BY_FOCUS.values()),
+        ruled="---|" * (len(_BY_FOCUS) + 5),
+        rows="\n".join(rows),
+    )
+    untouched = by_focus[str(artefact.layout.default)].get("unseen_untouched")
+    if not untouched:
+        return told
+    return told + _UNTOUCHED.format(
+        classes=untouched["classes"],
+        own=untouched["among_their_own_photos"]["p@12"],
+        among_all=untouched["p@12"],
+    )
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def _seen(artefact: ModelArtefact) -> str:

@@ -10,19 +10,28 @@ from sketchzoo.thresholds import OpenWorld
 from sketchzoo_training.data import ImageFile, class_name_of, list_images
 from sketchzoo_training.evaluate.embedding import embed, embed_queries, min_score
 from sketchzoo_training.evaluate.evaluation import evaluate
+from sketchzoo_training.evaluate.metrics import OF_PAIRS
 from sketchzoo_training.evaluate.ranking import best_scores
 from sketchzoo_training.evaluate.robustness import measure_robustness
 from sketchzoo_training.evaluate.timing import time_model
-from sketchzoo_training.recipes.towers.config import TowersConfig
-from sketchzoo_training.recipes.towers.drawings import UNSEEN, Drawings, held_out_classes, same
+from sketchzoo_training.recipes.focuses import measure_focuses
+from sketchzoo_training.recipes.towers.drawings import UNSEEN, Drawings, same
 
 FIVE = ("bear", "crocodilian", "jellyfish", "parrot", "spider")
-KEPT = ("p@12", "p@1", "p@5", "map", "recall@1", "intervals", "queries", "photos", "classes")
+KEPT = (
+    "p@12",
+    "p@1",
+    "p@5",
+    "map",
+    *OF_PAIRS,
+    "intervals",
+    "queries",
+    "photos",
+    "classes",
+)
 
 
-def measure(
-    artefact: ModelArtefact, data: Path, config: TowersConfig, drawings: Drawings
-) -> dict[str, Any]:
+def measure(artefact: ModelArtefact, data: Path, drawings: Drawings) -> dict[str, Any]:
     """Measure an artefact on `test`, on held-out doodles, on unseen classes, and disturbed.
 
     Runs ONNX Runtime on the files as they are shipped. P@12's definition and the keys are
@@ -43,7 +52,9 @@ def measure(
     if doodles:
         figures["doodles"] = _brief(artefact, list(photos), doodles)
     unseen = _files(drawings, data, UNSEEN)
-    held = held_out_classes(data, config)
+    held = frozenset(artefact.notes["unseen_classes"])
+    others: list[ImageFile] = []
+    paired: list[ImageFile] = []
     if unseen:
         others = [
             _renamed(photo, same(photo.class_name))
@@ -57,6 +68,8 @@ def measure(
             ),
         }
         figures["open_world"] = _open_world(artefact, list(photos), list(sketches), unseen)
+    if artefact.layout.focuses:
+        figures["by_focus"] = measure_focuses(artefact, data, others, paired)
     figures["robustness"] = measure_robustness(artefact, photos, sketches).report()
     figures["milliseconds_one_thread"] = {
         str(modality): time_model(artefact, modality)._asdict() for modality in Modality

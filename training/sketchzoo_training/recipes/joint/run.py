@@ -1,0 +1,131 @@
+"""A joint run: material, network, the engine's loop; then export, figures and card."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sketchzoo.model import ModelArtefact
+from sketchzoo.towers import load_weights
+from sketchzoo_training.data import DataFolders, DataSource, LeftOut
+from sketchzoo_training.engine import loop
+from sketchzoo_training.engine.memory import keep_freed
+from sketchzoo_training.engine.processes import Share, cpu_processes
+from sketchzoo_training.engine.recipe import RunDescription
+from sketchzoo_training.engine.run_folder import RunFolder
+from sketchzoo_training.errors import DataError
+from sketchzoo_training.recipes.card import Training, write_card
+from sketchzoo_training.recipes.figures import measure
+from sketchzoo_training.recipes.joint.assembly import assemble
+from sketchzoo_training.recipes.joint.config import JointConfig
+from sketchzoo_training.recipes.joint.material import Material, load_material
+from sketchzoo_training.recipes.joint.pictures import ANYTHING
+from sketchzoo_training.recipes.joint.recipe import JointRecipe
+from sketchzoo_training.recipes.settings import checked
+
+Listener = loop.Listener
+
+
+def train_joint(
+    config: JointConfig, data: Path, run_dir: Path, *, listen: Listener = lambda _: None
+) -> ModelArtefact | None:
+    """Train both towers and export them to `run_dir/zoo-1` with their figures and card.
+
+    A run that was ended at any point goes on from its last checkpoint; one that is finished is
+    only exported again. Processes other than the first return nothing.
+
+    Raises:
+        training.errors.ConfigError: a setting is wrong, or `run_dir` belongs to other settings.
+        training.errors.DataError: the data cannot be used.
+        ModelError: the model that the run goes on from cannot be used.
+
+    """
+    data = data.resolve()  # as its files' paths are
+    keep_freed()
+    recipe, record = _prepared(config, data, run_dir)
+    with cpu_processes(config.device.started, partial(_take_part, config, data, run_dir)):
+        result = _learn(recipe, record, run_dir, listen)
+    if Share.current().rank:
+        return None  # of several GPUs' processes the first exports
+    network = recipe.network()
+    load_weights(network, RunFolder(run_dir).last, record.identity)
+    minutes = float(result["seconds"]) / 60
+    artefact = assemble(recipe, network, record, run_dir, minutes)
+    figures = measure(artefact, data, recipe.material.drawings)
+    write_card(artefact, figures, _training(recipe, minutes))
+    return artefact
+
+
+def _training(recipe: JointRecipe, minutes: float) -> Training:
+    """Return what a card says of how both towers were trained."""
+    config, material = recipe.config, recipe.material
+    pairs = int((material.pair[material.drawings.where("train")] >= 0).sum())
+    anything = len(material.pictures.where(ANYTHING))
+    return Training(
+        photo_backbone="EfficientNet-Lite0, trained",
+        sketch_backbone="EfficientNet-Lite0, grey, trained",
+        chosen="against photos of `val` and `test`,\nof which training saw none",
+        told=(
+            f"The {config.schedule.steps} steps behind these weights took {minutes:.0f} minutes.\n"
+            f"Both towers began with those of {recipe.artefact.name} "
+            f"(`{recipe.artefact.fingerprint}`), whose classes they were taught,\n"
+            f"and learned from {pairs} pairs of a photo and a sketch of it, and from contours of "
+            f"photos,\n{anything} of them of things that no class names."
+        ),
+        preset=config.recipe,
+    )
+
+
+def _prepared(config: JointConfig, data: Path, run_dir: Path) -> tuple[JointRecipe, RunDescription]:
+    artefact = ModelArtefact.load(config.starts_from)
+    material = load_material(data, config, artefact, run_dir / "cache")
+    return JointRecipe(config, material, artefact), record_of(config, material, artefact)
+
+
+def record_of(config: JointConfig, material: Material, artefact: ModelArtefact) -> RunDescription:
+    """Return what a run is made of."""
+    summary = material.summary()
+    return RunDescription(
+        recipe=config.recipe,
+        settings=config.model_dump(mode="json"),
+        digest=config.digest(),
+        lineage=config.lineage(),
+        seed=config.seed,
+        data={**summary, "fingerprint": f"{summary['fingerprint']}-{artefact.fingerprint}"},
+    )
+
+
+def _take_part(config: JointConfig, data: Path, run_dir: Path) -> None:
+    keep_freed()
+    _learn(*_prepared(config, data, run_dir), run_dir)
+
+
+def _learn(
+    recipe: JointRecipe, record: RunDescription, run_dir: Path, listen: Listener = lambda _: None
+) -> dict[str, Any]:
+    budget = recipe.config.budget
+    options = recipe.config.device.options(budget.validate_every, budget.checkpoint_every, None)
+    return loop.run(recipe, record, run_dir, options, listen)
+
+
+def train_and_export(
+    values: Mapping[str, Any],
+    name: str,
+    source: DataSource,
+    run_dir: Path,
+    *,
+    listen: Listener,
+    told: Callable[[LeftOut], Any],
+) -> str | None:
+    """Train by a configuration, export to `run_dir/zoo-1`; returns what came of it, in a line.
+
+    Raises:
+        training.errors.InputError: configuration, data or folder do not fit.
+
+    """
+    del told  # a drawing or photo that cannot be used ends the run
+    config = checked(JointConfig, values, name)
+    if not isinstance(source, DataFolders) or source.photos != source.sketches:
+        raise DataError(f"{name} learns from a folder with zoo/ and extra/, not from {source}")
+    artefact = train_joint(config, source.photos, run_dir, listen=listen)
+    return f"model: {artefact.folder}" if artefact else f"trained in {run_dir}"
