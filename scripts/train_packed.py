@@ -4,7 +4,7 @@
 
 `sketchzoo data pack` writes PACKED. Any Python with torch, timm and what `DIR` has wheels of
 will do: nothing is installed but these, for this run alone. Afterwards, where the images are,
-`sketchzoo train --preset zoo-1 --data IMAGES --run RUN` exports and measures what was trained.
+`sketchzoo train --preset zoo-1-towers --data IMAGES --run RUN` exports and measures what was trained.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("packed", type=Path, help="what `sketchzoo data pack` wrote")
     parser.add_argument("run", type=Path, help="the run's folder; a run that was ended goes on")
-    parser.add_argument("--preset", default="zoo-1")
+    parser.add_argument("--preset", default="zoo-1-towers")
     parser.add_argument("--wheels", type=Path, help=f"folder of wheels: {', '.join(NEEDED)}")
     arguments = parser.parse_args()
     sys.path[:0] = [str(ROOT), str(ROOT / "training")]

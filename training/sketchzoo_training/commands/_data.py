@@ -98,7 +98,9 @@ def pack_data(
             help="The file, for instance zoo.npz.",
         ),
     ],
-    preset: Annotated[str, typer.Option(help="The preset that is to learn from it.")] = "zoo-1",
+    preset: Annotated[
+        str, typer.Option(help="The preset that is to learn from it.")
+    ] = "zoo-1-towers",
     cache: Annotated[
         Path | None,
         typer.Option(help="Folder that keeps what takes minutes, such as a run's cache/."),

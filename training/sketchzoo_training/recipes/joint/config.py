@@ -116,10 +116,14 @@ class BudgetConfig(Table):
 
 
 class JointConfig(Configuration):
-    """A run of the joint recipe; see each table. `starts_from` is a model's name or folder."""
+    """A run of the joint recipe; see each table.
+
+    `starts_from` is a model's name or folder, or a preset of the recipe towers, which is run
+    first, in the folder of that name in the run's own.
+    """
 
     recipe: Literal["joint"] = "joint"
-    starts_from: str = "zoo-1"
+    starts_from: str = "zoo-1-towers"
     data: DataConfig = DataConfig()
     drawing: DrawingConfig = DrawingConfig()
     network: NetworkConfig = NetworkConfig()

@@ -21,7 +21,10 @@ from sketchzoo_training.recipes.joint.config import JointConfig
 from sketchzoo_training.recipes.joint.material import Material, load_material
 from sketchzoo_training.recipes.joint.pictures import ANYTHING
 from sketchzoo_training.recipes.joint.recipe import JointRecipe
-from sketchzoo_training.recipes.settings import checked
+from sketchzoo_training.recipes.settings import checked, preset_names, read_preset
+from sketchzoo_training.recipes.towers.assembly import NAME
+from sketchzoo_training.recipes.towers.config import TowersConfig
+from sketchzoo_training.recipes.towers.run import train_towers
 
 Listener = loop.Listener
 
@@ -42,8 +45,11 @@ def train_joint(
     """
     data = data.resolve()  # as its files' paths are
     keep_freed()
-    recipe, record = _prepared(config, data, run_dir)
-    with cpu_processes(config.device.started, partial(_take_part, config, data, run_dir)):
+    begun = _begin(config, data, run_dir, listen)
+    if begun is None:
+        return None
+    recipe, record = _prepared(config, begun, data, run_dir)
+    with cpu_processes(config.device.started, partial(_take_part, config, begun, data, run_dir)):
         result = _learn(recipe, record, run_dir, listen)
     if Share.current().rank:
         return None  # of several GPUs' processes the first exports
@@ -76,8 +82,28 @@ def _training(recipe: JointRecipe, minutes: float) -> Training:
     )
 
 
-def _prepared(config: JointConfig, data: Path, run_dir: Path) -> tuple[JointRecipe, RunDescription]:
-    artefact = ModelArtefact.load(config.starts_from)
+def _begin(config: JointConfig, data: Path, run_dir: Path, listen: Listener) -> Path | str | None:
+    """Return the model that a run goes on from; a preset's run is carried out first.
+
+    None to a process that has no more to do: of several GPUs' the first alone exports a model.
+    """
+    name = config.starts_from
+    if name not in preset_names():
+        return name
+    folder = run_dir / name
+    model = folder / NAME
+    if (model / "MODEL_CARD.md").is_file():  # written last
+        return model
+    towers = checked(TowersConfig, read_preset(name), name)
+    towers = towers.model_copy(update={"seed": config.seed, "device": config.device})
+    made = train_towers(towers, data, folder, listen=listen)
+    return None if made is None else made.folder
+
+
+def _prepared(
+    config: JointConfig, begun: Path | str, data: Path, run_dir: Path
+) -> tuple[JointRecipe, RunDescription]:
+    artefact = ModelArtefact.load(begun)
     material = load_material(data, config, artefact, run_dir / "cache")
     return JointRecipe(config, material, artefact), record_of(config, material, artefact)
 
@@ -95,9 +121,9 @@ def record_of(config: JointConfig, material: Material, artefact: ModelArtefact) 
     )
 
 
-def _take_part(config: JointConfig, data: Path, run_dir: Path) -> None:
+def _take_part(config: JointConfig, begun: Path | str, data: Path, run_dir: Path) -> None:
     keep_freed()
-    _learn(*_prepared(config, data, run_dir), run_dir)
+    _learn(*_prepared(config, begun, data, run_dir), run_dir)
 
 
 def _learn(
