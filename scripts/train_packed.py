@@ -4,7 +4,8 @@
 
 `sketchzoo data pack` writes PACKED. Any Python with torch, timm and what `DIR` has wheels of
 will do: nothing is installed but these, for this run alone. Afterwards, where the images are,
-`sketchzoo train --preset zoo-1-towers --data IMAGES --run RUN` exports and measures what was trained.
+`sketchzoo train --preset zoo-1-towers --data IMAGES --run RUN` exports and measures what was
+trained.
 """
 
 import argparse

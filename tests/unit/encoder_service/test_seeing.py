@@ -39,7 +39,7 @@ def test_the_shipped_model_names_what_it_was_calibrated_for() -> None:
     classes = shipped.notes["shared_classes"]
     posterior = np.zeros(len(classes) + 1)
     posterior[classes.index("owl")] = 1
-    weight = shipped.towers[Modality.PHOTO].network["head"]["weight"]
+    weight = shipped.layout.parts[0].weight
     seen = seeing.on(embedding(*posterior, weight=weight))
     assert seen is not None
     assert seen.class_name == "owl"
