@@ -78,7 +78,7 @@ def _training(recipe: JointRecipe, minutes: float) -> Training:
             f"and learned from {pairs} pairs of a photo and a sketch of it, and from contours of "
             f"photos,\n{anything} of them of things that no class names."
         ),
-        preset=config.recipe,
+        preset="zoo-1",
     )
 
 

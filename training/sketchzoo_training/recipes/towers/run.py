@@ -115,7 +115,7 @@ def training_of(config: TowersConfig, minutes: float) -> Training:
         chosen="against up to 13 photos a class of `train`\n"
         "and `val` by probes that had not seen them",
         told=text,
-        preset=NAME,
+        preset="zoo-1-towers",
     )
 
 
