@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from encoder_service.seeing import Seeing
-from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo.posterior import Posterior
 

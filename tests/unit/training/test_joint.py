@@ -26,6 +26,7 @@ from sketchzoo_training.recipes.joint.material import Material, load_material
 from sketchzoo_training.recipes.joint.network import Parts, network_of
 from sketchzoo_training.recipes.joint.objective import Objective
 from sketchzoo_training.recipes.joint.run import train_joint
+from sketchzoo_training.recipes.towers.config import TowersConfig
 from tests.unit.training.tiny_joint import THREE, ZOO, changed, tiny, write_begun
 from tests.unit.training.tiny_towers import losses
 
@@ -181,6 +182,27 @@ def test_a_run_that_was_ended_learns_what_it_would_have_learned(
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
     with pytest.raises(ConfigError, match=r"objective\.shape was 1\.0, is 2\.0"):
         train_joint(tiny(begun, objective={"shape": 2.0}), pairs, tmp_path / "cut")
+
+
+@pytest.mark.usefixtures("without_joint_export")
+def test_a_preset_that_a_run_goes_on_from_is_run_first(
+    pairs: Path, begun: ModelArtefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder of its name, with the run's seed, and once."""
+    asked: list[tuple[str, int]] = []
+
+    def trains(config: TowersConfig, _: Path, folder: Path, **__: object) -> ModelArtefact:
+        asked.append((folder.name, config.seed))
+        shutil.copytree(begun.folder, folder / "zoo-1")
+        (folder / "zoo-1" / "MODEL_CARD.md").write_text("whole")
+        return replace(begun, folder=folder / "zoo-1")
+
+    monkeypatch.setattr(run, "train_towers", trains)
+    config = tiny(begun).model_copy(update={"starts_from": "zoo-1-towers"})
+    for _ in range(2):
+        train_joint(config, pairs, tmp_path / "run")
+    assert asked == [("zoo-1-towers", config.seed)]
+    assert losses(tmp_path / "run")
 
 
 def test_a_run_goes_on_from_a_model_of_three_parts(
