@@ -8,8 +8,8 @@ import pytest
 
 from live_demo.meanings import told_fields
 from sketchzoo.search.v1 import search_pb2
-from tests.integration.live_demo.fake_search import FakePhoto, FakeSearch
-from tests.integration.live_demo.live_here import Live
+from tests.integration.live_demo.fake_search import FakePhoto, FakeSearch, server
+from tests.integration.live_demo.live_here import Live, live_here
 from tests.integration.live_demo.page import LINE, Page
 from tests.integration.live_demo.unsorted import unsort
 
@@ -116,6 +116,41 @@ async def test_what_photos_have_told_is_known_by_a_word(
     [tag] = (await meaning(live, "iph"))["tags"]
     assert (tag["field"], tag["values"]) == ("camera", ["Apple iPhone 14"])
     assert (await meaning(live, "iph", gallery="family"))["unknown"] == ["iph"]
+
+
+class Late(FakeSearch):
+    """Its first answer comes when the second question does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began = asyncio.Event()
+
+    async def LiveSearch(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
+        asked = []
+        async for request in request_iterator:
+            asked.append(request)
+            self.began.set()
+            if len(asked) == 2:
+                break
+        for each in asked:
+            response = self.search(each.request)
+            yield search_pb2.LiveSearchResponse(sequence=each.sequence, response=response)
+
+
+async def test_what_comes_too_late_tells_nothing_of_the_next_gallery() -> None:
+    """An answer that was under way as the page went to another gallery is of the one before."""
+    fake = Late()
+    unsort(fake)
+    fake.galleries = ["photos", "family"]
+    async with server(fake) as serving:
+        await serving.set_serving(True)
+        async with live_here(f"127.0.0.1:{serving.port}") as live, Page(live.port) as page:
+            await page.ask(limit=60)
+            async with asyncio.timeout(10):
+                await fake.began.wait()
+            answer = await page.search(gallery="family", folder="nowhere")
+            assert answer["hits"] == []
+            assert (await meaning(live, "iph", gallery="family"))["unknown"] == ["iph"]
 
 
 async def test_a_hidden_field_is_no_tag(fake: FakeSearch, live: Live, page: Page) -> None:
