@@ -206,7 +206,8 @@ def _take(words: Sequence[str], names: Mapping[str, _Names], meaning: Meaning) -
                 chosen: list[str] = getattr(meaning, kind)
                 chosen += [name for name in found if name not in chosen]
             else:
-                meaning.tags.append(_tag(kind, _uppermost(found), word))
+                among = _uppermost(found) if kind == FOLDERS else found
+                meaning.tags.append(_tag(kind, among, word))
             return count
     return 0
 
@@ -222,7 +223,7 @@ def _tag(name: str, values: Sequence[str], word: str) -> Tag:
 
 
 def _uppermost(folders: Sequence[str]) -> list[str]:
-    """Leave out folders below others; values of fields lie below none."""
+    """Leave out folders below others."""
     above = tuple(f"{folder}/" for folder in folders)
     return [folder for folder in folders if not folder.startswith(above)]
 

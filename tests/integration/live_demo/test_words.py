@@ -175,6 +175,16 @@ async def test_tags_filter(fake: FakeSearch, page: Page) -> None:
     assert (await page.search(source="drawing", drawing=DRAWING, tags=tags))["hits"] == []
 
 
+async def test_values_of_a_field_lie_below_none(fake: FakeSearch, live: Live, page: Page) -> None:
+    """As folders do, of which the uppermost stands for all."""
+    unsort(fake)
+    for number, known in enumerate(fake.known.values()):
+        known.camera = "Acme/Zoom" if number % 2 else "Acme"
+    await page.search(limit=60)
+    tags = (await meaning(live, "acm"))["tags"]
+    assert [sorted(tag["values"]) for tag in tags] == [["Acme", "Acme/Zoom"]]
+
+
 async def test_a_large_library_is_walked_once_and_not_to_its_end(
     fake: FakeSearch, live: Live
 ) -> None:
