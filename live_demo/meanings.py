@@ -15,13 +15,12 @@ from typing import Any, Self
 
 from cachetools import LRUCache, TTLCache
 
-from live_demo.messages import FOLDERS, Narrowed, Tag
+from live_demo.messages import FOLDERS, MAX_TEXT, Narrowed, Tag
 from live_demo.searcher import About, Searcher
 from sketchzoo.class_names import composed
 from sketchzoo.rpc import deadline_exceeded
 from sketchzoo.search.v1 import search_pb2
 
-_MAX_CHARACTERS = 200
 _MAX_WORDS = 12
 _MAX_PHRASE = 5
 _MAX_NAMES = 50
@@ -129,8 +128,8 @@ class Meanings:
             if name in values:
                 values[name].append(value)
         names |= {name: _Names.of(each) for name, each in values.items()}
-        words = text[:_MAX_CHARACTERS].split()
-        known, meaning = words[:_MAX_WORDS], Meaning(unknown=words[_MAX_WORDS:])
+        words = text[:MAX_TEXT].split()
+        known, meaning = words[:_MAX_WORDS], Meaning()
         left: list[str] = []
         while known:
             taken = _take(known, names, meaning)
@@ -141,6 +140,7 @@ class Meanings:
                 left.append(known[0])
             known = known[taken or 1 :]
         await self._look_for(left, about, gallery, meaning)
+        meaning.unknown.extend(words[_MAX_WORDS:])
         return meaning
 
     async def _look_for(

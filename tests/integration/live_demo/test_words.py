@@ -175,6 +175,14 @@ async def test_tags_filter(fake: FakeSearch, page: Page) -> None:
     assert (await page.search(source="drawing", drawing=DRAWING, tags=tags))["hits"] == []
 
 
+async def test_a_long_text_is_told_of_to_its_end(live: Live) -> None:
+    """Words that are too many to be looked up stay in the box, and whole."""
+    strange = [f"unheard{number}" for number in range(11)]
+    found = await meaning(live, " ".join(["owl", *strange, "dragon" * 30, "last"]))
+    assert found["classes"] == ["owl"]
+    assert found["unknown"] == [*strange, "dragon" * 30, "last"]
+
+
 async def test_values_of_a_field_lie_below_none(fake: FakeSearch, live: Live, page: Page) -> None:
     """As folders do, of which the uppermost stands for all."""
     unsort(fake)
