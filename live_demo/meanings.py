@@ -26,6 +26,7 @@ _MAX_PHRASE = 5
 _MAX_NAMES = 50
 # Of a library with more, those below the folders with most photos.
 _MAX_FOLDERS_OPENED = 200
+_MAX_FOLDERS = 10_000
 _AT_ONCE = 8
 # The page waits for two more.
 _WALK_SECONDS = 8.0
@@ -189,7 +190,8 @@ class Meanings:
                 below.update(counts)
             level = sorted(below, key=lambda name: -below[name])
             found += level
-        return found
+        # Each is compared with each word, while nobody else is answered.
+        return found[:_MAX_FOLDERS]
 
 
 def _take(words: Sequence[str], names: Mapping[str, _Names], meaning: Meaning) -> int:

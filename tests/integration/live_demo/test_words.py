@@ -208,3 +208,16 @@ async def test_a_large_library_is_walked_once_and_not_to_its_end(
     found = await asyncio.gather(*(meaning(live, "own") for _ in range(4)))
     assert [each["tags"][0]["values"] for each in found] == [["big/of its own"]] * 4
     assert fake.folders_asked == 200
+
+
+async def test_of_very_many_folders_those_with_most_photos_are_known(
+    fake: FakeSearch, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept of a library, and compared with each word, has a limit."""
+    monkeypatch.setattr("live_demo.meanings._MAX_FOLDERS", 2)
+    unsort(fake)
+    for number, known in enumerate(fake.known.values()):
+        known.folder = ("most", "many", "few")[min(2, number % 8 // 3)]
+    found = await meaning(live, "most many few")
+    assert [tag["word"] for tag in found["tags"]] == ["most", "many"]
+    assert found["unknown"] == ["few"]
