@@ -15,18 +15,18 @@ from typing import Any, Self
 
 from cachetools import LRUCache, TTLCache
 
-from live_demo.messages import FOLDERS, Narrowed, Tag
+from live_demo.messages import FOLDERS, MAX_TEXT, Narrowed, Tag
 from live_demo.searcher import About, Searcher
 from sketchzoo.class_names import composed
 from sketchzoo.rpc import deadline_exceeded
 from sketchzoo.search.v1 import search_pb2
 
-_MAX_CHARACTERS = 200
 _MAX_WORDS = 12
 _MAX_PHRASE = 5
 _MAX_NAMES = 50
 # Of a library with more, those below the folders with most photos.
 _MAX_FOLDERS_OPENED = 200
+_MAX_FOLDERS = 10_000
 _AT_ONCE = 8
 # The page waits for two more.
 _WALK_SECONDS = 8.0
@@ -129,8 +129,8 @@ class Meanings:
             if name in values:
                 values[name].append(value)
         names |= {name: _Names.of(each) for name, each in values.items()}
-        words = text[:_MAX_CHARACTERS].split()
-        known, meaning = words[:_MAX_WORDS], Meaning(unknown=words[_MAX_WORDS:])
+        words = text[:MAX_TEXT].split()
+        known, meaning = words[:_MAX_WORDS], Meaning()
         left: list[str] = []
         while known:
             taken = _take(known, names, meaning)
@@ -141,6 +141,7 @@ class Meanings:
                 left.append(known[0])
             known = known[taken or 1 :]
         await self._look_for(left, about, gallery, meaning)
+        meaning.unknown.extend(words[_MAX_WORDS:])
         return meaning
 
     async def _look_for(
@@ -189,7 +190,8 @@ class Meanings:
                 below.update(counts)
             level = sorted(below, key=lambda name: -below[name])
             found += level
-        return found
+        # Each is compared with each word, while nobody else is answered.
+        return found[:_MAX_FOLDERS]
 
 
 def _take(words: Sequence[str], names: Mapping[str, _Names], meaning: Meaning) -> int:
@@ -206,7 +208,8 @@ def _take(words: Sequence[str], names: Mapping[str, _Names], meaning: Meaning) -
                 chosen: list[str] = getattr(meaning, kind)
                 chosen += [name for name in found if name not in chosen]
             else:
-                meaning.tags.append(_tag(kind, _uppermost(found), word))
+                among = _uppermost(found) if kind == FOLDERS else found
+                meaning.tags.append(_tag(kind, among, word))
             return count
     return 0
 
@@ -222,7 +225,7 @@ def _tag(name: str, values: Sequence[str], word: str) -> Tag:
 
 
 def _uppermost(folders: Sequence[str]) -> list[str]:
-    """Leave out folders below others; values of fields lie below none."""
+    """Leave out folders below others."""
     above = tuple(f"{folder}/" for folder in folders)
     return [folder for folder in folders if not folder.startswith(above)]
 

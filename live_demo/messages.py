@@ -30,7 +30,7 @@ MAX_HITS = 60
 _MAX_SEQUENCE = 2**53 - 1
 _MAX_CLASSES = 200
 _MAX_ADDRESS = 2000
-_MAX_TEXT = 1000
+MAX_TEXT = 1000
 _MAX_TAGS = 20
 FOLDERS = "folders"
 """The payload field of a photo's folder and all above it."""
@@ -84,7 +84,7 @@ class Tag(_Message):
     values: list[Annotated[str, Field(min_length=1, max_length=1024)]] = Field(
         min_length=1, max_length=_MAX_CLASSES
     )
-    word: str = Field(default="", max_length=_MAX_TEXT)
+    word: str = Field(default="", max_length=MAX_TEXT)
 
     @field_validator("field")
     @classmethod
@@ -147,7 +147,7 @@ class SearchMessage(Narrowed):
     drawing: Drawing | None = None
     photo_id: PhotoId | None = None
     picture: str = Field(default="", max_length=100)
-    text: str = Field(default="", max_length=_MAX_TEXT)
+    text: str = Field(default="", max_length=MAX_TEXT)
     text_weight: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     focus: Annotated[Focus, Field(strict=False)] | None = None
     liked: list[PhotoId] = Field(default=[], max_length=100)

@@ -52,7 +52,8 @@ class Session:
         self._map_file = map_file
         self._pictures = pictures
         self._meanings = meanings
-        self._gallery = ""
+        # Of the newest search its sequence, and the gallery that it asks.
+        self._asked = 0, ""
         self._newest = LatestRequest()
         self._image: bytes | None = None
         rate = settings.searches_per_second
@@ -132,7 +133,7 @@ class Session:
         except ValueError as error:
             await self._refuse("image", ask.sequence, invalid("source", str(error)))
             return
-        self._gallery = ask.gallery
+        self._asked = ask.sequence, ask.gallery
         self._newest.put(request)
 
     async def _refuse(self, reason: str, sequence: int | None, error: CallError) -> None:
@@ -165,7 +166,10 @@ class Session:
             return
         self._metrics.searches.labels("OK").inc()
         message = answer(response.sequence, response.response, self._settings.shown_fields)
-        self._meanings.note(self._gallery, message["hits"])
+        newest, gallery = self._asked
+        # The page shows no older one's photos, and they may be another gallery's.
+        if response.sequence == newest:
+            self._meanings.note(gallery, message["hits"])
         await self._place(message, response.response)
         await self._websocket.send_json(message)
 

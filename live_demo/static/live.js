@@ -13,6 +13,8 @@ const POLL = 1500;
 const LOOK = 15_000;
 const IDLE = 120_000;
 const HIDDEN = 30_000;
+// What the service says of a model that cannot do what was asked.
+const LACKED = new Set(["NO_FOCUS", "NO_TEXT_TOWER"]);
 // The gateway's words for a connection that was silent for too long, for one whose session is
 // over, and for too many.
 const SLEPT = 4408;
@@ -161,6 +163,8 @@ export class Live extends EventTarget {
     // Asked again it would be refused again.
     if (state === "refused" && this.#wanted) this.#wanted.answered = true;
     this.#become(state, message, part, reason);
+    // Another model has come: the gallery tells what this one can be asked.
+    if (LACKED.has(reason)) this.#check();
     if (state === "refused") return;
     this.#later(() => this.#resume(), Math.max(retry ?? 0, this.#pause()));
   }

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from array import array
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -109,14 +110,17 @@ class PhotoReader:
 
     async def vectors(
         self, collection: str, ids: Sequence[str], timeout_seconds: float | None = None
-    ) -> dict[str, list[float]]:
-        """Return the embeddings of those of the photos that the collection has, by id."""
+    ) -> dict[str, Sequence[float]]:
+        """Return the embeddings of those of the photos that the collection has, by id.
+
+        As float32: a list of Python's own numbers takes eight times as much.
+        """
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        found: dict[str, list[float]] = {}
+        found: dict[str, Sequence[float]] = {}
         for start in range(0, len(ids), _VECTORS):
             some = ids[start : start + _VECTORS]
             told = await self._get(collection, some, remaining(deadline), with_vectors=True)
-            found |= {points.id_of(each): points.vector(each) for each in told}
+            found |= {points.id_of(each): array("f", points.vector(each)) for each in told}
         return found
 
     async def scroll(self, collection: str) -> AsyncIterator[Photo]:

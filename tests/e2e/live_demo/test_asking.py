@@ -90,6 +90,25 @@ async def test_a_model_of_one_part_has_no_choice(zoo: Zoo, live: Live, visitor: 
     assert not last(zoo).text
 
 
+async def test_a_model_that_has_gone_is_not_asked_for_what_it_knew(
+    zoo: Zoo, asker: Visitor
+) -> None:
+    """Refused, the page learns what the one in its place can be asked, and asks it that."""
+    page = asker.page
+    await asker.start_from("owl")
+    await page.get_by_text("the same pose").click()
+    await asker.sees_only("owl")
+    zoo.fake.focuses, zoo.fake.takes_text = [], False
+    async with asyncio.timeout(30):
+        url = f"{asker.url}/gallery"
+        while (await (await page.request.get(url)).json())["focuses"]:  # noqa: ASYNC110 - it remembers
+            await asyncio.sleep(0.1)
+    await asker.start_from("snail")
+    await asker.sees_only("snail")
+    await expect(page.locator("#focus")).to_be_hidden()
+    await expect(page.locator("#notice")).to_be_hidden()
+
+
 async def test_words_find_alone_and_beside_a_drawing(zoo: Zoo, asker: Visitor) -> None:
     """While they are typed; more weight is more of them. A link and a reload hold them."""
     page = asker.page

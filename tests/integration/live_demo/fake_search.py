@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-import grpc
 import numpy as np
 import numpy.typing as npt
 from google.protobuf.struct_pb2 import Struct
 from PIL import Image, ImageFilter
 from prometheus_client import CollectorRegistry
 
-from sketchzoo.rpc import CallError, RpcServer, Service, invalid, not_found
+from sketchzoo.rpc import CallError, RpcServer, Service, invalid, not_found, unimplemented
 from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
 from sketchzoo.settings import ServerSettings
 from sketchzoo.strokes import Stroke, Strokes, rasterize
@@ -277,9 +276,9 @@ class FakeSearch(search_pb2_grpc.SearchServiceServicer):
             raise self.failure
         query = request.query
         if query.text and not self.takes_text:
-            raise CallError(grpc.StatusCode.UNIMPLEMENTED, "query.text: the model embeds no texts")
+            raise unimplemented("NO_TEXT_TOWER", "cannot be embedded", field="query.text")
         if query.focus and query.focus not in self.focuses:
-            raise CallError(grpc.StatusCode.UNIMPLEMENTED, "query.focus: the model has one part")
+            raise unimplemented("NO_FOCUS", "is not offered", field="query.focus")
         source = self._vector(query)
         vector = source + sum(self.photos[i].vector for i in query.liked_photo_ids)
         for photo_id in query.disliked_photo_ids:

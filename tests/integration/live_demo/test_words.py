@@ -8,8 +8,8 @@ import pytest
 
 from live_demo.meanings import told_fields
 from sketchzoo.search.v1 import search_pb2
-from tests.integration.live_demo.fake_search import FakePhoto, FakeSearch
-from tests.integration.live_demo.live_here import Live
+from tests.integration.live_demo.fake_search import FakePhoto, FakeSearch, server
+from tests.integration.live_demo.live_here import Live, live_here
 from tests.integration.live_demo.page import LINE, Page
 from tests.integration.live_demo.unsorted import unsort
 
@@ -118,6 +118,41 @@ async def test_what_photos_have_told_is_known_by_a_word(
     assert (await meaning(live, "iph", gallery="family"))["unknown"] == ["iph"]
 
 
+class Late(FakeSearch):
+    """Its first answer comes when the second question does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began = asyncio.Event()
+
+    async def LiveSearch(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
+        asked = []
+        async for request in request_iterator:
+            asked.append(request)
+            self.began.set()
+            if len(asked) == 2:
+                break
+        for each in asked:
+            response = self.search(each.request)
+            yield search_pb2.LiveSearchResponse(sequence=each.sequence, response=response)
+
+
+async def test_what_comes_too_late_tells_nothing_of_the_next_gallery() -> None:
+    """An answer that was under way as the page went to another gallery is of the one before."""
+    fake = Late()
+    unsort(fake)
+    fake.galleries = ["photos", "family"]
+    async with server(fake) as serving:
+        await serving.set_serving(True)
+        async with live_here(f"127.0.0.1:{serving.port}") as live, Page(live.port) as page:
+            await page.ask(limit=60)
+            async with asyncio.timeout(10):
+                await fake.began.wait()
+            answer = await page.search(gallery="family", folder="nowhere")
+            assert answer["hits"] == []
+            assert (await meaning(live, "iph", gallery="family"))["unknown"] == ["iph"]
+
+
 async def test_a_hidden_field_is_no_tag(fake: FakeSearch, live: Live, page: Page) -> None:
     """Neither by its words nor by a message of one's own."""
     assert (await meaning(live, "x"))["unknown"] == ["x"]
@@ -140,6 +175,24 @@ async def test_tags_filter(fake: FakeSearch, page: Page) -> None:
     assert (await page.search(source="drawing", drawing=DRAWING, tags=tags))["hits"] == []
 
 
+async def test_a_long_text_is_told_of_to_its_end(live: Live) -> None:
+    """Words that are too many to be looked up stay in the box, and whole."""
+    strange = [f"unheard{number}" for number in range(11)]
+    found = await meaning(live, " ".join(["owl", *strange, "dragon" * 30, "last"]))
+    assert found["classes"] == ["owl"]
+    assert found["unknown"] == [*strange, "dragon" * 30, "last"]
+
+
+async def test_values_of_a_field_lie_below_none(fake: FakeSearch, live: Live, page: Page) -> None:
+    """As folders do, of which the uppermost stands for all."""
+    unsort(fake)
+    for number, known in enumerate(fake.known.values()):
+        known.camera = "Acme/Zoom" if number % 2 else "Acme"
+    await page.search(limit=60)
+    tags = (await meaning(live, "acm"))["tags"]
+    assert [sorted(tag["values"]) for tag in tags] == [["Acme", "Acme/Zoom"]]
+
+
 async def test_a_large_library_is_walked_once_and_not_to_its_end(
     fake: FakeSearch, live: Live
 ) -> None:
@@ -155,3 +208,16 @@ async def test_a_large_library_is_walked_once_and_not_to_its_end(
     found = await asyncio.gather(*(meaning(live, "own") for _ in range(4)))
     assert [each["tags"][0]["values"] for each in found] == [["big/of its own"]] * 4
     assert fake.folders_asked == 200
+
+
+async def test_of_very_many_folders_those_with_most_photos_are_known(
+    fake: FakeSearch, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept of a library, and compared with each word, has a limit."""
+    monkeypatch.setattr("live_demo.meanings._MAX_FOLDERS", 2)
+    unsort(fake)
+    for number, known in enumerate(fake.known.values()):
+        known.folder = ("most", "many", "few")[min(2, number % 8 // 3)]
+    found = await meaning(live, "most many few")
+    assert [tag["word"] for tag in found["tags"]] == ["most", "many"]
+    assert found["unknown"] == ["few"]
