@@ -149,7 +149,7 @@ def load(path: Path) -> "Tokenizer":
         from tokenizers import Tokenizer  # noqa: PLC0415 - an extra's, and few models need it
     except ImportError as error:
         raise TokenizersMissingError(
-            f"{path} is read by the library tokenizers: install the extra text"
+            f"{path} is read by the library tokenizers: pip install 'sketchzoo[text]'"
         ) from error
     if not path.is_file():
         raise ModelError(f"{path} is missing")

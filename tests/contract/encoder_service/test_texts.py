@@ -206,7 +206,7 @@ def test_without_the_library_a_model_is_served_without_words(
         assert open_texts(artefact) is None
     (entry,) = logs
     assert entry["log_level"] == "warning"
-    assert "install the extra text" in entry["reason"]
+    assert "sketchzoo[text]" in entry["reason"]
 
 
 def test_without_the_extra_a_model_that_knows_classes_has_no_words(

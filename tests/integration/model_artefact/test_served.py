@@ -135,4 +135,5 @@ def test_a_missing_library_names_its_extra(tmp_path: Path) -> None:
         missing="tokenizers",
     )
     assert ended.returncode == 2
-    assert ended.stderr == "sketchzoo model: needs tokenizers: pip install 'sketchzoo[model]'\n"
+    assert ended.stderr.startswith("sketchzoo model import: ")
+    assert ended.stderr.endswith("library tokenizers: pip install 'sketchzoo[text]'\n")

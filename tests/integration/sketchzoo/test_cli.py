@@ -63,6 +63,7 @@ def test_help_lists_every_command() -> None:
         "live",
         "health",
         "model",
+        "finetune",
         "data",
         "train",
         "evaluate",

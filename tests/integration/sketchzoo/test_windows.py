@@ -49,7 +49,7 @@ def test_what_cannot_run_says_where_it_does(name: str, monkeypatch: pytest.Monke
     module = import_module("sketchzoo.cli.main")
     monkeypatch.setattr(module, "sys", SimpleNamespace(platform="win32"))
     finished = CliRunner().invoke(app, [name, "--help"])
-    training = ("data", "train", "evaluate", "contact-sheet", "study", "model")
+    training = ("data", "train", "evaluate", "contact-sheet", "study", "model", "finetune")
     if name in ("query", "health", *training):
         assert finished.exit_code == 0
         return
