@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from model_artefact.photos import Picture, listed, pictures_in
+from model_artefact.photos import Picture, listed, pictures_in, root_of
 from sketchzoo.class_names import ClassNameError, class_name
 from sketchzoo.images import Modality
 from sketchzoo.model_error import ModelError
@@ -127,11 +127,12 @@ def _by_key(folder: Path, modality: Modality, most: int) -> Mapping[str, list[Pi
     found: dict[str, list[Picture]] = defaultdict(list)
     for picture in listed(folder, modality, most):
         found[key(picture.class_name)].append(picture)
+    root = root_of(folder, modality)
     for pictures in found.values():
-        names = sorted({picture.path.relative_to(folder).parts[0] for picture in pictures})
+        names = sorted({picture.path.relative_to(root).parts[0] for picture in pictures})
         if len(names) > 1:
             raise ModelError(
-                f"{folder}: {' and '.join(names)} are one name: join the folders, or rename one"
+                f"{root}: {' and '.join(names)} are one name: join the folders, or rename one"
             )
     return found
 

@@ -176,10 +176,13 @@ def test_too_few_photos_are_refused_by_class(model: Path, own: Path, tmp_path: P
     assert sorted(path.name for path in tmp_path.iterdir()) == ["own"]
 
 
-def test_two_folders_of_one_name_are_refused(model: Path, own: Path, tmp_path: Path) -> None:
-    """They differ in capitals and in what stands between words."""
-    photos(own / "Red cup", "disc", 6)
-    photos(own / "red_cup", "disc", 6)
+@pytest.mark.parametrize("level", ["", "photo"])
+def test_two_folders_of_one_name_are_refused(
+    level: str, model: Path, own: Path, tmp_path: Path
+) -> None:
+    """They differ in capitals and in what stands between words; whatever they lie in."""
+    photos(own / level / "Red cup", "disc", 6)
+    photos(own / level / "red_cup", "disc", 6)
     ended = finetune(own, "--model", model, "--out", tmp_path / "out")
     assert ended.exit_code == 2
     assert "Red cup and red_cup are one name" in ended.stderr
