@@ -1,6 +1,7 @@
 """Teaching a model classes of the user's own: `sketchzoo finetune` and `model add-class`."""
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from model_artefact import commands, finetune_command, taught
 from model_artefact.checking import check
 from model_artefact.class_head import WEIGHT
 from model_artefact.contours import Tracing, grey, trace
+from model_artefact.folder import made_aside
 from model_artefact.hands import drawn_anew
 from model_artefact.photos import Picture, embed
 from sketchzoo.images import Modality, prepare
@@ -224,6 +226,22 @@ def test_what_is_interrupted_leaves_nothing(
     monkeypatch.setattr(taught, "card", interrupted)
     assert finetune(own, "--model", model, "--out", tmp_path / "out").exit_code != 0
     assert [path.name for path in tmp_path.iterdir()] == ["own"]
+
+
+def test_sigterm_leaves_nothing_either(tmp_path: Path) -> None:
+    """It ends what makes a folder as Ctrl-C does, and afterwards is what it was."""
+
+    def half_made() -> None:
+        with made_aside(tmp_path / "out") as folder:
+            (folder / "photo.onnx").write_bytes(b"half of it")
+            signal.raise_signal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        half_made()
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_contour_follows_the_shape_in_a_photo() -> None:
