@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
-from model_artefact import commands, finetune_command, taught
+from model_artefact import commands, finetune_command, lessons, taught
 from model_artefact.checking import check
 from model_artefact.class_head import WEIGHT
 from model_artefact.contours import Tracing, grey, trace
@@ -188,6 +188,18 @@ def test_two_folders_of_one_name_are_refused(
     ended = finetune(own, "--model", model, "--out", tmp_path / "out")
     assert ended.exit_code == 2
     assert "Red cup and red_cup are one name" in ended.stderr
+
+
+def test_more_pictures_than_memory_is_meant_for_are_refused(
+    model: Path, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before one is read; what helps is said."""
+    monkeypatch.setattr(lessons, "MOST", 23)
+    ended = finetune(own, "--model", model, "--out", tmp_path / "out")
+    assert ended.exit_code == 2
+    assert "24 photos and drawings of 2 new classes; 23 can be learned from" in ended.stderr
+    ended = finetune(own, "--model", model, "--out", tmp_path / "out", "--per-class", 11)
+    assert ended.exit_code == 0, ended.output
 
 
 def test_sketches_of_what_has_no_photos_are_refused(model: Path, own: Path, tmp_path: Path) -> None:
