@@ -11,7 +11,7 @@ from model_artefact.checking import Promise, check
 from model_artefact.class_head import known_classes
 from model_artefact.fitting import PHOTOS, SKETCHES
 from model_artefact.folder import made_aside
-from model_artefact.lessons import FEWEST, Lessons
+from model_artefact.lessons import FEWEST, Lessons, key
 from model_artefact.studying import Amount, Material, study
 from model_artefact.taught_card import card
 from model_artefact.teaching import FOLDS, Figures, Teacher, cross_validated
@@ -116,9 +116,11 @@ def _record(
 
 def _notes(made: ModelArtefact, record: dict[str, Any]) -> dict[str, Any]:
     notes = dict(made.notes)
-    learned = set(record["classes"])
+    learned = {key(name) for name in record["classes"]}
     if "unseen_classes" in notes:
-        notes["unseen_classes"] = [each for each in notes["unseen_classes"] if each not in learned]
+        notes["unseen_classes"] = [
+            each for each in notes["unseen_classes"] if key(each) not in learned
+        ]
     return {**notes, "taught": [*notes.get("taught", ()), record]}
 
 

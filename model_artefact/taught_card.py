@@ -43,7 +43,7 @@ classes were learned from are yours to account for.
 {before}"""
 
 _NO_TEXT = """ {base}'s text tower answers in the dimension of before, and
-was left behind: this model takes no words."""
+was left behind: the extra words gives this model words that know its classes (docs/words.md)."""
 
 
 def card(base: ModelArtefact, made: ModelArtefact, record: Mapping[str, Any]) -> str:

@@ -1,7 +1,9 @@
 """Teaching a model classes of the user's own: `sketchzoo finetune` and `model add-class`."""
 
 import json
+import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,7 @@ from sketchzoo.model import ModelArtefact
 from sketchzoo.posterior import Posterior
 from sketchzoo.towers import load_tower
 from tests.artefacts import drawing
+from tests.text_towers import with_text
 from tests.unit.model_artefact.exports import image_encoder
 from tests.unit.model_artefact.imported import imported
 from tests.unit.model_artefact.naming import KNOWN, naming_model, photos, scene
@@ -200,6 +203,22 @@ def test_more_pictures_than_memory_is_meant_for_are_refused(
     assert "24 photos and drawings of 2 new classes; 23 can be learned from" in ended.stderr
     ended = finetune(own, "--model", model, "--out", tmp_path / "out", "--per-class", 11)
     assert ended.exit_code == 0, ended.output
+
+
+def test_what_was_unseen_and_a_text_tower_are_gone_once_taught(
+    model: Path, own: Path, tmp_path: Path
+) -> None:
+    """A learned class is unseen no more, however it is written; the card tells of words."""
+    base = Path(shutil.copytree(model, tmp_path / "base"))
+    artefact = ModelArtefact.read(base)
+    notes = {**artefact.notes, "unseen_classes": ["Disc", "tree"]}
+    with_text(replace(artefact, notes=notes))
+    ended = finetune(own, "--model", base, "--out", tmp_path / "out")
+    assert ended.exit_code == 0, ended.output
+    made = ModelArtefact.load(tmp_path / "out")
+    assert made.notes["unseen_classes"] == ["tree"]
+    assert made.text is None
+    assert "the extra words gives this model words" in (made.folder / "MODEL_CARD.md").read_text()
 
 
 def test_sketches_of_what_has_no_photos_are_refused(model: Path, own: Path, tmp_path: Path) -> None:
