@@ -82,9 +82,7 @@ def card(base: ModelArtefact, made: ModelArtefact, record: Mapping[str, Any]) ->
     )
 
 
-def _figures(named: Mapping[str, float] | None) -> str:
-    if named is None:
-        return "None: too few photos to keep some apart."
+def _figures(named: Mapping[str, float]) -> str:
     shares = ", ".join(f"{share:.0%} of {kind}" for kind, share in named.items())
     note = (
         "Contours are easier than drawings"
