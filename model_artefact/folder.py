@@ -2,6 +2,9 @@
 
 import secrets
 import shutil
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +31,8 @@ def check_free(out: Path) -> None:
 def made_aside(out: Path) -> Iterator[Path]:
     """Give a folder to fill, which becomes `out` when the context ends in good order.
 
+    SIGTERM ends the context as Ctrl-C does, so that nothing is left of it either.
+
     Raises:
         FolderError: `out` is a file, or a folder that holds something.
 
@@ -36,16 +41,17 @@ def made_aside(out: Path) -> Iterator[Path]:
     target = out.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    aside.mkdir()
     try:
-        yield aside
-        for path in aside.iterdir():
-            sync_file(path)
-        sync_folder(aside)
-        if target.exists():
-            target.rmdir()  # one that has something in it by now stays
-        aside.rename(target)
-        sync_folder(target.parent)
+        with _ended_by_sigterm():
+            aside.mkdir()
+            yield aside
+            for path in aside.iterdir():
+                sync_file(path)
+            sync_folder(aside)
+            if target.exists():
+                target.rmdir()  # one that has something in it by now stays
+            aside.rename(target)
+            sync_folder(target.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -63,3 +69,16 @@ def copied(folder: Path, out: Path) -> Iterator[Path]:
             if path.is_file():
                 shutil.copyfile(path, aside / path.name)
         yield aside
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Raise SystemExit in the main thread on SIGTERM; elsewhere signals can't be had."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

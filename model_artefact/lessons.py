@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from model_artefact.photos import Picture, listed, pictures_in
+from model_artefact.photos import Picture, listed, pictures_in, root_of
 from sketchzoo.class_names import ClassNameError, class_name
 from sketchzoo.images import Modality
 from sketchzoo.model_error import ModelError
 
 FEWEST = 5
 """A class of fewer photos is not learned."""
+MOST = 10_000
+"""Of more pictures at once the features take too much memory: of so many some 3 GB."""
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
 _NAMED = 5
 
@@ -66,7 +68,8 @@ def lessons(known: Iterable[str], photos: Path, sketches: Path | None, most: int
 
     Raises:
         ModelError: a folder cannot be listed, two of its folders have one name, no class is
-            new, or sketches are of classes that have no photos.
+            new, sketches are of classes that have no photos, or there are more pictures than
+            memory is meant for.
 
     """
     of_model = {key(name): name for name in known}
@@ -86,12 +89,20 @@ def lessons(known: Iterable[str], photos: Path, sketches: Path | None, most: int
             f"{sketches} has sketches of what {photos} has no photos of: {_some(strange)}; "
             "folders must have the same names"
         )
+    of_new = tuple(picture for name in names for picture in seen[key(name)])
+    drawings = tuple(
+        Picture(picture.path, name) for name in names for picture in drawn.get(key(name), ())
+    )
+    if (count := len(of_new) + len(drawings)) > MOST:
+        raise ModelError(
+            f"{count:,} photos and drawings of {len(names):,} new classes; {MOST:,} can be learned "
+            "from at once: take fewer of each (--per-class), or teach some classes first and the "
+            "others to what is made"
+        )
     return Lessons(
         names,
-        tuple(picture for name in names for picture in seen[key(name)]),
-        tuple(
-            Picture(picture.path, name) for name in names for picture in drawn.get(key(name), ())
-        ),
+        of_new,
+        drawings,
         {of_model[each]: len(some) for each, some in sorted(seen.items()) if each in of_model},
     )
 
@@ -127,11 +138,12 @@ def _by_key(folder: Path, modality: Modality, most: int) -> Mapping[str, list[Pi
     found: dict[str, list[Picture]] = defaultdict(list)
     for picture in listed(folder, modality, most):
         found[key(picture.class_name)].append(picture)
+    root = root_of(folder, modality)
     for pictures in found.values():
-        names = sorted({picture.path.relative_to(folder).parts[0] for picture in pictures})
+        names = sorted({picture.path.relative_to(root).parts[0] for picture in pictures})
         if len(names) > 1:
             raise ModelError(
-                f"{folder}: {' and '.join(names)} are one name: join the folders, or rename one"
+                f"{root}: {' and '.join(names)} are one name: join the folders, or rename one"
             )
     return found
 

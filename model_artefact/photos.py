@@ -53,10 +53,8 @@ def listed(folder: Path, modality: Modality, most: int) -> list[Picture]:
     """
     if not folder.is_dir():
         raise ModelError(f"{folder} is no folder")
-    level = folder / modality.value
-    root = level if level.is_dir() and _folders(level) else folder
     found: list[Picture] = []
-    for entry in _folders(root):
+    for entry in _folders(root_of(folder, modality)):
         try:
             name = class_name(entry.name)
         except ClassNameError as error:
@@ -65,6 +63,12 @@ def listed(folder: Path, modality: Modality, most: int) -> list[Picture]:
     if not found:
         raise ModelError(f"{folder} has no {modality}: put each into a folder of its class's name")
     return found
+
+
+def root_of(folder: Path, modality: Modality) -> Path:
+    """Return what the classes' folders lie in: a folder itself, or `photo/` or `sketch/` in it."""
+    level = folder / modality.value
+    return level if level.is_dir() and _folders(level) else folder
 
 
 def pictures_in(folder: Path, name: str, most: int) -> list[Picture]:

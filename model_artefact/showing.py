@@ -142,11 +142,11 @@ def taught(
         table.add_row(_cell(each), f"{count}, known already", "")
     console = Console()
     show(console, table)
-    told = [f"{made.artefact.name}, fingerprint {made.artefact.fingerprint}, in {out}"]
-    if made.figures is not None:
-        shares = (f"{share:.0%} of {kind}" for kind, share in made.figures.values().items())
-        told.insert(0, f"named right by rows that had not seen them: {', '.join(shares)}")
-    for line in told:
+    shares = (f"{share:.0%} of {kind}" for kind, share in made.figures.values().items())
+    for line in (
+        f"named right by rows that had not seen them: {', '.join(shares)}",
+        f"{made.artefact.name}, fingerprint {made.artefact.fingerprint}, in {out}",
+    ):
         console.print(printable(line), markup=False, soft_wrap=True, highlight=False)
 
 

@@ -11,10 +11,10 @@ from model_artefact.checking import Promise, check
 from model_artefact.class_head import known_classes
 from model_artefact.fitting import PHOTOS, SKETCHES
 from model_artefact.folder import made_aside
-from model_artefact.lessons import FEWEST, Lessons
+from model_artefact.lessons import Lessons, key
 from model_artefact.studying import Amount, Material, study
 from model_artefact.taught_card import card
-from model_artefact.teaching import FOLDS, Figures, Teacher, cross_validated
+from model_artefact.teaching import Figures, Teacher, cross_validated
 from model_artefact.widening import widened
 from sketchzoo.model import ModelArtefact
 from sketchzoo.model_error import ModelError
@@ -30,7 +30,7 @@ class Taught:
 
     artefact: ModelArtefact
     lessons: Lessons
-    figures: Figures | None
+    figures: Figures
     promises: tuple[Promise, ...]
     left_out: tuple[tuple[Path, str], ...] = field(default=(), repr=False)
 
@@ -61,8 +61,7 @@ def teach(
             material.lessons.check()
         except ModelError as error:
             raise ModelError(f"{error}{_because(material.left_out)}") from error
-        fewest = min(material.lessons.counts(material.lessons.photos).values())
-        figures = cross_validated(teacher, material) if fewest >= max(FEWEST, FOLDS + 1) else None
+        figures = cross_validated(teacher, material)
         made = widened(artefact, folder, lessons.names, teacher.taught(material))
         record = _record(artefact, material, figures, amount, by_prototypes=by_prototypes)
         made = replace(
@@ -88,7 +87,7 @@ def teach(
 def _record(
     artefact: ModelArtefact,
     material: Material,
-    figures: Figures | None,
+    figures: Figures,
     amount: Amount,
     *,
     by_prototypes: bool,
@@ -109,27 +108,29 @@ def _record(
         },
         "contours": len(material.contours),
         "left_out": len(material.left_out),
-        "named_right": None if figures is None else figures.values(),
+        "named_right": figures.values(),
         "settings": settings,
     }
 
 
 def _notes(made: ModelArtefact, record: dict[str, Any]) -> dict[str, Any]:
     notes = dict(made.notes)
-    learned = set(record["classes"])
+    learned = {key(name) for name in record["classes"]}
     if "unseen_classes" in notes:
-        notes["unseen_classes"] = [each for each in notes["unseen_classes"] if each not in learned]
+        notes["unseen_classes"] = [
+            each for each in notes["unseen_classes"] if key(each) not in learned
+        ]
     return {**notes, "taught": [*notes.get("taught", ()), record]}
 
 
-def _seen_from(before: float | None, figures: Figures | None) -> float | None:
+def _seen_from(before: float | None, figures: Figures) -> float | None:
     """Return from which posterior a class counts as seen, with the new ones among them.
 
     Stricter than before where the new classes are claimed wrongly too often, none where nothing
     helps; the same where too few photos are claimed to tell.
     """
-    if before is None or figures is None:
-        return before
+    if before is None:
+        return None
     sure, right = figures.claims
     for begin in (before, *(each for each in STRICTER if each > before)):
         claimed = sure >= begin

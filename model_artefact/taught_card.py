@@ -43,7 +43,7 @@ classes were learned from are yours to account for.
 {before}"""
 
 _NO_TEXT = """ {base}'s text tower answers in the dimension of before, and
-was left behind: this model takes no words."""
+was left behind: the extra words gives this model words that know its classes (docs/words.md)."""
 
 
 def card(base: ModelArtefact, made: ModelArtefact, record: Mapping[str, Any]) -> str:
@@ -82,9 +82,7 @@ def card(base: ModelArtefact, made: ModelArtefact, record: Mapping[str, Any]) ->
     )
 
 
-def _figures(named: Mapping[str, float] | None) -> str:
-    if named is None:
-        return "None: too few photos to keep some apart."
+def _figures(named: Mapping[str, float]) -> str:
     shares = ", ".join(f"{share:.0%} of {kind}" for kind, share in named.items())
     note = (
         "Contours are easier than drawings"

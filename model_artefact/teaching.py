@@ -20,6 +20,7 @@ from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 
 FOLDS = 4
+"""Fewer than the fewest photos that a class may have (`model_artefact.lessons.FEWEST`)."""
 _FITTED = Pointing(gain=1.0, caution=1.5)
 _OF_PHOTOS, _OF_SKETCHES = Pointing(gain=2.0, caution=1.0), Pointing(gain=2.0, caution=3.0)
 """Chosen by measurement: docs/finetune.md has the figures."""

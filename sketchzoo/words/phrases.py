@@ -59,10 +59,10 @@ class Phrases:
         try:
             values = tomllib.loads(path.read_text())
             return cls(
-                {name: tuple(phrases) for name, phrases in values["classes"].items()},
-                tuple(values["other"]["phrases"]),
-                tuple(values["frames"]),
-                Calibration(**values["calibration"]),
+                {name: _texts(name, phrases) for name, phrases in values["classes"].items()},
+                _texts("other", values["other"]["phrases"]),
+                _texts("frames", values["frames"]),
+                _calibration(**values["calibration"]),
             )
         except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{path} is no file of phrases: {error!r}") from error
@@ -83,3 +83,16 @@ class Phrases:
         while frame := next((each for each in self.frames if plain.startswith(f"{each} ")), None):
             plain = plain[len(frame) + 1 :]
         return plain or whole
+
+
+def _calibration(nearest: object, **others: float) -> Calibration:
+    if not isinstance(nearest, int):
+        raise TypeError(f"nearest must be a whole number, not {nearest!r}")
+    return Calibration(nearest, **others)
+
+
+def _texts(name: str, values: object) -> tuple[str, ...]:
+    """Return a list's texts; one text alone would be taken for its letters."""
+    if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+        raise ValueError(f"{name} must be a list of texts, not {values!r:.60}")
+    return tuple(values)

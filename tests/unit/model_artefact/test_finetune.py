@@ -1,6 +1,9 @@
 """Teaching a model classes of the user's own: `sketchzoo finetune` and `model add-class`."""
 
 import json
+import shutil
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +14,11 @@ from PIL import Image, ImageDraw
 from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
-from model_artefact import commands, finetune_command, taught
+from model_artefact import commands, finetune_command, lessons, taught
 from model_artefact.checking import check
 from model_artefact.class_head import WEIGHT
 from model_artefact.contours import Tracing, grey, trace
+from model_artefact.folder import made_aside
 from model_artefact.hands import drawn_anew
 from model_artefact.photos import Picture, embed
 from sketchzoo.images import Modality, prepare
@@ -23,6 +27,7 @@ from sketchzoo.model import ModelArtefact
 from sketchzoo.posterior import Posterior
 from sketchzoo.towers import load_tower
 from tests.artefacts import drawing
+from tests.text_towers import with_text
 from tests.unit.model_artefact.exports import image_encoder
 from tests.unit.model_artefact.imported import imported
 from tests.unit.model_artefact.naming import KNOWN, naming_model, photos, scene
@@ -176,13 +181,44 @@ def test_too_few_photos_are_refused_by_class(model: Path, own: Path, tmp_path: P
     assert sorted(path.name for path in tmp_path.iterdir()) == ["own"]
 
 
-def test_two_folders_of_one_name_are_refused(model: Path, own: Path, tmp_path: Path) -> None:
-    """They differ in capitals and in what stands between words."""
-    photos(own / "Red cup", "disc", 6)
-    photos(own / "red_cup", "disc", 6)
+@pytest.mark.parametrize("level", ["", "photo"])
+def test_two_folders_of_one_name_are_refused(
+    level: str, model: Path, own: Path, tmp_path: Path
+) -> None:
+    """They differ in capitals and in what stands between words; whatever they lie in."""
+    photos(own / level / "Red cup", "disc", 6)
+    photos(own / level / "red_cup", "disc", 6)
     ended = finetune(own, "--model", model, "--out", tmp_path / "out")
     assert ended.exit_code == 2
     assert "Red cup and red_cup are one name" in ended.stderr
+
+
+def test_more_pictures_than_memory_is_meant_for_are_refused(
+    model: Path, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before one is read; what helps is said."""
+    monkeypatch.setattr(lessons, "MOST", 23)
+    ended = finetune(own, "--model", model, "--out", tmp_path / "out")
+    assert ended.exit_code == 2
+    assert "24 photos and drawings of 2 new classes; 23 can be learned from" in ended.stderr
+    ended = finetune(own, "--model", model, "--out", tmp_path / "out", "--per-class", 11)
+    assert ended.exit_code == 0, ended.output
+
+
+def test_what_was_unseen_and_a_text_tower_are_gone_once_taught(
+    model: Path, own: Path, tmp_path: Path
+) -> None:
+    """A learned class is unseen no more, however it is written; the card tells of words."""
+    base = Path(shutil.copytree(model, tmp_path / "base"))
+    artefact = ModelArtefact.read(base)
+    notes = {**artefact.notes, "unseen_classes": ["Disc", "tree"]}
+    with_text(replace(artefact, notes=notes))
+    ended = finetune(own, "--model", base, "--out", tmp_path / "out")
+    assert ended.exit_code == 0, ended.output
+    made = ModelArtefact.load(tmp_path / "out")
+    assert made.notes["unseen_classes"] == ["tree"]
+    assert made.text is None
+    assert "the extra words gives this model words" in (made.folder / "MODEL_CARD.md").read_text()
 
 
 def test_sketches_of_what_has_no_photos_are_refused(model: Path, own: Path, tmp_path: Path) -> None:
@@ -221,6 +257,22 @@ def test_what_is_interrupted_leaves_nothing(
     monkeypatch.setattr(taught, "card", interrupted)
     assert finetune(own, "--model", model, "--out", tmp_path / "out").exit_code != 0
     assert [path.name for path in tmp_path.iterdir()] == ["own"]
+
+
+def test_sigterm_leaves_nothing_either(tmp_path: Path) -> None:
+    """It ends what makes a folder as Ctrl-C does, and afterwards is what it was."""
+
+    def half_made() -> None:
+        with made_aside(tmp_path / "out") as folder:
+            (folder / "photo.onnx").write_bytes(b"half of it")
+            signal.raise_signal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        half_made()
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_contour_follows_the_shape_in_a_photo() -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +16,7 @@ from sketchzoo.model_error import ModelError
 from sketchzoo.text_tower import TextTower
 from sketchzoo.words import sentences
 from sketchzoo.words.naming import Naming, Words
-from sketchzoo.words.phrases import Calibration, Phrases
+from sketchzoo.words.phrases import FILE, Calibration, Phrases
 from sketchzoo.words.sentences import WordsMissingError
 from tests.artefacts import tiny_model
 from tests.text_towers import with_classes
@@ -126,6 +127,24 @@ def test_the_vectors_of_all_kept_phrases_are_kept() -> None:
     kept = sentences.kept_vectors()
     assert each | set(phrases.other) == set(kept)
     assert all(abs(np.linalg.norm(vector) - 1) < 1e-3 for vector in kept.values())
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "problem"),
+    [
+        ("[classes]", '[classes]\nfox = "fox"', "fox must be a list of texts, not 'fox'"),
+        ("[classes]", "[classes]\nfox = [1]", "fox must be a list of texts, not [1]"),
+        ("nearest = 2", "nearest = 2.5", "nearest must be a whole number, not 2.5"),
+    ],
+)
+def test_what_stands_in_the_wrong_form_is_named(
+    line: str, instead: str, problem: str, tmp_path: Path
+) -> None:
+    """A class's one phrase without brackets would be its letters, and found by nothing."""
+    path = tmp_path / "phrases.toml"
+    path.write_text(FILE.read_text().replace(line, instead, 1))
+    with pytest.raises(ModelError, match=re.escape(problem)):
+        Phrases.read(path)
 
 
 @pytest.mark.parametrize(
