@@ -44,6 +44,7 @@ async def test_each_example_runs(number: int, tmp_path: Path) -> None:
             "error",
             "-c",
             script,
+            cwd=tmp_path,  # an example writes a file
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
