@@ -127,7 +127,7 @@ async def serving(
     A group shares the caches and threads.
     """
     metrics = SearchMetrics(registry)
-    encoders = Encoders({each: _client(settings, each) for each in settings.encoders()}, metrics)
+    encoders = Encoders(settings.encoders(), partial(_client, settings), metrics)
     times = CheckTimes(
         settings.check_seconds, settings.recheck_seconds, settings.check_timeout_seconds
     )

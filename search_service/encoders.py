@@ -6,9 +6,11 @@ its encoder stands beside the old one's before the alias moves
 """
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import grpc
 import structlog
 
 from search_service.metrics import SearchMetrics
@@ -18,6 +20,12 @@ from sketchzoo.qdrant import Gallery
 from sketchzoo.rpc import CallError, precondition
 
 log = structlog.get_logger()
+
+# gRPC asks up to two minutes later for the address of a name that had none for long, as that of
+# an encoder that is yet to be started: a new channel asks at once.
+_REOPEN_SECONDS = 5.0
+# One that was away holds up the look at the others no longer than this.
+_ABSENT_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,17 @@ class Serving:
     encoder: EncoderClient
 
 
+@dataclass(slots=True)
+class _Encoder:
+    client: EncoderClient
+    watched: Watched[EncoderModel]
+    unreached_since: float | None = None
+
+    @property
+    def is_there(self) -> bool:
+        return isinstance(self.watched.seen, EncoderModel)
+
+
 class Encoders:
     """Encoders by their targets, and the models that they were seen to serve.
 
@@ -36,33 +55,58 @@ class Encoders:
     of no concern to galleries that they do not fit.
     """
 
-    def __init__(self, clients: Mapping[str, EncoderClient], metrics: SearchMetrics) -> None:
-        """Watch at least one."""
-        self._clients = clients
+    def __init__(
+        self,
+        targets: Sequence[str],
+        open_client: Callable[[str], EncoderClient],
+        metrics: SearchMetrics,
+    ) -> None:
+        """Hold one for each target, of which there is one at least."""
+        self._open = open_client
         self._metrics = metrics
-        several = len(clients) > 1
-        self._models: dict[str, Watched[EncoderModel]] = {
-            target: Watched(f"{PART} {target}" if several else PART) for target in clients
+        parts = {each: f"{PART} {each}" if len(targets) > 1 else PART for each in targets}
+        self._all = {
+            target: _Encoder(open_client(target), Watched(part)) for target, part in parts.items()
         }
+        self._own = self._all[targets[0]]
 
     async def close(self) -> None:
         """Close their connections; calls under way are cancelled."""
-        for client in self._clients.values():
-            await client.close()
+        for each in self._all.values():
+            await each.client.close()
 
     async def ask(self, timeout_seconds: float) -> list[EncoderModel | BaseException]:
         """Ask each for its model; returns what `take` takes."""
-        asking = (client.model(timeout_seconds) for client in self._clients.values())
+        await self._reopen()
+        brief = min(timeout_seconds, _ABSENT_SECONDS)
+        asking = (
+            each.client.model(timeout_seconds if each.is_there or each is self._own else brief)
+            for each in self._all.values()
+        )
         return await asyncio.gather(*asking, return_exceptions=True)
 
     def take(self, answers: list[EncoderModel | BaseException]) -> None:
         """Go by what they have answered from here on."""
-        for (target, watched), answer in zip(self._models.items(), answers, strict=True):
-            before = watched.seen
-            watched.take(answer)
-            self._metrics.encoder(target, ready=isinstance(watched.seen, EncoderModel))
-            if _text(watched.seen) != _text(before):
-                log.info("encoder", target=target, **_told(watched.seen))
+        now = time.monotonic()
+        for (target, each), answer in zip(self._all.items(), answers, strict=True):
+            before = each.watched.seen
+            each.watched.take(answer)
+            if not isinstance(answer, CallError) or answer.code is not grpc.StatusCode.UNAVAILABLE:
+                each.unreached_since = None
+            elif each.unreached_since is None:
+                each.unreached_since = now
+            self._metrics.encoder(target, ready=each.is_there)
+            if _state(each.watched.seen) != _state(before):
+                log.info("encoder", target=target, **_told(each.watched.seen))
+
+    async def _reopen(self) -> None:
+        now = time.monotonic()
+        for target, each in self._all.items():
+            since = each.unreached_since
+            if since is not None and now - since >= _REOPEN_SECONDS:
+                # Nothing is under way there: searches have not been given it for as long.
+                await each.client.close()
+                each.client, each.unreached_since = self._open(target), now
 
     def serving(self, gallery: Gallery) -> Serving:
         """Return what answers a gallery's searches.
@@ -73,15 +117,15 @@ class Encoders:
 
         """
         away: list[CallError] = []
-        for target, watched in self._models.items():
-            model = watched.seen
+        for each in self._all.values():
+            model, known = each.watched.seen, each.watched.known
             if isinstance(model, EncoderModel):
                 if model.fingerprint == gallery.fingerprint:
                     _check_dimension(gallery, model)
-                    return Serving(gallery, model, self._clients[target])
-            elif watched.known and watched.known.fingerprint == gallery.fingerprint:
+                    return Serving(gallery, model, each.client)
+            elif known is not None and known.fingerprint == gallery.fingerprint:
                 away.append(model)
-        own = next(iter(self._models.values())).seen
+        own = self._own.watched.seen
         if isinstance(own, CallError):
             # Nobody knows what it will serve when it is back.
             away.append(own)
@@ -95,22 +139,21 @@ class Encoders:
 
     def model_of(self, gallery: Gallery) -> EncoderModel | None:
         """Return the model that made a gallery, if an encoder has served it of late."""
-        known = (watched.known for watched in self._models.values())
+        known = (each.watched.known for each in self._all.values())
         fits = (model for model in known if model and model.fingerprint == gallery.fingerprint)
         return next(fits, None)
 
     def _served(self) -> str:
         """Tell what each encoder serves."""
-        several = len(self._models) > 1
-        return " and ".join(
-            f"the encoder{f' {target}' if several else ''} "
-            + (
-                "is away"
-                if isinstance(watched.seen, CallError)
-                else f"serves {watched.seen.name} ({watched.seen.fingerprint})"
-            )
-            for target, watched in self._models.items()
-        )
+        told = []
+        for target, each in self._all.items():
+            name = f"the encoder {target}" if len(self._all) > 1 else "the encoder"
+            model = each.watched.seen
+            if isinstance(model, CallError):
+                told.append(f"{name} is away")
+            else:
+                told.append(f"{name} serves {model.name} ({model.fingerprint})")
+        return " and ".join(told)
 
 
 def _check_dimension(gallery: Gallery, model: EncoderModel) -> None:
@@ -122,8 +165,8 @@ def _check_dimension(gallery: Gallery, model: EncoderModel) -> None:
         )
 
 
-def _text(seen: EncoderModel | CallError) -> str:
-    return str(seen) if isinstance(seen, CallError) else seen.fingerprint
+def _state(seen: EncoderModel | CallError) -> object:
+    return seen.code if isinstance(seen, CallError) else seen.fingerprint
 
 
 def _told(seen: EncoderModel | CallError) -> dict[str, str]:

@@ -51,7 +51,7 @@ def parts() -> Parts:
 def readiness(parts: Parts) -> Readiness:
     metrics = SearchMetrics(CollectorRegistry())
     pair: Any = parts
-    encoders = Encoders({"encoder:1": pair}, metrics)
+    encoders = Encoders(["encoder:1"], lambda _: pair, metrics)
     return Readiness(encoders, pair, metrics, CheckTimes(), parts.hear)
 
 
@@ -153,7 +153,7 @@ async def test_watches_until_it_is_cancelled(parts: Parts) -> None:
     pair: Any = parts
     parts.gallery_answer = RuntimeError("a bug")
     metrics = SearchMetrics(CollectorRegistry())
-    encoders = Encoders({"encoder:1": pair}, metrics)
+    encoders = Encoders(["encoder:1"], lambda _: pair, metrics)
     readiness = Readiness(encoders, pair, metrics, CheckTimes(0.01, 0.01, 1), parts.hear)
     watching = asyncio.create_task(readiness.watch())
     await asyncio.sleep(0.05)
