@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sketchzoo.call_settings import QdrantSettings
-from sketchzoo.qdrant import GeoPoint, Photo, PhotoReader, PhotoWriter, connect
+from sketchzoo.qdrant import GeoPoint, Photo, PhotoReader, PhotoWriter, connect, list_galleries
 from sketchzoo.qdrant.copying import CollectionEnd
 from sketchzoo_ingest.gallery_commands import app
 from tests.contract.embedded_qdrant.server_process import ServerProcess
@@ -196,6 +196,8 @@ def test_a_gallery_is_published_and_rolled_back(home: str, gallery: str) -> None
     state = {each["fingerprint"]: (each["is_published"], each["is_former"]) for each in told}
     assert state == {FINGERPRINT: (True, False), NEWER: (False, True)}
     assert "former" in call(home, "list").stdout
+    # What remembers the way back is no gallery that can be searched.
+    assert [name for name in asyncio.run(_listed(home)) if "former" in name] == []
     call(home, "rollback", *named)
     assert _is_published(home, gallery, NEWER)
 
@@ -211,6 +213,14 @@ def test_a_model_is_dropped_from_a_gallery(home: str, gallery: str) -> None:
     assert f"{gallery}-{FINGERPRINT}" not in call(home, "list").stdout
     assert _is_published(home, gallery, NEWER)
     assert call(home, "rollback", "--gallery", gallery).exit_code == 3
+
+
+async def _listed(url: str) -> list[str]:
+    connection = connect(settings(url, "any"))
+    try:
+        return list(await list_galleries(connection))
+    finally:
+        await connection.close()
 
 
 def _is_published(url: str, gallery: str, fingerprint: str = FINGERPRINT) -> bool:
