@@ -4,7 +4,7 @@ from sketchzoo.cli.app import App
 from sketchzoo_ingest.gallery_commands import galleries, photos, serving
 
 app = App(
-    help="Add photos to a gallery and change them; list, copy and drop galleries.",
+    help="Add photos to a gallery and change them; list, publish, copy and drop galleries.",
     no_args_is_help=True,
 )
 photos.add_to(app)
