@@ -105,8 +105,8 @@ class Encoders:
             since = each.unreached_since
             if since is not None and now - since >= _REOPEN_SECONDS:
                 # Nothing is under way there: searches have not been given it for as long.
-                await each.client.close()
-                each.client, each.unreached_since = self._open(target), now
+                old, each.client, each.unreached_since = each.client, self._open(target), now
+                await old.close()
 
     def serving(self, gallery: Gallery) -> Serving:
         """Return what answers a gallery's searches.
