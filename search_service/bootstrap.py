@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from search_service.contents import Contents
 from search_service.downloads import DownloadLimits, Downloads
 from search_service.embedding import Embedder
+from search_service.encoders import Encoders
 from search_service.files import GalleryFiles
 from search_service.galleries import Galleries, Listing
 from search_service.load_shedding import LoadShedding
@@ -102,7 +103,7 @@ async def serve(settings: SearchSettings, member: Member, told: Told) -> None:
                     told,
                     port=server.port,
                     metrics_port=page.port,
-                    encoder=settings.encoder_target,
+                    encoder=" ".join(settings.encoders()),
                     qdrant=settings.qdrant_url,
                     seconds=round(time.perf_counter() - start, 3),
                 )
@@ -126,20 +127,14 @@ async def serving(
     A group shares the caches and threads.
     """
     metrics = SearchMetrics(registry)
-    encoder = EncoderClient(
-        ChannelSettings(
-            settings.encoder_target,
-            tls=ClientTls.of(settings, "encoder_"),
-            token=settings.encoder_token,
-            max_message_bytes=settings.max_message_bytes,
-            keepalive=BETWEEN_PARTS,
-        )
-    )
+    encoders = Encoders(settings.encoders(), partial(_client, settings), metrics)
     times = CheckTimes(
         settings.check_seconds, settings.recheck_seconds, settings.check_timeout_seconds
     )
-    readiness = Readiness(encoder, reader, metrics, times)
-    galleries = Galleries(settings.gallery, readiness, listing, reader_of, times)
+    readiness = Readiness(encoders, reader, metrics, times)
+    galleries = Galleries(
+        settings.gallery, readiness, encoders, listing=listing, reader_of=reader_of, times=times
+    )
     listed = RootsFile(settings.gallery_roots_file) if settings.gallery_roots_file else None
     fetches = FetchLimits(
         seconds=settings.fetch_seconds,
@@ -169,7 +164,6 @@ async def serving(
     )
     servicer = build(
         settings,
-        encoder=encoder,
         reader=reader,
         galleries=galleries,
         renditions=renditions,
@@ -190,13 +184,24 @@ async def serving(
                     watching.cancel()
                     await asyncio.wait([watching])
     finally:
-        await encoder.close()
+        await encoders.close()
+
+
+def _client(settings: SearchSettings, target: str) -> EncoderClient:
+    return EncoderClient(
+        ChannelSettings(
+            target,
+            tls=ClientTls.of(settings, "encoder_"),
+            token=settings.encoder_token,
+            max_message_bytes=settings.max_message_bytes,
+            keepalive=BETWEEN_PARTS,
+        )
+    )
 
 
 def build(
     settings: SearchSettings,
     *,
-    encoder: EncoderClient,
     reader: PhotoReader,
     galleries: Galleries,
     renditions: Renditions,
@@ -207,7 +212,6 @@ def build(
     """Wire the servicer to what it stands on."""
     counts = member.ledger or Counts()
     embedder = Embedder(
-        encoder,
         metrics,
         member.share(settings.embedding_cache_entries),
         member.share(settings.embedding_cache_bytes),

@@ -13,6 +13,7 @@ from time import perf_counter
 import grpc
 from cachetools import LRUCache
 
+from search_service.encoders import Serving
 from search_service.flights import SingleFlight
 from search_service.metrics import SearchMetrics
 from search_service.query import Picture, Text
@@ -32,10 +33,7 @@ _ENTRY_BYTES = 600
 class Embedder:
     """Turns queries' pictures into embeddings; failures raise `CallError`."""
 
-    def __init__(
-        self, encoder: EncoderClient, metrics: SearchMetrics, max_entries: int, max_bytes: int
-    ) -> None:
-        self._encoder = encoder
+    def __init__(self, metrics: SearchMetrics, max_entries: int, max_bytes: int) -> None:
         self._metrics = metrics
         self._max_entries = max_entries
         self._kept: LRUCache[Key, Embedding] = LRUCache(
@@ -44,15 +42,15 @@ class Embedder:
         self._flights: SingleFlight[tuple[Key, ...], dict[Key, Outcome]] = SingleFlight()
 
     async def embed(
-        self, wanted: Sequence[Picture | Text], model: EncoderModel, timeout_seconds: float
+        self, wanted: Sequence[Picture | Text], serving: Serving, timeout_seconds: float
     ) -> list[Outcome]:
-        """Embed pictures and texts, equal ones once; `model` is the one that is meant.
+        """Embed pictures and texts for a gallery, by its encoder, equal ones once.
 
         One call to the encoder makes what is not kept, several where that is more than one takes;
         its seconds are shared out evenly. An embedding's own fingerprint may differ when the
         encoder has changed its model.
         """
-        keys = [_key(each, model) for each in wanted]
+        keys = [_key(each, serving.model) for each in wanted]
         found: dict[Key, Outcome] = {}
         missing: dict[Key, Picture | Text] = {}
         for key, each in zip(keys, wanted, strict=True):
@@ -64,18 +62,21 @@ class Embedder:
         for key in keys:
             self._metrics.cached("hit" if key in found else "joined" if joined else "miss")
         if missing:
-            found |= await self._shared(missing, timeout_seconds)
+            found |= await self._shared(serving.encoder, missing, timeout_seconds)
         return [found[key] for key in keys]
 
     async def _shared(
-        self, wanted: Mapping[Key, Picture | Text], timeout_seconds: float
+        self,
+        encoder: EncoderClient,
+        wanted: Mapping[Key, Picture | Text],
+        timeout_seconds: float,
     ) -> dict[Key, Outcome]:
         flight = tuple(wanted)
         until = perf_counter() + timeout_seconds
         while True:
             joined = self._flights.under_way(flight)
             try:
-                return await self._flights.run(flight, lambda: self._calls(wanted, until))
+                return await self._flights.run(flight, lambda: self._calls(encoder, wanted, until))
             except CallError as error:
                 # The call that was joined had less time than this one has.
                 early = error.code is grpc.StatusCode.DEADLINE_EXCEEDED
@@ -83,23 +84,25 @@ class Embedder:
                     raise
 
     async def _calls(
-        self, wanted: Mapping[Key, Picture | Text], until: float
+        self, encoder: EncoderClient, wanted: Mapping[Key, Picture | Text], until: float
     ) -> dict[Key, Outcome]:
         each = list(wanted.items())
         made: dict[Key, Outcome] = {}
         # One after the other: an encoder lets a single caller fill no more of its queue anyhow.
         for start in range(0, len(each), MOST):
-            made |= await self._call(dict(each[start : start + MOST]), until)
+            made |= await self._call(encoder, dict(each[start : start + MOST]), until)
         return made
 
-    async def _call(self, wanted: Mapping[Key, Picture | Text], until: float) -> dict[Key, Outcome]:
+    async def _call(
+        self, encoder: EncoderClient, wanted: Mapping[Key, Picture | Text], until: float
+    ) -> dict[Key, Outcome]:
         started = perf_counter()
         pictures = {key: each for key, each in wanted.items() if isinstance(each, Picture)}
         texts = {key: each.content for key, each in wanted.items() if isinstance(each, Text)}
         images = [await _image(picture) for picture in pictures.values()]
         drawn = perf_counter() - started
         remaining = max(0.0, until - perf_counter())
-        embedded = await self._encoder.embed(images, remaining, list(texts.values()))
+        embedded = await encoder.embed(images, remaining, list(texts.values()))
         each_spent = Timings(
             (embedded.decode_seconds + drawn) / len(wanted),
             embedded.queue_seconds / len(wanted),

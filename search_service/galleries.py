@@ -11,12 +11,13 @@ from typing import TypeVar
 
 from cachetools import LRUCache
 
+from search_service.encoders import Encoders, Serving
 from search_service.flights import SingleFlight
-from search_service.readiness import CheckTimes, Readiness, Serving, match
+from search_service.readiness import CheckTimes, Readiness
 from sketchzoo.encoder_client import EncoderModel
 from sketchzoo.gallery_names import RIGHT, is_gallery_name
 from sketchzoo.qdrant import CollectionNotFoundError, Gallery, PhotoReader
-from sketchzoo.rpc import CallError, invalid, not_found
+from sketchzoo.rpc import invalid, not_found
 from sketchzoo.rpc.access import check_gallery, may_use
 
 # What is known of so many collections is kept; it never changes.
@@ -34,12 +35,15 @@ class Galleries:
         self,
         own: str,
         readiness: Readiness,
+        encoders: Encoders,
+        *,
         listing: Listing,
         reader_of: Callable[[str], PhotoReader],
         times: CheckTimes,
     ) -> None:
         self._own = own
         self._readiness = readiness
+        self._encoders = encoders
         self._listing = listing
         self._reader_of = reader_of
         self._times = times
@@ -72,11 +76,7 @@ class Galleries:
         """
         if gallery == self._own:
             return self._readiness.require()
-        model = self._readiness.model()
-        found = match(model, await self.find(gallery))
-        if isinstance(found, CallError):
-            raise found
-        return found
+        return self._encoders.serving(await self.find(gallery))
 
     async def find(self, gallery: str) -> Gallery:
         """Return a gallery, even if no model that fits is served; raises as `serving`."""
@@ -112,9 +112,8 @@ class Galleries:
         return await self._reader_of(gallery).current(timeout_seconds)
 
     def model_of(self, gallery: Gallery) -> EncoderModel | None:
-        """Return the model that made a gallery, if the encoder has served it of late."""
-        model = self._readiness.known_model()
-        return model if model is not None and model.fingerprint == gallery.fingerprint else None
+        """Return the model that made a gallery, if an encoder has served it of late."""
+        return self._encoders.model_of(gallery)
 
     async def names(self) -> list[str]:
         """Return the galleries that the running call may use, by name."""

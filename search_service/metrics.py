@@ -75,7 +75,7 @@ class SearchMetrics:
         self._series: dict[tuple[Any, ...], Any] = {}
         self._ready = Gauge(
             "sketchzoo_search_ready",
-            "1 while the encoder answers and the alias matches its model.",
+            "1 while an encoder answers whose model the alias matches.",
             registry=registry,
             multiprocess_mode="livemin",
         )
@@ -88,6 +88,13 @@ class SearchMetrics:
             multiprocess_mode="livemax",
         )
         self._not_ready = {reason: not_ready.labels(reason) for reason in _NOT_READY}
+        self._encoders = Gauge(
+            "sketchzoo_search_encoder_ready",
+            "1 while an encoder answers, by the target that it was set by.",
+            ["encoder"],
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
         self._places = Gauge(
             "sketchzoo_search_places",
             "Calls that may be under way at once, by kind.",
@@ -133,6 +140,10 @@ class SearchMetrics:
         found = None if problem is None else _reason(problem)
         for reason, gauge in self._not_ready.items():
             gauge.set(reason == found)
+
+    def encoder(self, target: str, *, ready: bool) -> None:
+        """Tell whether an encoder answers; targets come from the settings alone."""
+        self._encoders.labels(target).set(ready)
 
     def watch(self, kind: str, admission: LoadShedding) -> None:
         """Show the places for calls of a kind, and those taken, when the page is read."""

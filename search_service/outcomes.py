@@ -1,6 +1,7 @@
 """Outcomes: of each of several searches a value, or the error that ended it alone."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import ParamSpec, TypeVar
 
 from sketchzoo.rpc import CallError
@@ -43,3 +44,25 @@ async def through(
     """Take through a step what has not failed yet; what has keeps its place and its error."""
     taken = iter(await step([each for each in outcomes if not isinstance(each, CallError)]))
     return [each if isinstance(each, CallError) else next(taken) for each in outcomes]
+
+
+async def apart(
+    items: Sequence[T],
+    key: Callable[[T], Hashable],
+    step: Callable[[Sequence[T]], Awaitable[Sequence[U | CallError]]],
+) -> list[U | CallError]:
+    """Take items through a step in groups of one key, all groups at the same time.
+
+    What fails a group is its items' own, but where there is no other group: then it is raised.
+    """
+    groups: dict[Hashable, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    if len(groups) == 1:
+        return list(await step(items))
+    made = await asyncio.gather(*(attempt_later(step, group) for group in groups.values()))
+    told = {
+        name: iter([found] * len(group) if isinstance(found, CallError) else found)
+        for (name, group), found in zip(groups.items(), made, strict=True)
+    }
+    return [next(told[key(item)]) for item in items]

@@ -7,9 +7,9 @@ from typing import Self
 
 import numpy as np
 
+from search_service.encoders import Serving
 from search_service.paging import read_token
 from search_service.query import FOCUSES
-from search_service.readiness import Serving
 from search_service.request import Search
 from search_service.timings import Timings
 from sketchzoo.encoder_client import Embedding, EncoderModel

@@ -1,10 +1,9 @@
 """Searching: the way of queries, from their pictures to the photos found.
 
-Searches go it together, one alone as a batch of one: one call to the encoder, and one to Qdrant for
-each gallery that they ask.
+Searches go it together, one alone as a batch of one: one call to the encoder for each model that
+their galleries were made by, and one to Qdrant for each gallery.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,12 +14,12 @@ import grpc
 
 from search_service.deadline import Deadline
 from search_service.embedding import Embedder, Outcome
+from search_service.encoders import Serving
 from search_service.galleries import Galleries
-from search_service.outcomes import attempt, attempt_later, through
+from search_service.outcomes import apart, attempt, attempt_later, through
 from search_service.paging import write_token
 from search_service.placed import PlacedSearch, Stored
 from search_service.query import Picture, Query, Text
-from search_service.readiness import Serving
 from search_service.request import Search
 from search_service.timings import Timings
 from sketchzoo.encoder_client import Embedding
@@ -129,14 +128,18 @@ class Searcher:
     async def _embed(
         self, deadline: Deadline, placed: Sequence[PlacedSearch]
     ) -> list[PlacedSearch | CallError]:
-        """Embed pictures and texts of all searches together."""
+        """Embed pictures and texts of all searches together, by the encoder that fits each."""
+        step = partial(self._embed_by_one, deadline)
+        return await apart(placed, lambda each: each.serving.model.fingerprint, step)
+
+    async def _embed_by_one(
+        self, deadline: Deadline, placed: Sequence[PlacedSearch]
+    ) -> list[PlacedSearch | CallError]:
         wanted = [_wanted(each.search.query) for each in placed]
         if not any(wanted):
             return list(placed)
         seconds = deadline.for_encoder(self._limits.query_reserve_seconds)
-        # There is one encoder: what is served was made by its model, whatever the gallery.
-        model = placed[0].serving.model
-        made = iter(await self._embedder.embed([*chain(*wanted)], model, seconds))
+        made = iter(await self._embedder.embed([*chain(*wanted)], placed[0].serving, seconds))
         return [
             attempt(_embedded, each, [next(made) for _ in own])
             for each, own in zip(placed, wanted, strict=True)
@@ -172,29 +175,19 @@ class Searcher:
         self, deadline: Deadline, placed: Sequence[PlacedSearch]
     ) -> list[Answer | CallError]:
         """Ask each collection once for all of its searches."""
-        searches: dict[str, list[PlacedSearch]] = {}
-        for each in placed:
-            searches.setdefault(each.serving.gallery.collection, []).append(each)
-        if len(searches) == 1:
-            ((collection, asked),) = searches.items()
-            return await self._ask(deadline, collection, asked)
-        outcomes = await asyncio.gather(
-            *(attempt_later(self._ask, deadline, one, asked) for one, asked in searches.items())
+        answers = await apart(
+            placed, lambda each: each.serving.gallery.collection, partial(self._ask, deadline)
         )
-        for outcome in outcomes:
-            if isinstance(outcome, CollectionNotFoundError):
-                raise outcome
-        told = {
-            # What is wrong with one gallery is its searches' own.
-            one: iter([found] * len(asked) if isinstance(found, CallError) else found)
-            for (one, asked), found in zip(searches.items(), outcomes, strict=True)
-        }
-        return [next(told[each.serving.gallery.collection]) for each in placed]
+        for answer in answers:
+            if isinstance(answer, CollectionNotFoundError):
+                raise answer
+        return answers
 
     async def _ask(
-        self, deadline: Deadline, collection: str, placed: Sequence[PlacedSearch]
+        self, deadline: Deadline, placed: Sequence[PlacedSearch]
     ) -> list[Answer | CallError]:
         """Ask a collection for all of its searches, and first for photos that they start from."""
+        collection = placed[0].serving.gallery.collection
         wanted = list(dict.fromkeys(chain.from_iterable(each.stored() for each in placed)))
         stored: Stored = {}
         if wanted:

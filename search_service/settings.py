@@ -139,7 +139,7 @@ class CheckSettings(Settings):
     subject = "Checks of other parts"
 
     check_seconds: Seconds = Field(
-        1.0, description="How often the encoder and the alias are checked while all is well."
+        1.0, description="How often encoders and the alias are checked while all is well."
     )
     recheck_seconds: Seconds = Field(
         0.2,
@@ -163,6 +163,12 @@ class SearchSettings(
 
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_SEARCH_")
 
+    encoder_targets: Annotated[tuple[str, ...], NoDecode, Field(max_length=7)] = Field(
+        (),
+        description="Further encoders, of other models: each gallery's searches ask the one whose "
+        "model has made it (in the environment with blanks between). They may be away as long as "
+        "no gallery needs them; TLS and token are those of `encoder_target`.",
+    )
     port: Port = Field(50052, description="Port to listen on; 0 takes a free one and logs it.")
     processes: Processes = Field(
         1,
@@ -199,9 +205,9 @@ class SearchSettings(
         description="The gallery service's store, a folder or a bucket: its photos may be read.",
     )
 
-    @field_validator("gallery_uris", mode="before")
+    @field_validator("encoder_targets", "gallery_uris", mode="before")
     @classmethod
-    def _split_uris(cls, value: Any) -> Any:
+    def _split_blanks(cls, value: Any) -> Any:
         return tuple(value.split()) if isinstance(value, str) else value
 
     @field_validator("gallery_roots", mode="before")
@@ -210,6 +216,10 @@ class SearchSettings(
         if isinstance(value, str):
             return tuple(part for part in value.split(os.pathsep) if part)
         return value
+
+    def encoders(self) -> tuple[str, ...]:
+        """Return the encoders' targets, each once, the service's own first."""
+        return tuple(dict.fromkeys((self.encoder_target, *self.encoder_targets)))
 
     def store_folder(self) -> Path | None:
         """Return the store where it is a folder, which may not be there yet."""

@@ -110,7 +110,7 @@ async def ingest(
             tally=tally or Tally(metrics, refusals),
             metrics=metrics,
             limits=settings.pipeline_limits(),
-            options=_options(settings, prune=prune, publish=publish),
+            options=_options(settings, prune=prune, publish=publish and settings.publish),
             stop=stop,
             tell=tell,
             stands=stands,

@@ -229,6 +229,11 @@ class IngestSettings(
         description="Share of refused photos above which the run ends with status 3, prunes "
         "nothing and publishes no new collection.",
     )
+    publish: bool = Field(
+        default=True,
+        description="Let searches see the collection when the run has come to its end. Without it "
+        "`sketchzoo gallery publish` does so later.",
+    )
     uri_prefix: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="FOLDER=URI: photos below FOLDER get uris that start with URI instead of "

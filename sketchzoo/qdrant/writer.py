@@ -16,6 +16,7 @@ from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import CollectionExistsError, CollectionNotFoundError
 from sketchzoo.qdrant.filter import AnyOf, FieldCondition, Filter, Range
 from sketchzoo.qdrant.photo import RESERVED, Photo, phash_bands
+from sketchzoo.qdrant.publishing import publish
 from sketchzoo.qdrant.reader import PhotoReader
 
 _KEYWORD = api.FieldType.FieldTypeKeyword
@@ -194,13 +195,11 @@ class PhotoWriter(PhotoReader):
             await self._connection.ask("Points/Delete", request)
 
     async def publish(self, collection: str) -> None:
-        """Let the alias name this collection, in one step: search sees the old or the new."""
-        request = api.ChangeAliases()
-        if await self.published() is not None:
-            request.actions.add().delete_alias.alias_name = self._alias
-        created = request.actions.add().create_alias
-        created.collection_name, created.alias_name = collection, self._alias
-        await self._connection.ask("Collections/UpdateAliases", request)
+        """Let the alias name this collection, in one step: search sees the old or the new.
+
+        The old one is kept, and `sketchzoo gallery rollback` goes back to it.
+        """
+        await publish(self._connection, self._alias, collection)
 
     async def drop(self, collection: str) -> None:
         """Delete a collection that the alias does not name; an unknown one is no error."""

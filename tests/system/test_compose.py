@@ -182,12 +182,18 @@ def test_a_model_is_upgraded_and_taken_back(stack: Stack, drawn: Path) -> None:
     before = search(stack, drawn).model_fingerprint
     model = tiny_model(stack.folder / "models" / "zoo-2", name="zoo-2", size=64)
     stack.run("chmod -R o+rX models")
-    stack.page("upgrade-model.md", "docker compose run -d --rm --name encoder-next")
+    rollback = "docker compose exec -T gallery python -m sketchzoo gallery rollback"
+    stack.page("upgrade-model.md", 'sed -i "s|^NEXT_MODEL')
     stack.page("upgrade-model.md", "docker compose run --rm --use-aliases")
-    stack.page("upgrade-model.md", "sed -i")
+    until(lambda: search(stack, drawn).model_fingerprint == model.fingerprint)
+    stack.page("upgrade-model.md", rollback)
+    until(lambda: search(stack, drawn).model_fingerprint == before)
+    stack.page("upgrade-model.md", rollback)
+    until(lambda: search(stack, drawn).model_fingerprint == model.fingerprint)
+    stack.page("upgrade-model.md", 'sed -i "s|^MODEL')
     stack.wait_healthy()
     assert search(stack, drawn).model_fingerprint == model.fingerprint
-    assert "encoder-next" not in stack.run("docker ps -a --format '{{.Names}}'").split()
+    assert "encoder-next" not in [service_of(each) for each in stack.containers()]
     stack.set(MODEL="zoo-1")
     stack.run("docker compose up -d encoder && docker compose run --rm --use-aliases ingest")
     stack.wait_healthy()

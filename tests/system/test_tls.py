@@ -13,7 +13,7 @@ from tests.system.stack import Stack
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
-NAMES = "IP:127.0.0.1,DNS:encoder,DNS:search,DNS:gallery"
+NAMES = "IP:127.0.0.1,DNS:encoder,DNS:encoder-next,DNS:search,DNS:gallery"
 
 
 def put(made: Certificates, folder: Path, prefix: str = "") -> None:

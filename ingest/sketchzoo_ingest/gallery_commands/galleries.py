@@ -1,4 +1,4 @@
-"""`sketchzoo gallery list`, `drop` and `copy`: whole galleries, straight in Qdrant."""
+"""`sketchzoo gallery list`, `publish`, `drop` and the like: whole galleries, straight in Qdrant."""
 
 import asyncio
 import json
@@ -34,6 +34,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")
 def add_to(app: App) -> None:
     """Add the commands to the group."""
     app.command("list")(list_galleries)
+    app.command("publish")(publish)
+    app.command("rollback")(rollback)
     app.command("drop")(drop)
     app.command("copy")(copy)
     app.command("export")(export)
@@ -43,7 +45,8 @@ def add_to(app: App) -> None:
 def list_galleries(settings: GalleriesSettings, *, as_json: AsJson = False) -> None:
     """List the galleries in Qdrant: their collections, photos and models' fingerprints.
 
-    A collection that is not published is being filled, or was replaced by a newer model's.
+    A collection that is not published is being filled, or was replaced by another model's; the
+    former one is what `rollback` goes back to.
     Exit status: 0 done, 2 wrong usage, 4 Qdrant is away.
     """
     found = _ask("list", settings, lambda galleries: galleries.all_collections())
@@ -54,30 +57,80 @@ def list_galleries(settings: GalleriesSettings, *, as_json: AsJson = False) -> N
 
 
 @with_settings(GalleriesSettings)
+def publish(
+    settings: GalleriesSettings,
+    model: Annotated[
+        str, typer.Argument(metavar="FINGERPRINT", help="The model's, as `gallery list` shows it.")
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Let searches see the gallery as a model has it, in one step.
+
+    Search must have an encoder that serves this model. The collection that searches saw before is
+    kept: `rollback` goes back to it, `drop` deletes it. Exit status: 0 done, 2 wrong usage, 3 the
+    gallery has no collection of that model, 4 Qdrant is away.
+    """
+    name = settings.gallery
+    found = _ask("publish", settings, lambda galleries: galleries.publish(name, model))
+    _print_published(name, found, as_json=as_json)
+
+
+@with_settings(GalleriesSettings)
+def rollback(settings: GalleriesSettings, *, as_json: AsJson = False) -> None:
+    """Let searches see the gallery as they saw it before, in one step.
+
+    The way back from a new model, while the old one's collection is kept and an encoder serves
+    it. Twice comes to where it was. Exit status: 0 done, 2 wrong usage, 3 there is no such
+    collection, 4 Qdrant is away.
+    """
+    name = settings.gallery
+    found = _ask("rollback", settings, lambda galleries: galleries.roll_back(name))
+    _print_published(name, found, as_json=as_json)
+
+
+@with_settings(GalleriesSettings)
 def drop(
     settings: GalleriesSettings,
     name: Annotated[str, typer.Argument(metavar="GALLERY", help="The gallery to drop.")],
     *,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FINGERPRINT",
+            help="Drop only this model's collection, which searches must not see.",
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Drop a gallery: its alias and all its collections. Photos' files stay.
 
-    Exit status: 0 done, 2 wrong usage, 3 there is no such gallery or you said no,
-    4 Qdrant is away.
+    Exit status: 0 done, 2 wrong usage, 3 there is no such gallery, searches see what was to go
+    or you said no, 4 Qdrant is away.
     """
     settings = of_running_stack(settings)
     gone = _ask("drop", settings, lambda galleries: galleries.collections(name))
+    if model is not None:
+        gone = [each for each in gone if each.fingerprint == model]
+    if not gone and model is not None:
+        message = f"the gallery {name} has no collection of the model {model}"
+        end("gallery drop", message, REFUSED)
     if not gone:
         end("gallery drop", f"there is no gallery {name!r} in {settings.qdrant_url}", REFUSED)
     photos = sum(each.photos for each in gone)
+    what = f"the gallery {name}" if model is None else f"the collection of the model {model}"
     if not yes and not typer.confirm(
-        f"Drop the gallery {name}, {photos} photos in {len(gone)} collection(s), "
+        f"Drop {what}, {photos} photos in {len(gone)} collection(s), "
         f"from {_described(settings.qdrant_url)}?",
         err=True,
     ):
         end("gallery drop", "nothing was dropped", REFUSED)
-    gone = _ask("drop", settings, lambda galleries: galleries.drop(name))
+    gone = _ask(
+        "drop",
+        settings,
+        lambda galleries: galleries.drop_model(name, model) if model else galleries.drop(name),
+    )
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in gone], indent=2))
         return
@@ -214,6 +267,17 @@ def _run(command: str, work: "Coroutine[Any, Any, T]") -> T:
         end(f"gallery {command}", error, UNUSABLE)
 
 
+def _print_published(name: str, found: "list[GalleryCollection]", *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found], indent=2))
+        return
+    for each in found:
+        if each.is_published:
+            typer.echo(f"searches see {name} in {each.collection} ({each.photos} photos)")
+        if each.is_former:
+            typer.echo(f"{each.collection} ({each.photos} photos) is kept")
+
+
 def _print_galleries(title: str, found: "list[GalleryCollection]") -> None:
     from rich.console import Console  # noqa: PLC0415 - loaded when the command runs
     from rich.table import Table  # noqa: PLC0415 - as above
@@ -225,7 +289,7 @@ def _print_galleries(title: str, found: "list[GalleryCollection]") -> None:
     for column in ("gallery", "photos", "published", "model", "collection"):
         table.add_column(column, justify="right" if column == "photos" else "left", no_wrap=True)
     for each in found:
-        published = "yes" if each.is_published else "no"
+        published = "yes" if each.is_published else "former" if each.is_former else "no"
         cells = (each.gallery, str(each.photos), published, each.fingerprint, each.collection)
         table.add_row(*map(Text, cells))
     show(Console(), table)

@@ -11,7 +11,7 @@ from sketchzoo.token import Token
 
 
 class GalleriesSettings(QdrantSettings):
-    """Which Qdrant's galleries `gallery list` and `gallery drop` act on."""
+    """Which Qdrant's galleries `gallery list`, `publish`, `rollback` and `drop` act on."""
 
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_GALLERY_")
 

@@ -1,4 +1,4 @@
-"""`sketchzoo gallery list`, `drop` and `copy` on embedded Qdrant."""
+"""`sketchzoo gallery list`, `publish`, `rollback`, `drop` and `copy` on embedded Qdrant."""
 
 import asyncio
 import hashlib
@@ -18,6 +18,7 @@ from sketchzoo_ingest.gallery_commands import app
 from tests.contract.embedded_qdrant.server_process import ServerProcess
 
 FINGERPRINT = "0123456789abcdef"
+NEWER = "fedcba9876543210"
 PHOTOS = 300  # more than a page
 _names = count()
 
@@ -62,10 +63,12 @@ def settings(url: str, name: str) -> QdrantSettings:
     return QdrantSettings(qdrant_url=url, gallery=name, qdrant_timeout_seconds=60)
 
 
-async def _fill(url: str, name: str, numbers: range, *, publish: bool = True) -> None:
+async def _fill(
+    url: str, name: str, numbers: range, *, publish: bool = True, fingerprint: str = FINGERPRINT
+) -> None:
     connection = connect(settings(url, name))
     writer = PhotoWriter(connection, name)
-    collection = await writer.open(FINGERPRINT, 4)
+    collection = await writer.open(fingerprint, 4)
     await writer.upsert(collection, [(photo(n), (n + 1.0, 1.0, 0.5, 2.0)) for n in numbers])
     if publish:
         await writer.publish(collection)
@@ -167,6 +170,7 @@ def test_galleries_are_listed_and_dropped(home: str, gallery: str) -> None:
         "photos": PHOTOS,
         "dimension": 4,
         "is_published": True,
+        "is_former": False,
     }
     assert call(home, "drop", gallery).exit_code in (1, 3)  # nobody to ask
     assert _is_published(home, gallery)
@@ -175,6 +179,41 @@ def test_galleries_are_listed_and_dropped(home: str, gallery: str) -> None:
     assert call(home, "drop", gallery, "--yes").exit_code == 3
 
 
-def _is_published(url: str, gallery: str) -> bool:
+def test_a_gallery_is_published_and_rolled_back(home: str, gallery: str) -> None:
+    """To a model's collection and back in one command each; what it was in is kept and shown."""
+    asyncio.run(_fill(home, gallery, range(5), publish=False, fingerprint=NEWER))
+    named = ("--gallery", gallery)
+    done = call(home, "rollback", *named)
+    assert (done.exit_code, done.output.count("\n")) == (3, 1)
+    assert call(home, "publish", "f" * 16, *named).exit_code == 3
+    done = call(home, "publish", NEWER, *named)
+    assert done.stdout.splitlines() == [
+        f"{gallery}-{FINGERPRINT} ({PHOTOS} photos) is kept",
+        f"searches see {gallery} in {gallery}-{NEWER} (5 photos)",
+    ]
+    assert call(home, "publish", NEWER, *named).exit_code == 0  # changes nothing, as if not run
+    told = json.loads(call(home, "rollback", *named, "--json").stdout)
+    state = {each["fingerprint"]: (each["is_published"], each["is_former"]) for each in told}
+    assert state == {FINGERPRINT: (True, False), NEWER: (False, True)}
+    assert "former" in call(home, "list").stdout
+    call(home, "rollback", *named)
+    assert _is_published(home, gallery, NEWER)
+
+
+def test_a_model_is_dropped_from_a_gallery(home: str, gallery: str) -> None:
+    """Its collection goes, and with it the way back; what searches see is refused."""
+    asyncio.run(_fill(home, gallery, range(5), fingerprint=NEWER))
+    assert call(home, "drop", gallery, "--model", "f" * 16, "--yes").exit_code == 3
+    done = call(home, "drop", gallery, "--model", NEWER, "--yes")
+    assert (done.exit_code, done.output.count("\n")) == (3, 1)
+    assert call(home, "drop", gallery, "--model", FINGERPRINT).exit_code in (1, 3)  # nobody to ask
+    assert call(home, "drop", gallery, "--model", FINGERPRINT, "--yes").exit_code == 0
+    assert f"{gallery}-{FINGERPRINT}" not in call(home, "list").stdout
+    assert _is_published(home, gallery, NEWER)
+    assert call(home, "rollback", "--gallery", gallery).exit_code == 3
+
+
+def _is_published(url: str, gallery: str, fingerprint: str = FINGERPRINT) -> bool:
     found = json.loads(call(url, "list", "--json").stdout)
-    return any(each["gallery"] == gallery and each["is_published"] for each in found)
+    wanted = f"{gallery}-{fingerprint}"
+    return any(each["collection"] == wanted and each["is_published"] for each in found)

@@ -18,6 +18,7 @@ from tests.deployment import (
 EXAMPLE = read_environment_file()
 SERVICES = read_compose({**EXAMPLE, **SECRETS})["services"]
 OWN = {name: service for name, service in SERVICES.items() if "build" in service}
+ENCODERS = ("encoder", "encoder-gpu", "encoder-next", "encoder-next-gpu")
 
 
 @pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is missing")
@@ -40,14 +41,14 @@ def test_every_server_and_caller_gets_tls() -> None:
     """With compose.tls.yml own parts have the folder and trust its CA; servers show theirs."""
     over_tls = read_compose(EXAMPLE, ROOT / "deploy" / "compose.tls.yml")["services"]
     # The map is made of what Qdrant has.
-    assert set(over_tls) == {*OWN, "encoder-ready"} - {"map"}
+    assert set(over_tls) == {*OWN, *ENCODERS, "encoder-ready"} - {"map"}
     for name, service in over_tls.items():
         assert service["volumes"] == ["./tls:/tls:ro"]
         assert service["environment"]["SKETCHZOO_TLS_CA"] == "/tls/ca.pem"
         calls_encoder = service["environment"].get("SKETCHZOO_ENCODER_CALL_CA") == "/tls/ca.pem"
         assert calls_encoder or name not in {"search", "gallery", "ingest"}
         shown = [key for key in service["environment"] if key.endswith("_TLS_CERTIFICATE")]
-        assert bool(shown) == (name in {"encoder", "encoder-gpu", "search", "gallery"})
+        assert bool(shown) == (name in {*ENCODERS, "search", "gallery"})
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -97,7 +98,7 @@ def test_every_image_is_built_by_one_service() -> None:
         for name, service in SERVICES.items()
         if name not in OWN and service["image"] in tags
     }
-    assert sharing == {"encoder-ready": "never"}
+    assert sharing == dict.fromkeys(("encoder-ready", *ENCODERS[2:]), "never")
 
 
 def test_only_ingest_and_gallery_may_write() -> None:
@@ -155,8 +156,22 @@ def test_what_is_added_is_shown() -> None:
 
 def test_every_encoder_sees_models_beside_the_shipped_ones() -> None:
     """The folder that MODELS names is /models, where docs/operations/upgrade-model.md has them."""
-    for name in ("encoder", "encoder-gpu"):
+    for name in ENCODERS:
         assert SERVICES[name]["volumes"] == ["./models:/models:ro"]
+
+
+def test_search_asks_a_new_models_encoder_without_a_restart() -> None:
+    """It knows the second encoder's name from the start; NEXT_MODEL says what that serves."""
+    environment = SERVICES["search"]["environment"]
+    assert environment["SKETCHZOO_SEARCH_ENCODER_TARGETS"] == "dns:///encoder-next:50051"
+    given = {**EXAMPLE, **SECRETS, "MODEL": "/models/a", "NEXT_MODEL": "/models/b"}
+    services = read_compose(given)["services"]
+    for name in ENCODERS:
+        alias, model = ("encoder-next", "b") if "next" in name else ("encoder", "a")
+        assert services[name]["networks"]["back"]["aliases"] == [alias]
+        own = services[name]["environment"]
+        assert own["SKETCHZOO_ENCODER_MODEL"] == f"/models/{model}"
+        assert own["SKETCHZOO_ENCODER_EXEMPT_PEERS"].endswith("ingest-job")
 
 
 def test_the_start_is_gated_on_health() -> None:
@@ -180,6 +195,8 @@ def test_profiles_choose_one_encoder() -> None:
     assert profiles == {
         "encoder": ["cpu"],
         "encoder-gpu": ["gpu"],
+        "encoder-next": ["next"],
+        "encoder-next-gpu": ["next-gpu"],
         "ingest": ["ingest"],
         "map": ["map"],
     }

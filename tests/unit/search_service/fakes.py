@@ -435,6 +435,19 @@ class Bench:
 
 
 @asynccontextmanager
+async def serving_encoder(encoder: FakeEncoder) -> AsyncIterator[str]:
+    """Serve a fake encoder; yield its target."""
+    service = Service(
+        "sketchzoo.encoder.v1.EncoderService",
+        encoder,
+        encoder_pb2_grpc.add_EncoderServiceServicer_to_server,
+    )
+    plain = ServerSettings(drain_seconds=0.1)
+    async with RpcServer(plain, [service], CollectorRegistry()) as upstream:
+        yield f"127.0.0.1:{upstream.port}"
+
+
+@asynccontextmanager
 async def bench(
     *,
     ready: bool = True,
@@ -450,14 +463,8 @@ async def bench(
         reader.add(photo(number, ("cat", "dog", "owl")[number % 3], tame=number % 3 < 2))
     values = {"check_seconds": 0.05, "recheck_seconds": 0.02, "drain_seconds": 1.0, **settings}
     registry = CollectorRegistry()
-    service = Service(
-        "sketchzoo.encoder.v1.EncoderService",
-        encoder,
-        encoder_pb2_grpc.add_EncoderServiceServicer_to_server,
-    )
-    plain = ServerSettings(drain_seconds=0.1)
-    async with RpcServer(plain, [service], CollectorRegistry()) as upstream:
-        chosen = SearchSettings(port=0, encoder_target=f"127.0.0.1:{upstream.port}", **values)
+    async with serving_encoder(encoder) as target:
+        chosen = SearchSettings(port=0, encoder_target=target, **values)
         async with (
             serving(chosen, reader, registry, reader.listing, reader.of, member=member) as server,  # type: ignore[arg-type] # a fake
             open_channel(ChannelSettings(f"127.0.0.1:{server.port}")) as channel,

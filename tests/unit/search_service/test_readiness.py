@@ -7,6 +7,7 @@ import grpc
 import pytest
 from prometheus_client import CollectorRegistry
 
+from search_service.encoders import Encoders
 from search_service.metrics import SearchMetrics
 from search_service.readiness import CheckTimes, Readiness
 from sketchzoo.encoder_client import EncoderModel
@@ -50,7 +51,8 @@ def parts() -> Parts:
 def readiness(parts: Parts) -> Readiness:
     metrics = SearchMetrics(CollectorRegistry())
     pair: Any = parts
-    return Readiness(pair, pair, metrics, CheckTimes(), parts.hear)
+    encoders = Encoders(["encoder:1"], lambda _: pair, metrics)
+    return Readiness(encoders, pair, metrics, CheckTimes(), parts.hear)
 
 
 async def look(readiness: Readiness) -> CallError | None:
@@ -150,9 +152,9 @@ async def test_watches_until_it_is_cancelled(parts: Parts) -> None:
     """The watcher sees what changes, whatever happens in between."""
     pair: Any = parts
     parts.gallery_answer = RuntimeError("a bug")
-    readiness = Readiness(
-        pair, pair, SearchMetrics(CollectorRegistry()), CheckTimes(0.01, 0.01, 1), parts.hear
-    )
+    metrics = SearchMetrics(CollectorRegistry())
+    encoders = Encoders(["encoder:1"], lambda _: pair, metrics)
+    readiness = Readiness(encoders, pair, metrics, CheckTimes(0.01, 0.01, 1), parts.hear)
     watching = asyncio.create_task(readiness.watch())
     await asyncio.sleep(0.05)
     parts.gallery_answer = GALLERY
