@@ -57,6 +57,7 @@ EVERYTHING = {
 VARIANTS: dict[str, dict[str, Any]] = {
     "cpu": {},
     "gpu": {"encoder.gpu.enabled": True, "encoder.gpu.nodeSelector.pool": "gpu"},
+    "next": {"encoderNext.enabled": True, "encoderNext.model": "/models/zoo-2"},
     "everything": {**EVERYTHING, "autoscaling.engine": "hpa"},
     "keda": {**EVERYTHING, "autoscaling.engine": "keda", "encoder.gpu.enabled": True},
     "least": {

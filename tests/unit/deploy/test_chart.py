@@ -244,6 +244,7 @@ def test_images_are_of_the_charts_version_or_of_a_digest() -> None:
         ({"search.image.digest": "sha256:ab"}, "/search/image/digest"),
         ({"image.registry": "https://registry.example.com"}, "/image/registry"),
         ({"encoder.gpu.node": {}}, "/encoder/gpu"),
+        ({"encoderNext.enabled": True}, "/encoderNext/model"),
         ({"encoder.replicas": 0}, "/encoder/replicas"),
         ({"autoscaling.engine": "vpa"}, "/autoscaling/engine"),
         ({"ingress.page.enabled": True}, "/ingress/page/host"),

@@ -174,15 +174,15 @@ def calls(container: dict[str, Any]) -> set[tuple[str, int]]:
     """Return the parts and ports that a container's variables lead to."""
     found = {("qdrant", 6334)} if "SKETCHZOO_QDRANT_URL" in variables(container) else set()
     for name, value in variables(container).items():
-        if name.endswith("_TARGET"):
+        if name.endswith(("_TARGET", "_TARGETS")):
             part, port = re.fullmatch(
-                r"dns:///zoo-sketchzoo-(\w+)\.photos\.svc\.cluster\.local:(\d+)", value
+                r"dns:///zoo-sketchzoo-([\w-]+)\.photos\.svc\.cluster\.local:(\d+)", value
             ).groups()  # type: ignore[union-attr]
             found.add((part, int(port)))
     return found
 
 
-@pytest.mark.parametrize("variant", ["cpu", "everything", "keda"])
+@pytest.mark.parametrize("variant", ["cpu", "next", "everything", "keda"])
 def test_policies_let_each_part_call_what_it_calls_and_no_more(variant: str) -> None:
     """Both ends of each call are open, and nothing else is."""
     objects = rendered(VARIANTS[variant])
@@ -191,7 +191,9 @@ def test_policies_let_each_part_call_what_it_calls_and_no_more(variant: str) -> 
     for each in pod_templates(objects):
         part = each["metadata"]["labels"].get(COMPONENT)
         if part is not None:
-            needed[part] = {call for one in containers(each) for call in calls(one)}
+            found = {call for one in containers(each) for call in calls(one)}
+            # The next encoder's name is known before it is there.
+            needed[part] = {call for call in found if call[0] in policies}
     for part, wanted in needed.items():
         out = policies[part]["spec"].get("egress", [])
         assert {end for end in ends(out, "to") if end[0] != part} == wanted, part
@@ -220,6 +222,27 @@ def ends(entries: list[dict[str, Any]], key: str) -> set[tuple[str, int]]:
             if name is not None and "namespaceSelector" not in peer:
                 found.add((name, ends_port(entry)))
     return found
+
+
+def test_a_new_models_encoder_comes_without_a_restart_of_search() -> None:
+    """Search knows its name before it is there; ingest asks it; each name has one model."""
+    before, after = (rendered(values) for values in ({}, VARIANTS["next"]))
+    old, new = (named(each, "Deployment") for each in (before, after))
+    assert new["search"]["spec"] == old["search"]["spec"]
+    assert new["encoder"]["spec"]["template"] == old["encoder"]["spec"]["template"]
+    assert "encoder-next" not in old
+    given = {
+        part: variables(containers(new[part])[0])["SKETCHZOO_ENCODER_MODEL"]
+        for part in ("encoder", "encoder-next")
+    }
+    assert given == {"encoder": "zoo-1", "encoder-next": "/models/zoo-2"}
+    (ingest,) = containers(named(after, "CronJob")["ingest"])
+    host = "dns:///zoo-sketchzoo-encoder-next.photos.svc.cluster.local:50051"
+    assert variables(ingest)["SKETCHZOO_ENCODER_TARGET"] == host
+    (search,) = containers(new["search"])
+    assert variables(search)["SKETCHZOO_SEARCH_ENCODER_TARGETS"] == host
+    assert new["encoder"]["spec"]["strategy"] == {"type": "Recreate"}
+    assert "encoder-next" in named(after, "Service")
 
 
 def test_tls_is_spoken_by_servers_and_believed_by_callers() -> None:

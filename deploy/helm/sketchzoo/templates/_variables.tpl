@@ -17,16 +17,16 @@
 {{- end }}
 {{- end }}
 
-{{/* How the encoder is called. */}}
+{{/* How an encoder is called: dict root and, where it is not the first, name. */}}
 {{- define "sketchzoo.callsEncoder" -}}
 - name: SKETCHZOO_ENCODER_TARGET
-  value: dns:///{{ include "sketchzoo.host" (dict "root" . "name" "encoder") }}:50051
-{{- with .Values.tokens.encoder }}
+  value: dns:///{{ include "sketchzoo.host" (dict "root" .root "name" (default "encoder" .name)) }}:50051
+{{- with .root.Values.tokens.encoder }}
 {{- if .secretName }}
 {{ include "sketchzoo.secretVariable" (merge (dict "name" "SKETCHZOO_ENCODER_CALL_TOKEN") .) }}
 {{- end }}
 {{- end }}
-{{- if .Values.tls.secretName }}
+{{- if .root.Values.tls.secretName }}
 - {name: SKETCHZOO_ENCODER_CALL_CA, value: /tls/ca.crt}
 {{- end }}
 {{- end }}
