@@ -39,7 +39,7 @@ EXAMPLE = read_environment_file()
 SERVICES = read_compose({**EXAMPLE, **SECRETS})["services"]
 # Options of `docker compose` commands that are followed by a value.
 WITH_VALUE = {"-e", "-v", "--name", "--scale", "--since", "--entrypoint"}
-COMMANDS = {"up", "run", "exec", "logs", "restart", "ps", "cp", "start", "stop"}
+COMMANDS = {"up", "run", "exec", "logs", "restart", "ps", "cp", "start", "stop", "rm"}
 
 
 @pytest.mark.parametrize(
