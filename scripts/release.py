@@ -153,7 +153,11 @@ def build(root: Path, out: Path, version: str) -> list[str]:
 def package_chart(root: Path, out: Path, *, required: bool) -> list[str]:
     """Package the chart into `out/chart`; say that Helm is missing where it is required."""
     if not Path(sys.executable).with_name("helm").is_file():
-        return ["no Helm to package the chart with: make tools"] if required else []
+        missing = "no Helm to package the chart with: make tools"
+        if required:
+            return [missing]
+        print(missing)
+        return []
     run("helm", "package", "deploy/helm/sketchzoo", "-d", str(out / "chart"), cwd=root)
     return []
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,17 @@ def test_the_workflow_publishes_every_image_and_what_was_tried() -> None:
     assert 'make release-dry TAG="$GITHUB_REF_NAME"' in commands
     assert {"packages", "arm64", "images"} <= set(jobs["publish"]["needs"])
     assert "test" in jobs["images"]["needs"]
+
+
+def test_a_release_wants_helm_and_a_trial_does_without(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A trial says so; nothing is released without its chart."""
+    monkeypatch.setattr(sys, "executable", str(project / "python"))
+    assert release.package_chart(project, project, required=False) == []
+    assert "make tools" in capsys.readouterr().out
+    (problem,) = release.package_chart(project, project, required=True)
+    assert "no Helm" in problem
 
 
 def test_an_sbom_names_every_locked_package_with_its_hashes(project: Path) -> None:
