@@ -174,6 +174,14 @@ def test_variables_are_settings(variant: str) -> None:
         assert set(names) <= VARIABLES
 
 
+def test_an_operators_variables_come_as_they_were_written() -> None:
+    """Large numbers too, which Helm has as floats, and truth."""
+    given = {"SKETCHZOO_SEARCH_MAX_HELD_BYTES": 268435456, "A": True, "B": "2", "C": 0.25}
+    (search,) = containers(named(rendered({"search.env": given}), "Deployment")["search"])
+    wanted = {"SKETCHZOO_SEARCH_MAX_HELD_BYTES": "268435456", "A": "true", "B": "2", "C": "0.25"}
+    assert wanted.items() <= variables(search).items()
+
+
 @pytest.mark.parametrize("part", ["encoder", "search", "gallery", "live"])
 def test_a_part_is_probed_and_budgeted(part: str) -> None:
     """It has probes on the port it serves, its image's user and ports, and a budget."""
