@@ -12,6 +12,10 @@ QUICK ?=
 # Tests run at once; they wait more than they compute.
 WORKERS ?= 3
 
+# What renders the Helm chart and what checks it, built by Go.
+HELM := helm.sh/helm/v3/cmd/helm@v3.19.0
+KUBECONFORM := github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0
+
 # The tag that `make release-dry` is to release.
 TAG ?=
 # The contracts as they were last released.
@@ -19,7 +23,7 @@ RELEASED = $(shell ls protos/released/*.binpb | sort -V | tail -n 1)
 # mkdocs-material tells on every run that it will have a successor.
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
-.PHONY: help demo test test-system check docs audit format stubs lock bench \
+.PHONY: help demo test test-system tools check docs audit format stubs lock bench \
 	release-dry release-protos clean
 
 help:
@@ -46,6 +50,16 @@ test: $(VENV)/dev.stamp
 # On the engine that DOCKER_HOST names; what can't run here is skipped with the reason.
 test-system: $(VENV)/dev.stamp
 	$(BIN)/pytest -m system tests/system
+
+tools: $(BIN)/helm $(BIN)/kubeconform
+
+$(BIN)/helm: $(VENV)/uv.stamp
+	GOBIN=$(abspath $(BIN)) go install $(HELM)
+	touch $@
+
+$(BIN)/kubeconform: $(VENV)/uv.stamp
+	GOBIN=$(abspath $(BIN)) go install $(KUBECONFORM)
+	touch $@
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check

@@ -1,11 +1,11 @@
 """Make a release ready, all but its upload: `python scripts/release.py [--tag v0.1.0]`.
 
 Checks that all places state one version and that the changelog tells of it, builds wheel
-and sdist and reads their metadata as an index would, and writes for each lock file an SBOM
-(CycloneDX), the release's notes and the files' SHA-256. With `--tag`, as the release's own
-workflow has it, also that the tag is the version's, that the contracts are kept as they are
-released and that no change is left under Unreleased. Each problem is a line; exit status 1
-where there are any.
+and sdist and reads their metadata as an index would, packages the Helm chart where Helm is,
+and writes for each lock file an SBOM (CycloneDX), the release's notes and the files' SHA-256.
+With `--tag`, as the release's own workflow has it, also that the tag is the version's, that the
+contracts are kept as they are released, that Helm is there and that no change is left under
+Unreleased. Each problem is a line; exit status 1 where there are any.
 """
 
 import argparse
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REPEATED = {
     "CITATION.cff": r"^version: (\S+)$",
     "docker-compose.yml": r"image: sketchzoo/[\w-]+:(\S+)$",
-    "deploy/kubernetes/*/*.yaml": r"image: sketchzoo/[\w-]+:(\S+)$",
+    "deploy/helm/sketchzoo/Chart.yaml": r"^(?:version|appVersion): (\S+)$",
 }
 PROMISED = (
     "sketchzoo/py.typed",
@@ -51,6 +51,7 @@ def main() -> int:
     (out / "sbom").mkdir(parents=True)
     if not problems:
         problems += build(ROOT, out, version)
+        problems += package_chart(ROOT, out, required=arguments.tag is not None)
     for problem in problems:
         print(problem)
     if problems:
@@ -147,6 +148,18 @@ def build(root: Path, out: Path, version: str) -> list[str]:
         if not metadata.description or not metadata.license_files:
             problems.append(f"{path.name}: without a description or a licence")
     return problems
+
+
+def package_chart(root: Path, out: Path, *, required: bool) -> list[str]:
+    """Package the chart into `out/chart`; say that Helm is missing where it is required."""
+    if not Path(sys.executable).with_name("helm").is_file():
+        missing = "no Helm to package the chart with: make tools"
+        if required:
+            return [missing]
+        print(missing)
+        return []
+    run("helm", "package", "deploy/helm/sketchzoo", "-d", str(out / "chart"), cwd=root)
+    return []
 
 
 def describe(root: Path, out: Path, version: str, *, validate: bool) -> None:

@@ -49,7 +49,6 @@ COMMANDS = {"up", "run", "exec", "logs", "restart", "ps", "cp", "start", "stop",
         ROOT / "docker-compose.yml",
         ROOT / "deploy" / "compose.tls.yml",
         ROOT / "deploy" / "Dockerfile",
-        *sorted((ROOT / "deploy" / "kubernetes").glob("*/*.yaml")),
     ],
     ids=lambda path: f"{path.parent.name}/{path.name}",
 )

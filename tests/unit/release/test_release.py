@@ -1,7 +1,12 @@
 """Releases: one version everywhere, a changelog that tells of it, a workflow that fits."""
 
 import importlib.util
+import json
+import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,7 +26,7 @@ FILES = {
     "sketchzoo/__init__.py": '"""A package."""\n\n__version__ = "1.2.0"\n',
     "CITATION.cff": "version: 1.2.0\ndate-released: 2026-01-02\n",
     "docker-compose.yml": "services:\n  search:\n    image: sketchzoo/search:1.2.0\n",
-    "deploy/kubernetes/cpu/encoder.yaml": "          image: sketchzoo/encoder:1.2.0\n",
+    "deploy/helm/sketchzoo/Chart.yaml": "version: 1.2.0\nappVersion: 1.2.0\n",
     "CHANGELOG.md": "## Unreleased\n\n### Added\n\n## 1.2.0 - 2026-01-02\n\n- All.\n",
 }
 
@@ -101,8 +106,74 @@ def test_a_tag_is_its_versions_with_nothing_left_over(project: Path) -> None:
 def test_the_workflow_publishes_every_image_and_what_was_tried() -> None:
     """Its images are the Dockerfile's; its packages are `make release-dry`'s."""
     jobs = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
-    assert sorted(jobs["images"]["strategy"]["matrix"]["target"]) == sorted(IMAGES)
+    built = [each["target"] for each in jobs["images"]["strategy"]["matrix"]["include"]]
+    assert sorted(built) == sorted(IMAGES)
     commands = [step.get("run", "") for step in jobs["packages"]["steps"]]
     assert 'make release-dry TAG="$GITHUB_REF_NAME"' in commands
     assert {"packages", "arm64", "images"} <= set(jobs["publish"]["needs"])
     assert "test" in jobs["images"]["needs"]
+
+
+def test_a_release_wants_helm_and_a_trial_does_without(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A trial says so; nothing is released without its chart."""
+    monkeypatch.setattr(sys, "executable", str(project / "python"))
+    assert release.package_chart(project, project, required=False) == []
+    assert "make tools" in capsys.readouterr().out
+    (problem,) = release.package_chart(project, project, required=True)
+    assert "no Helm" in problem
+
+
+def test_an_sbom_names_every_locked_package_with_its_hashes(project: Path) -> None:
+    """Of each image's lock file, and of nothing that only development installs."""
+    (project / "requirements").mkdir()
+    for name in ("requirements/search.txt", "requirements/uv.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, project / name)
+    shutil.copy(project / "requirements/uv.txt", project / "requirements/dev.txt")
+    out = project / "build"
+    (out / "sbom").mkdir(parents=True)
+    release.describe(project, out, "1.2.0", validate=False)
+    (path,) = (out / "sbom").iterdir()
+    assert path.name == "search.cdx.json"
+    bom = json.loads(path.read_text())
+    assert bom["bomFormat"] == "CycloneDX"
+    assert bom["metadata"]["component"]["version"] == "1.2.0"
+    lock = (ROOT / "requirements/search.txt").read_text()
+    locked = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE))
+    described = {each["name"]: each for each in bom["components"]}
+    assert {name: each["version"] for name, each in described.items()} == locked
+    for name, each in described.items():
+        assert each["purl"].startswith(f"pkg:pypi/{name}@"), name
+        hashes = [hash_ for one in each["externalReferences"] for hash_ in one.get("hashes", [])]
+        assert hashes, name
+        assert all(hash_["content"] in lock for hash_ in hashes)
+
+
+def test_the_images_digests_become_values_of_the_chart(tmp_path: Path) -> None:
+    """The workflow's own commands, with a digest for each image."""
+    if shutil.which("jq") is None:
+        pytest.skip("jq is missing")
+    jobs = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
+    (write,) = (each["run"] for each in jobs["images"]["steps"] if "jq -n" in each.get("run", ""))
+    (join,) = (each["run"] for each in jobs["publish"]["steps"] if "jq -s" in each.get("run", ""))
+    (tmp_path / "digests").mkdir()
+    (tmp_path / "release").mkdir()
+    digests = {}
+    for number, image in enumerate(jobs["images"]["strategy"]["matrix"]["include"]):
+        digests[image["values"]] = f"sha256:{number:064x}"
+        given = {"TARGET": image["target"], "VALUES": image["values"]}
+        environment = {**os.environ, **given, "DIGEST": digests[image["values"]]}
+        command = ["bash", "-ec", write]
+        subprocess.run(command, cwd=tmp_path / "digests", env=environment, check=True)
+    subprocess.run(["bash", "-ec", join], cwd=tmp_path, check=True)
+    values = yaml.safe_load((tmp_path / "release" / "image-digests.yaml").read_text())
+    assert values.pop("encoder") == {
+        "image": {"digest": digests["encoder"]},
+        "gpu": {"image": {"digest": digests["encoder.gpu"]}},
+    }
+    assert values == {
+        name: {"image": {"digest": digest}}
+        for name, digest in digests.items()
+        if not name.startswith("encoder")
+    }
