@@ -81,8 +81,10 @@ class Bench:
         finally:
             taken = time.perf_counter() - start
             share = (time.process_time() - cpu) / taken
+            # Poisson's last call may be due, and answered, before the time is over.
+            seconds = max(taken, sending)
             self.steps.append(
-                Step(rate, tally, taken, sending or taken, share, broken_off=cancelled)
+                Step(rate, tally, seconds, sending or taken, share, broken_off=cancelled)
             )
         return self.steps[-1]
 

@@ -29,7 +29,7 @@ def drawings_of(folder: Path) -> list[Path]:
 
 
 def _random_start() -> int:
-    return int.from_bytes(os.urandom(5), "little")
+    return 1 + int.from_bytes(os.urandom(4), "little")
 
 
 @dataclass(frozen=True, slots=True)

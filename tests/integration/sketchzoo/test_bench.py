@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from sketchzoo.rpc import exhausted, not_found, unavailable
 from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
 from tests.artefacts import drawing, encoder_process, tiny_model
 from tests.contract.embedded_qdrant.server_process import ServerProcess
+from tests.integration.faults.test_tls import make_certificates
 from tests.integration.search_service.stack import fill, search_process, write_photos
 
 COMMAND = [sys.executable, "-m", "sketchzoo", "bench"]
@@ -141,6 +143,25 @@ def test_what_is_asked_is_what_was_said(service: tuple[str, Service]) -> None:
     assert all((each.gallery, each.limit) == ("zoo", 3) for each in made.asked)
     assert all(list(request.filter.classes) == ["crab"] for request in made.asked)
     assert {request.query.text for request in made.asked} <= {"red", "blue"}
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
+def test_it_speaks_tls_where_a_ca_is_given(tmp_path: Path) -> None:
+    """And shows a certificate of its own, as `sketchzoo query` does; without, status 4."""
+    made = make_certificates(tmp_path / "tls")
+    keys = [(made.key.read_bytes(), made.certificate.read_bytes())]
+    server = grpc.server(ThreadPoolExecutor(2))
+    search_pb2_grpc.add_SearchServiceServicer_to_server(Service(), server)
+    credentials = grpc.ssl_server_credentials(keys, made.ca.read_bytes(), True)  # noqa: FBT003 - grpc's own
+    target = f"127.0.0.1:{server.add_secure_port('127.0.0.1:0', credentials)}"
+    server.start()
+    try:
+        shown = ("--client-certificate", made.certificate, "--client-key", made.key)
+        done = bench("--target", target, *QUICK, "--ca", made.ca, *shown)
+        assert done.returncode == 0, done.stderr
+        assert bench("--target", target, *QUICK).returncode == 4
+    finally:
+        server.stop(None).wait(5)
 
 
 def test_refusals_are_counted_with_what_they_say(service: tuple[str, Service]) -> None:
