@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.arrivals import PHOTOS_PER_CORE_SECOND, Scene, simulate, table
+from benchmarks.arrivals import PHOTOS_PER_CORE_SECOND, POINTS, Scene, simulate, table
+from sketchzoo_ingest.settings import IngestSettings
 
 PAGE = Path(__file__).parents[3] / "docs" / "operations" / "size.md"
 
@@ -35,10 +36,15 @@ def test_many_are_limited_by_what_qdrant_writes() -> None:
 def test_writes_that_wait_past_their_deadline_are_done_in_vain(
     deadline: float, *, heard_of: bool
 ) -> None:
-    """100 workers with two writes of 64 each wait 6.4 s where 2,000 points are written a second."""
-    found = simulate(Scene(100, 2, upserts_per_second=2_000, deadline=deadline))
+    """50 workers with two writes of 128 wait 6.4 s where 2,000 points are written a second."""
+    found = simulate(Scene(50, 2, upserts_per_second=2_000, deadline=deadline))
     assert (found.in_vain == 0) is heard_of
     assert (found.points > 10 * found.in_vain) is heard_of
+
+
+def test_a_write_is_ingest_s() -> None:
+    """As many photos as ingest writes at once by default."""
+    assert IngestSettings.model_fields["write_batch"].default == POINTS
 
 
 def test_the_page_shows_what_the_simulation_says() -> None:
