@@ -117,12 +117,12 @@ def _remarks(outcome: Outcome) -> list[str]:
             pause = quantiles(tally.retry_after)["p50"]
             when = f"; {told} were told when to come back (p50 {pause:.3g} s)" if told else ""
             lines.append(f"{at} {codes}{when}")
-        if not step.on_time:
-            lines.append(f"{at} {_behind(step)}")
         if step.broken_off:
             lines.append(
                 f"{at} broken off after {step.seconds:.1f} s; what was under way is left out"
             )
+    if late := [step for step in outcome.steps if not step.on_time]:
+        lines.append(_behind(late))
     if outcome.broken_off and not outcome.steps:
         lines.append("broken off before anything was measured")
     if outcome.plan.highest and not outcome.broken_off:
@@ -130,12 +130,12 @@ def _remarks(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _behind(step: Step) -> str:
-    late = _milliseconds(quantiles(step.tally.late)["p99"])
-    core = f"it took {step.cpu_share:.0%} of a core"
-    why = f"{core}, all that one client can use" if step.cpu_share > _BUSY else core
+def _behind(late: list[Step]) -> str:
+    rates = ", ".join(f"{step.rate:.4g}" for step in late)
+    share = max(step.cpu_share for step in late)
+    core = f"it took up to {share:.0%} of a core" + (", all it can use" if share > _BUSY else "")
     return (
-        f"this client was behind, {late} ms at p99 ({why}): times are its own as well as the "
+        f"at {rates}/s this client was behind ({core}): times are its own as well as the "
         "target's; run it on another machine, or several at lower rates"
     )
 

@@ -58,15 +58,17 @@ class Step:
         """Judge the step; None where there is nothing to judge.
 
         A client that is late makes times longer, never shorter: what is met in spite of it is met.
-        And it makes no call fail.
+        It leaves calls unsent, too, but it makes none fail.
         """
         if slo is None or self.broken_off or not self.tally.total:
             return None
-        missed = [kept for kept in slo.judge(self.tally) if not kept.met]
-        if not missed:
+        if all(kept.met for kept in slo.judge(self.tally)):
             return Verdict.MET
+        if self.on_time:
+            return Verdict.MISSED
+        missed = [kept for kept in slo.judge(self.tally.sent) if not kept.met]
         failed = any(kept.name == ERRORS or math.isinf(kept.value) for kept in missed)
-        return Verdict.MISSED if failed or self.on_time else Verdict.UNKNOWN
+        return Verdict.MISSED if failed else Verdict.UNKNOWN
 
     def as_json(self, slo: Slo | None) -> dict[str, Any]:
         """Return the step as JSON's types: rates a second, times in seconds.

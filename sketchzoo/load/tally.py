@@ -4,7 +4,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,12 @@ class Tally:
     def total(self) -> int:
         """How many have ended, those that were never sent among them."""
         return self.codes.total()
+
+    @property
+    def sent(self) -> "Tally":
+        """The same without calls that were not sent."""
+        codes = {code: count for code, count in self.codes.items() if code != NOT_SENT}
+        return replace(self, codes=Counter(codes))
 
     def within(self, share: float) -> float:
         """Return in which time so large a share of *all* calls was answered; infinite if never."""

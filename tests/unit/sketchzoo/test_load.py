@@ -156,6 +156,17 @@ def test_an_objective_is_of_all_calls(made: Tally, verdict: Verdict | None) -> N
     assert step(made).verdict(Slo.parse("p99=100ms")) is verdict
 
 
+@pytest.mark.parametrize(("late", "verdict"), [(0.0, Verdict.MISSED), (1.0, Verdict.UNKNOWN)])
+@pytest.mark.parametrize("slo", ["p99=100ms", "errors=1%"])
+def test_calls_left_unsent_are_the_server_s_fault_if_the_client_is_on_time(
+    slo: str, late: float, verdict: Verdict
+) -> None:
+    """A client that is behind has its own answers under way."""
+    made = tally([late + 0.01] * 90, late=late)
+    made.codes["NOT_SENT"] += 10
+    assert step(made).verdict(Slo.parse(slo)) is verdict
+
+
 def test_a_share_of_errors_is_judged_by_itself() -> None:
     """Whatever the times are."""
     slo = Slo.parse("errors=1%")
