@@ -50,7 +50,7 @@ def main() -> int:
     arguments = parser.parse_args()
     wanted = set(arguments.only or PARTS)
     out: Path = arguments.out.resolve()
-    for kept in ("qdrant", "tiny-data"):
+    for kept in ("qdrant", "tiny-data", "growth-data"):
         shutil.rmtree(out / kept, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     # SIGTERM as Ctrl-C: what was started is stopped on the way out.

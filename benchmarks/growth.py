@@ -25,7 +25,7 @@ from benchmarks.footprint import resident
 from benchmarks.ingesting import own_gallery, watched
 from benchmarks.section import Section
 from benchmarks.services import running
-from benchmarks.vectors import indexed
+from benchmarks.vectors import UNINDEXED, indexed
 from benchmarks.workload import Workload
 from local_stack.parts import Parts, start
 from local_stack.settings import UpSettings
@@ -160,7 +160,7 @@ async def _settled(parts: Parts, collection: str, count: int) -> None:
         host=host, grpc_port=int(port), prefer_grpc=True, check_compatibility=False
     )
     try:
-        await indexed(client, collection, count)
+        await indexed(client, collection, max(0, count - UNINDEXED))
     finally:
         await client.close()
 

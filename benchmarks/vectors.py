@@ -31,8 +31,8 @@ _K = 12
 _CLASSES = 55
 _QUERIES = 200
 _INDEXED_WITHIN = 3600
-# Fewer may be left without an index.
-_ALWAYS_INDEXED = 20_000
+UNINDEXED = 20_000
+"""Fewer vectors may be left without an index."""
 
 
 def jittered(embeddings: npt.NDArray[np.float32], count: int, seed: int) -> npt.NDArray[np.float32]:
@@ -262,17 +262,17 @@ async def _fill(client: AsyncQdrantClient, name: str, gallery: Gallery, *, int8:
         ]
         await client.upsert(name, points, wait=True, timeout=60)
     # Measured is what users get once it is there.
-    await indexed(client, name, len(vectors))
+    count = len(vectors)
+    await indexed(client, name, round(0.95 * count) if count >= UNINDEXED else 0)
 
 
-async def indexed(client: AsyncQdrantClient, name: str, count: int) -> None:
-    """Wait for the index of a collection of `count` vectors, which is built in the background."""
+async def indexed(client: AsyncQdrantClient, name: str, wanted: int) -> None:
+    """Wait for the index of `wanted` vectors at least, which is built in the background."""
     end = time.monotonic() + _INDEXED_WITHIN
     while time.monotonic() < end:
         info = await client.get_collection(name)
-        if info.status == models.CollectionStatus.GREEN and (
-            count < _ALWAYS_INDEXED or (info.indexed_vectors_count or 0) >= 0.95 * count
-        ):
+        done = info.status == models.CollectionStatus.GREEN
+        if done and (info.indexed_vectors_count or 0) >= wanted:
             return
         await asyncio.sleep(0.5)
     raise TimeoutError(f"{name} was not indexed within {_INDEXED_WITHIN} s")
