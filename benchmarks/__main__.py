@@ -27,8 +27,8 @@ PARTS = (
     "peers",
     "qdrant",
 )
-OWN = ("gpu",)
-"""Parts that run only where they are named: they need a machine of their own."""
+OWN = ("gpu", "growth")
+"""Parts that run only where they are named: they need a machine of their own, or hours."""
 
 
 def main() -> int:
@@ -37,12 +37,20 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="within five minutes")
     parser.add_argument("--only", nargs="*", choices=PARTS + OWN, help="these parts alone")
     parser.add_argument("--million", action="store_true", help="let the gallery grow to 1,000,000")
+    parser.add_argument(
+        "--growth",
+        type=growing,
+        default=(10_000, 100_000, 1_000_000),
+        metavar="N,N",
+        help="photos of the galleries of growth, each grown out of the one before",
+    )
+    parser.add_argument("--growth-rate", type=float, default=10.0, help="searches a second in it")
     parser.add_argument("--model", default="zoo-1", help="a model's name or folder")
     parser.add_argument("--out", type=Path, default=Path("out/bench"))
     arguments = parser.parse_args()
     wanted = set(arguments.only or PARTS)
     out: Path = arguments.out.resolve()
-    for kept in ("qdrant", "tiny-data"):
+    for kept in ("qdrant", "tiny-data", "growth-data"):
         shutil.rmtree(out / kept, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     # SIGTERM as Ctrl-C: what was started is stopped on the way out.
@@ -56,6 +64,7 @@ def main() -> int:
             wanted,
             quick=arguments.quick,
             million=arguments.million,
+            growth=(arguments.growth, arguments.growth_rate),
         )
         run.alone()
         run.together()
@@ -65,6 +74,14 @@ def main() -> int:
         return 130
     print(f"report: {out / 'report.md'}")
     return 0
+
+
+def growing(text: str) -> tuple[int, ...]:
+    """Read sizes that grow: whole numbers with commas between."""
+    sizes = tuple(int(each) for each in text.split(","))
+    if not sizes or sizes[0] < 1 or sorted(set(sizes)) != list(sizes):
+        raise argparse.ArgumentTypeError("sizes grow from one to the next")
+    return sizes
 
 
 class Run:
@@ -79,11 +96,13 @@ class Run:
         *,
         quick: bool,
         million: bool,
+        growth: tuple[tuple[int, ...], float],
     ) -> None:
         self._out, self._workload, self._model, self._wanted = out, workload, model, wanted
         self._artefact = ModelArtefact.load(model)
         self._seconds = 6.0 if quick else 20.0
         self._storm = 10.0 if quick else 60.0
+        self._growth = growth
         self._many = (1_000, 5_000) if quick else (1_000, 50_000)
         self._bulk = 1_280 if quick else 5_120
         self._large = 60 if quick else 480
@@ -119,9 +138,14 @@ class Run:
 
             self._done(ingesting.memory(self._out, self._workload.photos, self._many))
 
+        if "growth" in self._wanted:
+            from benchmarks import growth  # noqa: PLC0415 - see above
+
+            self._done(growth.measure(self._out, self._workload, self._model, *self._growth))
+
     def together(self) -> None:
         """Measure what needs the services."""
-        if not self._wanted - {"preparing", "cores", "gpu", "start", "memory"}:
+        if not self._wanted - {"preparing", "cores", "gpu", "start", "memory", "growth"}:
             return
         import numpy as np  # noqa: PLC0415 - see above
 

@@ -24,8 +24,8 @@ _THERE = {
     *("torch", "torchvision", "timm", "onnxruntime", "numpy", "pillow", "safetensors"),
     *("flatbuffers", "sympy", "mpmath"),
 }
-# What the benchmark of a GPU never imports: HEIC, and what hdrhistogram is built with.
-_UNUSED = {"pillow-heif", "pbr", "setuptools"}
+# What the benchmark of a GPU never imports: HEIC.
+_UNUSED = {"pillow-heif"}
 _MOST_BYTES = 64 * 2**20
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(.*)$")
 _RUN = '''\
@@ -80,7 +80,7 @@ def main() -> int:
 def pinned() -> list[str]:
     """Return `name==version` of all that the services and the benchmarks need, as it is here."""
     found: dict[str, str] = {}
-    wanted = [f"sketchzoo[{','.join(_EXTRAS)}]", "hdrhistogram"]
+    wanted = [f"sketchzoo[{','.join(_EXTRAS)}]"]
     while wanted:
         name, extras = _named(wanted.pop())
         if name in found or name in _THERE | _UNUSED:

@@ -20,10 +20,10 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from PIL import Image
 
-from benchmarks.drawings import drawing
 from search_service.query import Picture
 from search_service.request import parse_search
 from sketchzoo.images import ImageError, Modality, decode, prepare
+from sketchzoo.load.drawings import drawing
 from sketchzoo.model import ModelArtefact
 from sketchzoo.rpc import CallError
 from sketchzoo.search.v1 import search_pb2

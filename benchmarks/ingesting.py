@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -51,9 +53,9 @@ def measure(
     many = _multiplied(out / f"photos-{count}", workload.photos, count)
     bare = BareLoop.open(artefact, Modality.PHOTO)
     before = bare.rate(workload.photos, seconds / 2)
-    with _own_alias():
+    with own_gallery():
         small = len(workload.photos) / _run(workload.folder, parts)
-    with _own_alias():
+    with own_gallery():
         first = count / _run(many, parts)
         second = count / _run(many, parts)
     limit = (before + bare.rate(workload.photos, seconds / 2)) / 2
@@ -93,7 +95,7 @@ def large(
     bare = BareLoop.open(artefact, Modality.PHOTO)
     whole = BareLoop.open(artefact, Modality.PHOTO, whole=True)
     before = bare.rate(contents, _LARGE_SECONDS), whole.rate(contents, _LARGE_SECONDS)
-    with _own_alias():
+    with own_gallery():
         rate = count / _run(folder, parts)
     after = bare.rate(contents, _LARGE_SECONDS), whole.rate(contents, _LARGE_SECONDS)
     limit, old = ((one + other) / 2 for one, other in zip(before, after, strict=True))
@@ -135,7 +137,7 @@ def unchanged(out: Path, parts: Parts, artefact: ModelArtefact, *, count: int) -
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(number.to_bytes(4, "little"))
-    with _own_alias():
+    with own_gallery():
         asyncio.run(_fill(folder, parts, artefact))
         report = ingest(folder, parts)
     if report["unread"] != count:
@@ -185,7 +187,8 @@ async def _fill(folder: Path, parts: Parts, artefact: ModelArtefact) -> None:
 
 
 @contextmanager
-def _own_alias() -> Iterator[None]:
+def own_gallery() -> Iterator[None]:
+    """Let what is started while the context is open use a gallery that is empty."""
     os.environ["SKETCHZOO_GALLERY"] = f"bench{time.monotonic_ns()}"
     try:
         yield
@@ -226,10 +229,15 @@ def _multiplied(folder: Path, contents: Sequence[bytes], size: int) -> Path:
 
 def _peak(folder: Path, parts: Parts) -> int:
     """Ingest a folder; return the process's peak resident bytes."""
+    return watched(parts, str(folder))[1]
+
+
+def watched(parts: Parts, *arguments: str) -> tuple[dict[str, Any], int]:
+    """Ingest as the arguments say; return the job's report and its process's peak bytes."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "sketchzoo", "ingest", str(folder)],
+        [sys.executable, "-m", "sketchzoo", "ingest", "--json", "-", *arguments],
         env={**os.environ, **parts.environment},
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
     peak = 0
@@ -240,9 +248,11 @@ def _peak(folder: Path, parts: Parts) -> int:
         held = next((line for line in lines if line.startswith("VmHWM:")), "VmHWM: 0")
         peak = max(peak, int(held.split()[1]) * 1024)
         time.sleep(0.02)
+    said = process.communicate()[0]
     if process.returncode:
         raise RuntimeError(f"ingest ended with status {process.returncode}")
-    return peak
+    report: dict[str, Any] = json.loads(said)
+    return report, peak
 
 
 def _run(folder: Path, parts: Parts) -> float:

@@ -8,71 +8,39 @@ omission", G. Tene). Closed loop: a number of callers, each with one call at a t
 import argparse
 import asyncio
 import contextlib
-import functools
 import itertools
 import json
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import grpc
 import grpc.aio
-from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from hdrh.histogram import HdrHistogram
 
-from benchmarks.drawings import drawing
 from sketchzoo.encoder.v1 import encoder_pb2
+from sketchzoo.load import Tally, by_turns, call_once, connected, drawing, offsets, open_loop
+from sketchzoo.load.open_loop import Call
 from sketchzoo.memory import keep_what_is_loaded
-from sketchzoo.rpc import run_main
-from sketchzoo.rpc.durations import seconds
+from sketchzoo.rpc import ChannelSettings, run_main
 from sketchzoo.search.v1 import search_pb2
 
-_MICROSECOND = 1e-6
-_LONGEST = 120_000_000
 _PRIORITY = -10
+_MOST_UNDER_WAY = 100_000
 
 
-def _histogram() -> HdrHistogram:
-    return HdrHistogram(1, _LONGEST, 3)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the calls: times of the answered and of the refused, codes."""
-
-    answered: HdrHistogram = field(default_factory=_histogram)
-    refused: HdrHistogram = field(default_factory=_histogram)
-    codes: Counter[str] = field(default_factory=Counter)
-    retry_info: int = 0
-    health: Counter[str] = field(default_factory=Counter)
-
-    def as_json(self, seconds: float) -> dict[str, Any]:
-        """Return rates in calls a second and times in seconds."""
-        return {
-            "seconds": seconds,
-            "codes": dict(self.codes),
-            "answered_per_second": self.codes["OK"] / seconds,
-            "refused_with_retry_info": self.retry_info,
-            "health": dict(self.health),
-            "answered": _quantiles(self.answered),
-            "refused": _quantiles(self.refused),
-        }
-
-
-def _quantiles(histogram: HdrHistogram) -> dict[str, float]:
+def as_json(tally: Tally, health: Counter[str], seconds: float) -> dict[str, Any]:
+    """Return rates in calls a second and times in seconds."""
     return {
-        name: histogram.get_value_at_percentile(percentile) * _MICROSECOND
-        for name, percentile in (("p50", 50), ("p95", 95), ("p99", 99), ("max", 100))
+        **tally.as_json(),
+        "seconds": seconds,
+        "answered_per_second": tally.ok / seconds,
+        "health": dict(health),
     }
-
-
-Call = Callable[[int], Awaitable[Any]]
 
 
 def calls_of(
@@ -96,9 +64,9 @@ def calls_of(
             ).SerializeToString()
             for start in range(0, len(files), images)
         ]
-        embed = _by_turns(channels, "/sketchzoo.encoder.v1.EncoderService/Embed")
+        embed = by_turns(channels, "/sketchzoo.encoder.v1.EncoderService/Embed")
         return lambda index: embed(index)(embeds[index % len(embeds)], timeout=timeout)
-    search = _by_turns(channels, "/sketchzoo.search.v1.SearchService/Search")
+    search = by_turns(channels, "/sketchzoo.search.v1.SearchService/Search")
 
     # No run, nor the same run's warming, may find its queries in a cache.
     first = int.from_bytes(os.urandom(6), "little")
@@ -117,27 +85,7 @@ def calls_of(
     return lambda index: search(index)(request(index), timeout=timeout)
 
 
-def _by_turns(channels: Sequence[grpc.aio.Channel], method: str) -> Callable[[int], Any]:
-    """Return what calls a method; a caller of as many as there are channels keeps to his."""
-    calls = [channel.unary_unary(method, None, None) for channel in channels]
-    return lambda index: calls[index % len(calls)]
-
-
-@contextlib.asynccontextmanager
-async def connected(target: str, connections: int) -> AsyncIterator[list[grpc.aio.Channel]]:
-    """Open channels, each with a connection of its own where there are several.
-
-    A server of several processes gives a connection to one of them.
-    """
-    options = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
-    async with contextlib.AsyncExitStack() as opened:
-        yield [
-            await opened.enter_async_context(grpc.aio.insecure_channel(target, options=options))
-            for _ in range(connections)
-        ]
-
-
-async def watch_health(channel: grpc.aio.Channel, tally: Tally) -> None:
+async def watch_health(channel: grpc.aio.Channel, health: Counter[str]) -> None:
     """Count what health says four times a second, until cancelled."""
     stub: Any = health_pb2_grpc.HealthStub(channel)
     while True:
@@ -146,59 +94,8 @@ async def watch_health(channel: grpc.aio.Channel, tally: Tally) -> None:
             state = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
         except grpc.aio.AioRpcError as error:
             state = error.code().name
-        tally.health[state] += 1
+        health[state] += 1
         await asyncio.sleep(0.25)
-
-
-async def _one(call: Call, index: int, due: float, tally: Tally) -> float | None:
-    """Make one call; return the seconds until it may be repeated where it was refused."""
-    sent = time.perf_counter()
-    try:
-        await call(index)
-    except grpc.aio.AioRpcError as error:
-        tally.codes[error.code().name] += 1
-        # A refusal's time is the server's: from the sending, whenever that was due.
-        spent = time.perf_counter() - sent
-        tally.refused.record_value(max(1, round(spent / _MICROSECOND)))
-        pause = _retry_seconds(error)
-        tally.retry_info += pause is not None
-        return pause
-    else:
-        tally.codes["OK"] += 1
-        spent = time.perf_counter() - due
-        tally.answered.record_value(max(1, round(spent / _MICROSECOND)))
-        return None
-
-
-def _retry_seconds(error: grpc.aio.AioRpcError) -> float | None:
-    """Return what the answer's RetryInfo says, None where it has none."""
-    trailing: Any = error.trailing_metadata() or ()
-    return _pause(dict(trailing).get("grpc-status-details-bin") or b"")
-
-
-# Refusals are alike, and reading them costs the services' cores.
-@functools.lru_cache(maxsize=1000)
-def _pause(details: bytes) -> float | None:
-    for detail in status_pb2.Status.FromString(details).details:
-        found: Any = error_details_pb2.RetryInfo()
-        if detail.Unpack(found):
-            return seconds(found.retry_delay)
-    return None
-
-
-async def open_loop(call: Call, rate: float, seconds: float, tally: Tally) -> Tally:
-    """Start `rate` calls a second for `seconds`; return when all have ended."""
-    tasks = set[asyncio.Task[float | None]]()
-    start = time.perf_counter()
-    for index in range(round(rate * seconds)):
-        due = start + index / rate
-        # Also when it is late: answers that have come must not wait for calls to be sent.
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        task = asyncio.create_task(_one(call, index, due, tally))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-    await asyncio.gather(*tasks)
-    return tally
 
 
 async def closed_loop(call: Call, callers: int, seconds: float) -> Tally:
@@ -212,10 +109,10 @@ async def closed_loop(call: Call, callers: int, seconds: float) -> Tally:
     async def caller(offset: int) -> None:
         index = offset
         while (due := time.perf_counter()) < end:
-            pause = await _one(call, index, due, tally)
+            pause = await call_once(call, index, due, tally)
             while pause is not None and time.perf_counter() < end:
                 await asyncio.sleep(pause)
-                pause = await _one(call, index, due, tally)
+                pause = await call_once(call, index, due, tally)
             index += callers
 
     await asyncio.gather(*(caller(offset) for offset in range(callers)))
@@ -224,20 +121,23 @@ async def closed_loop(call: Call, callers: int, seconds: float) -> Tally:
 
 async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Warm up for a moment, then load; return the tally as JSON's types."""
-    async with connected(arguments.target, arguments.connections) as channels:
+    settings = ChannelSettings(arguments.target)
+    async with connected(settings, arguments.connections) as channels:
         call = calls_of(
             arguments.kind, channels, arguments.folder, arguments.timeout, arguments.images
         )
         await closed_loop(call, arguments.callers or 2 * arguments.connections, arguments.warm)
         start = time.perf_counter()
+        health = Counter[str]()
         if arguments.rate:
             tally = Tally()
-            watching = asyncio.create_task(watch_health(channels[0], tally))
-            await open_loop(call, arguments.rate, arguments.seconds, tally)
+            watching = asyncio.create_task(watch_health(channels[0], health))
+            due = offsets("fixed", arguments.rate, arguments.seconds)
+            await open_loop(call, due, tally, most_under_way=_MOST_UNDER_WAY)
             watching.cancel()
         else:
             tally = await closed_loop(call, arguments.callers, arguments.seconds)
-        return tally.as_json(time.perf_counter() - start)
+        return as_json(tally, health, time.perf_counter() - start)
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 from benchmarks import light_client
 from benchmarks.bar import Bar
 from benchmarks.bare import BareLoop
-from benchmarks.drawings import drawing
 from benchmarks.light_client import Post, grpc_post
 from benchmarks.section import Section
 from benchmarks.services import load
@@ -20,8 +19,9 @@ from local_stack.parts import Parts
 from sketchzoo.encoder.v1 import encoder_pb2
 from sketchzoo.group.processes import default_size
 from sketchzoo.images import Modality
+from sketchzoo.load.drawings import as_strokes, drawing
 from sketchzoo.model import ModelArtefact
-from sketchzoo.strokes import Stroke, Strokes, encode
+from sketchzoo.strokes import encode
 
 CALLERS = 8
 _IMAGES_A_CALL = 8
@@ -218,22 +218,13 @@ def overload(workload: Workload, parts: Parts, p50_alone: float, seconds: float)
 
 def _rasterising() -> float:
     """Return the median seconds that drawing strokes into an image file takes."""
-    drawings = [_drawn(seed) for seed in range(50)]
+    drawings = [as_strokes(drawing(seed)) for seed in range(50)]
     times: list[float] = []
     for each in drawings * 4:
         start = time.perf_counter()
         encode(each)
         times.append(time.perf_counter() - start)
     return median(times)
-
-
-def _drawn(seed: int) -> Strokes:
-    message = drawing(seed)
-    return Strokes(
-        message.canvas_width,
-        message.canvas_height,
-        tuple(Stroke(tuple(zip(line.x, line.y, strict=True))) for line in message.strokes),
-    )
 
 
 def _milliseconds(found: dict[str, Any]) -> tuple[float, float, float]:

@@ -15,6 +15,8 @@ REFUSED: Final = 3
 """A server, or what is there already, says no."""
 AWAY: Final = 4
 """A server cannot be reached, or did not answer in time."""
+INTERRUPTED: Final = 130
+"""Ctrl-C or SIGTERM."""
 
 
 def end(command: str, problem: object, status: int) -> NoReturn:

@@ -62,6 +62,7 @@ def test_help_lists_every_command() -> None:
         "embedded-qdrant",
         "live",
         "health",
+        "bench",
         "model",
         "finetune",
         "data",

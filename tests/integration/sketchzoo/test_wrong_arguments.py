@@ -27,6 +27,7 @@ COMMANDS = {
     "live": [],
     "live map": ["--out", "NEW/map.npz"],
     "health": ["127.0.0.1:9"],
+    "bench": [],
     "data inspect": ["FOLDER", "--out", "NEW/report"],
     "data split": ["FOLDER"],
     "train": ["--data", "FOLDER", "--preset", "zoo-1"],

@@ -7,7 +7,9 @@ from typing import Any
 import grpc.aio
 import pytest
 
-from benchmarks.load import calls_of, closed_loop, connected
+from benchmarks.load import calls_of, closed_loop
+from sketchzoo.load import connected
+from sketchzoo.rpc import ChannelSettings
 
 
 class _Counting(grpc.GenericRpcHandler):
@@ -36,7 +38,7 @@ async def test_callers_take_turns_at_the_connections(
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        async with connected(f"127.0.0.1:{port}", connections) as channels:
+        async with connected(ChannelSettings(f"127.0.0.1:{port}"), connections) as channels:
             call = calls_of("embed", channels, tmp_path, 5, 1)
             tally = await closed_loop(call, 3, 0.1)
     finally:

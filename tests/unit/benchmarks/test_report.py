@@ -5,8 +5,8 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.bar import Bar
-from benchmarks.drawings import drawing
 from benchmarks.section import Section
+from sketchzoo.load.drawings import drawing
 
 
 def test_a_bar_says_whether_it_is_met_in_one_line() -> None:
