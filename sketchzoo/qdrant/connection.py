@@ -122,6 +122,7 @@ class QdrantConnection:
         metadata = (*self._own, *outgoing_metadata())
         # Searches go to all nodes; a cluster's other nodes may hear of a write a moment later.
         spread = method.startswith("Points/Query")
+        least = self._attempt_seconds
         for turn in range(_ROUNDS):
             if turn:
                 pause = _PAUSE_SECONDS * 2 ** (turn - 1) * random.uniform(0.5, 1)  # noqa: S311 - no secret
@@ -130,7 +131,7 @@ class QdrantConnection:
             untried = len(known)
             for endpoint in self._endpoints.ordered(known, spread=spread):
                 left = remaining(deadline) or 0
-                limit = min(left, max(self._attempt_seconds, left / untried))
+                limit = min(left, max(least, left / untried))
                 untried -= 1
                 try:
                     answer = await endpoint.call(method, request, limit, metadata)
@@ -139,7 +140,9 @@ class QdrantConnection:
                     if code not in _AWAY:
                         endpoint.answered()
                         raise from_qdrant(error) from error
-                    endpoint.failed(code)
+                    # Who comes with too little time says nothing of the node.
+                    if code is not grpc.StatusCode.DEADLINE_EXCEEDED or limit >= least:
+                        endpoint.failed(code)
                     self._metrics.failures.labels(endpoint.place.target, code.name).inc()
                     failure = error
                     continue

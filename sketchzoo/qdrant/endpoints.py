@@ -8,7 +8,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -144,8 +143,7 @@ class Endpoints:
         """Close all channels."""
         if self._looking is not None:
             self._looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._looking
+            await asyncio.wait({self._looking})
         for task in self._closing:
             task.cancel()
         for endpoint in self._all:
@@ -163,5 +161,8 @@ class Endpoints:
                 task = asyncio.create_task(was[place].channel.close(_GRACE_SECONDS))
                 self._closing.add(task)
                 task.add_done_callback(self._closing.discard)
+        except (OSError, ValueError) as error:
+            # A TLS file that is being replaced: the next time it is whole.
+            log.warning("qdrant's addresses are as they were", error=str(error))
         finally:
             self._looking = None

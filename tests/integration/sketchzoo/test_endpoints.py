@@ -229,6 +229,20 @@ async def test_a_name_with_several_addresses_is_several_endpoints(
         await connection.close()
 
 
+async def test_a_call_with_little_time_says_nothing_of_a_node() -> None:
+    """One that an impatient caller left is asked again at once."""
+    nodes = [Node("a", silent=True), Node("b", silent=True)]
+    async with served(*nodes), connected([node.port for node in nodes]) as connection:
+        for _ in range(3):
+            with pytest.raises(CallError):
+                await list_galleries(connection, 0.1)
+        for node in nodes:
+            node.silent = False
+        calls = [node.calls for node in nodes]
+        await list_galleries(connection, 5.0)
+    assert sorted(calls) == [0, 3]
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
