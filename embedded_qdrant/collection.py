@@ -19,6 +19,7 @@ from qdrant_client import grpc
 from embedded_qdrant import seal, wal
 from embedded_qdrant.conversion import configs
 from embedded_qdrant.errors import (
+    UnknownVectorError,
     collection_missing,
     engine_errors,
     engine_panics,
@@ -27,7 +28,7 @@ from embedded_qdrant.errors import (
 )
 from embedded_qdrant.folder import CollectionFolder
 from embedded_qdrant.journal import Journal, JournalFullError
-from embedded_qdrant.operations import Write, message_of, points_of, to_engine
+from embedded_qdrant.operations import Write, first_half, message_of, points_of, to_engine
 from embedded_qdrant.settings import EmbeddedQdrantSettings
 from embedded_qdrant.space import Space
 from embedded_qdrant.supervision import supervised
@@ -210,10 +211,7 @@ class Collection:
             raise exhausted(f"collection `{self.name}` has too many writes waiting", 1.0)
         self._waiting_bytes += size
         try:
-            operations = []
-            for operation in to_engine(write, self.dimensions, self._settings.write_slice_points):
-                operations.append(operation)
-                await asyncio.sleep(0)
+            write, operations, fault = await self._prepared(write)
             self._check_open()
         except BaseException:
             self._waiting_bytes -= size
@@ -221,7 +219,27 @@ class Collection:
         waiting = _Waiting(write, operations, size, deadline)
         self._waiting.append(waiting)
         self._arrived.set()
-        return await waiting.done
+        number = await waiting.done
+        if fault is not None:
+            raise fault
+        return number
+
+    async def _prepared(
+        self, write: Write
+    ) -> tuple[Write, list[edge.UpdateOperation], UnknownVectorError | None]:
+        """Return what of a write is made, its operations, and how it fails after that."""
+        try:
+            return write, await self._operations(write), None
+        except UnknownVectorError as error:
+            half = first_half(write, error)
+            return half, await self._operations(half), error
+
+    async def _operations(self, write: Write) -> list[edge.UpdateOperation]:
+        operations = []
+        for operation in to_engine(write, self.dimensions, self._settings.write_slice_points):
+            operations.append(operation)
+            await asyncio.sleep(0)
+        return operations
 
     def _check_open(self) -> None:
         if self.closing.is_set():

@@ -41,6 +41,18 @@ def wrong_input(description: str) -> CallError:
     return CallError(grpc.StatusCode.INVALID_ARGUMENT, f"Wrong input: {description}")
 
 
+class UnknownVectorError(CallError):
+    """INVALID_ARGUMENT: a point names a vector that the collection has not.
+
+    A server finds it when it writes that point: those before it, `place` of them, are written.
+    """
+
+    def __init__(self, name: str) -> None:
+        told = wrong_input(f"Not existing vector name error: {name}")
+        super().__init__(told.code, told.message)
+        self.place = 0
+
+
 def bad_request(description: str) -> CallError:
     """INVALID_ARGUMENT: the request reads well but asks for what cannot be."""
     return CallError(grpc.StatusCode.INVALID_ARGUMENT, f"Bad request: {description}")

@@ -1,7 +1,8 @@
 """Write requests as the engine's operations.
 
 A large request becomes several operations, so that queries are answered between them;
-everything that can be wrong with it is found before the first of them is made.
+everything that can be wrong with it is found before the first of them is made. Only a vector's
+name that is unknown lets a server write what comes before it, and so it is here.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,13 @@ from qdrant_client import grpc
 
 from embedded_qdrant.conversion import filters, ids, indexes, points
 from embedded_qdrant.conversion.vectors import Dimensions
-from embedded_qdrant.errors import engine_errors, serve_only, unserved, wrong_input
+from embedded_qdrant.errors import (
+    UnknownVectorError,
+    engine_errors,
+    serve_only,
+    unserved,
+    wrong_input,
+)
 from sketchzoo.payload import read_payload
 
 WriteRequest = (
@@ -57,6 +64,15 @@ def points_of(write: Write) -> int:
     return len(write.points) if isinstance(write, grpc.UpsertPoints) else 0
 
 
+def first_half(write: Write, error: UnknownVectorError) -> grpc.UpsertPoints:
+    """Return what a server writes of an upsert before it fails; nothing of it raises the error."""
+    if not isinstance(write, grpc.UpsertPoints) or not error.place:
+        raise error
+    half = grpc.UpsertPoints(collection_name=write.collection_name, wait=write.wait)
+    half.points.extend(write.points[: error.place])
+    return half
+
+
 def to_engine(
     write: Write, dimensions: Dimensions, slice_points: int
 ) -> Iterator[edge.UpdateOperation]:
@@ -89,7 +105,14 @@ def _upsert(
 ) -> Iterator[edge.UpdateOperation]:
     for start in range(0, len(request.points), slice_points):
         part = request.points[start : start + slice_points]
-        yield _Operation.upsert_points([points.to_engine(point, dimensions) for point in part])
+        made = []
+        for place, point in enumerate(part, start):
+            try:
+                made.append(points.to_engine(point, dimensions))
+            except UnknownVectorError as error:
+                error.place = place
+                raise
+        yield _Operation.upsert_points(made)
 
 
 def _delete(selector: grpc.PointsSelector) -> edge.UpdateOperation:

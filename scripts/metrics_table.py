@@ -15,7 +15,7 @@ from embedded_qdrant.metrics import CollectionMetrics
 from encoder_service.metrics import EncoderMetrics
 from live_demo.metrics import LiveMetrics
 from search_service.metrics import SearchMetrics
-from sketchzoo.qdrant.connection import call_seconds
+from sketchzoo.qdrant.metrics import QdrantMetrics
 from sketchzoo.rpc.metrics import CallMetrics
 from sketchzoo.telemetry import build_info
 from sketchzoo_ingest.gallery_service.metrics import GalleryMetrics
@@ -120,7 +120,7 @@ PARTS: dict[str, Callable[[CollectorRegistry], object]] = {
     "Every gRPC server: encoder, search, gallery, embedded Qdrant": CallMetrics,
     "Search": SearchMetrics,
     "Encoder": _encoder,
-    "Callers of Qdrant: search, gallery and ingest": call_seconds,
+    "Callers of Qdrant: search, gallery and ingest": QdrantMetrics,
     "Ingest; the gallery service has them too, but for queues and buffer": _ingest,
     "Gallery": GalleryMetrics,
     "Live page": LiveMetrics,

@@ -26,7 +26,9 @@ SECONDS = 3600
 
 def connect() -> QdrantClient:
     """Return a client of the server's REST interface; nothing is sent yet."""
-    url = urlsplit(os.environ.get("SKETCHZOO_QDRANT_URL") or "http://127.0.0.1:6334")
+    # Of several nodes the first: a snapshot is a node's.
+    urls = os.environ.get("SKETCHZOO_QDRANT_URL") or "http://127.0.0.1:6334"
+    url = urlsplit(urls.partition(",")[0].strip())
     port = (url.port or 6334) - 1
     key = os.environ.get("SKETCHZOO_QDRANT_API_KEY")
     try:

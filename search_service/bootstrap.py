@@ -39,7 +39,7 @@ from sketchzoo.group import ALONE, Member
 from sketchzoo.group.processes import Told, default_size, run_group
 from sketchzoo.images import share_memory
 from sketchzoo.memory import give_back_large_blocks
-from sketchzoo.qdrant import PhotoReader, connect, list_galleries
+from sketchzoo.qdrant import PhotoReader, SearchParams, connect, list_galleries
 from sketchzoo.rpc import (
     BETWEEN_PARTS,
     ChannelSettings,
@@ -220,7 +220,9 @@ def build(
         settings.max_depth,
         settings.query_reserve_seconds,
         settings.qdrant_timeout_seconds,
-        settings.hnsw_ef,
+        SearchParams(
+            settings.hnsw_ef, settings.indexed_only, settings.rescore, settings.oversampling
+        ),
     )
     searcher = Searcher(embedder, reader, galleries, limits)
     retry = settings.retry_after_seconds

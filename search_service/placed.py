@@ -14,7 +14,7 @@ from search_service.request import Search
 from search_service.timings import Timings
 from sketchzoo.encoder_client import Embedding, EncoderModel
 from sketchzoo.parts import Emphasis, Focus, Layout, Vector, unit
-from sketchzoo.qdrant import Nearest, PhotoNotFoundError
+from sketchzoo.qdrant import Nearest, PhotoNotFoundError, SearchParams
 from sketchzoo.rpc import invalid, precondition, unimplemented
 from sketchzoo.search.v1 import search_pb2
 
@@ -95,7 +95,7 @@ class PlacedSearch:
             return self.source or self.text
         return Embedding.of(self._own(stored).tolist(), fingerprint)
 
-    def nearest(self, stored: Stored, hnsw_ef: int) -> Nearest:
+    def nearest(self, stored: Stored, params: SearchParams) -> Nearest:
         """Return the query for Qdrant; one hit more than wanted tells whether more follow.
 
         Where parts count as they are stored, Qdrant looks photos up and averages them itself.
@@ -110,7 +110,7 @@ class PlacedSearch:
             min_score=search.min_score,
             exact=search.exact,
             collapse=search.collapse,
-            hnsw_ef=hnsw_ef,
+            params=params,
             with_payload=search.with_payload,
         )
         if self._focus is not None and self._weighs_parts:

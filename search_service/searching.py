@@ -23,7 +23,13 @@ from search_service.query import Picture, Query, Text
 from search_service.request import Search
 from search_service.timings import Timings
 from sketchzoo.encoder_client import Embedding
-from sketchzoo.qdrant import CollectionNotFoundError, Nearest, PhotoReader, ScoredPhoto
+from sketchzoo.qdrant import (
+    CollectionNotFoundError,
+    Nearest,
+    PhotoReader,
+    ScoredPhoto,
+    SearchParams,
+)
 from sketchzoo.rpc import CallError, precondition
 
 # What one search may be refused for while those beside it are answered.
@@ -38,13 +44,13 @@ Answer = tuple[list[ScoredPhoto], Embedding | None]
 class SearchLimits:
     """Hits that one search can be paged through, seconds kept for Qdrant, and its most.
 
-    `hnsw_ef` is how many candidates its index is searched for.
+    `params` are how its index is searched.
     """
 
     max_depth: int
     query_reserve_seconds: float
     query_timeout_seconds: float
-    hnsw_ef: int
+    params: SearchParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +205,7 @@ class Searcher:
     def _asked(self, placed: PlacedSearch, stored: Stored) -> Asked:
         """Return the query for Qdrant, and the query's embedding where it is to be told."""
         embedding = placed.embedding(stored) if placed.search.with_embedding else None
-        return placed.nearest(stored, self._limits.hnsw_ef), embedding
+        return placed.nearest(stored, self._limits.params), embedding
 
     async def _nearest(
         self, deadline: Deadline, collection: str, asked: Sequence[Asked]

@@ -2,9 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from sketchzoo.call_settings import EncoderCallSettings, QdrantSettings
@@ -80,6 +80,27 @@ class SearchLimitSettings(Settings):
         description="How many candidates Qdrant's index is searched for: more find more of the "
         "nearest in a large gallery, fewer take less time.",
     )
+    indexed_only: bool = Field(
+        default=False,
+        description="Search only what Qdrant has an index of: while one is built, new photos are "
+        "not found, and searches take no longer for them.",
+    )
+    rescore: bool | None = Field(
+        None,
+        description="Rank what quantized embeddings find by the full ones; unset leaves it to "
+        "Qdrant, which does.",
+    )
+    oversampling: Annotated[float, Field(ge=1, le=64)] | None = Field(
+        None,
+        description="How many times as many photos quantized embeddings find for that; unset "
+        "leaves it to Qdrant.",
+    )
+
+    @model_validator(mode="after")
+    def _check_rescoring(self) -> Self:
+        if self.oversampling is not None and self.rescore is False:
+            raise ValueError("oversampling finds more to rescore: it needs rescore")
+        return self
 
 
 class CacheSettings(Settings):

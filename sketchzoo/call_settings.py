@@ -94,7 +94,8 @@ class QdrantSettings(Settings):
     qdrant_url: str = Field(
         "http://127.0.0.1:6334",
         validation_alias="SKETCHZOO_QDRANT_URL",
-        description="Qdrant's gRPC address.",
+        description="Qdrant's gRPC address; of a cluster those of several nodes, with commas "
+        "between them, or a name with several addresses. Where one is away others are asked.",
     )
     qdrant_api_key: Token | None = Field(
         None, validation_alias="SKETCHZOO_QDRANT_API_KEY", description="Qdrant's API key."
@@ -120,6 +121,12 @@ class QdrantSettings(Settings):
         validation_alias="SKETCHZOO_QDRANT_TIMEOUT_SECONDS",
         description="Deadline of a call to Qdrant where the caller's is not nearer.",
     )
+    qdrant_attempt_seconds: Seconds = Field(
+        1.0,
+        validation_alias="SKETCHZOO_QDRANT_ATTEMPT_SECONDS",
+        description="How long one of several nodes may take to answer before another is asked; "
+        "longer where its share of the call's time is.",
+    )
     gallery: str = Field(
         "photos",
         validation_alias="SKETCHZOO_GALLERY",
@@ -131,7 +138,9 @@ class QdrantSettings(Settings):
     def _check_qdrant_tls(self) -> Self:
         given_together(self, "qdrant_client_certificate", "qdrant_client_key")
         for name in ("qdrant_ca", "qdrant_client_certificate"):
-            if getattr(self, name) is not None and not self.qdrant_url.lower().startswith("https:"):
+            if getattr(self, name) is not None and not all(
+                url.strip().lower().startswith("https:") for url in self.qdrant_url.split(",")
+            ):
                 raise ValueError(f"{name} needs a qdrant_url that begins with https://")
         return self
 

@@ -165,7 +165,7 @@ def _recommended(message: grpc.RecommendInput, examples: Examples) -> list[float
     positives = [examples.vector(example) for example in message.positive]
     negatives = [examples.vector(example) for example in message.negative]
     if not positives:
-        raise bad_request("At least one positive vector ID required with this strategy")
+        raise bad_request("Positive vectors should not be empty with `average` strategy")
     return _average(positives, negatives)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from qdrant_client import grpc
 
-from embedded_qdrant.errors import unserved, wrong_input
+from embedded_qdrant.errors import UnknownVectorError, unserved, wrong_input
 
 # Vector names and dimensions of a collection; the unnamed vector's name is "".
 Dimensions = Mapping[str, int]
@@ -20,7 +20,7 @@ def checked(values: Sequence[float], name: str, dimensions: Dimensions) -> list[
     """Return `values` as a list; INVALID_ARGUMENT unless they fit the vector `name`."""
     expected = dimensions.get(name)
     if expected is None:
-        raise wrong_input(f"Not existing vector name error: {name}")
+        raise UnknownVectorError(name)
     numbers = list(values)
     if len(numbers) != expected:
         raise wrong_input(f"Vector dimension error: expected dim: {expected}, got {len(numbers)}")

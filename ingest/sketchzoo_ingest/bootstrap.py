@@ -13,7 +13,7 @@ from rich.console import Console
 
 from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.gallery_roots import RootsFile
-from sketchzoo.qdrant import CollectionOptions, PhotoWriter, connect
+from sketchzoo.qdrant import PhotoWriter, connect
 from sketchzoo.rpc import BETWEEN_PARTS, ChannelSettings, run_main
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo.running import described
@@ -91,7 +91,7 @@ async def ingest(
             )
         )
         page = MetricsPage(registry, settings.metrics_host, settings.metrics_port)
-    writer = PhotoWriter(connection, settings.gallery, _collection_options(settings))
+    writer = PhotoWriter(connection, settings.gallery, settings.collection_options())
 
     def make_job(
         sources: Sequence[Source],
@@ -220,10 +220,4 @@ def _options(settings: IngestSettings, *, prune: bool, publish: bool) -> JobOpti
         verify=settings.verify,
         locations=not settings.no_location,
         publish=publish,
-    )
-
-
-def _collection_options(settings: IngestSettings) -> CollectionOptions:
-    return CollectionOptions(
-        settings.hnsw_m, settings.hnsw_ef_construct, quantize_int8=settings.quantize_int8
     )

@@ -12,6 +12,7 @@ from sketchzoo.fetch import FetchLimits
 from sketchzoo.image_settings import ImageSettings
 from sketchzoo.settings import Count, Port, Seconds, Settings, TelemetrySettings
 from sketchzoo.storage import CopyLimits
+from sketchzoo_ingest.collection_settings import CollectionSettings
 from sketchzoo_ingest.sources import ClassFrom, UriPrefix
 
 if TYPE_CHECKING:
@@ -98,22 +99,6 @@ class FetchSettings(Settings):
     )
     copy_seconds: Seconds = Field(
         3600.0, description="How long copying such a file from a url may take in all."
-    )
-
-
-class CollectionSettings(Settings):
-    """How a new collection is made."""
-
-    subject = "A new collection"
-
-    hnsw_m: Annotated[int, Field(ge=4, le=128)] = Field(
-        32, description="Links a photo has in a new collection's index."
-    )
-    hnsw_ef_construct: Annotated[int, Field(ge=4, le=4096)] = Field(
-        200, description="How wide a new collection's index is searched while it is built."
-    )
-    quantize_int8: bool = Field(
-        default=False, description="Let a new collection keep 8-bit embeddings beside the full."
     )
 
 

@@ -17,7 +17,7 @@ async def connected(settings: ChannelSettings, count: int) -> AsyncIterator[list
     A server of several processes gives a connection to one of them. What gRPC would repeat by
     itself is a failure that counts.
     """
-    settings = replace(settings, own_connection=True, retry=False)
+    settings = replace(settings, own_connection=True, retries=False)
     async with AsyncExitStack() as opened:
         yield [await opened.enter_async_context(open_channel(settings)) for _ in range(count)]
 

@@ -4,6 +4,7 @@ The only package that asks Qdrant anything. A gallery's photos lie in a collecti
 `<gallery>-<model fingerprint>`; the alias `<gallery>` names the one that search uses.
 """
 
+from sketchzoo.qdrant.collection_options import CollectionOptions
 from sketchzoo.qdrant.connection import QdrantConnection, connect
 from sketchzoo.qdrant.errors import (
     CollectionExistsError,
@@ -20,9 +21,9 @@ from sketchzoo.qdrant.filter import (
 )
 from sketchzoo.qdrant.gallery import Gallery, list_galleries
 from sketchzoo.qdrant.photo import DERIVED, NAMED, RESERVED, GeoPoint, Photo, photo_id
-from sketchzoo.qdrant.query import Nearest, ScoredPhoto
+from sketchzoo.qdrant.query import Nearest, ScoredPhoto, SearchParams
 from sketchzoo.qdrant.reader import PhotoReader
-from sketchzoo.qdrant.writer import CollectionOptions, PhotoWriter
+from sketchzoo.qdrant.writer import PhotoWriter
 from sketchzoo.seen import SeenClass
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "QdrantConnection",
     "Range",
     "ScoredPhoto",
+    "SearchParams",
     "SeenClass",
     "connect",
     "list_galleries",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from qdrant_client import grpc as api
 
+from sketchzoo.qdrant.collection_options import index_on_disk
 from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import CollectionExistsError
 
@@ -43,8 +44,11 @@ class CollectionEnd:
         )
         return answer.result
 
-    async def make_like(self, model: api.CollectionInfo) -> None:
-        """Make the collection and its payload indexes as `model` has them, where missing."""
+    async def make_like(self, model: api.CollectionInfo, shards: int | None = None) -> None:
+        """Make the collection and its payload indexes as `model` has them, where missing.
+
+        With another number of `shards`, if one is given; else as many as its Qdrant makes.
+        """
         exists: api.CollectionExistsResponse = await self._connection.ask(
             "Collections/CollectionExists",
             api.CollectionExistsRequest(collection_name=self.name),
@@ -52,11 +56,13 @@ class CollectionEnd:
         if not exists.result.exists:
             # Made by another copy in between, it is what was wanted.
             with suppress(CollectionExistsError):
-                await self._connection.ask("Collections/Create", self._creation(model))
+                await self._connection.ask("Collections/Create", self._creation(model, shards))
         for field, index in sorted(model.payload_schema.items()):
             request = api.CreateFieldIndexCollection(
                 collection_name=self.name, field_name=field, wait=True
             )
+            if index_on_disk(index):
+                request.field_index_params.CopyFrom(index.params)
             kind = api.PayloadSchemaType.Name(index.data_type)
             request.field_type = api.FieldType.Value(f"FieldType{kind}")
             await self._connection.ask("Points/CreateFieldIndex", request)
@@ -111,15 +117,26 @@ class CollectionEnd:
         request.points.points.ids.extend(point.id for point in points)
         await self._connection.ask("Points/Delete", request)
 
-    def _creation(self, model: api.CollectionInfo) -> api.CreateCollection:
+    def _creation(self, model: api.CollectionInfo, shards: int | None) -> api.CreateCollection:
         request = api.CreateCollection(collection_name=self.name)
-        vectors = model.config.params.vectors_config.params
+        params = model.config.params
+        vectors = params.vectors_config.params
         request.vectors_config.params.size = vectors.size
         request.vectors_config.params.distance = vectors.distance
-        request.hnsw_config.m = model.config.hnsw_config.m
-        request.hnsw_config.ef_construct = model.config.hnsw_config.ef_construct
+        if vectors.HasField("on_disk"):
+            request.vectors_config.params.on_disk = vectors.on_disk
+        request.on_disk_payload = params.on_disk_payload
+        for name in ("m", "ef_construct", "payload_m", "on_disk"):
+            if model.config.hnsw_config.HasField(name):
+                setattr(request.hnsw_config, name, getattr(model.config.hnsw_config, name))
         if model.config.HasField("quantization_config"):
             request.quantization_config.CopyFrom(model.config.quantization_config)
+        if shards is not None:
+            request.shard_number = shards
+        # Of one node they say nothing of the nodes that the copy has.
+        if params.replication_factor > 1:
+            request.replication_factor = params.replication_factor
+            request.write_consistency_factor = params.write_consistency_factor or 1
         return request
 
 

@@ -8,11 +8,14 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from qdrant_client import grpc as api
 
+from sketchzoo.qdrant.collection_options import CollectionOptions, settings_of
 from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import CollectionNotFoundError
+from sketchzoo.qdrant.gallery import Schema
 from sketchzoo.qdrant.publishing import former, former_alias, publish
 from sketchzoo.rpc import not_found, precondition
 
@@ -33,6 +36,22 @@ class GalleryCollection:
     dimension: int
     is_published: bool
     is_former: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionFacts:
+    """What Qdrant tells of a collection: `settings` by their names in `CollectionOptions`.
+
+    `status` is Qdrant's: green where all is in order, yellow while it builds an index, grey where
+    one is due, red where it cannot. `fields` are the indexed payload fields with their types.
+    """
+
+    gallery: GalleryCollection
+    status: str
+    indexed_vectors: int
+    segments: int
+    settings: Mapping[str, Any]
+    fields: Mapping[str, str]
 
 
 class Galleries:
@@ -87,6 +106,62 @@ class Galleries:
         await publish(self._connection, gallery, await former(self._connection, gallery))
         return await self.collections(gallery)
 
+    async def published(self, gallery: str) -> str:
+        """Return the collection that a gallery's alias names.
+
+        Raises:
+            CallError: NOT_FOUND, there is no such gallery.
+
+        """
+        name = (await self.aliases()).get(gallery)
+        if name is None:
+            raise not_found(f"there is no gallery {gallery}, or it is not published yet")
+        return name
+
+    async def facts(self, collection: str) -> CollectionFacts:
+        """Return what Qdrant tells of a collection."""
+        described = await self._described(collection, await self.aliases())
+        info = await self._info(collection)
+        return CollectionFacts(
+            gallery=described,
+            status=api.CollectionStatus.Name(info.status).lower(),
+            indexed_vectors=info.indexed_vectors_count,
+            segments=info.segments_count,
+            settings=settings_of(info),
+            fields=Schema.of(info).fields,
+        )
+
+    async def change(self, collection: str, options: CollectionOptions) -> list[str]:
+        """Change a collection's settings to what is said; return the names of those that differed.
+
+        What follows of it, a new index for instance, Qdrant makes by itself, while it answers.
+
+        Raises:
+            ValueError: what is said cannot be changed, or makes no sense together.
+
+        """
+        info = await self._info(collection)
+        has = settings_of(info)
+        changed = [name for name, _, _ in options.differences(has)]
+        if "shards" in changed:
+            raise ValueError(
+                f"{collection} has {has['shards']} shards, and Qdrant changes no collection's: "
+                "copy the gallery to a new one with `sketchzoo gallery copy --as NAME --shards N`"
+            )
+        options.check_writes(has["replicas"])
+        if not changed:
+            return []
+        if (request := options.only(changed).change(collection)) is not None:
+            await self._connection.ask("Collections/Update", request)
+        if "payload_indexes_on_disk" in changed:
+            for field, index in sorted(info.payload_schema.items()):
+                kind = api.PayloadSchemaType.Name(index.data_type)
+                await self._connection.ask(
+                    "Points/CreateFieldIndex",
+                    options.index(collection, field, api.FieldType.Value(f"FieldType{kind}")),
+                )
+        return changed
+
     async def drop(self, gallery: str) -> list[GalleryCollection]:
         """Delete a gallery's alias and its collections, other models' too; return them.
 
@@ -126,9 +201,7 @@ class Galleries:
 
     async def _described(self, name: str, aliases: Mapping[str, str]) -> GalleryCollection:
         gallery, _, fingerprint = name.rpartition("-")
-        info: api.GetCollectionInfoResponse = await self._connection.ask(
-            "Collections/Get", api.GetCollectionInfoRequest(collection_name=name)
-        )
+        info = await self._info(name)
         count: api.CountResponse = await self._connection.ask(
             "Points/Count", api.CountPoints(collection_name=name, exact=True)
         )
@@ -137,7 +210,13 @@ class Galleries:
             collection=name,
             fingerprint=fingerprint,
             photos=count.result.count,
-            dimension=info.result.config.params.vectors_config.params.size,
+            dimension=info.config.params.vectors_config.params.size,
             is_published=aliases.get(gallery) == name,
             is_former=aliases.get(former_alias(gallery)) == name,
         )
+
+    async def _info(self, name: str) -> api.CollectionInfo:
+        answer: api.GetCollectionInfoResponse = await self._connection.ask(
+            "Collections/Get", api.GetCollectionInfoRequest(collection_name=name)
+        )
+        return answer.result

@@ -36,6 +36,37 @@ class ScoredPhoto:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchParams:
+    """How the index is searched, as Qdrant has it.
+
+    `hnsw_ef` is how many candidates it is searched for; None leaves it to Qdrant, which takes
+    as many as the index was built with. `indexed_only` leaves out what has no index yet.
+    `rescore` and `oversampling` are of quantized embeddings: whether what they find is ranked by
+    the full ones, and how many times as many are found for it; None leaves both to Qdrant.
+    """
+
+    hnsw_ef: int | None = None
+    indexed_only: bool = False
+    rescore: bool | None = None
+    oversampling: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.oversampling is not None and self.rescore is False:
+            raise ValueError("oversampling finds more to rescore: it needs rescore")
+
+    def fill(self, message: api.SearchParams) -> None:
+        """Write them into Qdrant's message."""
+        if self.hnsw_ef is not None:
+            message.hnsw_ef = self.hnsw_ef
+        if self.indexed_only:
+            message.indexed_only = True
+        if self.rescore is not None:
+            message.quantization.rescore = self.rescore
+        if self.oversampling is not None:
+            message.quantization.oversampling = self.oversampling
+
+
+@dataclass(frozen=True, slots=True)
 class Nearest:
     """A query: the photos nearest to an embedding, or to another photo.
 
@@ -43,8 +74,7 @@ class Nearest:
     towards them, disliked ones push it away (Qdrant's recommend, average vector). The
     photos named in the query are not among the answer, nor are those `excluded`. `min_score` is
     (1 + cosine) / 2.
-    `hnsw_ef` is how many candidates the index is searched for; None leaves it to Qdrant,
-    which takes as many as the index was built with. With `collapse`, photos of one burst
+    An `exact` query asks no index, whatever `params` say. With `collapse`, photos of one burst
     count as one: the nearest of them, and how many others meet the filter. Without
     `with_payload` of each photo is told what a hit shows, not its source's own columns, which
     may be long.
@@ -60,7 +90,7 @@ class Nearest:
     offset: int = 0
     min_score: float | None = None
     exact: bool = False
-    hnsw_ef: int | None = None
+    params: SearchParams = field(default_factory=SearchParams)
     collapse: bool = False
     with_payload: bool = True
 
@@ -145,8 +175,8 @@ class Nearest:
         self.filter.fill(message.filter, excluded_ids=self.named)
         if self.exact:
             message.params.exact = True
-        if self.hnsw_ef is not None:
-            message.params.hnsw_ef = self.hnsw_ef
+        else:
+            self.params.fill(message.params)
         if self.min_score is not None:
             message.score_threshold = 2 * self.min_score - 1
         self._fill_scoring(message.query)

@@ -4,20 +4,23 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from qdrant_client import grpc as api
 
 from sketchzoo.payload import fill_payload
 from sketchzoo.qdrant import point as points
+from sketchzoo.qdrant.collection_options import CollectionOptions, settings_of
 from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import CollectionExistsError, CollectionNotFoundError
 from sketchzoo.qdrant.filter import AnyOf, FieldCondition, Filter, Range
 from sketchzoo.qdrant.photo import RESERVED, Photo, phash_bands
 from sketchzoo.qdrant.publishing import publish
 from sketchzoo.qdrant.reader import PhotoReader
+
+log = structlog.get_logger()
 
 _KEYWORD = api.FieldType.FieldTypeKeyword
 INDEXED = {
@@ -48,25 +51,6 @@ _MOST_ALIKE = 64
 _MAX_WRITE_BYTES = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionOptions:
-    """How a new collection is indexed: HNSW's `m` and `ef_construct`, int8 vectors or not.
-
-    Twice what Qdrant takes by itself: embeddings lie in clusters, a class each, and with 16
-    links whole clusters may be cut off (docs/adr/0043-a-denser-index.md).
-    """
-
-    m: int = 32
-    ef_construct: int = 200
-    quantize_int8: bool = False
-
-    def __post_init__(self) -> None:
-        if not 4 <= self.m <= 128:  # noqa: PLR2004 - stated in the message
-            raise ValueError(f"m must be 4 to 128, not {self.m}")
-        if not self.m <= self.ef_construct <= 4096:  # noqa: PLR2004 - stated in the message
-            raise ValueError(f"ef_construct must be m to 4096, not {self.ef_construct}")
-
-
 class PhotoWriter(PhotoReader):
     """Writes photos into the collection of one model; every write is acknowledged by Qdrant.
 
@@ -95,10 +79,25 @@ class PhotoWriter(PhotoReader):
         if not exists.result.exists:
             # Made by another job in between, it is what was wanted.
             with suppress(CollectionExistsError):
-                await self._connection.ask("Collections/Create", self._creation(name, dimension))
+                await self._connection.ask(
+                    "Collections/Create", self._options.creation(name, dimension)
+                )
         # Also after a kill between the two: making an index twice changes nothing. All at once:
         # what is written together is synced together, and a run begins that much sooner.
         await asyncio.gather(*(self._index(name, *each) for each in INDEXED.items()))
+        # Not remembered: photos are to come.
+        told: api.GetCollectionInfoResponse = await self._connection.ask(
+            "Collections/Get", api.GetCollectionInfoRequest(collection_name=name)
+        )
+        for setting, wanted, is_so in self._options.differences(settings_of(told.result)):
+            log.warning(
+                "the collection is not as its settings say",
+                collection=name,
+                setting=setting,
+                wanted=wanted,
+                has=is_so,
+                change="sketchzoo gallery settings",
+            )
         return name
 
     async def index_column(self, collection: str, name: str, value: Any) -> None:
@@ -227,22 +226,8 @@ class PhotoWriter(PhotoReader):
             request.offset.CopyFrom(page.next_page_offset)
 
     async def _index(self, collection: str, field: str, kind: "api.FieldType.ValueType") -> None:
-        request = api.CreateFieldIndexCollection(
-            collection_name=collection, field_name=field, field_type=kind, wait=True
-        )
+        request = self._options.index(collection, field, kind)
         await self._connection.ask("Points/CreateFieldIndex", request)
-
-    def _creation(self, name: str, dimension: int) -> api.CreateCollection:
-        request = api.CreateCollection(collection_name=name)
-        request.vectors_config.params.size = dimension
-        request.vectors_config.params.distance = api.Distance.Cosine
-        request.hnsw_config.m = self._options.m
-        request.hnsw_config.ef_construct = self._options.ef_construct
-        if self._options.quantize_int8:
-            scalar = request.quantization_config.scalar
-            scalar.type = api.QuantizationType.Int8
-            scalar.quantile, scalar.always_ram = 0.99, True
-        return request
 
 
 def _writes(

@@ -63,7 +63,8 @@ class ChannelSettings:
 
     `target` is a gRPC name: `host:port`, or `dns:///name:port` for every address
     behind a name, called in turn. Channels to one target share a connection, but for those
-    with an `own_connection`. One that does not `retry` shows each failure: for measuring.
+    with an `own_connection`. `host` is the name that the server is known by, where the target
+    is an address. Without `retries` a failed call is its caller's to make again.
     """
 
     target: str
@@ -72,7 +73,8 @@ class ChannelSettings:
     max_message_bytes: int = 16 * 1024 * 1024
     keepalive: Keepalive = OVER_INTERNET
     own_connection: bool = False
-    retry: bool = True
+    retries: bool = True
+    host: str | None = None
 
     def __post_init__(self) -> None:
         check_target(self.target)
@@ -117,8 +119,12 @@ def _open(module: Any, settings: ChannelSettings) -> Any:
     options = channel_options(settings.target, settings.max_message_bytes, settings.keepalive)
     if settings.own_connection:
         options.append(("grpc.use_local_subchannel_pool", 1))
-    if not settings.retry:
+    if not settings.retries:
         options.append(("grpc.enable_retries", 0))
+    if settings.host is not None:
+        options.append(("grpc.default_authority", settings.host))
+        if settings.tls is not None:
+            options.append(("grpc.ssl_target_name_override", settings.host))
     if settings.tls is None:
         return module.insecure_channel(settings.target, options=options)
     return module.secure_channel(settings.target, settings.tls.credentials(), options=options)

@@ -52,6 +52,7 @@ class GalleryCopy:
         *,
         gallery: str,
         name: str,
+        shards: int | None = None,
         delete_others: bool = False,
     ) -> None:
         self._source = source
@@ -59,6 +60,7 @@ class GalleryCopy:
         self._retry = retry
         self._gallery = gallery
         self._name = name
+        self._shards = shards
         self._delete_others = delete_others
         self.progress = Progress()
 
@@ -77,7 +79,7 @@ class GalleryCopy:
         source = CollectionEnd(self._source, current.collection)
         target = CollectionEnd(self._target, writer.name(current.fingerprint))
         described = await self._call(source.describe)
-        await self._call(partial(target.make_like, described))
+        await self._call(partial(target.make_like, described, self._shards))
         await self._check_dimension(target, current.dimension)
         for _ in range(_PASSES):
             await self._pass(source, target)

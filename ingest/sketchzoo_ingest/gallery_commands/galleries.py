@@ -5,13 +5,14 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import of_running_stack, output_file, with_settings
-from sketchzoo.cli.status import AWAY, REFUSED, UNUSABLE, end
+from sketchzoo.cli.status import REFUSED, UNUSABLE, end
+from sketchzoo_ingest.gallery_commands.running import described, run
 from sketchzoo_ingest.gallery_commands.settings import (
     CopySettings,
     ExportSettings,
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from sketchzoo.qdrant import QdrantConnection
     from sketchzoo.qdrant.galleries import Galleries, GalleryCollection
     from sketchzoo_ingest.gallery_commands.copying import Copied
-
-T = TypeVar("T")
 
 _INTERRUPTED = 130
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -53,7 +52,7 @@ def list_galleries(settings: GalleriesSettings, *, as_json: AsJson = False) -> N
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found], indent=2))
         return
-    _print_galleries(f"galleries in {_described(settings.qdrant_url)}", found)
+    _print_galleries(f"galleries in {described(settings.qdrant_url)}", found)
 
 
 @with_settings(GalleriesSettings)
@@ -122,7 +121,7 @@ def drop(
     what = f"the gallery {name}" if model is None else f"the collection of the model {model}"
     if not yes and not typer.confirm(
         f"Drop {what}, {photos} photos in {len(gone)} collection(s), "
-        f"from {_described(settings.qdrant_url)}?",
+        f"from {described(settings.qdrant_url)}?",
         err=True,
     ):
         end("gallery drop", "nothing was dropped", REFUSED)
@@ -158,7 +157,7 @@ def copy(
     if (settings.to, name) == (settings.qdrant_url, settings.gallery):
         end("gallery copy", "the copy would be the gallery itself: give --to or --as", UNUSABLE)
     try:
-        copied = _run("copy", _copying(settings, name))
+        copied = run("copy", _copying(settings, name))
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
     if as_json:
@@ -184,7 +183,7 @@ def export(
     there is no such gallery, 4 Qdrant is away.
     """
     settings = of_running_stack(settings)
-    photos = _run("export", _exporting(settings, file))
+    photos = run("export", _exporting(settings, file))
     typer.echo(f"{photos} photos of {settings.gallery} in {file}")
 
 
@@ -225,6 +224,7 @@ async def _copying(settings: CopySettings, name: str) -> "Copied":
                 RetryPolicy(settings.retry_seconds, asyncio.Event()),
                 gallery=settings.gallery,
                 name=name,
+                shards=settings.shards,
                 delete_others=settings.delete_others,
             ).run()
         finally:
@@ -250,21 +250,7 @@ def _ask(
         finally:
             await connection.close()
 
-    return _run(command, asking())
-
-
-def _run(command: str, work: "Coroutine[Any, Any, T]") -> T:
-    import grpc  # noqa: PLC0415 - loaded when the command runs
-
-    from sketchzoo.rpc import CallError  # noqa: PLC0415 - as above
-
-    try:
-        return asyncio.run(work)
-    except CallError as error:
-        away = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-        end(f"gallery {command}", error.message, AWAY if error.code in away else REFUSED)
-    except (OSError, ValueError) as error:
-        end(f"gallery {command}", error, UNUSABLE)
+    return run(command, asking())
 
 
 def _print_published(name: str, found: "list[GalleryCollection]", *, as_json: bool) -> None:
@@ -293,9 +279,3 @@ def _print_galleries(title: str, found: "list[GalleryCollection]") -> None:
         cells = (each.gallery, str(each.photos), published, each.fingerprint, each.collection)
         table.add_row(*map(Text, cells))
     show(Console(), table)
-
-
-def _described(url: str) -> str:
-    from sketchzoo.running import described  # noqa: PLC0415 - loaded when the command runs
-
-    return described(url)

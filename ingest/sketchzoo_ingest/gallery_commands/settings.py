@@ -8,12 +8,21 @@ from pydantic_settings import SettingsConfigDict
 from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.settings import LogSettings, Settings
 from sketchzoo.token import Token
+from sketchzoo_ingest.collection_settings import ChangeSettings
 
 
 class GalleriesSettings(QdrantSettings):
     """Which Qdrant's galleries `gallery list`, `publish`, `rollback` and `drop` act on."""
 
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_GALLERY_")
+
+
+class SettingsSettings(ChangeSettings, QdrantSettings):
+    """What `gallery settings` changes, and of which gallery."""
+
+    subject = "What is changed"
+
+    model_config = SettingsConfigDict(env_prefix="SKETCHZOO_GALLERY_SETTINGS_")
 
 
 class ExportSettings(QdrantSettings):
@@ -42,6 +51,10 @@ class TargetSettings(Settings):
     )
     retry_seconds: Annotated[float, Field(ge=0)] = Field(
         60.0, description="How long a failing call is made again before the copy is given up."
+    )
+    shards: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="Shards of the copy's collection, where it is made; unset leaves it to Qdrant.",
     )
     delete_others: bool = Field(
         default=False,

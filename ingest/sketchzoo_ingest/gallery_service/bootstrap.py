@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from sketchzoo.encoder_client import EncoderClient
 from sketchzoo.gallery.v1 import gallery_pb2_grpc
 from sketchzoo.limits import Peers
-from sketchzoo.qdrant import CollectionOptions, QdrantConnection, connect
+from sketchzoo.qdrant import QdrantConnection, connect
 from sketchzoo.qdrant.galleries import Galleries
 from sketchzoo.rpc import (
     BETWEEN_PARTS,
@@ -110,11 +110,7 @@ async def serving(
                 settings.check_seconds,
                 settings.encode_timeout_seconds,
                 not settings.no_location,
-                CollectionOptions(
-                    settings.hnsw_m,
-                    settings.hnsw_ef_construct,
-                    quantize_int8=settings.quantize_int8,
-                ),
+                settings.collection_options(),
             ),
         )
         pending = Pending(

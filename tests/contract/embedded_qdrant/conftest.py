@@ -1,50 +1,91 @@
-"""The contract's other side: embedded Qdrant, or the server at SKETCHZOO_TEST_QDRANT_URL."""
+"""The contract's other side: embedded Qdrant, or what SKETCHZOO_TEST_QDRANT_URL names.
+
+A server or a cluster, by one URL or a list of its nodes' with commas; SKETCHZOO_TEST_QDRANT_API_KEY
+is its key and SKETCHZOO_TEST_QDRANT_CA the file of the CA that signed its certificate.
+"""
 
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from qdrant_client import AsyncQdrantClient, models
 
+from sketchzoo.call_settings import QdrantSettings
+from sketchzoo.qdrant import QdrantConnection, connect
+from sketchzoo.rpc import ChannelSettings
+from sketchzoo.rpc.tls import ClientTls
 from tests.contract.embedded_qdrant.server_process import ServerProcess
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    host: str
-    grpc_port: int
+    """Where the other side is: its URLs, of which a test's own client takes the first."""
+
+    url: str
     embedded: bool
+    api_key: str | None = None
+    ca: Path | None = None
 
     @property
     def target(self) -> str:
-        return f"{self.host}:{self.grpc_port}"
+        return urlsplit(self.url.partition(",")[0].strip()).netloc
+
+    def settings(self, **more: object) -> QdrantSettings:
+        """Return the adapter's settings."""
+        own = {"qdrant_url": self.url, "qdrant_api_key": self.api_key, "qdrant_ca": self.ca}
+        return QdrantSettings.model_validate({**own, "qdrant_timeout_seconds": 30, **more})
+
+    def channel_settings(self) -> ChannelSettings:
+        """Return the way to the first node for a channel of a test's own."""
+        tls = ClientTls(self.ca) if self.url.startswith("https:") else None
+        return ChannelSettings(self.target, tls=tls)
+
+    def client(self) -> AsyncQdrantClient:
+        """Return qdrant-client's own client, as anyone has it."""
+        host, _, port = self.target.rpartition(":")
+        return AsyncQdrantClient(
+            host=host,
+            grpc_port=int(port),
+            prefer_grpc=True,
+            check_compatibility=False,
+            https=self.url.startswith("https:"),
+            api_key=self.api_key,
+            timeout=30,
+        )
 
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     url = os.environ.get("SKETCHZOO_TEST_QDRANT_URL")
     if url:
-        parts = urlsplit(url)
-        yield Address(parts.hostname or "127.0.0.1", parts.port or 6334, embedded=False)
+        ca = os.environ.get("SKETCHZOO_TEST_QDRANT_CA")
+        key = os.environ.get("SKETCHZOO_TEST_QDRANT_API_KEY")
+        # The only way by which qdrant-client trusts a CA of one's own.
+        if ca:
+            os.environ["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = ca
+        yield Address(url, embedded=False, api_key=key or None, ca=Path(ca) if ca else None)
         return
     with ServerProcess(tmp_path_factory.mktemp("qdrant") / "storage") as server:
-        yield Address("127.0.0.1", server.port, embedded=True)
+        yield Address(f"http://127.0.0.1:{server.port}", embedded=True)
 
 
 @pytest.fixture
 async def client(address: Address) -> AsyncIterator[AsyncQdrantClient]:
-    client = AsyncQdrantClient(
-        host=address.host,
-        grpc_port=address.grpc_port,
-        prefer_grpc=True,
-        check_compatibility=False,
-        timeout=30,
-    )
+    client = address.client()
     yield client
     await client.close()
+
+
+@pytest.fixture
+async def connection(address: Address) -> AsyncIterator[QdrantConnection]:
+    """Return the adapter's connection."""
+    opened = connect(address.settings())
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from qdrant_client import AsyncQdrantClient, models
 
-from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.qdrant import (
     CollectionNotFoundError,
     Filter,
@@ -22,18 +21,8 @@ from sketchzoo.qdrant import (
     PhotoReader,
     PhotoWriter,
     QdrantConnection,
-    connect,
 )
 from sketchzoo.rpc import CallError
-from tests.contract.embedded_qdrant.conftest import Address
-
-
-@pytest.fixture
-async def connection(address: Address) -> AsyncIterator[QdrantConnection]:
-    settings = {"qdrant_url": f"http://{address.target}", "qdrant_timeout_seconds": 30}
-    opened = connect(QdrantSettings.model_validate(settings))
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from prometheus_client import CollectorRegistry
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client import grpc as api
 
-from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.qdrant import (
     CollectionNotFoundError,
     FieldCondition,
@@ -28,6 +27,7 @@ from sketchzoo.qdrant import (
     QdrantConnection,
     Range,
     ScoredPhoto,
+    SearchParams,
     SeenClass,
     connect,
     list_galleries,
@@ -36,14 +36,6 @@ from sketchzoo.rpc import CallError
 from tests.contract.embedded_qdrant.conftest import Address
 
 START = datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=2)))
-
-
-@pytest.fixture
-async def connection(address: Address) -> AsyncIterator[QdrantConnection]:
-    settings = {"qdrant_url": f"http://{address.target}", "qdrant_timeout_seconds": 30}
-    opened = connect(QdrantSettings.model_validate(settings))
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
@@ -116,7 +108,9 @@ async def test_a_collapsed_query_holds_to_the_rest_of_it(writer: PhotoWriter) ->
     await writer.upsert(collection, [(dog, at(5))])
     assert (await _found(writer, collection, filter=Filter(classes=("cat",))))[0] == ("1", 1)
     assert await _found(writer, collection, filter=Filter(classes=("dog",))) == [("5", 0)]
-    near = await _found(writer, collection, min_score=0.99, exact=True, hnsw_ef=64)
+    near = await _found(
+        writer, collection, min_score=0.99, exact=True, params=SearchParams(hnsw_ef=64)
+    )
     assert near == [("1", 2), ("2", 1)]
     like = replace(QUERY, vector=None, photo_id=photo(1, 1).id)
     assert (await _found(writer, collection, like))[:2] == [("2", 1), ("3", 1)]
@@ -179,8 +173,7 @@ async def test_a_collection_of_before_there_were_bursts_is_searched_plainly(
 async def test_nothing_is_grouped_where_nothing_folds(address: Address) -> None:
     """Photos that are all alone are found by a plain query; one that is not is folded again."""
     registry = CollectorRegistry()
-    settings = {"qdrant_url": f"http://{address.target}", "qdrant_timeout_seconds": 30}
-    connection = connect(QdrantSettings.model_validate(settings), registry)
+    connection = connect(address.settings(), registry)
     writer = PhotoWriter(connection, f"test-{uuid.uuid4().hex}")
     alone = [photo(number, None) for number in range(3)]
     alone = [replace(each, burst=each.id) for each in alone]

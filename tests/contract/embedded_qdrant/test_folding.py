@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from qdrant_client import grpc as api
 
-from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.qdrant import (
     FieldCondition,
     Filter,
@@ -87,8 +86,7 @@ class Galleries:
 @pytest.fixture
 async def galleries(address: Address) -> AsyncIterator[Galleries]:
     registry = CollectorRegistry()
-    url = {"qdrant_url": f"http://{address.target}", "qdrant_timeout_seconds": 30}
-    connection = connect(QdrantSettings.model_validate(url), registry)
+    connection = connect(address.settings(), registry)
     writer = PhotoWriter(connection, f"test-{uuid.uuid4().hex}")
     made = Galleries(connection, registry, writer, {})
     yield made

@@ -159,25 +159,35 @@ async def test_scroll_gives_the_fields_asked_for(client: AsyncQdrantClient, fill
 
 
 @pytest.mark.parametrize(
-    ("vector", "words"),
+    ("vector", "words", "written"),
     [
-        ([1, 0, 0], "Wrong input: Vector dimension error: expected dim: 4, got 3"),
-        ({"nowhere": [1, 0, 0, 0]}, "Wrong input: Not existing vector name error: nowhere"),
+        ([1, 0, 0], "Wrong input: Vector dimension error: expected dim: 4, got 3", []),
+        (
+            {"nowhere": [1, 0, 0, 0]},
+            "Wrong input: Not existing vector name error: nowhere",
+            [100, 101],
+        ),
     ],
 )
 async def test_a_vector_that_does_not_fit_is_refused(
-    client: AsyncQdrantClient, filled: str, vector: Any, words: str
+    client: AsyncQdrantClient, filled: str, vector: Any, words: str, written: list[int]
 ) -> None:
-    """A wrong dimension or name is INVALID_ARGUMENT in the server's words, and writes nothing."""
+    """INVALID_ARGUMENT in the server's words.
+
+    A wrong dimension writes nothing, a wrong name what comes before it.
+    """
     points = [
         models.PointStruct(id=100, vector=[1, 0, 0, 0]),
-        models.PointStruct(id=101, vector=vector),
+        models.PointStruct(id=101, vector=[1, 0, 0, 0]),
+        models.PointStruct(id=102, vector=vector),
+        models.PointStruct(id=103, vector=[1, 0, 0, 0]),
     ]
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await client.upsert(filled, points, wait=True)
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert caught.value.details() == words
-    assert await client.retrieve(filled, [100, 101]) == []
+    found = await client.retrieve(filled, [100, 101, 102, 103])
+    assert sorted(record.id for record in found) == written
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])

@@ -141,7 +141,9 @@ async def test_a_recommendation_needs_examples(client: AsyncQdrantClient, filled
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await client.query_points(filled, query=query)
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert "At least one positive vector ID required" in (caught.value.details() or "")
+    assert "Positive vectors should not be empty with `average` strategy" in (
+        caught.value.details() or ""
+    )
 
 
 async def test_facets_count_values(client: AsyncQdrantClient, filled: str) -> None:

@@ -169,7 +169,7 @@ async def test_how_wide_the_index_is_searched_is_the_operator_s_to_say() -> None
     """`hnsw_ef` goes along with every query."""
     async with bench(hnsw_ef=1000) as server:
         await server.stub.Search(sketch(), timeout=5)
-        assert server.reader.asked[-1][1].hnsw_ef == 1000
+        assert server.reader.asked[-1][1].params.hnsw_ef == 1000
 
 
 @pytest.mark.parametrize(
