@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 from prometheus_client import CollectorRegistry
 
+from search_service.admissions import Admissions
 from search_service.contents import Contents
 from search_service.downloads import DownloadLimits, Downloads
 from search_service.embedding import Embedder
@@ -24,7 +25,6 @@ from search_service.renditions import RenditionLimits, Renditions
 from search_service.searching import Searcher, SearchLimits
 from search_service.servicer import (
     SERVICE,
-    Admissions,
     DefaultDeadlines,
     SearchServicer,
     add_to_server,

@@ -15,12 +15,12 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
+from search_service.admissions import Admissions
 from search_service.contents import Contents
 from search_service.deadline import Deadline
 from search_service.downloads import Downloads
 from search_service.galleries import Galleries
 from search_service.live import answer_drawings
-from search_service.load_shedding import LoadShedding
 from search_service.metrics import SearchMetrics
 from search_service.outcomes import attempt, single, through
 from search_service.query import parse_photo_id
@@ -52,21 +52,8 @@ _UNREAD = "unread"
 # That of the searches of a batch that failed as a whole.
 _BATCH = "batch"
 _READING = "reading the request"
-# Methods that hold a place for photos.
-_PHOTO_METHODS = ("ListClasses", "ListFolders", "GetGallery", "ListGalleries", "GetPhoto")
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Admissions:
-    """The places for calls of each kind."""
-
-    searches: LoadShedding
-    batches: LoadShedding
-    streams: LoadShedding
-    photos: LoadShedding
-    downloads: LoadShedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,20 +256,9 @@ class SearchServicer:
 
     def checks(self) -> dict[str, Callable[[], None]]:
         """Return what refuses a method's call before its message is read."""
-        photos = self._admissions.photos.check
-        return {
-            "Search": self._check_searches,
-            "BatchSearch": self._admissions.batches.check,
-            "DownloadPhoto": self._admissions.downloads.check,
-            **dict.fromkeys(_PHOTO_METHODS, photos),
-        }
-
-    def _check_searches(self) -> None:
-        try:
-            self._admissions.searches.check()
-        except CallError as error:
-            self._metrics.searched(_UNREAD, error.code.name)
-            raise
+        return self._admissions.checks(
+            lambda error: self._metrics.searched(_UNREAD, error.code.name)
+        )
 
     def _parsed(self, message: search_pb2.SearchRequest) -> Search:
         return parse_search(message, self._galleries.named(message.gallery))
