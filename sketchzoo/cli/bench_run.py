@@ -145,8 +145,10 @@ async def _measure(
     channel: ChannelSettings, plan: Plan, asked: Requests, bench: Bench
 ) -> float | None:
     if (own := asyncio.current_task()) is not None:
-        with suppress(NotImplementedError):  # Windows
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, own.cancel)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # SIGINT by ourselves as well: what a shell starts in the background ignores it.
+            with suppress(NotImplementedError):  # Windows
+                asyncio.get_running_loop().add_signal_handler(number, own.cancel)
     async with connected(channel, plan.connections) as channels:
         search, metadata = by_turns(channels, _SEARCH), outgoing_metadata(channel.token)
 

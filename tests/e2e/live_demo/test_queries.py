@@ -215,6 +215,7 @@ async def test_a_photo_of_another_query_never_stands_for_a_new_one(
     await visitor.sees_only("owl")
     zoo.fake.refuse_sketch("is empty: nothing is drawn on it")
     await upload(page, photo_of(zoo, "zebra"))
+    await expect(page.locator("[name=modality][value=sketch]")).to_be_visible()
     await page.locator("[name=modality][value=sketch]").check(force=True)
     await expect(page.locator("#notice")).to_contain_text("nothing to see on this picture")
     await expect(page.locator("#grid .tile")).to_have_count(0)

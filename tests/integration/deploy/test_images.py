@@ -102,11 +102,11 @@ def test_an_image_imports_only_what_its_lock_has(images: dict[str, Image], targe
 def test_an_image_has_the_commands_of_one_room(
     images: dict[str, Image], folder: Path, target: str, own: list[str]
 ) -> None:
-    """Help lists its own beside `query` and `health`; another room's says that it is missing."""
+    """Help lists its own beside what each has; another room's says that it is missing."""
     image, log = images[target], folder / f"{target}-help.log"
     assert image.run(("--help",), {}, log).wait(60) == 0
     listed = log.read_text().partition("\nCommands:\n")[2].splitlines()
-    assert sorted(line.split()[0] for line in listed) == sorted([*own, "health", "query"])
+    assert sorted(line.split()[0] for line in listed) == sorted([*own, "bench", "health", "query"])
     log.unlink()
     assert image.run(("train", "--list"), {}, log).wait(60) == 2
     assert log.read_text() == "sketchzoo train: sketchzoo_training is not installed here\n"

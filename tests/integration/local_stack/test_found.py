@@ -169,14 +169,15 @@ def test_a_part_that_cannot_start_is_started_once(tmp_path: Path) -> None:
 def test_a_part_that_does_not_serve_is_told_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A search service whose encoder is away says so in its log, and the failure repeats it."""
+    """A search service whose parts are away says so in its log, and the failure repeats it."""
     monkeypatch.setenv("SKETCHZOO_ENCODER_TARGET", "127.0.0.1:9")
     monkeypatch.setenv("SKETCHZOO_QDRANT_URL", "http://127.0.0.1:9")
     with Stack(tmp_path / "logs") as stack:
         part = Part("search", ("search", "--metrics-port", "0"))
         stack.start(part)
         server = stack.listening(part)
-        with pytest.raises(StackError, match=r"search did not serve within 2 s: .*encoder.*log: "):
+        told = r"search did not serve within 2 s: .*(encoder|Qdrant) is away.*log: "
+        with pytest.raises(StackError, match=told):
             stack.wait_serving(server, 2)
 
 

@@ -24,6 +24,8 @@ class Waiting:
             if len(self.fields) == len(INDEXED):
                 self._all.set()
             await self._all.wait()
+        if method == "Collections/Get":
+            return api.GetCollectionInfoResponse()
         return None
 
 
