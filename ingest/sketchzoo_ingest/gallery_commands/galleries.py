@@ -157,7 +157,7 @@ def copy(
     if (settings.to, name) == (settings.qdrant_url, settings.gallery):
         end("gallery copy", "the copy would be the gallery itself: give --to or --as", UNUSABLE)
     try:
-        copied = run("copy", _copying(settings, name))
+        copied = run("copy", settings, _copying(settings, name))
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
     if as_json:
@@ -183,7 +183,7 @@ def export(
     there is no such gallery, 4 Qdrant is away.
     """
     settings = of_running_stack(settings)
-    photos = run("export", _exporting(settings, file))
+    photos = run("export", settings, _exporting(settings, file))
     typer.echo(f"{photos} photos of {settings.gallery} in {file}")
 
 
@@ -209,11 +209,9 @@ async def _exporting(settings: ExportSettings, file: Path) -> int:
 
 async def _copying(settings: CopySettings, name: str) -> "Copied":
     from sketchzoo.qdrant import connect  # noqa: PLC0415 - loaded when the command runs
-    from sketchzoo.telemetry import configure_logs  # noqa: PLC0415 - as above
     from sketchzoo_ingest.gallery_commands.copying import GalleryCopy  # noqa: PLC0415 - as above
     from sketchzoo_ingest.retry import RetryPolicy  # noqa: PLC0415 - as above
 
-    configure_logs("gallery-copy", level=settings.log_level, form=settings.log_format)
     source = connect(settings)
     try:
         target = connect(settings.target(name))
@@ -250,7 +248,7 @@ def _ask(
         finally:
             await connection.close()
 
-    return run(command, asking())
+    return run(command, settings, asking())
 
 
 def _print_published(name: str, found: "list[GalleryCollection]", *, as_json: bool) -> None:

@@ -11,13 +11,13 @@ from sketchzoo.token import Token
 from sketchzoo_ingest.collection_settings import ChangeSettings
 
 
-class GalleriesSettings(QdrantSettings):
+class GalleriesSettings(QdrantSettings, LogSettings):
     """Which Qdrant's galleries `gallery list`, `publish`, `rollback` and `drop` act on."""
 
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_GALLERY_")
 
 
-class SettingsSettings(ChangeSettings, QdrantSettings):
+class SettingsSettings(ChangeSettings, QdrantSettings, LogSettings):
     """What `gallery settings` changes, and of which gallery."""
 
     subject = "What is changed"
@@ -25,7 +25,7 @@ class SettingsSettings(ChangeSettings, QdrantSettings):
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_GALLERY_SETTINGS_")
 
 
-class ExportSettings(QdrantSettings):
+class ExportSettings(QdrantSettings, LogSettings):
     """Which gallery `gallery export` writes as a table."""
 
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_GALLERY_EXPORT_")

@@ -105,6 +105,16 @@ def call(url: str, *arguments: str) -> Result:
     )
 
 
+def test_what_is_logged_is_not_among_what_is_told(home: str, gallery: str) -> None:
+    """Scripts read JSON, though one of the nodes is away."""
+    nodes = f"http://127.0.0.1:1,{home}"
+    for command in (("list",), ("info", "--gallery", gallery)):
+        for _ in range(3):  # which node is asked first is chance
+            done = call(nodes, *command, "--json")
+            assert done.exit_code == 0, done.output
+            json.loads(done.stdout)
+
+
 def test_a_copy_is_the_gallery(home: str, away: str, gallery: str) -> None:
     """Points, embeddings, payload and indexes are the same, and the alias names the copy."""
     done = call(home, "copy", "--gallery", gallery, "--to", away, "--json")
