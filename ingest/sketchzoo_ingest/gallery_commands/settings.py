@@ -20,8 +20,6 @@ class GalleriesSettings(QdrantSettings, LogSettings):
 class SettingsSettings(ChangeSettings, QdrantSettings, LogSettings):
     """What `gallery settings` changes, and of which gallery."""
 
-    subject = "What is changed"
-
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_GALLERY_SETTINGS_")
 
 
