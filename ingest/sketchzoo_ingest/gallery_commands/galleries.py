@@ -145,7 +145,7 @@ def copy(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a gallery to another Qdrant, embedded or a server, without embedding again.
+    """Copy a gallery to another Qdrant, or within one, without embedding again.
 
     Points go over with embeddings, payload and payload indexes; at the end the counts are
     compared and the alias moves. Cut off, it is run again: what is there is passed over.
@@ -154,7 +154,7 @@ def copy(
     """
     settings = of_running_stack(settings)
     name = name or settings.gallery
-    if (settings.to, name) == (settings.qdrant_url, settings.gallery):
+    if (settings.target_url, name) == (settings.qdrant_url, settings.gallery):
         end("gallery copy", "the copy would be the gallery itself: give --to or --as", UNUSABLE)
     try:
         copied = run("copy", settings, _copying(settings, name))
@@ -164,7 +164,7 @@ def copy(
         typer.echo(json.dumps(asdict(copied), indent=2))
         return
     typer.echo(
-        f"{copied.gallery} in {settings.to}: {copied.photos} photos "
+        f"{copied.gallery} in {settings.target_url}: {copied.photos} photos "
         f"({copied.written} written, {copied.unchanged} were there, {copied.deleted} deleted)"
     )
 
