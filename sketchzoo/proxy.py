@@ -6,11 +6,15 @@ whatever the environment says; what is far goes as the environment says.
 """
 
 import ipaddress
+import os
 from urllib.request import proxy_bypass
 
 # Names that resolve inside a machine, a network or a cluster alone: RFC 6761, 6762 and 8375,
 # ICANN's `.internal`, and what Kubernetes calls a service.
 _NEAR = (".localhost", ".local", ".home.arpa", ".lan", ".internal", ".svc")
+
+# What gRPC reads; `no_proxy` alone names none.
+_PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")
 
 
 def proxy_options(target: str) -> list[tuple[str, int | str]]:
@@ -32,6 +36,11 @@ def called_directly(target: str) -> bool:
     names = rest.rsplit("/", 1)[-1].split(",")
     hosts = [_host(name) for name in names]
     return all(is_near(host) or bool(proxy_bypass(host)) for host in hosts)
+
+
+def is_proxied(target: str) -> bool:
+    """Tell whether gRPC calls a target through a proxy that the environment names."""
+    return not called_directly(target) and any(os.environ.get(name) for name in _PROXIES)
 
 
 def _host(name: str) -> str:

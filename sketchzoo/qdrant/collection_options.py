@@ -79,14 +79,14 @@ class CollectionOptions:
         """Refuse a write consistency that is never met; `replicas` there are unless it is said.
 
         Raises:
-            ValueError: every write would fail.
+            ValueError: Qdrant would ask for as many as there are.
 
         """
         wanted = self.write_consistency
         if wanted is not None and wanted > (self.replicas or replicas):
             raise ValueError(
                 f"write_consistency {wanted} needs as many replicas, not "
-                f"{self.replicas or replicas}, or every write fails"
+                f"{self.replicas or replicas}, or Qdrant asks for fewer without a word"
             )
 
     def creation(self, name: str, dimension: int) -> api.CreateCollection:
@@ -151,6 +151,17 @@ class CollectionOptions:
             wanted, is_so = getattr(self, each.name), has[each.name]
             if wanted is not None and wanted != is_so:
                 yield each.name, wanted, is_so
+
+    def beside(self, has: Mapping[str, Any]) -> Self:
+        """Return them with what a collection keeps of its quantization, which is changed whole."""
+        if self.quantization in (None, "none"):
+            return self
+        compression, on_disk = self.product_compression, self.quantized_on_disk
+        if self.quantization == "product" and compression is None:
+            compression = has["product_compression"]
+        if on_disk is None:
+            on_disk = has["quantized_on_disk"]
+        return replace(self, product_compression=compression, quantized_on_disk=on_disk)
 
     def only(self, names: Collection[str]) -> Self:
         """Return the options of these names alone; those of quantization go together."""

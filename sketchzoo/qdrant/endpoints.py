@@ -27,7 +27,7 @@ _MAX_REST_SECONDS = 30.0
 _LOOK_UP_SECONDS = 10.0
 # How long the first call waits for a look-up; without an answer gRPC makes its own.
 _MAX_LOOK_UP_SECONDS = 2.0
-# How long the calls of a node that is no longer named may go on.
+# How long a node that is no longer named is kept, for calls that have begun to ask around.
 _GRACE_SECONDS = 60.0
 _GONE = (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.CONNECTING)
 
@@ -146,6 +146,8 @@ class Endpoints:
             await asyncio.wait({self._looking})
         for task in self._closing:
             task.cancel()
+        if self._closing:
+            await asyncio.wait(self._closing)
         for endpoint in self._all:
             await endpoint.channel.close(None)
 
@@ -158,7 +160,7 @@ class Endpoints:
             log.info("qdrant's addresses", endpoints=[place.target for place in places])
             self._all = [was.get(place) or Endpoint(place, self._open(place)) for place in places]
             for place in was.keys() - set(places):
-                task = asyncio.create_task(was[place].channel.close(_GRACE_SECONDS))
+                task = asyncio.create_task(_close_later(was[place].channel))
                 self._closing.add(task)
                 task.add_done_callback(self._closing.discard)
         except (OSError, ValueError) as error:
@@ -166,3 +168,11 @@ class Endpoints:
             log.warning("qdrant's addresses are as they were", error=str(error))
         finally:
             self._looking = None
+
+
+async def _close_later(channel: grpc.aio.Channel) -> None:
+    """Close a channel that no new call takes; one that is closing refuses its next attempts."""
+    try:
+        await asyncio.sleep(_GRACE_SECONDS)
+    finally:
+        await channel.close(None)

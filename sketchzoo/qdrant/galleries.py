@@ -142,6 +142,7 @@ class Galleries:
         """
         info = await self._info(collection)
         has = settings_of(info)
+        options = options.beside(has)
         changed = [name for name, _, _ in options.differences(has)]
         if "shards" in changed:
             raise ValueError(

@@ -6,10 +6,9 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from sketchzoo.address import authority
-from sketchzoo.proxy import called_directly
+from sketchzoo.proxy import is_proxied
 
 _PORT = 6334
 
@@ -39,7 +38,7 @@ class Place:
         try:
             ipaddress.ip_address(self.host)
         except ValueError:
-            return called_directly(self.target) or not getproxies()
+            return not is_proxied(self.target)
         return False
 
 

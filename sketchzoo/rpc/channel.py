@@ -116,7 +116,9 @@ def open_blocking_channel(settings: ChannelSettings) -> grpc.Channel:
 
 
 def _open(module: Any, settings: ChannelSettings) -> Any:
-    options = channel_options(settings.target, settings.max_message_bytes, settings.keepalive)
+    # Whether a proxy stands between is the name's to say.
+    called = settings.host or settings.target
+    options = channel_options(called, settings.max_message_bytes, settings.keepalive)
     if settings.own_connection:
         options.append(("grpc.use_local_subchannel_pool", 1))
     if not settings.retries:

@@ -37,7 +37,7 @@ def info(settings: GalleriesSettings, *, as_json: AsJson = False) -> None:
     status: 0 done, 2 wrong usage, 3 there is no such gallery, 4 Qdrant is away.
     """
     settings = of_running_stack(settings)
-    facts = run("info", _facts(settings))
+    facts = run("info", settings, _facts(settings))
     if as_json:
         typer.echo(json.dumps(_named(facts), indent=2))
         return
@@ -56,7 +56,7 @@ def change(settings: SettingsSettings, *, as_json: AsJson = False) -> None:
     settings = of_running_stack(settings)
     if not settings.model_fields_set & set(_changeable()):
         end("gallery settings", "give what to change, for instance --replicas 2", UNUSABLE)
-    changed, facts = run("settings", _change(settings))
+    changed, facts = run("settings", settings, _change(settings))
     names = [_OPTIONS.get(name, name) for name in changed]
     if as_json:
         typer.echo(json.dumps({**_named(facts), "changed": names}, indent=2))

@@ -145,7 +145,7 @@ def copy(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a gallery to another Qdrant, embedded or a server, without embedding again.
+    """Copy a gallery to another Qdrant, or within one, without embedding again.
 
     Points go over with embeddings, payload and payload indexes; at the end the counts are
     compared and the alias moves. Cut off, it is run again: what is there is passed over.
@@ -154,17 +154,17 @@ def copy(
     """
     settings = of_running_stack(settings)
     name = name or settings.gallery
-    if (settings.to, name) == (settings.qdrant_url, settings.gallery):
+    if (settings.target_url, name) == (settings.qdrant_url, settings.gallery):
         end("gallery copy", "the copy would be the gallery itself: give --to or --as", UNUSABLE)
     try:
-        copied = run("copy", _copying(settings, name))
+        copied = run("copy", settings, _copying(settings, name))
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
     if as_json:
         typer.echo(json.dumps(asdict(copied), indent=2))
         return
     typer.echo(
-        f"{copied.gallery} in {settings.to}: {copied.photos} photos "
+        f"{copied.gallery} in {settings.target_url}: {copied.photos} photos "
         f"({copied.written} written, {copied.unchanged} were there, {copied.deleted} deleted)"
     )
 
@@ -183,7 +183,7 @@ def export(
     there is no such gallery, 4 Qdrant is away.
     """
     settings = of_running_stack(settings)
-    photos = run("export", _exporting(settings, file))
+    photos = run("export", settings, _exporting(settings, file))
     typer.echo(f"{photos} photos of {settings.gallery} in {file}")
 
 
@@ -209,11 +209,9 @@ async def _exporting(settings: ExportSettings, file: Path) -> int:
 
 async def _copying(settings: CopySettings, name: str) -> "Copied":
     from sketchzoo.qdrant import connect  # noqa: PLC0415 - loaded when the command runs
-    from sketchzoo.telemetry import configure_logs  # noqa: PLC0415 - as above
     from sketchzoo_ingest.gallery_commands.copying import GalleryCopy  # noqa: PLC0415 - as above
     from sketchzoo_ingest.retry import RetryPolicy  # noqa: PLC0415 - as above
 
-    configure_logs("gallery-copy", level=settings.log_level, form=settings.log_format)
     source = connect(settings)
     try:
         target = connect(settings.target(name))
@@ -250,7 +248,7 @@ def _ask(
         finally:
             await connection.close()
 
-    return run(command, asking())
+    return run(command, settings, asking())
 
 
 def _print_published(name: str, found: "list[GalleryCollection]", *, as_json: bool) -> None:

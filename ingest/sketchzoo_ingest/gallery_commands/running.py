@@ -5,16 +5,20 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from sketchzoo.cli.status import AWAY, REFUSED, UNUSABLE, end
+from sketchzoo.settings import LogSettings
 
 T = TypeVar("T")
 
 
-def run(command: str, work: Coroutine[Any, Any, T]) -> T:
+def run(command: str, settings: LogSettings, work: Coroutine[Any, Any, T]) -> T:
     """Return what the work of `gallery <command>` comes to, or end the process."""
     import grpc  # noqa: PLC0415 - loaded when the command runs
 
     from sketchzoo.rpc import CallError  # noqa: PLC0415 - as above
+    from sketchzoo.telemetry import configure_logs  # noqa: PLC0415 - as above
 
+    # To stderr: what a command tells is for scripts, too.
+    configure_logs(f"gallery-{command}", level=settings.log_level, form=settings.log_format)
     try:
         return asyncio.run(work)
     except CallError as error:

@@ -15,6 +15,7 @@ from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.qdrant import GeoPoint, Photo, PhotoReader, PhotoWriter, connect, list_galleries
 from sketchzoo.qdrant.copying import CollectionEnd
 from sketchzoo_ingest.gallery_commands import app
+from sketchzoo_ingest.gallery_commands.settings import CopySettings
 from tests.contract.embedded_qdrant.server_process import ServerProcess
 
 FINGERPRINT = "0123456789abcdef"
@@ -105,6 +106,16 @@ def call(url: str, *arguments: str) -> Result:
     )
 
 
+def test_what_is_logged_is_not_among_what_is_told(home: str, gallery: str) -> None:
+    """Scripts read JSON, though one of the nodes is away."""
+    nodes = f"http://127.0.0.1:1,{home}"
+    for command in (("list",), ("info", "--gallery", gallery)):
+        for _ in range(3):  # which node is asked first is chance
+            done = call(nodes, *command, "--json")
+            assert done.exit_code == 0, done.output
+            json.loads(done.stdout)
+
+
 def test_a_copy_is_the_gallery(home: str, away: str, gallery: str) -> None:
     """Points, embeddings, payload and indexes are the same, and the alias names the copy."""
     done = call(home, "copy", "--gallery", gallery, "--to", away, "--json")
@@ -147,6 +158,21 @@ def test_a_copy_gets_another_name(home: str, gallery: str) -> None:
     done = call(home, "copy", "--gallery", gallery, "--to", home, "--as", f"{gallery}-b")
     assert done.exit_code == 0, done.output
     assert asyncio.run(_points(home, gallery)) == asyncio.run(_points(home, f"{gallery}-b"))
+
+
+def test_a_copy_with_other_shards_is_made_beside_the_gallery(home: str, gallery: str) -> None:
+    """The way that `gallery settings` names: without --to it is the same Qdrant, and its key."""
+    done = call(home, "copy", "--gallery", gallery)
+    assert done.exit_code == 2
+    assert "give --to or --as" in done.output
+    done = call(home, "copy", "--gallery", gallery, "--as", f"{gallery}-s", "--shards", "1")
+    assert done.exit_code == 0, done.output
+    assert f"{gallery}-s in {home}: {PHOTOS} photos" in done.output
+    assert asyncio.run(_points(home, gallery)) == asyncio.run(_points(home, f"{gallery}-s"))
+    given = CopySettings.model_validate({"qdrant_url": home, "qdrant_api_key": "k"})
+    key = given.target("b").qdrant_api_key
+    assert key is not None
+    assert key.get_secret_value() == "k"
 
 
 def test_there_is_nothing_to_copy(home: str, away: str) -> None:

@@ -204,8 +204,47 @@ async def test_settings_change_what_is_said_and_differs() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        ("--no-quantized-on-disk", {"compression": "x32", "always_ram": True}),
+        ("--product-compression=x8", {"compression": "x8", "always_ram": False}),
+    ],
+)
+async def test_what_of_the_quantization_is_not_said_stays(said: str, sent: dict[str, Any]) -> None:
+    """It goes out whole: how small the embeddings are, and where they lie."""
+    async with recording() as qdrant:
+        product = qdrant.info.config.quantization_config.product
+        product.compression, product.always_ram = api.CompressionRatio.x32, False
+        done = await command(qdrant, "settings", "--quantization", "product", said)
+    assert done.exit_code == 0, done.output
+    (request,) = qdrant.asked(api.UpdateCollection)
+    assert plain(request)["quantization_config"] == {"product": sent}
+
+
+async def test_one_setting_of_the_index_is_changed_alone() -> None:
+    """Whatever the other would be in a new collection."""
+    async with recording() as qdrant:
+        qdrant.info.config.hnsw_config.m = 8
+        done = await command(qdrant, "settings", "--hnsw-ef-construct", "16")
+    assert done.exit_code == 0, done.output
+    (request,) = qdrant.asked(api.UpdateCollection)
+    assert plain(request)["hnsw_config"] == {"ef_construct": "16"}
+
+
+async def test_help_of_settings_promises_no_defaults() -> None:
+    """What is not given stays as it is."""
+    async with recording() as qdrant:
+        shown = (await command(qdrant, "settings", "--help")).output
+    told = shown[shown.index("--hnsw-m") : shown.index("Qdrant:\n")]
+    assert "default:" not in told
+    assert "unset" not in told
+    assert "new collection" not in told
+
+
+@pytest.mark.parametrize(
     ("said", "why"),
     [
+        (("--hnsw-m", "64", "--hnsw-ef-construct", "32"), "hnsw_ef_construct must be at least"),
         (("--shards", "6"), "has 3 shards, and Qdrant changes no collection's"),
         (("--write-consistency", "3"), "write_consistency 3 needs as many replicas, not 2"),
         (("--product-compression", "x8"), "product_compression needs quantization product"),

@@ -141,9 +141,11 @@ class Node(api.CollectionsServicer):
     refusal: grpc.StatusCode | None = None
     calls: int = 0
     port: int = 0
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def ListAliases(self, request: Any, context: Any) -> api.ListAliasesResponse:  # noqa: N802 - gRPC's form
         self.calls += 1
+        self.asked.set()
         if self.silent:
             await asyncio.Event().wait()
         if self.refusal is not None:
@@ -205,28 +207,59 @@ async def test_what_one_node_refuses_is_not_asked_of_others() -> None:
     assert sum(node.calls for node in nodes) == 1
 
 
+def name_addresses(monkeypatch: pytest.MonkeyPatch, addresses: list[str]) -> None:
+    """Let the name `qdrant` have these addresses, as they are when it is looked up."""
+    real = socket.getaddrinfo
+
+    def looked_up(host: Any, port: Any, *args: Any, **named: Any) -> Any:
+        if host != "qdrant":
+            return real(host, port, *args, **named)
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+
+
 async def test_a_name_with_several_addresses_is_several_endpoints(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each address is one; the one that is away costs no call."""
     first = Node("here")
+    name_addresses(monkeypatch, ["127.0.0.3", "127.0.0.2", "127.0.0.4"])
     async with served(first, hosts=["127.0.0.2"]):
-        real = socket.getaddrinfo
-
-        def looked_up(host: Any, port: Any, *args: Any, **named: Any) -> Any:
-            if host != "qdrant":
-                return real(host, port, *args, **named)
-            return [
-                (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
-                for address in ("127.0.0.3", "127.0.0.2", "127.0.0.4")
-            ]
-
-        monkeypatch.setattr(socket, "getaddrinfo", looked_up)
         settings = {"qdrant_url": f"http://qdrant:{first.port}"}
         connection = connect(QdrantSettings.model_validate(settings))
         for _ in range(5):
             assert await list_galleries(connection) == {"here": "here-1"}
         await connection.close()
+
+
+async def test_a_call_under_way_outlives_the_addresses_it_began_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It goes on with those, though the name has others meanwhile, that later calls ask."""
+    monkeypatch.setattr("sketchzoo.qdrant.endpoints._LOOK_UP_SECONDS", 0.0)
+    addresses = ["127.0.0.2", "127.0.0.3"]
+    name_addresses(monkeypatch, addresses)
+    old = [Node("old", silent=True), Node("old", silent=True)]
+    async with served(old[0], hosts=["127.0.0.2"]):
+        new = Node("new", port=old[0].port)
+        old[1].port = old[0].port
+        settings = {"qdrant_url": f"http://qdrant:{new.port}", "qdrant_attempt_seconds": 0.1}
+        connection = connect(QdrantSettings.model_validate(settings))
+        async with served(old[1], new, hosts=["127.0.0.3", "127.0.0.4"]):
+            early = asyncio.create_task(list_galleries(connection, 3.0))
+            waiting = [asyncio.create_task(node.asked.wait()) for node in old]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for node in old:
+                node.silent = False
+            addresses[:] = ["127.0.0.4", "127.0.0.5"]
+            while "new" not in await list_galleries(connection, 3.0):
+                pass
+            assert await early == {"old": "old-1"}
+            await asyncio.wait(waiting)
+            await connection.close()
 
 
 async def test_a_call_with_little_time_says_nothing_of_a_node() -> None:

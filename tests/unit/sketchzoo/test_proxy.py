@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import grpc.aio
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc import trace_exporter
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from sketchzoo.proxy import called_directly
+from sketchzoo.qdrant.places import Place
+from sketchzoo.rpc import ChannelSettings, open_channel
 from sketchzoo.telemetry import tracing
 
 
@@ -72,3 +75,24 @@ def test_traces_go_to_a_near_collector_directly(monkeypatch: pytest.MonkeyPatch)
             pass
     directly = [("grpc.enable_http_proxy", 0) in options["channel_options"] for options in made]
     assert directly == [True, True, False]
+
+
+def test_an_address_is_called_as_the_name_that_it_belongs_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A cluster's pods may have addresses that tell nothing of being near (RFC 6598)."""
+    opened: list[list[tuple[str, Any]]] = []
+    monkeypatch.setattr(grpc.aio, "insecure_channel", lambda _, *, options: opened.append(options))
+    for host in ("qdrant", "zoo.example", None):
+        open_channel(ChannelSettings("100.64.0.9:6334", host=host))
+    assert [("grpc.enable_http_proxy", 0) in options for options in opened] == [True, True, False]
+
+
+def test_names_behind_a_proxy_are_the_proxys_to_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All others are looked up here, though the environment has exceptions from no proxy."""
+    far, excepted = Place("qdrant.example.org", 6334), Place("zoo.example", 6334)
+    assert (far.is_looked_up, excepted.is_looked_up) == (False, True)
+    monkeypatch.delenv("https_proxy")
+    for name in ("http_proxy", "grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert far.is_looked_up
