@@ -17,14 +17,13 @@ from sketchzoo.call_settings import GalleryClientSettings
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import of_running_stack, with_settings
 from sketchzoo.cli.printable import printable
-from sketchzoo.cli.status import AWAY, REFUSED, UNUSABLE, end
+from sketchzoo.cli.status import AWAY, INTERRUPTED, REFUSED, UNUSABLE, end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sketchzoo.client import AddResult, GalleryClient, NewPhoto
 
-_INTERRUPTED = 130
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -101,7 +100,7 @@ def add(
     try:
         _call("add", settings, adding)
     except KeyboardInterrupt:
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     finally:
         if outcomes:
             counts = (f"{count} {name}" for name, count in sorted(outcomes.items()))
