@@ -156,6 +156,13 @@ def test_an_objective_is_of_all_calls(made: Tally, verdict: Verdict | None) -> N
     assert step(made).verdict(Slo.parse("p99=100ms")) is verdict
 
 
+@pytest.mark.parametrize("slo", ["p99=60s", "errors=1%"])
+def test_what_a_client_that_is_behind_did_not_send_is_not_held(slo: str) -> None:
+    """Its target was asked for 100 a second of 1,000: whether it holds them nobody knows."""
+    found = Step(1_000, tally([1.01] * 100, late=1.0), 1.0, 1.0, 1.0)
+    assert found.verdict(Slo.parse(slo)) is Verdict.UNKNOWN
+
+
 @pytest.mark.parametrize(("late", "verdict"), [(0.0, Verdict.MISSED), (1.0, Verdict.UNKNOWN)])
 @pytest.mark.parametrize("slo", ["p99=100ms", "errors=1%"])
 def test_calls_left_unsent_are_the_server_s_fault_if_the_client_is_on_time(
