@@ -261,31 +261,19 @@ def _photos(
     sources: Iterable[str], class_name: str, folder: str, payload: dict[str, Any]
 ) -> "Iterator[NewPhoto]":
     from sketchzoo.client import NewPhoto  # noqa: PLC0415 - loaded when the command runs
+    from sketchzoo.ignored import may_be_photos  # noqa: PLC0415
 
     for source in sources:
         if "://" in source or not os.path.isdir(source):  # noqa: PTH112 - a string
             yield NewPhoto(source, class_name, folder, payload=payload)
             continue
         root = Path(source)
-        for path in _below(root):
+        for path in may_be_photos(root):
             below = path.parent.relative_to(root).as_posix()
             # A folder's name may be no UTF-8.
             inner = os.fsencode(below).decode("utf-8", "replace")
             where = "/".join(part for part in (folder.strip("/"), inner) if part not in ("", "."))
             yield NewPhoto(path, class_name, where, payload=payload)
-
-
-def _below(root: Path) -> Iterator[Path]:
-    """Yield what may be photos in a folder and below, by name; hidden ones are passed over."""
-    from sketchzoo.ignored import of_file, of_folder  # noqa: PLC0415 - loaded when it runs
-
-    for path, folders, files in os.walk(root):
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and of_folder(name) is None
-        )
-        for name in sorted(files):
-            if not name.startswith(".") and of_file(name) is None:
-                yield Path(path) / name
 
 
 def _columns(texts: list[str] | None) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from sketchzoo.load import (
     as_strokes,
     call_once,
     drawing,
+    drawings_of,
     offsets,
     open_loop,
     quantiles,
@@ -267,3 +268,19 @@ def test_queries_may_be_repeated(tmp_path: Path) -> None:
     path.write_bytes(drawn(1))
     asked = requests(path, repeated=True)
     assert asked(0) == asked(1)
+
+
+def test_drawings_are_listed_as_photos_are(tmp_path: Path) -> None:
+    """What a Mac or a drive leaves beside them is none, and would count as a failure."""
+    (tmp_path / "@eaDir").mkdir()
+    for name in ("a.png", "b.HEIC", "._a.png", "@eaDir/a.png", "c.txt"):
+        (tmp_path / name).write_bytes(drawn(1))
+    assert [path.name for path in drawings_of(tmp_path)] == ["a.png", "b.HEIC"]
+
+
+def test_so_many_drawings_are_taken_as_memory_has_room_for(tmp_path: Path) -> None:
+    """The client holds them all: a folder of large pictures is cut at 256 MiB."""
+    for number in range(5):
+        with (tmp_path / f"{number}.png").open("wb") as file:
+            file.truncate(100 * 2**20)
+    assert [path.name for path in drawings_of(tmp_path)] == ["0.png", "1.png"]
