@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 
 from model_artefact.running import Session
 from sketchzoo.class_names import ClassNameError, class_name
-from sketchzoo.ignored import READ, of_file, of_folder
+from sketchzoo.ignored import READ, may_be_photos, of_folder
 from sketchzoo.images import ImageError, ImageLimits, Modality, decode, enough_for, prepare
 from sketchzoo.model import ModelArtefact
 from sketchzoo.model_error import ModelError
@@ -80,7 +80,7 @@ def pictures_in(folder: Path, name: str, most: int) -> list[Picture]:
     """
     if not folder.is_dir():
         raise ModelError(f"{folder} is no folder")
-    files = sorted(_files(folder))
+    files = sorted(path for path in may_be_photos(folder) if path.suffix.lower() in READ)
     chosen = np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)
     return [Picture(files[place], name) for place in chosen]
 
@@ -148,14 +148,3 @@ def _folders(folder: Path) -> list[Path]:
         for path in folder.iterdir()
         if path.is_dir() and not path.name.startswith(".") and of_folder(path.name) is None
     )
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for above, folders, files in os.walk(folder):
-        folders[:] = [
-            name for name in folders if not name.startswith(".") and of_folder(name) is None
-        ]
-        for name in files:
-            path = Path(above, name)
-            if not name.startswith(".") and of_file(name) is None and path.suffix.lower() in READ:
-                yield path

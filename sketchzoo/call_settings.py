@@ -1,7 +1,7 @@
 """Settings of what a part calls: Qdrant, the encoder, search, and whom it trusts."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -145,22 +145,31 @@ class QdrantSettings(Settings):
         return self
 
 
+SEARCH_TARGET = "127.0.0.1:50052"
+SearchTarget = Annotated[
+    str,
+    Field(
+        min_length=1,
+        validation_alias="SKETCHZOO_SEARCH_TARGET",
+        description="The search service: host:port, or dns:///name:port.",
+    ),
+]
+SearchToken = Annotated[
+    Token | None,
+    Field(
+        validation_alias="SKETCHZOO_SEARCH_CALL_TOKEN",
+        description="Bearer token sent to the search service.",
+    ),
+]
+
+
 class SearchClientSettings(ClientTlsSettings):
     """Which search service is called, and how its caller proves itself."""
 
     subject = "Search service"
 
-    search_target: str = Field(
-        "127.0.0.1:50052",
-        min_length=1,
-        validation_alias="SKETCHZOO_SEARCH_TARGET",
-        description="The search service: host:port, or dns:///name:port.",
-    )
-    search_token: Token | None = Field(
-        None,
-        validation_alias="SKETCHZOO_SEARCH_CALL_TOKEN",
-        description="Bearer token sent to the search service.",
-    )
+    search_target: SearchTarget = SEARCH_TARGET
+    search_token: SearchToken = None
 
 
 class GalleryClientSettings(ClientTlsSettings):

@@ -6,8 +6,10 @@ live photo's among them: its still picture lies beside it. A picture in a format
 here is not ignored: it is refused, and says so.
 """
 
+import os
+from collections.abc import Iterator
 from enum import StrEnum
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 
 class Ignored(StrEnum):
@@ -96,3 +98,18 @@ def of_folder(name: str, above: str = "") -> Ignored | None:
     if above.casefold().endswith(_LIBRARY):
         known = known or name not in _ORIGINALS
     return Ignored.SYSTEM_FOLDER if known else None
+
+
+def may_be_photos(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder and below that may be photos, by name.
+
+    Hidden ones are passed over, and all in hidden folders.
+    """
+    for above, folders, files in os.walk(folder):
+        here = Path(above).name
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and of_folder(name, here) is None
+        )
+        for name in sorted(files):
+            if not name.startswith(".") and of_file(name) is None:
+                yield Path(above, name)

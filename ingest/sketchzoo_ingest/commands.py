@@ -13,7 +13,7 @@ from sketchzoo.cli.options import (
     output_file_or_stdout,
     with_settings,
 )
-from sketchzoo.cli.status import UNUSABLE, end
+from sketchzoo.cli.status import INTERRUPTED, UNUSABLE, end
 from sketchzoo.files import write_atomically
 from sketchzoo_ingest.settings import IngestSettings
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from sketchzoo_ingest.report import Report
 
 app = App()
-
-_INTERRUPTED = 130
 
 
 @app.command()
@@ -78,7 +76,7 @@ def ingest(
     except UsageError as error:
         end("ingest", error, UNUSABLE)
     except KeyboardInterrupt:
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     _print(report, settings.qdrant_url, to_stderr=json == "-")
     if json == "-":
         typer.echo(report.to_json())

@@ -3,18 +3,20 @@
 from typing import Annotated, Literal
 
 import typer
-from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from sketchzoo.call_settings import ClientTlsSettings
+from sketchzoo.call_settings import (
+    SEARCH_TARGET,
+    ClientTlsSettings,
+    SearchTarget,
+    SearchToken,
+)
 from sketchzoo.cli.app import App
+from sketchzoo.cli.asked import Classes, Focus, TextWeight, lacking
 from sketchzoo.cli.options import of_running_stack, output_file_or_stdout, with_settings
 from sketchzoo.cli.status import AWAY, FAILED, INTERRUPTED, REFUSED, UNUSABLE, end
-from sketchzoo.token import Token
 
 app = App()
-_OPTIONS = {"query.focus": "--focus", "query.text": "--text"}
-"""Which option asks for what a model may lack."""
 _MOST_CALLS = 2_000_000
 
 
@@ -24,17 +26,8 @@ class BenchSettings(ClientTlsSettings):
     subject = "Search service"
     model_config = SettingsConfigDict(env_prefix="SKETCHZOO_BENCH_")
 
-    target: str = Field(
-        "127.0.0.1:50052",
-        min_length=1,
-        validation_alias="SKETCHZOO_SEARCH_TARGET",
-        description="The search service: host:port, or dns:///name:port.",
-    )
-    token: Token | None = Field(
-        None,
-        validation_alias="SKETCHZOO_SEARCH_CALL_TOKEN",
-        description="Bearer token sent to the search service.",
-    )
+    target: SearchTarget = SEARCH_TARGET
+    token: SearchToken = None
 
 
 @app.command()
@@ -83,17 +76,9 @@ def bench(
         list[str] | None,
         typer.Option(metavar="WORDS", help="Words beside the drawing; several are taken in turn."),
     ] = None,
-    text_weight: Annotated[
-        float | None, typer.Option(min=0, max=1, help="How much the words count beside it.")
-    ] = None,
-    focus: Annotated[
-        Literal["subject", "both", "shape"] | None,
-        typer.Option(help="What counts: what is drawn, how it is drawn, or both."),
-    ] = None,
-    classes: Annotated[
-        list[str] | None,
-        typer.Option("--class", metavar="<str>", help="Only these classes; may be repeated."),
-    ] = None,
+    text_weight: TextWeight = None,
+    focus: Focus = None,
+    classes: Classes = None,
     gallery: Annotated[
         str, typer.Option(metavar="<str>", help="Which gallery; the service's own without it.")
     ] = "",
@@ -169,8 +154,7 @@ def bench(
     except Unavailable as error:
         end("bench", f"{settings.target}: {error}", AWAY)
     except Unsupported as error:
-        option = _OPTIONS.get(error.field, error.field)
-        end("bench", f"{option}{error.message.removeprefix(error.field)}", REFUSED)
+        end("bench", lacking(error), REFUSED)
     except SearchError as error:
         end("bench", f"{settings.target}: {error}", REFUSED)
     bench_report.show(outcome, settings.target, json)

@@ -80,8 +80,8 @@ def requests(
     with _sketches(queries) as sketches:
         messages = [
             Query(sketch=sketch, text=text, **asked).message()
-            for text in texts or (None,)
             for sketch in sketches
+            for text in texts or (None,)
         ]
     return Requests(messages, repeated=repeated)
 

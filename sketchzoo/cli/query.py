@@ -1,20 +1,19 @@
 """`sketchzoo query`: a search from a terminal."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from pydantic_settings import SettingsConfigDict
 
 from sketchzoo.call_settings import SearchClientSettings
 from sketchzoo.cli.app import App
+from sketchzoo.cli.asked import Classes, Focus, TextWeight, lacking
 from sketchzoo.cli.options import of_running_stack, output_file, with_settings
 from sketchzoo.cli.status import AWAY, REFUSED, UNUSABLE, end
 from sketchzoo.settings import TraceSettings
 
 app = App()
-_OPTIONS = {"query.focus": "--focus", "query.text": "--text"}
-"""Which option asks for what a model may lack."""
 
 
 class QuerySettings(SearchClientSettings, TraceSettings):
@@ -40,18 +39,9 @@ def query(
         str | None,
         typer.Option(metavar="WORDS", help="Words for what to find, alone or beside the above."),
     ] = None,
-    text_weight: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="How much the words count beside it; 0.5 unless said."),
-    ] = None,
-    focus: Annotated[
-        Literal["subject", "both", "shape"] | None,
-        typer.Option(help="What counts: what is drawn, how it is drawn, or both."),
-    ] = None,
-    classes: Annotated[
-        list[str] | None,
-        typer.Option("--class", metavar="<str>", help="Only these classes; may be repeated."),
-    ] = None,
+    text_weight: TextWeight = None,
+    focus: Focus = None,
+    classes: Classes = None,
     excluded: Annotated[
         list[str] | None,
         typer.Option("--not-class", metavar="<str>", help="None of these; may be repeated."),
@@ -178,8 +168,7 @@ def query(
     except Unavailable as error:
         end("query", f"{settings.search_target}: {error}", AWAY)
     except Unsupported as error:
-        option = _OPTIONS.get(error.field, error.field)
-        end("query", f"{option}{error.message.removeprefix(error.field)}", REFUSED)
+        end("query", lacking(error), REFUSED)
     except SearchError as error:
         end("query", f"{settings.search_target}: {error}", REFUSED)
     if as_json:

@@ -5,27 +5,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sketchzoo.ignored import READ, may_be_photos
 from sketchzoo.load.drawings import marked
 from sketchzoo.search.v1 import search_pb2
 
 _MOST_DRAWINGS = 500
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+_MOST_BYTES = 256 * 2**20
+"""Of drawings' files: the client holds them all."""
 _MARK_BYTES = 8
 
 
 def drawings_of(folder: Path) -> list[Path]:
-    """Return a folder's drawings, those of folders in it too, in order: the first 500.
+    """Return a folder's drawings, those of folders in it too: the first 500, and 256 MiB.
 
     Raises:
         ValueError: there is none.
 
     """
-    found = sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file()
-    )
+    found: list[Path] = []
+    held = 0
+    for path in may_be_photos(folder):
+        if path.suffix.lower() in READ:
+            held += path.stat().st_size
+            if found and (held > _MOST_BYTES or len(found) == _MOST_DRAWINGS):
+                break
+            found.append(path)
     if not found:
-        raise ValueError(f"{folder} holds no drawings: no .png, .jpg, .webp, .gif, .bmp or .tif")
-    return found[:_MOST_DRAWINGS]
+        raise ValueError(f"{folder} holds no drawings: no .png, .jpg, .webp or the like")
+    return found
 
 
 def _random_start() -> int:

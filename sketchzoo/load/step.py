@@ -12,6 +12,8 @@ from sketchzoo.load.tally import Tally, quantile
 # loop's timers are a millisecond late, and its other work is in every time that it measures.
 _LATE_SECONDS = 0.005
 _LATE_SHARE = 0.1
+# Of the rate: beyond what chance takes off Poisson's, a step was another than was asked for.
+_SENT_SHARE = 0.9
 
 
 class Verdict(StrEnum):
@@ -20,7 +22,7 @@ class Verdict(StrEnum):
     MET = "met"
     MISSED = "missed"
     UNKNOWN = "unknown"
-    """It was missed, but the client was too slow to tell whether the server was."""
+    """The client was too slow to tell what the server does at this rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,14 @@ class Step:
     def verdict(self, slo: Slo | None) -> Verdict | None:
         """Judge the step; None where there is nothing to judge.
 
-        A client that is late makes times longer, never shorter: what is met in spite of it is met.
-        It leaves calls unsent, too, but it makes none fail.
+        A client that is late makes times longer, never shorter: what is met in spite of it is met,
+        if the calls were sent at the rate. It leaves calls unsent, too, but it makes none fail.
         """
         if slo is None or self.broken_off or not self.tally.total:
             return None
         if all(kept.met for kept in slo.judge(self.tally)):
-            return Verdict.MET
+            sent = self.on_time or self.sent_per_second >= _SENT_SHARE * self.rate
+            return Verdict.MET if sent else Verdict.UNKNOWN
         if self.on_time:
             return Verdict.MISSED
         missed = [kept for kept in slo.judge(self.tally.sent) if not kept.met]

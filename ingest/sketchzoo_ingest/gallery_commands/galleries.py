@@ -11,7 +11,7 @@ import typer
 
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import of_running_stack, output_file, with_settings
-from sketchzoo.cli.status import REFUSED, UNUSABLE, end
+from sketchzoo.cli.status import INTERRUPTED, REFUSED, UNUSABLE, end
 from sketchzoo_ingest.gallery_commands.running import described, run
 from sketchzoo_ingest.gallery_commands.settings import (
     CopySettings,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from sketchzoo.qdrant.galleries import Galleries, GalleryCollection
     from sketchzoo_ingest.gallery_commands.copying import Copied
 
-_INTERRUPTED = 130
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -159,7 +158,7 @@ def copy(
     try:
         copied = run("copy", settings, _copying(settings, name))
     except KeyboardInterrupt:
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     if as_json:
         typer.echo(json.dumps(asdict(copied), indent=2))
         return

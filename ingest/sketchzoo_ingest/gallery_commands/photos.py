@@ -17,14 +17,13 @@ from sketchzoo.call_settings import GalleryClientSettings
 from sketchzoo.cli.app import App
 from sketchzoo.cli.options import of_running_stack, with_settings
 from sketchzoo.cli.printable import printable
-from sketchzoo.cli.status import AWAY, REFUSED, UNUSABLE, end
+from sketchzoo.cli.status import AWAY, INTERRUPTED, REFUSED, UNUSABLE, end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sketchzoo.client import AddResult, GalleryClient, NewPhoto
 
-_INTERRUPTED = 130
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -101,7 +100,7 @@ def add(
     try:
         _call("add", settings, adding)
     except KeyboardInterrupt:
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     finally:
         if outcomes:
             counts = (f"{count} {name}" for name, count in sorted(outcomes.items()))
@@ -262,31 +261,19 @@ def _photos(
     sources: Iterable[str], class_name: str, folder: str, payload: dict[str, Any]
 ) -> "Iterator[NewPhoto]":
     from sketchzoo.client import NewPhoto  # noqa: PLC0415 - loaded when the command runs
+    from sketchzoo.ignored import may_be_photos  # noqa: PLC0415
 
     for source in sources:
         if "://" in source or not os.path.isdir(source):  # noqa: PTH112 - a string
             yield NewPhoto(source, class_name, folder, payload=payload)
             continue
         root = Path(source)
-        for path in _below(root):
+        for path in may_be_photos(root):
             below = path.parent.relative_to(root).as_posix()
             # A folder's name may be no UTF-8.
             inner = os.fsencode(below).decode("utf-8", "replace")
             where = "/".join(part for part in (folder.strip("/"), inner) if part not in ("", "."))
             yield NewPhoto(path, class_name, where, payload=payload)
-
-
-def _below(root: Path) -> Iterator[Path]:
-    """Yield what may be photos in a folder and below, by name; hidden ones are passed over."""
-    from sketchzoo.ignored import of_file, of_folder  # noqa: PLC0415 - loaded when it runs
-
-    for path, folders, files in os.walk(root):
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and of_folder(name) is None
-        )
-        for name in sorted(files):
-            if not name.startswith(".") and of_file(name) is None:
-                yield Path(path) / name
 
 
 def _columns(texts: list[str] | None) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """Telling what lies among photos and is none."""
 
+from pathlib import Path
+
 import pytest
 
-from sketchzoo.ignored import Ignored, of_file, of_folder
+from sketchzoo.ignored import Ignored, may_be_photos, of_file, of_folder
 
 
 @pytest.mark.parametrize(
@@ -54,3 +56,14 @@ def test_previews_of_apple_photos_are_no_photos() -> None:
         assert of_folder(name, "Photos Library.photoslibrary") is Ignored.SYSTEM_FOLDER
         assert of_folder(name, "holiday") is None
     assert of_folder("originals", "Photos Library.photoslibrary") is None
+
+
+def test_a_folder_is_listed_as_a_phone_or_a_drive_left_it(tmp_path: Path) -> None:
+    """Hidden files, thumbnails, notes and previews are passed over; the rest is in order."""
+    kept = ["a.jpg", "b/c.png", "b/json", "x.photoslibrary/originals/d.heic"]
+    left = ["._a.jpg", ".trash/e.jpg", "@eaDir/a.jpg", "a.json", "x.photoslibrary/resources/d.jpg"]
+    for name in kept + left:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in may_be_photos(tmp_path)]
+    assert found == kept

@@ -24,6 +24,7 @@ from sketchzoo.load import (
     as_strokes,
     call_once,
     drawing,
+    drawings_of,
     offsets,
     open_loop,
     quantiles,
@@ -156,6 +157,13 @@ def test_an_objective_is_of_all_calls(made: Tally, verdict: Verdict | None) -> N
     assert step(made).verdict(Slo.parse("p99=100ms")) is verdict
 
 
+@pytest.mark.parametrize("slo", ["p99=60s", "errors=1%"])
+def test_what_a_client_that_is_behind_did_not_send_is_not_held(slo: str) -> None:
+    """Its target was asked for 100 a second of 1,000: whether it holds them nobody knows."""
+    found = Step(1_000, tally([1.01] * 100, late=1.0), 1.0, 1.0, 1.0)
+    assert found.verdict(Slo.parse(slo)) is Verdict.UNKNOWN
+
+
 @pytest.mark.parametrize(("late", "verdict"), [(0.0, Verdict.MISSED), (1.0, Verdict.UNKNOWN)])
 @pytest.mark.parametrize("slo", ["p99=100ms", "errors=1%"])
 def test_calls_left_unsent_are_the_server_s_fault_if_the_client_is_on_time(
@@ -260,3 +268,19 @@ def test_queries_may_be_repeated(tmp_path: Path) -> None:
     path.write_bytes(drawn(1))
     asked = requests(path, repeated=True)
     assert asked(0) == asked(1)
+
+
+def test_drawings_are_listed_as_photos_are(tmp_path: Path) -> None:
+    """What a Mac or a drive leaves beside them is none, and would count as a failure."""
+    (tmp_path / "@eaDir").mkdir()
+    for name in ("a.png", "b.HEIC", "._a.png", "@eaDir/a.png", "c.txt"):
+        (tmp_path / name).write_bytes(drawn(1))
+    assert [path.name for path in drawings_of(tmp_path)] == ["a.png", "b.HEIC"]
+
+
+def test_so_many_drawings_are_taken_as_memory_has_room_for(tmp_path: Path) -> None:
+    """The client holds them all: a folder of large pictures is cut at 256 MiB."""
+    for number in range(5):
+        with (tmp_path / f"{number}.png").open("wb") as file:
+            file.truncate(100 * 2**20)
+    assert [path.name for path in drawings_of(tmp_path)] == ["0.png", "1.png"]
