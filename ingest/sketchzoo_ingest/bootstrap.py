@@ -100,6 +100,7 @@ async def ingest(
         *,
         prune: bool = settings.prune or settings.prune_empty,
         publish: bool = True,
+        published: str = "",
         tally: Tally | None = None,
     ) -> Job:
         return Job(
@@ -110,7 +111,12 @@ async def ingest(
             tally=tally or Tally(metrics, refusals),
             metrics=metrics,
             limits=settings.pipeline_limits(),
-            options=_options(settings, prune=prune, publish=publish and settings.publish),
+            options=_options(
+                settings,
+                prune=prune,
+                publish=publish and settings.publish,
+                published=published,
+            ),
             stop=stop,
             tell=tell,
             stands=stands,
@@ -209,7 +215,7 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _options(settings: IngestSettings, *, prune: bool, publish: bool) -> JobOptions:
+def _options(settings: IngestSettings, *, prune: bool, publish: bool, published: str) -> JobOptions:
     return JobOptions(
         settings.gallery,
         encode_timeout_seconds=settings.encode_timeout_seconds,
@@ -220,4 +226,5 @@ def _options(settings: IngestSettings, *, prune: bool, publish: bool) -> JobOpti
         verify=settings.verify,
         locations=not settings.no_location,
         publish=publish,
+        published=published,
     )

@@ -32,7 +32,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """What a run is to do beside writing photos."""
+    """What a run is to do beside writing photos.
+
+    `published` is the collection that an earlier run of the same watch let searches see: where
+    they see another one since, somebody wanted it so, and it stays.
+    """
 
     alias: str
     encode_timeout_seconds: float = 60.0
@@ -43,6 +47,7 @@ class JobOptions:
     verify: bool = False
     locations: bool = True
     publish: bool = True
+    published: str = ""
 
 
 class Job:
@@ -202,6 +207,11 @@ class Job:
         call = self._retry.call
         before = await call(QDRANT, self._writer.published)
         if before == self._collection:
+            return
+        if before is not None and self._collection == self._options.published:
+            log.warning(
+                "searches see another collection since", collection=self._collection, see=before
+            )
             return
         count = await call(QDRANT, partial(self._writer.count, self._collection))
         if before is not None:

@@ -55,8 +55,9 @@ class MakeJob(Protocol):
         *,
         prune: bool,
         publish: bool,
+        published: str = "",
     ) -> Job:
-        """Return a run that tells `tell` what became of each photo."""
+        """Return a run that tells `tell` what became of each photo; `JobOptions` has the rest."""
 
 
 class Watch:
@@ -94,6 +95,8 @@ class Watch:
         self._listed_at = 0.0
         self._collection = ""
         self._published = False
+        # What a run published last, whatever became of the runs after it.
+        self._shown = ""
         # Files with the content of a photo that lies elsewhere, by its id.
         self._copies: dict[str, set[str]] = {}
         self._damaged: dict[str, int] = {}
@@ -143,11 +146,20 @@ class Watch:
         self._metrics.listings.inc()
         self._copies.clear()
         # What lies at another uri still is met by the same run: none stands.
-        job = self._make_job(self._sources, self._told, _none, prune=True, publish=True)
+        job = self._make_job(
+            self._sources,
+            self._told,
+            _none,
+            prune=True,
+            publish=True,
+            published=self._shown,
+        )
         report = await job.run()
         self._note(report)
         self._collection = report.collection or self._collection
         self._published = report.status is ExitStatus.DONE
+        if self._published:
+            self._shown = report.collection
         return report
 
     def _matters(self, path: str) -> bool:

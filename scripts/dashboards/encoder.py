@@ -15,7 +15,7 @@ from scripts.dashboards.panels import (
 PAGE = Page(
     "encoder",
     "Encoder",
-    "encoder",
+    "encoder|encoder-next",
     (
         Panel(
             "Busy",

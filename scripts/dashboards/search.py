@@ -50,6 +50,19 @@ PAGE = Page(
             highest=1,
         ),
         Panel(
+            "Encoders that answer",
+            "none",
+            (
+                Query(
+                    f"min by (encoder) (sketchzoo_search_encoder_ready{{{instance()}}})",
+                    "{{encoder}}",
+                ),
+            ),
+            "0 where a gallery needs that encoder: its searches are UNAVAILABLE. 0 of an encoder "
+            "that is started only while a new model comes is no fault.",
+            highest=1,
+        ),
+        Panel(
             "Time of a search",
             "s",
             quantiles("sketchzoo_search_stage_seconds", more=_TOTAL),

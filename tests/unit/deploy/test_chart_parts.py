@@ -120,7 +120,7 @@ def test_rules_are_the_projects_own() -> None:
 
 def test_jobs_have_the_names_that_rules_and_dashboards_ask_by() -> None:
     """A part's label is its job; each job of the rules but Qdrant's is scraped."""
-    objects = rendered(VARIANTS["everything"])
+    objects = rendered({**VARIANTS["everything"], **VARIANTS["next"]})
     (services,) = named(objects, "ServiceMonitor").values()
     (pods,) = named(objects, "PodMonitor").values()
     assert services["spec"]["jobLabel"] == pods["spec"]["jobLabel"] == COMPONENT
@@ -132,8 +132,8 @@ def test_jobs_have_the_names_that_rules_and_dashboards_ask_by() -> None:
     }
     scraped.add(pods["spec"]["selector"]["matchLabels"][COMPONENT])
     text = "".join(path.read_text() for path in RULES)
-    asked = {job for each in re.findall(r'job=~?"([\w|]+)"', text) for job in each.split("|")}
-    assert asked - {"qdrant"} <= scraped
+    asked = {job for each in re.findall(r'job=~?"([\w|-]+)"', text) for job in each.split("|")}
+    assert asked - {"qdrant"} == scraped
     for each in pod_templates(objects):
         assert "prometheus.io/scrape" not in each["metadata"].get("annotations", {})
 

@@ -208,6 +208,7 @@ def test_prometheus_scrapes_the_ports_that_images_expose() -> None:
     stages = read_dockerfile()
     for image, name in (
         ("encoder", "encoder"),
+        ("encoder", "encoder-next"),
         ("search", "search"),
         ("live-demo", "live-demo"),
         ("ingest", "ingest-job"),

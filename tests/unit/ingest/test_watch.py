@@ -175,6 +175,33 @@ async def test_another_model_is_published_whole(watched: Watched) -> None:
     assert sizes == [3]
 
 
+async def test_what_searches_were_moved_away_from_is_not_published_again(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By `gallery publish` or `rollback`, or a new model's run: whole runs go on beside it."""
+    async with watched.running(rescan_seconds=0.1):
+        other = await watched.writer.open("e" * 16, MODEL.dimension)
+        await watched.writer.publish(other)
+        seen = list(watched.writer.seen)
+        runs, asked = asyncio.Event(), watched.writer.published
+        left = iter((False, False, True))
+
+        async def counted() -> str | None:
+            # The last question of a whole run: the first has ended when the next one asks it.
+            if next(left, True):
+                runs.set()
+            return await asked()
+
+        monkeypatch.setattr(watched.writer, "published", counted)
+        async with asyncio.timeout(30):
+            await runs.wait()
+        assert watched.writer.seen == seen
+        # It is kept up for the way back, and published where searches see none any more.
+        watched.put("c", 3)
+        watched.writer.seen.clear()
+        await watched.have(a=1, b=2, c=3)
+
+
 async def test_copy_stays_when_the_first_is_edited(watched: Watched) -> None:
     """A copy of what lay where something else lies now is in the gallery."""
     shutil.copy(watched.folder / "a.jpg", watched.folder / "copy.jpg")
