@@ -4,41 +4,22 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from sketchzoo.fingerprint import fingerprint
 from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
-from sketchzoo.parts import Emphasis, Focus, Layout, Part
-from sketchzoo_training.commands import evaluate as app
-from sketchzoo_training.data import DataError, list_images
+from sketchzoo_training.data import list_images
 from sketchzoo_training.evaluate.embedding import embed
-from sketchzoo_training.evaluate.evaluation import evaluate, evaluate_rankings
 from sketchzoo_training.evaluate.metrics import METRICS, OF_PAIRS
 from sketchzoo_training.evaluate.ranking import rank
+from tests.unit.training.evaluating import report_of, run
 
 Picture = Callable[[Path, tuple[int, int, int]], None]
-
-
-def run(*arguments: str | Path) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    return result.exit_code, result.stdout, result.stderr
-
-
-def report_of(model: Path, gallery: Path, queries: Path, *more: str | Path) -> dict[str, Any]:
-    code, out, err = run(
-        "--model", model, "--gallery", gallery, "--queries", queries, "--json", "-", *more
-    )
-    assert code == 0, err
-    report: dict[str, Any] = json.loads(out)
-    return report
 
 
 def counts(reasons: dict[str, Any]) -> dict[str, int]:
@@ -87,59 +68,6 @@ def test_without_pairs_their_figures_are_null(colour_zoo: Path, colour_model: Pa
     assert all(report[metric] is None for metric in OF_PAIRS)
     command = ("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo)
     assert "in class percentile" not in run(*command)[1]
-
-
-def test_a_focus_is_asked_with(colour_zoo: Path, colour_model: Path) -> None:
-    """Queries look at what the focus says, by default at what the model's default says."""
-    artefact = with_focuses(colour_model)
-    photos = embed(artefact, list_images(colour_zoo, Modality.PHOTO), Modality.PHOTO)
-    sketches = embed(artefact, list_images(colour_zoo, Modality.SKETCH), Modality.SKETCH)
-    for focus, factors in ((Focus.SUBJECT, (1, 1, 0)), (Focus.SHAPE, (0, 0, 1))):
-        asked = rank(sketches.vectors * np.array(factors, np.float32), photos.vectors)
-        expected = evaluate_rankings(photos.files, sketches.files, asked)
-        report = report_of(colour_model, colour_zoo, colour_zoo, "--focus", str(focus))
-        assert report["focus"] == str(focus)
-        assert report["p@5"] == pytest.approx(expected.report()["p@5"])
-        assert report["map"] == pytest.approx(expected.report()["map"])
-    shape = report_of(colour_model, colour_zoo, colour_zoo)
-    assert (shape["focus"], shape["map"]) == ("shape", report["map"])
-    # Blue alone tells cats from dogs no more.
-    assert (
-        shape["map"] < report_of(colour_model, colour_zoo, colour_zoo, "--focus", "subject")["map"]
-    )
-
-
-def test_a_focus_that_the_model_lacks_is_one_line(colour_zoo: Path, colour_model: Path) -> None:
-    """A model without focuses, or without this one, is told from what it has."""
-    command = ("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo)
-    code, _, err = run(*command, "--focus", "shape")
-    assert code == 2
-    assert "the model colour has no focus shape: it has none; ask without" in err
-    with_focuses(colour_model)
-    code, _, err = run(*command, "--focus", "both")
-    assert code == 2
-    assert "the model colour has no focus both: it has subject, shape" in err
-
-
-def test_unknown_things_are_told_by_the_best_score(
-    colour_zoo: Path, colour_model: Path, tmp_path: Path, picture: Picture
-) -> None:
-    """`--unknown` asks sketches of what the gallery lacks; AUROC and the focus's score judge."""
-    with_focuses(colour_model)
-    for number in range(3):
-        picture(tmp_path / f"odd/owl/{number}.png", (220, 220, 40))
-        picture(tmp_path / f"odd/cat/{number}.png", (220, 220, 40))
-    report = report_of(
-        colour_model, colour_zoo, colour_zoo, "--unknown", tmp_path / "odd", "--focus", "subject"
-    )
-    assert report["queries"] == 6
-    apart = report["open_world"]
-    assert apart == {"min_score": 0.8, "auroc": 1.0, "known_kept": 1.0, "unknown_refused": 1.0}
-    command = ("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo)
-    assert "AUROC 1.000" in run(*command, "--unknown", tmp_path / "odd", "--focus", "subject")[1]
-    code, _, err = run(*command, "--unknown", colour_zoo)
-    assert code == 2
-    assert "the gallery shows every class of these sketches" in err
 
 
 def test_a_split_narrows_gallery_and_queries(colour_zoo: Path, colour_model: Path) -> None:
@@ -204,97 +132,6 @@ def test_tables_and_a_failure_sheet(colour_zoo: Path, colour_model: Path, tmp_pa
         assert image.width > image.height / 2 > 100
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (("--split", "val"), "its splits are test, train"),
-        (("--model", "nothing-here"), "is no folder"),
-        (("--gallery", "nowhere"), "does not exist"),
-    ],
-)
-def test_errors_name_what_is_wrong(
-    colour_zoo: Path, colour_model: Path, change: tuple[str, str], message: str
-) -> None:
-    """What cannot be used ends with status 2 and one line on standard error, none on output."""
-    common = ("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo)
-    code, out, err = run(*common, "--json", "-", *change)
-    assert code == 2
-    assert out == ""
-    assert message in err
-    assert "Traceback" not in err
-
-
-@pytest.mark.parametrize(
-    ("problem", "said"),
-    [
-        (
-            MemoryError("Unable to allocate 9 GiB"),
-            (1, "not enough memory: Unable to allocate 9 GiB"),
-        ),
-        (OSError(28, "No space left on device", "a"), (2, "a: No space left on device")),
-    ],
-)
-def test_what_the_machine_lacks_is_one_line(
-    colour_zoo: Path,
-    colour_model: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    problem: Exception,
-    said: tuple[int, str],
-) -> None:
-    """No memory and no room on the disk end in a line, not in a traceback."""
-
-    def fail(*_: object, **__: object) -> None:
-        raise problem
-
-    monkeypatch.setattr("sketchzoo_training.evaluate.command.evaluate", fail)
-    common = ("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo)
-    code, _, err = run(*common)
-    assert (code, err.strip()) == (said[0], f"sketchzoo evaluate: {said[1]}")
-
-
-def test_a_reader_that_has_gone_is_no_error(
-    colour_zoo: Path, colour_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`| head` closes the pipe: that is left to the command line, which ends without a word."""
-
-    def gone(*_: object, **__: object) -> None:
-        raise BrokenPipeError
-
-    monkeypatch.setattr("sketchzoo_training.evaluate.command.evaluate", gone)
-    command = ["--model", str(colour_model), "--gallery", str(colour_zoo), "--queries"]
-    with pytest.raises(BrokenPipeError):
-        CliRunner().invoke(app, [*command, str(colour_zoo)], catch_exceptions=False)
-
-
-def test_a_network_that_cannot_run_is_one_line(colour_zoo: Path, colour_model: Path) -> None:
-    """A model whose network takes other images than its config.json says is no traceback."""
-    artefact = ModelArtefact.load(colour_model)
-    larger = {
-        modality: replace(tower, preprocessing=replace(tower.preprocessing, size=32))
-        for modality, tower in artefact.towers.items()
-    }
-    named = fingerprint(colour_model, larger.values())
-    replace(artefact, towers=larger, fingerprint=named).save_config()
-    common = ("--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo)
-    code, _, err = run(*common)
-    assert code == 2
-    assert "sketchzoo evaluate: ONNX Runtime cannot run the model: " in err
-    assert "Traceback" not in err
-
-
-def test_a_gallery_without_any_class_asked_for_is_an_error(
-    colour_zoo: Path, colour_model: Path, tmp_path: Path, picture: Picture
-) -> None:
-    """When no query can be answered, the two sides' classes are named."""
-    picture(tmp_path / "owls/owl/a.png", (1, 2, 3))
-    with pytest.raises(DataError, match=r"it has cat, dog, eel; asked for owl"):
-        evaluate(
-            ModelArtefact.load(colour_model),
-            list_images(colour_zoo, Modality.PHOTO),
-            list_images(tmp_path / "owls", Modality.SKETCH),
-        )
-
-
 def test_workers_change_nothing(colour_zoo: Path, colour_model: Path) -> None:
     """Embeddings come in the files' order, however many threads make them."""
     artefact = ModelArtefact.load(colour_model)
@@ -351,15 +188,3 @@ def test_evaluation_needs_no_torch(colour_zoo: Path, colour_model: Path) -> None
     )
     common = ["--model", colour_model, "--gallery", colour_zoo, "--queries", colour_zoo]
     subprocess.run([sys.executable, "-c", code, *common, "--json", "-"], check=True)
-
-
-def with_focuses(folder: Path) -> ModelArtefact:
-    """Say that red and green are what is shown, and blue how it is drawn."""
-    layout = Layout(
-        (Part("class", 2, 0.7), Part("shape", 1, 0.3)),
-        {Focus.SUBJECT: Emphasis((1, 0), 0.8), Focus.SHAPE: Emphasis((0, 1))},
-        Focus.SHAPE,
-    )
-    artefact = replace(ModelArtefact.load(folder), layout=layout)
-    artefact.save_config()
-    return artefact

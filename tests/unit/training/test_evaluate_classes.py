@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.training.test_evaluate import report_of, run
+from tests.unit.training.evaluating import report_of, run
 
 Picture = Callable[[Path, tuple[int, int, int]], None]
 

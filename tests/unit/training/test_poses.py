@@ -13,7 +13,7 @@ from sketchzoo_training.commands._shared import FocusName
 from sketchzoo_training.data import DataError, list_images
 from sketchzoo_training.evaluate import poses
 from sketchzoo_training.evaluate.poses import poses_sheet
-from tests.unit.training.test_evaluate import with_focuses
+from tests.unit.training.evaluating import with_focuses
 
 POSES = Path(__file__).parents[3] / "examples" / "poses"
 GREEN, ORANGE = (26, 127, 75), (194, 65, 12)
