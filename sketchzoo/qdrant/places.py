@@ -86,7 +86,9 @@ async def look_up(places: Sequence[Place], known: Sequence[Place]) -> tuple[Plac
 
 
 def _of(place: Place, addresses: Sequence[str], known: Sequence[Place]) -> list[Place]:
-    if len(addresses) > 1:
+    # One of each family is one node, which may listen at one of them alone: gRPC finds which.
+    fourth = sum(":" not in address for address in addresses)
+    if max(fourth, len(addresses) - fourth) > 1:
         return [Place(place.host, place.port, address) for address in addresses]
     if addresses:
         return [place]

@@ -25,6 +25,7 @@ from sketchzoo.qdrant import (
     connect,
     list_galleries,
 )
+from sketchzoo.qdrant.places import Place, look_up
 from sketchzoo.rpc import CallError
 from tests.contract.embedded_qdrant.server_process import ServerProcess
 
@@ -215,7 +216,14 @@ def name_addresses(monkeypatch: pytest.MonkeyPatch, addresses: list[str]) -> Non
         if host != "qdrant":
             return real(host, port, *args, **named)
         return [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses
+            (
+                socket.AF_INET6 if ":" in address else socket.AF_INET,
+                socket.SOCK_STREAM,
+                6,
+                "",
+                (address, port),
+            )
+            for address in addresses
         ]
 
     monkeypatch.setattr(socket, "getaddrinfo", looked_up)
@@ -233,6 +241,22 @@ async def test_a_name_with_several_addresses_is_several_endpoints(
         for _ in range(5):
             assert await list_galleries(connection) == {"here": "here-1"}
         await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("addresses", "nodes"),
+    [
+        (["127.0.0.1", "::1"], [None]),
+        (["127.0.0.1", "127.0.0.2", "::1"], ["127.0.0.1", "127.0.0.2", "::1"]),
+    ],
+)
+async def test_one_address_of_each_family_is_one_node(
+    monkeypatch: pytest.MonkeyPatch, addresses: list[str], nodes: list[str | None]
+) -> None:
+    """As `localhost` has, where a server may listen at one of them: gRPC finds which."""
+    name_addresses(monkeypatch, addresses)
+    found = await look_up([Place("qdrant", 6334)], [])
+    assert [place.address for place in found] == nodes
 
 
 async def test_a_call_under_way_outlives_the_addresses_it_began_with(
