@@ -182,6 +182,29 @@ def test_an_operators_variables_come_as_they_were_written() -> None:
     assert wanted.items() <= variables(search).items()
 
 
+def test_an_operators_variable_comes_in_the_place_of_the_charts() -> None:
+    """Each stands once: a server-side apply refuses a list with two of a name."""
+    given = {
+        "search": "SKETCHZOO_SEARCH_EXEMPT_PEERS",
+        "encoder": "SKETCHZOO_ENCODER_WORKERS",
+        "gallery": "SKETCHZOO_OTLP_ENDPOINT",
+        "live": "SKETCHZOO_LIVE_ALLOWED_HOSTS",
+        "ingest": "SKETCHZOO_ENCODER_TARGET",
+        "map": "SKETCHZOO_QDRANT_URL",
+    }
+    values = {f"{part}.env": {name: "mine"} for part, name in given.items()}
+    found = containers(rendered({**VARIANTS["everything"], **values}))
+    for each in found:
+        names = [one["name"] for one in each.get("env", [])]
+        assert len(set(names)) == len(names)
+    mine = {
+        each["name"]: variables(each)[given[each["name"]]]
+        for each in found
+        if each["name"] in given
+    }
+    assert mine == dict.fromkeys(given, "mine")
+
+
 @pytest.mark.parametrize("part", ["encoder", "search", "gallery", "live"])
 def test_a_part_is_probed_and_budgeted(part: str) -> None:
     """It has probes on the port it serves, its image's user and ports, and a budget."""

@@ -44,12 +44,18 @@
 {{- end }}
 {{- end }}
 
-{{/* Where traces go, and the operator's own variables: dict root, values. */}}
-{{- define "sketchzoo.further" -}}
-{{- with .root.Values.otlpEndpoint }}
-- {name: SKETCHZOO_OTLP_ENDPOINT, value: {{ . | quote }}}
+{{/* A container's variables: dict root, values, own (the chart's). The operator's come in the place of the chart's. */}}
+{{- define "sketchzoo.variables" -}}
+{{- $given := default dict .values.env }}
+{{- $all := list }}
+{{- range fromYamlArray .own }}
+{{- if not (hasKey $given .name) }}{{ $all = append $all . }}{{ end }}
 {{- end }}
-{{- range $name, $value := .values.env }}
-- {name: {{ $name }}, value: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }}}
+{{- if and .root.Values.otlpEndpoint (not (hasKey $given "SKETCHZOO_OTLP_ENDPOINT")) }}
+{{- $all = append $all (dict "name" "SKETCHZOO_OTLP_ENDPOINT" "value" .root.Values.otlpEndpoint) }}
 {{- end }}
+{{- range $name, $value := $given }}
+{{- $all = append $all (dict "name" $name "value" (ternary $value (toJson $value) (kindIs "string" $value))) }}
+{{- end }}
+{{- toYaml $all }}
 {{- end }}
