@@ -71,6 +71,7 @@ def test_a_list_renames_and_tells_what_is_there(two: Path) -> None:
         ("classes = [", "is no list of classes"),
         ('about = "a"\nclasses = ["cat"]', "source is missing"),
         ('about = "a"\nsource = "b"\nclasses = []', "at least one"),
+        ('about = "a"\nsource = "b"\nclasses = "cat"', "classes must be a list"),
         ('about = "a"\nsource = "b"\nclasses = [1]', "is no list of classes"),
         ('about = "a"\nsource = "b"\nclasses = ["cat"]\nalso = {a = "dog"}', "dog, which classes"),
     ],

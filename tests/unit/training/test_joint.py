@@ -14,6 +14,7 @@ from sketchzoo.images import Modality
 from sketchzoo.model import ModelArtefact
 from sketchzoo.parts import Focus
 from sketchzoo_training.commands import train as command
+from sketchzoo_training.engine.processes import Share
 from sketchzoo_training.engine.report import StepReport
 from sketchzoo_training.errors import ConfigError
 from sketchzoo_training.recipes.joint import run
@@ -71,6 +72,45 @@ def test_a_preset_that_a_run_goes_on_from_is_run_first(
         train_joint(config, pairs, tmp_path / "run")
     assert asked == [("zoo-1-towers", config.seed)]
     assert losses(tmp_path / "run")
+
+
+@pytest.mark.usefixtures("without_joint_export")
+def test_a_model_that_a_preset_of_another_recipe_is_called_after_is_gone_on_from(
+    pairs: Path, begun: ModelArtefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shipped zoo-1 is a model to go on from, though the preset that makes it has its name."""
+    shutil.copytree(begun.folder, tmp_path / "zoo-1")
+    monkeypatch.chdir(tmp_path)
+    config = tiny(begun).model_copy(update={"starts_from": "zoo-1"})
+    train_joint(config, pairs, tmp_path / "run")
+    assert losses(tmp_path / "run")
+
+
+@pytest.mark.usefixtures("without_joint_export")
+def test_several_gpus_go_on_from_a_preset_by_the_same_command_again(
+    pairs: Path, begun: ModelArtefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first alone exports it while the others end: nobody is left to train on with."""
+
+    def trains(_: TowersConfig, __: Path, folder: Path, **___: object) -> ModelArtefact:
+        return replace(begun, folder=folder / "zoo-1")
+
+    monkeypatch.setattr(run, "train_towers", trains)
+    monkeypatch.setattr(Share, "current", lambda: Share(0, 2))
+    config = tiny(begun).model_copy(update={"starts_from": "zoo-1-towers"})
+    assert train_joint(config, pairs, tmp_path / "run") is None
+    assert not (tmp_path / "run/run.json").exists()
+
+
+def test_packed_data_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    """It holds no photos: not even the preset that comes first is run."""
+    packed = tmp_path / "zoo.npz"
+    packed.write_bytes(b"packed")
+    command_line = ["--preset", "zoo-1", "--data", str(packed), "--run", str(tmp_path / "run")]
+    result = CliRunner().invoke(command, command_line)
+    assert result.exit_code == 2
+    assert f"{packed} is no folder: the recipe joint learns from images" in result.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_goes_on_from_a_model_of_three_parts(

@@ -94,3 +94,13 @@ def test_data_without_pairs_is_refused(copied: Path, begun: ModelArtefact, tmp_p
     splits.write_text(splits.read_text().replace("-1.png", ".png"))
     with pytest.raises(DataError, match=r"no sketch's name tells of which photo it is"):
         load_material(copied, tiny(begun), begun, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("photo", ["extra/photo_any/thing/0.png", "zoo/photo/ant/0.png"])
+def test_a_damaged_photo_is_named(
+    copied: Path, begun: ModelArtefact, tmp_path: Path, photo: str
+) -> None:
+    """A photo that does not decode ends a run before it begins, in a line that names it."""
+    (copied / photo).write_bytes(b"no image")
+    with pytest.raises(DataError, match=rf"{photo} is not a JPEG, "):
+        load_material(copied, tiny(begun), begun, tmp_path / "cache")

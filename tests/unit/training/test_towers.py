@@ -1,6 +1,7 @@
 """The towers' recipe: what is drawn, learned, calibrated and exported."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,14 @@ def test_a_folder_of_another_recipe_is_refused(data: Path, tmp_path: Path) -> No
     train_towers(tiny(schedule={"steps": 2}), data, tmp_path)
     with pytest.raises(ConfigError, match=r"schedule\.rate was 0\.0006, is 0\.001"):
         train_towers(tiny(schedule={"rate": 1e-3}), data, tmp_path)
+
+
+def test_a_damaged_photo_is_named(data: Path, tmp_path: Path) -> None:
+    """A photo that does not decode ends a run before it begins, in a line that names it."""
+    copied = Path(shutil.copytree(data, tmp_path / "data"))
+    (copied / "zoo/photo/ant/0.jpg").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"photo/ant/0\.jpg is not a JPEG, "):
+        train_towers(tiny(), copied, tmp_path / "run")
 
 
 @pytest.mark.usefixtures("without_export")

@@ -54,7 +54,7 @@ def class_list(name: str) -> ClassList:
         )
     try:
         values = tomllib.loads(path.read_text())
-        classes = frozenset(class_name_of(each) for each in values["classes"])
+        classes = frozenset(class_name_of(each) for each in _listed(values["classes"]))
         also = {
             class_name_of(other): class_name_of(own)
             for other, own in values.get("also", {}).items()
@@ -64,6 +64,12 @@ def class_list(name: str) -> ClassList:
         raise DataError(f"{path}: {error.args[0]} is missing") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{path} is no list of classes: {error}") from error
+
+
+def _listed(value: object) -> list[str]:
+    if not isinstance(value, list):
+        raise TypeError("classes must be a list of names")
+    return value
 
 
 def kept_lists() -> list[str]:

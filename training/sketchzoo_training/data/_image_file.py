@@ -8,7 +8,8 @@ from typing import Self
 from PIL import Image
 
 from sketchzoo.class_names import class_name, composed
-from sketchzoo.images import ImageLimits, Modality, decode
+from sketchzoo.images import ImageError, ImageLimits, Modality, decode
+from sketchzoo_training.errors import DataError
 
 _SKETCHY = re.compile(r"n\d{8}_\d+(-\d+)?$")
 _PAIR = re.compile(r"(?P<photo>.+)-\d+$")
@@ -95,6 +96,19 @@ class ImageFile:
 
         """
         return decode(self.content(), limits)
+
+    def required(self) -> Image.Image:
+        """Decode as `load` does an image that nothing can be done without.
+
+        Raises:
+            OSError: the file cannot be read.
+            DataError: it cannot be used; the message names it.
+
+        """
+        try:
+            return self.load()
+        except ImageError as error:
+            raise DataError(f"{self.place} {error}") from error
 
 
 def class_name_of(folder_name: str) -> str:

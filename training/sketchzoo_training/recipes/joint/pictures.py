@@ -41,7 +41,11 @@ def load_pictures(
 ) -> Pictures:
     """Read the photos below `data`: the zoo's, those of other classes, and of anything.
 
-    `names` number the classes, the zoo's first; photos of others are left out.
+    `names` number the classes, the zoo's first; photos of others are of no class.
+
+    Raises:
+        DataError: a photo cannot be used.
+
     """
     files = list(list_images(data / "zoo", Modality.PHOTO))
     splits = [file.split or "train" for file in files]
@@ -61,7 +65,7 @@ def load_pictures(
 
     def compute() -> npt.NDArray[np.uint8]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return np.stack(list(pool.map(lambda file: squared(file.load(), how), files)))
+            return np.stack(list(pool.map(lambda file: squared(file.required(), how), files)))
 
     return Pictures(
         squares=kept(cache, key_of(files, how=asdict(how)), compute),

@@ -7,7 +7,7 @@ from typing import Any
 
 from sketchzoo.model import ModelArtefact
 from sketchzoo.towers import load_weights
-from sketchzoo_training.data import DataFolders, DataSource, LeftOut
+from sketchzoo_training.data import DataSource, LeftOut
 from sketchzoo_training.engine import loop
 from sketchzoo_training.engine.memory import keep_freed
 from sketchzoo_training.engine.processes import Share, cpu_processes
@@ -25,6 +25,7 @@ from sketchzoo_training.recipes.settings import checked, preset_names, read_pres
 from sketchzoo_training.recipes.towers.assembly import NAME
 from sketchzoo_training.recipes.towers.config import TowersConfig
 from sketchzoo_training.recipes.towers.run import train_towers
+from sketchzoo_training.recipes.zoo_folder import zoo_folder
 
 Listener = loop.Listener
 
@@ -35,7 +36,8 @@ def train_joint(
     """Train both towers and export them to `run_dir/zoo-1` with their figures and card.
 
     A run that was ended at any point goes on from its last checkpoint; one that is finished is
-    only exported again. Processes other than the first return nothing.
+    only exported again. Processes other than the first return nothing; on several GPUs nor does
+    the first when it has run a preset to go on from: the next call goes on from that.
 
     Raises:
         training.errors.ConfigError: a setting is wrong, or `run_dir` belongs to other settings.
@@ -44,6 +46,10 @@ def train_joint(
 
     """
     data = data.resolve()  # as its files' paths are
+    if data.is_file():
+        raise DataError(
+            f"{data} is no folder: the recipe joint learns from images, not from packed data"
+        )
     keep_freed()
     begun = _begin(config, data, run_dir, listen)
     if begun is None:
@@ -85,10 +91,12 @@ def _training(recipe: JointRecipe, minutes: float) -> Training:
 def _begin(config: JointConfig, data: Path, run_dir: Path, listen: Listener) -> Path | str | None:
     """Return the model that a run goes on from; a preset's run is carried out first.
 
-    None to a process that has no more to do: of several GPUs' the first alone exports a model.
+    None where that was one of several GPUs' processes: the first alone exported it, when the
+    others had ended.
     """
     name = config.starts_from
-    if name not in preset_names():
+    # A model may have the name of the preset that made it, as zoo-1 has.
+    if name not in preset_names() or read_preset(name).get("recipe") != "towers":
         return name
     folder = run_dir / name
     model = folder / NAME
@@ -97,7 +105,7 @@ def _begin(config: JointConfig, data: Path, run_dir: Path, listen: Listener) -> 
     towers = checked(TowersConfig, read_preset(name), name)
     towers = towers.model_copy(update={"seed": config.seed, "device": config.device})
     made = train_towers(towers, data, folder, listen=listen)
-    return None if made is None else made.folder
+    return None if made is None or Share.current().size > 1 else made.folder
 
 
 def _prepared(
@@ -151,7 +159,7 @@ def train_and_export(
     """
     del told  # a drawing or photo that cannot be used ends the run
     config = checked(JointConfig, values, name)
-    if not isinstance(source, DataFolders) or source.photos != source.sketches:
-        raise DataError(f"{name} learns from a folder with zoo/ and extra/, not from {source}")
-    artefact = train_joint(config, source.photos, run_dir, listen=listen)
-    return f"model: {artefact.folder}" if artefact else f"trained in {run_dir}"
+    artefact = train_joint(config, zoo_folder(source, name), run_dir, listen=listen)
+    if artefact is None:
+        return f"trained in {run_dir}; the same command goes on, if anything is left to do"
+    return f"model: {artefact.folder}"

@@ -45,7 +45,7 @@ def add_contours(
         )
         drawn = []
         for file in files:
-            image = torch.from_numpy(prepare(file.load(), photo_features.preprocessing(config)))
+            image = torch.from_numpy(prepare(file.required(), photo_features.preprocessing(config)))
             weight = probe.weight[pictures.names.index(file.class_name)]
             drawn.append(trace(image, seen_where(net, image, weight), config.drawing.keep))
         return np.stack(drawn)

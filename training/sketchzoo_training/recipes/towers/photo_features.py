@@ -230,7 +230,9 @@ def _features(
         batches = []
         with torch.inference_mode():
             for start in range(0, len(files), 32):
-                images = np.stack([prepare(file.load(), how) for file in files[start : start + 32]])
+                images = np.stack(
+                    [prepare(file.required(), how) for file in files[start : start + 32]]
+                )
                 plain = torch.from_numpy(images)
                 both = torch.cat([plain, plain.flip(3)])
                 both = both.contiguous(memory_format=torch.channels_last)

@@ -11,14 +11,14 @@ from torch import distributed
 
 from sketchzoo.model import ModelArtefact
 from sketchzoo.towers import load_weights, save_weights
-from sketchzoo_training.data import DataFolders, DataSource, LeftOut
+from sketchzoo_training.data import DataSource, LeftOut
 from sketchzoo_training.engine import loop
 from sketchzoo_training.engine.memory import keep_freed
 from sketchzoo_training.engine.processes import Share, cpu_processes
 from sketchzoo_training.engine.recipe import RunDescription
 from sketchzoo_training.engine.report import StepReport
 from sketchzoo_training.engine.run_folder import RunFolder
-from sketchzoo_training.errors import ConfigError, DataError
+from sketchzoo_training.errors import ConfigError
 from sketchzoo_training.models.sketch_net import SketchNet
 from sketchzoo_training.recipes.card import Training, write_card
 from sketchzoo_training.recipes.figures import measure
@@ -27,6 +27,7 @@ from sketchzoo_training.recipes.towers.assembly import NAME, assemble
 from sketchzoo_training.recipes.towers.config import TowersConfig
 from sketchzoo_training.recipes.towers.material import Material, load_material
 from sketchzoo_training.recipes.towers.recipe import TowersRecipe
+from sketchzoo_training.recipes.zoo_folder import zoo_folder
 
 Listener = Callable[[StepReport], Any]
 
@@ -48,9 +49,7 @@ def train_and_export(
     """
     del told  # a drawing or photo that cannot be used ends the run
     config = checked(TowersConfig, values, name)
-    if not isinstance(source, DataFolders) or source.photos != source.sketches:
-        raise DataError(f"{name} learns from a folder with zoo/ and extra/, not from {source}")
-    artefact = train_towers(config, source.photos, run_dir, listen=listen)
+    artefact = train_towers(config, zoo_folder(source, name), run_dir, listen=listen)
     if artefact is None:
         return f"trained in {run_dir}; the same command with the images as --data exports it"
     return f"model: {artefact.folder}"
