@@ -24,7 +24,8 @@ from sketchzoo.qdrant import Photo
 from sketchzoo.rpc import exhausted
 from tests.artefacts import picture
 from tests.contract.client.clients import DRAWING, FakeSearch, fake
-from tests.unit.search_service.fakes import PARTS, bench, unknown_id
+from tests.unit.search_service.fake_encoder import PARTS
+from tests.unit.search_service.fakes import bench, unknown_id
 
 
 async def test_finds_photos_for_every_kind_of_query(connect: Any, tmp_path: Path) -> None:

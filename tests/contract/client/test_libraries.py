@@ -18,7 +18,8 @@ from sketchzoo.client import (
 )
 from sketchzoo.qdrant import photo_id
 from tests.contract.search_service.test_library import BEGINNING, with_library
-from tests.unit.search_service.fakes import bench, photo, taken, unknown_id
+from tests.unit.search_service.fake_reader import photo, taken
+from tests.unit.search_service.fakes import bench, unknown_id
 
 
 def numbers(result: Any) -> list[int]:

@@ -9,14 +9,9 @@ import pytest
 from sketchzoo.rpc import unavailable
 from sketchzoo.search.v1 import search_pb2 as pb
 from tests.contract.search_service.calls import Code, details, refused, sketch
-from tests.unit.search_service.fakes import (
-    Bench,
-    FakeEncoder,
-    FakeReader,
-    bench,
-    photo,
-    serving_encoder,
-)
+from tests.unit.search_service.fake_encoder import FakeEncoder
+from tests.unit.search_service.fake_reader import FakeReader, photo
+from tests.unit.search_service.fakes import Bench, bench, serving_encoder
 
 NOBODY = "127.0.0.1:1"
 

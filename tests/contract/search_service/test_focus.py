@@ -12,7 +12,8 @@ from sketchzoo.parts import Emphasis, Focus, Layout
 from sketchzoo.rpc import unavailable
 from sketchzoo.search.v1 import search_pb2 as pb
 from tests.contract.search_service.calls import Code, details, refused, sketch
-from tests.unit.search_service.fakes import PARTS, Bench, bench, embedding_of, unknown_id
+from tests.unit.search_service.fake_encoder import PARTS, embedding_of
+from tests.unit.search_service.fakes import Bench, bench, unknown_id
 
 SUBJECT, BOTH, SHAPE = pb.FOCUS_SUBJECT, pb.FOCUS_BOTH, pb.FOCUS_SHAPE
 

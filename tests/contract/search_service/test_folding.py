@@ -9,7 +9,8 @@ import pytest
 from sketchzoo.qdrant import photo_id
 from sketchzoo.search.v1 import search_pb2 as pb
 from tests.contract.search_service.calls import refused, sketch
-from tests.unit.search_service.fakes import Bench, bench, taken
+from tests.unit.search_service.fake_reader import taken
+from tests.unit.search_service.fakes import Bench, bench
 
 BURSTS = 4
 

@@ -12,7 +12,8 @@ from sketchzoo.rpc import outgoing_metadata, unavailable
 from sketchzoo.search.v1 import search_pb2 as pb
 from sketchzoo.token import read_token
 from tests.contract.search_service.calls import refused, sketch
-from tests.unit.search_service.fakes import Bench, bench, photo, unknown_id
+from tests.unit.search_service.fake_reader import photo
+from tests.unit.search_service.fakes import Bench, bench, unknown_id
 
 Code = grpc.StatusCode
 

@@ -11,7 +11,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sketchzoo.qdrant import GeoPoint, SeenClass
 from sketchzoo.search.v1 import search_pb2 as pb
 from tests.contract.search_service.calls import refused, sketch
-from tests.unit.search_service.fakes import Bench, bench, taken
+from tests.unit.search_service.fake_reader import taken
+from tests.unit.search_service.fakes import Bench, bench
 
 BEGINNING = datetime(2024, 6, 1, tzinfo=UTC)
 FOLDERS = ("2024/spring", "2024/summer", "2024/summer/lake", "")

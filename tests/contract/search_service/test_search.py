@@ -10,7 +10,9 @@ from grpc_health.v1 import health_pb2
 from sketchzoo.encoder.v1 import encoder_pb2
 from sketchzoo.search.v1 import search_pb2 as pb
 from tests.contract.search_service.calls import Code, details, health, refused, sketch
-from tests.unit.search_service.fakes import bench, embedding_of, photo, unknown_id
+from tests.unit.search_service.fake_encoder import embedding_of
+from tests.unit.search_service.fake_reader import photo
+from tests.unit.search_service.fakes import bench, unknown_id
 
 STROKES = pb.Strokes(
     canvas_width=100, canvas_height=100, strokes=[pb.Stroke(x=[10, 90], y=[10, 90])]

@@ -10,7 +10,8 @@ import pytest
 from sketchzoo.parts import Emphasis, Focus, Layout
 from sketchzoo.search.v1 import search_pb2 as pb
 from tests.contract.search_service.calls import Code, details, refused, sketch
-from tests.unit.search_service.fakes import PARTS, Bench, bench, embedding_of, text_of
+from tests.unit.search_service.fake_encoder import PARTS, embedding_of, text_of
+from tests.unit.search_service.fakes import Bench, bench
 
 SKETCH = np.array(embedding_of(b"x", "model-a"), np.float32)
 KITTEN = np.array(text_of("kitten", "tower"), np.float32)

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.e2e.live_demo.browser import Visitor
-from tests.integration.live_demo.fake_search import examples
+from tests.integration.live_demo.fake_photos import examples
 from tests.integration.live_demo.live_here import Live
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]

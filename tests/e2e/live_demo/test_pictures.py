@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from tests.e2e.live_demo.browser import Visitor
 from tests.e2e.live_demo.conftest import Zoo
-from tests.integration.live_demo.fake_search import decode, examples
+from tests.integration.live_demo.fake_photos import decode, examples
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 

@@ -11,7 +11,8 @@ import pytest
 
 from sketchzoo.qdrant import Photo
 from tests.artefacts import picture
-from tests.unit.search_service.fakes import PARTS, bench
+from tests.unit.search_service.fake_encoder import PARTS
+from tests.unit.search_service.fakes import bench
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "sdk.md"

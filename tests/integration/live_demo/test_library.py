@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from sketchzoo.rpc import CallError, invalid, not_found, precondition
-from tests.integration.live_demo.fake_search import FakePhoto, FakeSearch
+from tests.integration.live_demo.fake_photos import FakePhoto
+from tests.integration.live_demo.fake_search import FakeSearch
 from tests.integration.live_demo.live_here import Live, live_here
 from tests.integration.live_demo.live_process import LiveProcess
 from tests.integration.live_demo.page import Page

@@ -6,7 +6,8 @@ import grpc
 import httpx
 
 from sketchzoo.rpc import CallError, exhausted, unavailable
-from tests.integration.live_demo.fake_search import FakeSearch, decode, examples, server
+from tests.integration.live_demo.fake_photos import decode, examples
+from tests.integration.live_demo.fake_search import FakeSearch, server
 from tests.integration.live_demo.live_here import live_here
 from tests.integration.live_demo.page import Page
 

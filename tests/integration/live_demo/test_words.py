@@ -8,7 +8,8 @@ import pytest
 
 from live_demo.meanings import told_fields
 from sketchzoo.search.v1 import search_pb2
-from tests.integration.live_demo.fake_search import FakePhoto, FakeSearch, server
+from tests.integration.live_demo.fake_photos import FakePhoto
+from tests.integration.live_demo.fake_search import FakeSearch, server
 from tests.integration.live_demo.live_here import Live, live_here
 from tests.integration.live_demo.page import LINE, Page
 from tests.integration.live_demo.unsorted import unsort

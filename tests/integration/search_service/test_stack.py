@@ -35,7 +35,7 @@ from tests.integration.search_service.stack import (
     search_process,
     write_photos,
 )
-from tests.unit.search_service.fakes import holds
+from tests.unit.search_service.fake_reader import holds
 
 COUNT = 150
 # Starting three processes takes a busy machine minutes.

@@ -3,8 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from contextlib import AsyncExitStack
 from typing import Any
 
 import grpc
@@ -13,14 +12,11 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from sketchzoo.encoder.v1 import encoder_pb2 as pb
 from sketchzoo.encoder.v1 import encoder_pb2_grpc
 from sketchzoo.rpc import (
-    BETWEEN_PARTS,
-    CallError,
     ChannelSettings,
     RpcServer,
     Service,
@@ -30,62 +26,9 @@ from sketchzoo.rpc import (
     open_channel,
     outgoing_metadata,
 )
-from sketchzoo.rpc.access import check_gallery, may_use
-from sketchzoo.settings import GalleryAccessSettings, ServerSettings
+from sketchzoo.settings import ServerSettings
 from sketchzoo.telemetry import current_request_id, request_context
-
-NAME = "sketchzoo.encoder.v1.EncoderService"
-ANSWER = pb.GetModelResponse(name="fake")
-
-
-class _Access(GalleryAccessSettings, ServerSettings):
-    """A server with several galleries."""
-
-
-class FakeEncoder(encoder_pb2_grpc.EncoderServiceServicer):
-    """Answers, fails, or takes its time, as the test wants."""
-
-    def __init__(self) -> None:
-        self.error: Exception | None = None
-        self.seconds = 0.0
-        self.seen: list[str | None] = []
-        self.begun = asyncio.Event()
-
-    async def GetModel(self, request: Any, context: Any) -> pb.GetModelResponse:  # noqa: N802 - gRPC's name
-        self.seen.append(current_request_id())
-        self.begun.set()
-        await asyncio.sleep(self.seconds)
-        if self.error:
-            raise self.error
-        return ANSWER
-
-
-@asynccontextmanager
-async def serving(
-    fake: FakeEncoder,
-    registry: CollectorRegistry | None = None,
-    kind: type[ServerSettings] = ServerSettings,
-    **settings: Any,
-) -> AsyncIterator[grpc.aio.Channel]:
-    service = Service(NAME, fake, encoder_pb2_grpc.add_EncoderServiceServicer_to_server)
-    server = RpcServer(kind(**settings), [service], registry or CollectorRegistry())
-    async with (
-        server,
-        open_channel(ChannelSettings(f"127.0.0.1:{server.port}")) as channel,
-    ):
-        await server.set_serving(True)
-        yield channel
-
-
-async def call(channel: grpc.aio.Channel, **options: Any) -> pb.GetModelResponse:
-    stub = encoder_pb2_grpc.EncoderServiceStub(channel)
-    return await stub.GetModel(pb.GetModelRequest(), **{"timeout": 5, **options})
-
-
-async def refused(channel: grpc.aio.Channel, **options: Any) -> CallError:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call(channel, **options)
-    return from_rpc_error(caught.value, "the encoder")
+from tests.integration.sketchzoo.rpc_server import ANSWER, NAME, FakeEncoder, call, refused, serving
 
 
 async def test_an_invalid_argument_names_its_field() -> None:
@@ -168,83 +111,6 @@ async def test_a_request_id_that_is_no_id_is_replaced() -> None:
         await call(channel, metadata=(("x-request-id", "a" * 500),))
     assert fake.seen[0]
     assert fake.seen[0] != "a" * 500
-
-
-async def test_a_call_without_the_token_is_refused_and_health_is_not() -> None:
-    """The token guards calls; probes need none."""
-    async with serving(FakeEncoder(), token=SecretStr("hush")) as channel:
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await call(channel)
-        assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
-        assert await call(channel, metadata=outgoing_metadata(SecretStr("hush"))) == ANSWER
-        await health_pb2_grpc.HealthStub(channel).Check(
-            health_pb2.HealthCheckRequest(service=NAME), timeout=5
-        )
-
-
-async def test_each_token_is_good_for_its_own_galleries() -> None:
-    """Any of several tokens lets a call in; what it is good for goes along with the call."""
-    fake = FakeEncoder()
-    told: list[str] = []
-
-    async def tell(request: pb.GetModelRequest, context: Any) -> pb.GetModelResponse:
-        told.append(",".join(name for name in ("photos", "zoo") if may_use(name)))
-        check_gallery("photos")
-        return ANSWER
-
-    fake.GetModel = tell  # type: ignore[method-assign] # the test's own
-    async with serving(
-        fake, kind=_Access, token=SecretStr("all"), tokens="own zoo; both zoo,photos"
-    ) as channel:
-        for token in ("all", "both"):
-            assert await call(channel, metadata=outgoing_metadata(SecretStr(token))) == ANSWER
-        for token, code in (("own", "PERMISSION_DENIED"), ("none", "UNAUTHENTICATED")):
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await call(channel, metadata=outgoing_metadata(SecretStr(token)))
-            assert caught.value.code().name == code
-    assert told == ["photos,zoo", "photos,zoo", "zoo"]
-
-
-async def test_a_quiet_connection_between_parts_is_kept() -> None:
-    """Its pings, more often than gRPC's servers allow of themselves, are no abuse here."""
-    service = Service(NAME, FakeEncoder(), encoder_pb2_grpc.add_EncoderServiceServicer_to_server)
-    eager = replace(BETWEEN_PARTS, time_ms=600)
-    async with RpcServer(ServerSettings(), [service], CollectorRegistry()) as server:
-        settings = ChannelSettings(f"127.0.0.1:{server.port}", keepalive=eager)
-        async with open_channel(settings) as channel:
-            await call(channel)
-            assert channel.get_state() is grpc.ChannelConnectivity.READY
-            # Six pings: gRPC's default gives a caller three.
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(4):
-                    await channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
-
-
-async def test_a_caller_beyond_his_rate_is_told_when_to_come_back() -> None:
-    """RESOURCE_EXHAUSTED with RetryInfo; health checks are neither counted nor refused."""
-    async with serving(FakeEncoder(), calls_per_second=0.1) as channel:
-        assert await call(channel) == ANSWER
-        error = await refused(channel)
-        assert error.code is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert isinstance(error.details[0], error_details_pb2.RetryInfo)
-        for _ in range(5):
-            await health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(service=NAME), timeout=5
-            )
-
-
-async def test_one_call_too_many_is_told_when_to_come_back() -> None:
-    """RESOURCE_EXHAUSTED with RetryInfo beyond `max_concurrent_calls`; health still answers."""
-    fake = FakeEncoder()
-    fake.seconds = 30
-    async with serving(fake, max_concurrent_calls=1, drain_seconds=0.1) as channel:
-        held = asyncio.create_task(call(channel))
-        await fake.begun.wait()
-        error = await refused(channel)
-        assert error.code is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert isinstance(error.details[0], error_details_pb2.RetryInfo)
-        await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
-        held.cancel()
 
 
 async def test_a_call_without_a_deadline_gets_the_servers() -> None:
