@@ -1,5 +1,6 @@
 """Logs: structlog events, JSON off a terminal, each with its request id."""
 
+import asyncio
 import io
 import logging
 import os
@@ -70,6 +71,7 @@ def configure_logs(part: str, *, level: str = "info", form: str = "auto") -> Non
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
         )
     )
+    handler.addFilter(_is_told)
     logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
 
 
@@ -94,6 +96,12 @@ def serve_request(request_id: str | None) -> str:
 def current_request_id() -> str | None:
     """Return the id of the request being served, to be passed on to the next part."""
     return _request_id.get()
+
+
+def _is_told(record: logging.LogRecord) -> bool:
+    """Pass over what gRPC takes for its own failure: calls cancelled when their server ended."""
+    error = record.exc_info and record.exc_info[1]
+    return not (record.name.startswith("grpc.") and isinstance(error, asyncio.CancelledError))
 
 
 def _usable(request_id: str | None) -> str:
