@@ -42,6 +42,12 @@ class Rows:
         logits: Floats = features @ self.weight.T + self.bias
         return logits
 
+    def replaced(self, places: npt.NDArray[np.int64], rows: "Rows") -> "Rows":
+        """Return these rows with others in the place of some."""
+        weight, bias = self.weight.copy(), self.bias.copy()
+        weight[places], bias[places] = rows.weight, rows.bias
+        return Rows(weight, bias)
+
     def inserted(self, rows: "Rows", place: int) -> "Rows":
         """Return these rows with others put in before `place`."""
         return Rows(

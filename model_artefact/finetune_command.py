@@ -41,10 +41,10 @@ def finetune(
 ) -> None:
     """Teach a model classes of your own photos, and drawings, within minutes on a CPU.
 
-    Without drawings contours of the photos stand for them; five drawings of each make it much
-    better. What the model knew stays: old classes keep their rows, and folders of classes that it
-    knows are passed over. MODEL_CARD.md of the new folder says what was learned from what.
-    Galleries are ingested anew for it. Exit status: 0 made, 2 something cannot be used, 3 the
+    Without drawings sketches are named by where the photos lie; five drawings of each make it
+    much better. What the model knew stays: old classes keep their rows, and folders of classes
+    that it knows are passed over. MODEL_CARD.md of the new folder says what was learned from
+    what. Galleries are ingested anew for it. Exit status: 0 made, 2 something cannot be used, 3 the
     folder is there already.
     """
     products_on_one_thread()

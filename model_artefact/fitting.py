@@ -22,7 +22,9 @@ class Fitting:
     """How rows are fitted: Adam on all examples at once, `decay` times the rows pulling them back.
 
     `sure` is how sure an old row is of the features that stand for its class, of which there are
-    `each`. Chosen by measurement (docs/finetune.md).
+    `each`. These are not all that an old class's images may be: of what a new row leads the old
+    ones by on its class's own features, in the mean, the share `caution` is taken off. Chosen by
+    measurement (docs/finetune.md).
     """
 
     steps: int = 60
@@ -30,10 +32,11 @@ class Fitting:
     decay: float = 0.1
     sure: float = 0.95
     each: int = 4
+    caution: float = 0.0
 
 
-PHOTOS = Fitting(decay=0.01)
-SKETCHES = Fitting(decay=1.0, sure=0.5)
+PHOTOS = Fitting(decay=0.01, caution=0.5)
+SKETCHES = Fitting(decay=0.3, sure=0.9)
 
 
 def fit(old: Rows, features: Floats, labels: Labels, how: Fitting, *, seed: int = 0) -> Rows:
@@ -63,7 +66,11 @@ def fit(old: Rows, features: Floats, labels: Labels, how: Fitting, *, seed: int 
         rows -= rate * adam[0].step(wrong.T @ scaled + how.decay * rows)
         bias -= rate * adam[1].step(wrong.sum(axis=0))
     plain = rows / spread
-    return Rows(plain, bias - plain @ mean)
+    fitted = Rows(plain, bias - plain @ mean)
+    own = np.arange(len(labels))
+    lead = fitted(features)[own, labels] - old(features).max(axis=1)
+    leads = np.bincount(labels, lead, count) / np.bincount(labels, minlength=count)
+    return Rows(plain, (fitted.bias - how.caution * leads).astype(np.float32))
 
 
 def stand_ins(

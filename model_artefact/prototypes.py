@@ -1,8 +1,8 @@
 """Prototypes: rows for new classes from where their photos lie, without any training.
 
 Both towers map into one general part, sketches to where photos of such things lie. So the mean
-direction of a class's photos there is a row for both: what an image has of that direction. It is
-set level with the old rows on the class's own pictures, less a caution that keeps old classes.
+direction of a class's photos there is a row for both: what an image has of that direction, less a
+caution that keeps old classes.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,12 @@ class Pointing:
     gain: float
     caution: float
 
-    def rows(self, head: ClassHead, towards: Floats, features: Floats, labels: Labels) -> Rows:
+    def rows(self, head: ClassHead, towards: Floats) -> Rows:
+        """Return rows towards directions, whatever the class's own images are like."""
+        rows = np.float32(self.gain) * towards @ head.general.weight
+        return _rows(rows, np.full(len(rows), -self.caution))
+
+    def level(self, head: ClassHead, towards: Floats, features: Floats, labels: Labels) -> Rows:
         """Return rows towards directions, level with old ones on the classes' own `features`."""
         rows = np.float32(self.gain) * towards @ head.general.weight
         old = head.rows(features).max(axis=1, keepdims=True)

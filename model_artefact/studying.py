@@ -1,8 +1,7 @@
-"""Studying: a class's photos, their contours and its drawings as features of both towers."""
+"""Studying: a class's photos and its drawings as features of both towers."""
 
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ import numpy as np
 from PIL import Image
 
 from model_artefact.class_head import Floats
-from model_artefact.contours import Tracing, grey, trace
 from model_artefact.features import FeatureSession
 from model_artefact.fitting import Labels
 from model_artefact.hands import drawn_anew
@@ -27,31 +25,21 @@ T = TypeVar("T", bound=tuple[Any, ...])
 _LIMITS = ImageLimits()
 _KEEP = 0.92
 """The share of the square that a drawing takes before it is drawn anew, which shrinks it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """How many variants are made: contours of a photo and of a class at most, a drawing's hands."""
-
-    contours: int = 6
-    class_contours: int = 150
-    hands: int = 10
+HANDS = 10
+"""So often a drawing is drawn anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
     """Features of what lessons hold, class by number; `lessons` has what could be read.
 
-    `photos` `(n, 2, f)` as they are and mirrored; `contours` `(k, f)`, each of the photo that
-    `traced` `(k,)` numbers; `drawings` `(m, hands + 1, f)`, the first one as it is. `left_out`
-    tells files that are not taken, and why.
+    `photos` `(n, 2, f)` as they are and mirrored; `drawings` `(m, HANDS + 1, f)`, the first one as
+    it is. `left_out` tells files that are not taken, and why.
     """
 
     lessons: Lessons
     photos: Floats = field(repr=False)
     labels: Labels = field(repr=False)
-    contours: Floats = field(repr=False)
-    traced: Labels = field(repr=False)
     drawings: Floats = field(repr=False)
     drawn: Labels = field(repr=False)
     left_out: tuple[tuple[Path, str], ...] = ()
@@ -60,41 +48,31 @@ class Material:
 def study(
     artefact: ModelArtefact,
     lessons: Lessons,
-    amount: Amount,
     advance: Callable[[], object] = lambda: None,
 ) -> Material:
     """Run both towers over all pictures of new classes, one a core at a time.
 
-    What is made of a picture by dice follows from its content alone. The same photo twice is one.
+    What is made of a drawing by dice follows from its content alone. The same photo twice is one.
 
     Raises:
         ModelError: a tower is broken.
 
     """
     photo, sketch = (FeatureSession(artefact, each) for each in (Modality.PHOTO, Modality.SKETCH))
-    most = Counter(picture.class_name for picture in lessons.photos)
     number = {name: place for place, name in enumerate(lessons.names)}
     size = sketch.preprocessing.size
 
-    def of_photo(picture: Picture) -> tuple[bytes, Floats, Floats]:
+    def of_photo(picture: Picture) -> tuple[bytes, Floats]:
         content, image = _read(picture.path, enough_for(photo.preprocessing))
-        dice = _dice(content)
         plain = prepare(image, photo.preprocessing)
         seen = [photo.run(each)[0] for each in (plain, np.ascontiguousarray(plain[:, :, ::-1]))]
-        count = max(1, min(amount.contours, amount.class_contours // most[picture.class_name]))
-        in_grey = grey(image)
-        traced = []
-        for _ in range(count):
-            contour = np.where(trace(in_grey, Tracing(), dice), np.uint8(0), np.uint8(255))
-            hand = drawn_anew(lines(Image.fromarray(contour), _KEEP), size, dice)
-            traced.append(sketch.run(hand)[0])
-        return hashlib.sha256(content).digest(), np.stack(seen), np.stack(traced)
+        return hashlib.sha256(content).digest(), np.stack(seen)
 
     def of_drawing(picture: Picture) -> tuple[bytes, Floats]:
         content, image = _read(picture.path, None)
         dice, drawn = _dice(content), lines(image, _KEEP)
         seen = [sketch.run(prepare(image, sketch.preprocessing))[0]]
-        seen += [sketch.run(drawn_anew(drawn, size, dice))[0] for _ in range(amount.hands)]
+        seen += [sketch.run(drawn_anew(drawn, size, dice))[0] for _ in range(HANDS)]
         return hashlib.sha256(content).digest(), np.stack(seen)
 
     photos = _each(lessons.photos, of_photo, advance)
@@ -112,10 +90,8 @@ def study(
     lines_of = [found for found in drawings if not isinstance(found, str)]
     return Material(
         left,
-        np.array([seen for _, seen, _ in good], np.float32),
+        np.array([seen for _, seen in good], np.float32),
         np.array([number[each.class_name] for each in left.photos], np.int64),
-        np.concatenate([traced for *_, traced in good]) if good else np.zeros((0, 0), np.float32),
-        np.repeat(np.arange(len(good)), [len(traced) for *_, traced in good]),
         np.array([seen for _, seen in lines_of], np.float32),
         np.array([number[each.class_name] for each in left.drawings], np.int64),
         tuple(bad),

@@ -12,7 +12,7 @@ from model_artefact.class_head import known_classes
 from model_artefact.fitting import PHOTOS, SKETCHES
 from model_artefact.folder import made_aside
 from model_artefact.lessons import Lessons, key
-from model_artefact.studying import Amount, Material, study
+from model_artefact.studying import HANDS, Material, study
 from model_artefact.taught_card import card
 from model_artefact.teaching import Figures, Teacher, cross_validated
 from model_artefact.widening import widened
@@ -55,15 +55,14 @@ def teach(
     lessons.check()
     with made_aside(out) as folder:
         teacher = Teacher.of(artefact, by_prototypes=by_prototypes)
-        amount = Amount()
-        material = study(artefact, lessons, amount, advance)
+        material = study(artefact, lessons, advance)
         try:
             material.lessons.check()
         except ModelError as error:
             raise ModelError(f"{error}{_because(material.left_out)}") from error
         figures = cross_validated(teacher, material)
         made = widened(artefact, folder, lessons.names, teacher.taught(material))
-        record = _record(artefact, material, figures, amount, by_prototypes=by_prototypes)
+        record = _record(artefact, material, figures, by_prototypes=by_prototypes)
         made = replace(
             made,
             name=name or out.resolve().name,
@@ -88,16 +87,15 @@ def _record(
     artefact: ModelArtefact,
     material: Material,
     figures: Figures,
-    amount: Amount,
     *,
     by_prototypes: bool,
 ) -> dict[str, Any]:
     """Return what was learned from what, as values of JSON."""
     photos = material.lessons.counts(material.lessons.photos)
     drawings = material.lessons.counts(material.lessons.drawings)
-    settings: dict[str, Any] = asdict(amount)
-    if not by_prototypes:
-        settings |= {"photos": asdict(PHOTOS), "sketches": asdict(SKETCHES)}
+    settings: dict[str, Any] = {} if by_prototypes else {"photos": asdict(PHOTOS)}
+    if any(drawings.values()):
+        settings |= {"hands": HANDS, "sketches": asdict(SKETCHES)}
     return {
         "base": artefact.name,
         "base_fingerprint": artefact.fingerprint,
@@ -106,7 +104,6 @@ def _record(
             name: {"photos": photos[name], "drawings": drawings[name]}
             for name in material.lessons.names
         },
-        "contours": len(material.contours),
         "left_out": len(material.left_out),
         "named_right": figures.values(),
         "settings": settings,

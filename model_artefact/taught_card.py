@@ -52,8 +52,11 @@ def card(base: ModelArtefact, made: ModelArtefact, record: Mapping[str, Any]) ->
     file = base.folder / "MODEL_CARD.md"
     before = f"\n# The card of {base.name}\n\n{file.read_text()}" if file.is_file() else ""
     by_hand = sum(each["drawings"] for each in classes.values())
-    stood = f"{record['contours']} contours of the photos stand for drawings"
-    drawn = f"{stood}, beside {by_hand} drawings." if by_hand else f"{stood}; nobody drew any."
+    drawn = (
+        f"sketches were learned from {by_hand} drawings, and from where the photos lie."
+        if by_hand
+        else "nobody drew any sketch; they are named by where the photos lie."
+    )
     count = record["left_out"]
     left = f" Left out: {count} {'file' if count == 1 else 'files'}." if count else ""
     told = "rows fitted" if record["by"] != "prototypes" else "prototypes, without training"
@@ -84,14 +87,10 @@ def card(base: ModelArtefact, made: ModelArtefact, record: Mapping[str, Any]) ->
 
 def _figures(named: Mapping[str, float]) -> str:
     shares = ", ".join(f"{share:.0%} of {kind}" for kind, share in named.items())
-    note = (
-        "Contours are easier than drawings"
-        if "drawings" not in named
-        else "Drawings are the measure"
-    )
+    note = "" if "drawings" in named else " Photos don't tell how drawings are named."
     return (
         f"Cross-validated, each picture by rows that have not seen it: {shares} are named right "
-        f"among all classes, old and new. {note}."
+        f"among all classes, old and new.{note}"
     )
 
 

@@ -1,8 +1,8 @@
 """Teaching: classes of someone's own photos join a model.
 
-Backbones stay as they are. Both classifiers get a row more for each class: fitted to the class's
-photos, to contours that stand for drawings and to drawings where there are some, and pointing
-where the class's photos lie in the general part; or the latter alone, without any training.
+Backbones stay as they are. Both classifiers get a row more for each class. That for photos is
+fitted to the class's photos. That for sketches points where these photos lie in the general part,
+and is fitted to drawings beside where there are some.
 """
 
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ from sketchzoo.model import ModelArtefact
 
 FOLDS = 4
 """Fewer than the fewest photos that a class may have (`model_artefact.lessons.FEWEST`)."""
-_FITTED = Pointing(gain=1.0, caution=1.5)
-_OF_PHOTOS, _OF_SKETCHES = Pointing(gain=2.0, caution=1.0), Pointing(gain=2.0, caution=3.0)
+_OF_PHOTOS, _OF_SKETCHES = Pointing(gain=2.0, caution=0.0), Pointing(gain=2.0, caution=6.5)
+_DRAWN = Pointing(gain=1.0, caution=3.0)
 """Chosen by measurement: docs/finetune.md has the figures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """How a model's two classifiers learn from material; `by_prototypes` without training."""
+    """How a model's two classifiers learn; `by_prototypes` that of photos is not fitted."""
 
     photo: ClassHead
     sketch: ClassHead
@@ -53,40 +53,36 @@ class Teacher:
         drawings = np.arange(len(material.drawn)) if drawings is None else drawings
         labels = material.labels[photos]
         seen, which = _flat(material.photos[photos], labels)
-        traced = np.flatnonzero(np.isin(material.traced, photos))
-        drawn, who = _flat(material.drawings[drawings], material.drawn[drawings])
-        contours, whose = material.contours[traced], material.labels[material.traced[traced]]
-        sketches = np.concatenate([contours, drawn]) if len(drawn) else contours
-        of_whom = np.concatenate([whose, who])
+        drawn, whose = _flat(material.drawings[drawings], material.drawn[drawings])
         towards = directions(self.photo, material.photos[photos, 0], labels)
         if self.by_prototypes:
-            return {
-                Modality.PHOTO: _OF_PHOTOS.rows(self.photo, towards, seen, which),
-                Modality.SKETCH: _OF_SKETCHES.rows(self.sketch, towards, sketches, of_whom),
-            }
-        rows = fitting.fit(self.sketch.rows, sketches, of_whom, fitting.SKETCHES)
-        return {
-            Modality.PHOTO: fitting.fit(self.photo.rows, seen, which, fitting.PHOTOS),
-            Modality.SKETCH: _FITTED.beside(rows, self.sketch, towards, sketches, of_whom),
-        }
+            of_photos = _OF_PHOTOS.level(self.photo, towards, seen, which)
+        else:
+            of_photos = fitting.fit(self.photo.rows, seen, which, fitting.PHOTOS)
+        of_sketches = _OF_SKETCHES.rows(self.sketch, towards)
+        if len(drawn):
+            there, number = np.unique(whose, return_inverse=True)
+            rows = fitting.fit(self.sketch.rows, drawn, number, fitting.SKETCHES)
+            beside = _DRAWN.beside(rows, self.sketch, towards[there], drawn, number)
+            of_sketches = of_sketches.replaced(there, beside)
+        return {Modality.PHOTO: of_photos, Modality.SKETCH: of_sketches}
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What rows that have not seen a picture say of it, by cross-validation; None without any.
 
-    Shares of photos, contours and drawings that are named right among all classes, old and new.
+    Shares of photos and drawings that are named right among all classes, old and new.
     `claims` are the posteriors of what photos were named, with whether that was right.
     """
 
     photos: float
-    contours: float
     drawings: float | None
     claims: tuple[Floats, np.ndarray] = field(repr=False)
 
     def values(self) -> dict[str, Any]:
         """Return the figures as the artefact's notes have them."""
-        values = {"photos": self.photos, "contours": self.contours, "drawings": self.drawings}
+        values = {"photos": self.photos, "drawings": self.drawings}
         return {name: round(value, 4) for name, value in values.items() if value is not None}
 
 
@@ -94,18 +90,15 @@ def cross_validated(teacher: Teacher, material: Material) -> Figures:
     """Teach all but a fold, and look what the rows say of that fold, for each of `FOLDS`."""
     photo_fold, drawing_fold = _folds(material.labels), _folds(material.drawn)
     names = len(material.lessons.names)
-    right: dict[str, list[bool]] = {"photos": [], "contours": [], "drawings": []}
+    right: dict[str, list[bool]] = {"photos": [], "drawings": []}
     sure: list[float] = []
     for fold in range(FOLDS):
         asked, drawn = np.flatnonzero(photo_fold == fold), np.flatnonzero(drawing_fold == fold)
         rows = teacher.taught(
             material, np.flatnonzero(photo_fold != fold), np.flatnonzero(drawing_fold != fold)
         )
-        traced = np.flatnonzero(np.isin(material.traced, asked))
         for kind, head, features, labels in (
             ("photos", teacher.photo, material.photos[asked, 0], material.labels[asked]),
-            ("contours", teacher.sketch, material.contours[traced],
-             material.labels[material.traced[traced]]),
             ("drawings", teacher.sketch, material.drawings[drawn, 0] if len(drawn) else None,
              material.drawn[drawn]),
         ):  # fmt: skip
@@ -120,7 +113,6 @@ def cross_validated(teacher: Teacher, material: Material) -> Figures:
     shares = {kind: float(np.mean(some)) if some else None for kind, some in right.items()}
     return Figures(
         shares["photos"] or 0.0,
-        shares["contours"] or 0.0,
         shares["drawings"],
         (np.array(sure, np.float32), np.array(right["photos"], np.bool_)),
     )

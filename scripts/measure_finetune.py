@@ -25,7 +25,7 @@ from model_artefact.class_head import ClassHead, Rows
 from model_artefact.features import FeatureSession
 from model_artefact.lessons import Lessons
 from model_artefact.photos import Picture
-from model_artefact.studying import Amount, study
+from model_artefact.studying import study
 from model_artefact.teaching import Teacher
 from sketchzoo.images import Modality, decode, prepare
 from sketchzoo.model import ModelArtefact
@@ -94,7 +94,7 @@ def main() -> None:
         learned += [Picture(own[at], name) for at in dice.permutation(len(own))[:PHOTOS]]
         own = [file for file, what, split in sketches if what == name and split == "extra"]
         drawn += [Picture(own[at], name) for at in dice.permutation(len(own))[:DRAWINGS]]
-    material = study(artefact, Lessons(new, tuple(learned), tuple(drawn)), Amount())
+    material = study(artefact, Lessons(new, tuple(learned), tuple(drawn)))
     few = np.concatenate([np.flatnonzero(material.labels == at)[:FEW] for at in range(NEW)])
     none = np.zeros(0, np.int64)
     fitted, pointing = Teacher.of(artefact), Teacher.of(artefact, by_prototypes=True)

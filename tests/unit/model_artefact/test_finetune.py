@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 from model_artefact import commands, finetune_command, lessons, taught
 from model_artefact.checking import check
 from model_artefact.class_head import WEIGHT
-from model_artefact.contours import Tracing, grey, trace
 from model_artefact.folder import made_aside
 from model_artefact.hands import drawn_anew
 from model_artefact.photos import Picture, embed
@@ -127,7 +126,7 @@ def test_the_card_says_what_was_learned_from_what(model: Path, own: Path, tmp_pa
     record = json.loads((out / "config.json").read_text())["notes"]["taught"][0]
     assert record["base_fingerprint"] == base.fingerprint
     assert record["classes"]["bar"] == {"photos": 12, "drawings": 3}
-    assert set(record["named_right"]) == {"photos", "contours", "drawings"}
+    assert set(record["named_right"]) == {"photos", "drawings"}
 
 
 def test_a_class_joins_by_prototypes_after_another(model: Path, own: Path, tmp_path: Path) -> None:
@@ -273,19 +272,6 @@ def test_sigterm_leaves_nothing_either(tmp_path: Path) -> None:
     assert ended.value.code == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
     assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_a_contour_follows_the_shape_in_a_photo() -> None:
-    """Its lines lie about the edge of a disc, and differ from one throw to the next."""
-    photo = Image.new("RGB", (WORK, WORK), "white")
-    ImageDraw.Draw(photo).ellipse((48, 48, 208, 208), fill="black")
-    dice = np.random.default_rng(0)
-    first, second = (trace(grey(photo), Tracing(), dice) for _ in range(2))
-    rows, columns = np.nonzero(first)
-    assert len(rows) > 200
-    assert np.abs(np.hypot(rows - 128, columns - 128) - 80).max() < 4
-    assert not np.array_equal(first, second)
-    assert not trace(grey(Image.new("RGB", (90, 60), "grey")), Tracing(), dice).any()
 
 
 def test_another_hand_draws_the_same_lines_otherwise() -> None:
