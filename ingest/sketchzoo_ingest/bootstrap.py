@@ -22,7 +22,7 @@ from sketchzoo.telemetry import MetricsPage, configure_logs, request_context, tr
 from sketchzoo_ingest.feed import ToldOf
 from sketchzoo_ingest.job import Job, JobOptions
 from sketchzoo_ingest.metrics import IngestMetrics
-from sketchzoo_ingest.progress import Bar, Display, Lines, progress
+from sketchzoo_ingest.progress import Bar, Display, Lines, counting, progress
 from sketchzoo_ingest.report import Report
 from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.settings import IngestSettings
@@ -144,7 +144,8 @@ async def ingest(
                 )
                 return await watch.run()
             tally = Tally(metrics, refusals)
-            await open_parts.enter_async_context(progress(display, tally, sources))
+            total = await open_parts.enter_async_context(counting(sources))
+            await open_parts.enter_async_context(progress(display, tally, total))
             return await make_job(sources, tally=tally).run()
     finally:
         await encoder.close()
