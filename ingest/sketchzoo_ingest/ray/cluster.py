@@ -1,0 +1,186 @@
+"""The cluster: connected to, or started on this machine for one run."""
+
+import ctypes
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from sketchzoo.address import listen
+from sketchzoo_ingest.settings import IngestSettings
+
+# Before Ray is imported, and for the processes that it starts: it reports its use to nobody, and
+# a machine under load has time to start them.
+for _name, _value in {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_raylet_start_wait_time_s": "30",
+    "RAY_gcs_rpc_server_connect_timeout_s": "60",
+    "RAY_worker_register_timeout_seconds": "180",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+import ray  # noqa: E402 - see above
+
+_ALL = "0.0.0.0"  # noqa: S104 - a port that is free on every address
+_START_SECONDS = 180.0
+_STOP_SECONDS = 30.0
+_PR_SET_PDEATHSIG = 1
+_STARTS = 3
+
+
+def is_own(settings: IngestSettings) -> bool:
+    """Tell whether the run starts a cluster of its own."""
+    return not (settings.ray_address or os.environ.get("RAY_ADDRESS"))
+
+
+@contextmanager
+def cluster(settings: IngestSettings) -> Iterator[None]:
+    """Be connected to the cluster in the context.
+
+    Raises:
+        OSError: it cannot be reached or started; the message says which.
+
+    """
+    if not is_own(settings):
+        address = settings.ray_address or os.environ["RAY_ADDRESS"]
+        try:
+            _connect(address)
+        except Exception as error:
+            # Of many kinds without a base in common: whatever it is, there is no cluster.
+            raise OSError(f"no Ray cluster answers at {address}: {_first(error)}") from error
+        try:
+            yield
+        finally:
+            ray.shutdown()
+        return
+    with own_cluster(settings.ray_object_store_bytes) as address:
+        _connect(address)
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def own_cluster(object_store_bytes: int, cpus: int | None = None) -> Iterator[str]:
+    """Run a cluster of one machine, this one, in the context; its address is given.
+
+    It is started again where it does not come up: Ray gives its own processes 15 seconds, which
+    a machine under load may not have the first time.
+
+    It ends with this process, however that ends.
+
+    Raises:
+        OSError: it does not start.
+
+    """
+    # Nobody else on this machine or its network is let in.
+    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(16))
+    with ExitStack() as opened:
+        # Its sockets lie there, whose paths may have but 107 characters.
+        folder = Path(
+            opened.enter_context(
+                tempfile.TemporaryDirectory(prefix="sz-ray-", ignore_cleanup_errors=True)
+            )
+        )
+        for left in reversed(range(_STARTS)):
+            port = _free_port()
+            log = folder / f"start-{left}.log"
+            process = _start(folder / str(left), log, port, object_store_bytes, cpus)
+            opened.callback(_end, process)
+            if _is_up(process, folder / str(left)):
+                break
+            _end(process)
+            if not left:
+                told = log.read_text("utf-8", "replace").strip().splitlines()
+                raise OSError(f"Ray does not start on this machine: {(told or ['?'])[-1]}")
+        # Not loopback's: Ray calls this machine by the one address, whatever is asked for.
+        yield f"{ray.util.get_node_ip_address()}:{port}"  # type: ignore[no-untyped-call] # Ray's
+
+
+def _start(
+    folder: Path, log: Path, port: int, object_store_bytes: int, cpus: int | None
+) -> "subprocess.Popen[bytes]":
+    options = {
+        "port": port,
+        "include-dashboard": "false",
+        "include-log-monitor": "false",
+        # Any: others on this machine have theirs.
+        "min-worker-port": 0,
+        "max-worker-port": 0,
+        "object-store-memory": object_store_bytes,
+        "temp-dir": folder,
+        **({} if cpus is None else {"num-cpus": cpus}),
+    }
+    with log.open("wb") as out:
+        return subprocess.Popen(  # noqa: S603 - Ray's own command
+            [
+                *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
+                *("--no-monitor", "--disable-usage-stats"),
+                *(f"--{name}={value}" for name, value in options.items()),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C is for the run, which needs its cluster until it has stopped.
+            start_new_session=True,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - one call of the system, no lock
+        )
+
+
+def _is_up(process: "subprocess.Popen[bytes]", folder: Path) -> bool:
+    """Wait until a node takes workers; tell whether it does."""
+    until = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < until:
+        if any(folder.glob("session_latest/sockets/raylet*")):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def workers(settings: IngestSettings) -> int:
+    """Return how many workers the job has."""
+    if settings.ray_workers is not None:
+        return settings.ray_workers
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call] # Ray's
+    cpus = resources.get("CPU", 1.0) - settings.ray_encoders * settings.ray_encoder_cpus
+    return max(1, int(cpus / (settings.ray_worker_cpus or 1.0)))
+
+
+def _connect(address: str) -> None:
+    # What processes of the cluster print is in their logs: this one's output is a report.
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _end_with_parent() -> None:
+    """Let the system send SIGTERM when the parent is gone; `ray start` ends its processes then."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _free_port() -> int:
+    (server,) = listen(_ALL, 0, 1)
+    with server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _first(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
