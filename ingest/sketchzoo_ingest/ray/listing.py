@@ -13,11 +13,11 @@ from sketchzoo.telemetry import configure_logs
 from sketchzoo_ingest.outcome import Refusal
 from sketchzoo_ingest.ray.plan import Plan
 from sketchzoo_ingest.sources import Candidate
-from sketchzoo_ingest.sources.share import Share, shares
+from sketchzoo_ingest.sources.section import Section, sections
 
 
 class Partitions(Datasource):
-    """A job's partitions as rows, in the order of the listing: their number and their share."""
+    """A job's partitions as rows, in the order of the listing: their number and their section."""
 
     def __init__(self, plan: Plan, board: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Ray's
@@ -45,14 +45,14 @@ def _blocks(plan: Plan, board: Any) -> Iterator[pa.Table]:
     number = photos = 0
     with plan.storage() as storage:
         for at, source in enumerate(plan.sources(storage)):
-            for share in shares(source, at, settings.ray_partition_photos):
-                photos += _photos(share)
+            for section in sections(source, at, settings.ray_partition_photos):
+                photos += _photos(section)
                 if ray.get(board.listed.remote(photos, is_all=False)):
                     return
-                yield pa.table({"number": [number], "share": [pickle.dumps(share)]})
+                yield pa.table({"number": [number], "section": [pickle.dumps(section)]})
                 number += 1
     ray.get(board.listed.remote(photos, is_all=True))
 
 
-def _photos(share: Share) -> int:
-    return sum(isinstance(entry, Candidate | Refusal) for entry in share.entries)
+def _photos(section: Section) -> int:
+    return sum(isinstance(entry, Candidate | Refusal) for entry in section.entries)

@@ -10,21 +10,21 @@ from sketchzoo_ingest.outcome import Outcome, Refusal, Settled
 from sketchzoo_ingest.ray.records import EMPTIED, Row
 from sketchzoo_ingest.ray.writing import PartitionCollection
 from sketchzoo_ingest.sources import Candidate, Emptied, Entry, Source
-from sketchzoo_ingest.sources.share import Share, entries
+from sketchzoo_ingest.sources.section import Section, entries
 
 
 class Partition:
-    """Yields a share's entries, and notes what it is told of them."""
+    """Yields a section's entries, and notes what it is told of them."""
 
-    def __init__(self, source: Source, share: Share) -> None:
+    def __init__(self, source: Source, section: Section) -> None:
         self._source = source
-        self._share = share
+        self._section = section
         self._rows: list[Row] = []
         self._replaced: dict[int, str] = {}
 
     def listed(self) -> Iterator[Listed]:
         """Yield the entries; called in a thread."""
-        for position, entry in enumerate(entries(self._source, self._share)):
+        for position, entry in enumerate(entries(self._source, self._section)):
             if isinstance(entry, Emptied):
                 self._rows.append(Row(position, EMPTIED, uri=entry.uri))
             yield Listed(entry, self._source, partial(self._told, position, entry))

@@ -25,7 +25,7 @@ from sketchzoo_ingest.ray.summary import Summary
 from sketchzoo_ingest.ray.writing import PartitionCollection, PlacedWriter
 from sketchzoo_ingest.reading import Reading
 from sketchzoo_ingest.retry import RetryPolicy
-from sketchzoo_ingest.sources.share import Share
+from sketchzoo_ingest.sources.section import Section
 from sketchzoo_ingest.tally import Tally
 
 _TELL_SECONDS = 1.0
@@ -53,8 +53,8 @@ class Worker:
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """Do a partition; return its summary, and what kept it from being done."""
-        number, share = int(batch["number"][0]), pickle.loads(batch["share"][0])  # noqa: S301 - the driver's
-        summary, problem = self._runner.run(self._do(number, share))
+        number, section = int(batch["number"][0]), pickle.loads(batch["section"][0])  # noqa: S301 - the driver's
+        summary, problem = self._runner.run(self._do(number, section))
         return {
             "number": [number],
             "summary": [summary.to_json()],
@@ -69,8 +69,8 @@ class Worker:
         options = settings.collection_options()
         return PlacedWriter(connect(settings), settings.gallery, options, self._board)
 
-    async def _do(self, number: int, share: Share) -> tuple[Summary, str | None]:
-        before = await asyncio.to_thread(self._records.find, number, share.version)
+    async def _do(self, number: int, section: Section) -> tuple[Summary, str | None]:
+        before = await asyncio.to_thread(self._records.find, number, section.version)
         if before is not None:
             return before, None
         stop = asyncio.Event()
@@ -84,7 +84,7 @@ class Worker:
         )
         tally = Tally(metrics)
         collection = PartitionCollection(self._writer, self._plan.collection, retry)
-        partition = Partition(self._sources[share.source], share)
+        partition = Partition(self._sources[section.source], section)
 
         def summary() -> Summary:
             return Summary.of(tally, metrics, retries)
@@ -99,7 +99,7 @@ class Worker:
         if stop.is_set():
             return summary(), ""
         rows = partition.rows(collection)
-        await asyncio.to_thread(self._records.write, number, share.version, rows, summary())
+        await asyncio.to_thread(self._records.write, number, section.version, rows, summary())
         return summary(), None
 
     def _pipeline(

@@ -20,7 +20,7 @@ from sketchzoo_ingest.bootstrap import run
 from sketchzoo_ingest.outcome import Outcome, Reason
 from sketchzoo_ingest.settings import IngestSettings
 from sketchzoo_ingest.sources import open_source
-from sketchzoo_ingest.sources.share import Share, shares
+from sketchzoo_ingest.sources.section import Section, sections
 from tests.artefacts import EncoderProcess, picture
 from tests.integration.ingest.test_killed import Gallery
 
@@ -94,7 +94,7 @@ class Job:
     def __init__(self, folder: Path, settings: IngestSettings, checkpoint: Path) -> None:
         source = open_source(str(folder))
         draft = Draft(settings, (str(folder),), (source.classes.of,), str(checkpoint))
-        self.shares = list(shares(source, 0, A_PARTITION))
+        self.sections = list(sections(source, 0, A_PARTITION))
         self.plan = self._planned(draft)
         Records(self.plan.records).prepare()
 
@@ -116,14 +116,14 @@ class Job:
 
     def do(self, order: Sequence[int]) -> Summary:
         worker = Worker(self.plan, a_board(), [Line(self.plan.settings.encoder_target)])
-        return Summary.sum(done(worker, number, self.shares[number]) for number in order)
+        return Summary.sum(done(worker, number, self.sections[number]) for number in order)
 
     def close(self, counted: Summary) -> Closed:
-        return close(self.plan, len(self.shares), counted)
+        return close(self.plan, len(self.sections), counted)
 
     def run(self, seed: int) -> Summary:
         """Do all partitions in an order of chance; return what the job came to."""
-        order = list(range(len(self.shares)))
+        order = list(range(len(self.sections)))
         random.Random(seed).shuffle(order)
         counted = self.do(order)
         closed = self.close(counted)
@@ -135,8 +135,8 @@ class Job:
         return table
 
 
-def done(worker: Worker, number: int, share: Share) -> Summary:
-    answer = worker({"number": [number], "share": [pickle.dumps(share)]})
+def done(worker: Worker, number: int, section: Section) -> Summary:
+    answer = worker({"number": [number], "section": [pickle.dumps(section)]})
     assert answer["problem"] == [None]
     return Summary.from_json(answer["summary"][0])
 
@@ -208,16 +208,16 @@ def test_a_done_partition_is_not_begun_again(
 ) -> None:
     """Its record stands for it; where what it lists has changed, it is done."""
     job = Job(zoo, settings, tmp_path / "checkpoint")
-    first = job.do(range(len(job.shares)))
-    again = job.do(range(len(job.shares)))
+    first = job.do(range(len(job.sections)))
+    again = job.do(range(len(job.sections)))
     assert again.outcomes == first.outcomes
     assert again.outcomes[Outcome.WRITTEN] >= PHOTOS
     put(zoo, "class0/00.jpg", picture(200, (96, 64)))
     os.utime(zoo / "class0/00.jpg", (1, 1))
     changed = Job(zoo, settings, tmp_path / "checkpoint")
-    versions = [{share.version for share in each.shares} for each in (job, changed)]
-    assert len(versions[0] & versions[1]) == len(job.shares) - 1
-    assert changed.do(range(len(changed.shares))).outcomes != first.outcomes
+    versions = [{section.version for section in each.sections} for each in (job, changed)]
+    assert len(versions[0] & versions[1]) == len(job.sections) - 1
+    assert changed.do(range(len(changed.sections))).outcomes != first.outcomes
 
 
 def test_refusals_are_told_once(zoo: Path, settings: IngestSettings, tmp_path: Path) -> None:
