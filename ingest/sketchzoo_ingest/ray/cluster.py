@@ -5,6 +5,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ import ray  # noqa: E402 - see above
 _ALL = "0.0.0.0"  # noqa: S104 - a port that is free on every address
 _START_SECONDS = 180.0
 _STOP_SECONDS = 30.0
+_ANSWER_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1
 _STARTS = 3
 
@@ -51,6 +53,7 @@ def cluster(settings: IngestSettings) -> Iterator[None]:
     if not is_own(settings):
         address = settings.ray_address or os.environ["RAY_ADDRESS"]
         try:
+            _check_listening(address)
             _connect(address)
         except Exception as error:
             # Of many kinds without a base in common: whatever it is, there is no cluster.
@@ -152,6 +155,13 @@ def workers(settings: IngestSettings) -> int:
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call] # Ray's
     cpus = resources.get("CPU", 1.0) - settings.ray_encoders * settings.ray_encoder_cpus
     return max(1, int(cpus / (settings.ray_worker_cpus or 1.0)))
+
+
+def _check_listening(address: str) -> None:
+    """Refuse at once where nobody listens: Ray itself tries for minutes."""
+    host, _, port = address.rpartition(":")
+    if port.isdecimal():  # `auto` is looked up by Ray
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
 
 
 def _connect(address: str) -> None:

@@ -186,8 +186,7 @@ def test_qdrant_away_for_a_while_costs_nothing(
         run = Run(zoo.parent, own, cluster, zoo, "--retry-seconds", "300")
         until(lambda: len(gallery.points(own["SKETCHZOO_GALLERY"])) > 8)
         gallery.close()
-        server.process.kill()
-        server.process.wait()
+        server.kill()
         time.sleep(3)  # it is away for as long
         with ServerProcess(tmp_path / "own", port=server.port):
             report = run.report()
