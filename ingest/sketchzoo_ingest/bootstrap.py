@@ -22,6 +22,7 @@ from sketchzoo_ingest.feed import ToldOf
 from sketchzoo_ingest.job import Job, JobOptions
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.progress import Bar, Display, Lines, counting, progress
+from sketchzoo_ingest.ray.environment import is_own, prepare
 from sketchzoo_ingest.report import Report
 from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.settings import IngestSettings
@@ -66,6 +67,7 @@ def _on_cluster(
     sources: Sequence[Source],
     errors: TextIO | None,
 ) -> Report:
+    prepare(own=is_own(settings))
     try:
         # Here, since it brings Ray along.
         from sketchzoo_ingest.ray import bootstrap as on_cluster  # noqa: PLC0415

@@ -22,9 +22,10 @@ from sketchzoo.telemetry import MetricsPage, request_context
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Reason, Refusal
 from sketchzoo_ingest.progress import Display, progress
-from sketchzoo_ingest.ray.cluster import cluster, is_own, workers
+from sketchzoo_ingest.ray.cluster import cluster, workers
 from sketchzoo_ingest.ray.encoders import Line, start_encoders, stop_encoders
 from sketchzoo_ingest.ray.engine import Engine
+from sketchzoo_ingest.ray.environment import is_own
 from sketchzoo_ingest.ray.gauge import Gauge
 from sketchzoo_ingest.ray.plan import Draft
 from sketchzoo_ingest.ray.records import Records

@@ -3,7 +3,6 @@
 import ctypes
 import logging
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -11,35 +10,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import ray
+
 from sketchzoo.address import listen
+from sketchzoo_ingest.ray.environment import is_own, prepare
 from sketchzoo_ingest.settings import IngestSettings
-
-# Before Ray is imported, and for the processes that it starts: it reports its use to nobody, and
-# a machine under load has time to start them.
-for _name, _value in {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_raylet_start_wait_time_s": "30",
-    "RAY_gcs_rpc_server_connect_timeout_s": "60",
-    "RAY_worker_register_timeout_seconds": "180",
-}.items():
-    os.environ.setdefault(_name, _value)
-
-import ray  # noqa: E402 - see above
 
 _ALL = "0.0.0.0"  # noqa: S104 - a port that is free on every address
 _START_SECONDS = 180.0
-_STOP_SECONDS = 30.0
+_STOP_SECONDS = 5.0
 _ANSWER_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1
 _STARTS = 3
-
-
-def is_own(settings: IngestSettings) -> bool:
-    """Tell whether the run starts a cluster of its own."""
-    return not (settings.ray_address or os.environ.get("RAY_ADDRESS"))
 
 
 @contextmanager
@@ -84,8 +69,7 @@ def own_cluster(object_store_bytes: int, cpus: int | None = None) -> Iterator[st
         OSError: it does not start.
 
     """
-    # Nobody else on this machine or its network is let in.
-    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(16))
+    prepare(own=True)
     with ExitStack() as opened:
         # Its sockets lie there, whose paths may have but 107 characters.
         folder = Path(
@@ -170,12 +154,14 @@ def _connect(address: str) -> None:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    """End what `ray start` began: it leads a group of processes, and waits for each in turn."""
+    if process.poll() is None:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _end_with_parent() -> None:
