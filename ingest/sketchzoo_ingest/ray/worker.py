@@ -63,6 +63,10 @@ class Worker:
             "is_done": [problem is None],
         }
 
+    def close(self) -> None:
+        """Let go of what it opened, temporary files among it."""
+        self._opened.close()
+
     async def _connected(self) -> PlacedWriter:
         # Channels belong to the loop that they are opened in.
         settings = self._plan.settings

@@ -5,17 +5,20 @@ import io
 import os
 import pickle
 import random
+import tarfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from PIL import Image
 from pyarrow import parquet
 
 from sketchzoo.qdrant import PhotoWriter, connect
+from sketchzoo.storage import Storage
 from sketchzoo_ingest.bootstrap import run
 from sketchzoo_ingest.outcome import Outcome, Reason
 from sketchzoo_ingest.settings import IngestSettings
@@ -92,9 +95,10 @@ class Job:
     """A job whose partitions this process does, in any order."""
 
     def __init__(self, folder: Path, settings: IngestSettings, checkpoint: Path) -> None:
-        source = open_source(str(folder))
+        with Storage() as storage:
+            source = open_source(str(folder), storage)
+            self.sections = list(sections(source, 0, A_PARTITION))
         draft = Draft(settings, (str(folder),), (source.classes.of,), str(checkpoint))
-        self.sections = list(sections(source, 0, A_PARTITION))
         self.plan = self._planned(draft)
         Records(self.plan.records).prepare()
 
@@ -116,7 +120,10 @@ class Job:
 
     def do(self, order: Sequence[int]) -> Summary:
         worker = Worker(self.plan, a_board(), [Line(self.plan.settings.encoder_target)])
-        return Summary.sum(done(worker, number, self.sections[number]) for number in order)
+        try:
+            return Summary.sum(done(worker, number, self.sections[number]) for number in order)
+        finally:
+            worker.close()
 
     def close(self, counted: Summary) -> Closed:
         return close(self.plan, len(self.sections), counted)
@@ -228,3 +235,23 @@ def test_refusals_are_told_once(zoo: Path, settings: IngestSettings, tmp_path: P
     job.run(4)
     assert job.letters() == letters
     assert total.reasons[Reason.NOT_AN_IMAGE] == 1
+
+
+@pytest.mark.parametrize("ending", ["tar", "tar.gz", "parquet"])
+def test_tar_files_and_tables_are_cut_as_they_are_listed(
+    zoo: Path, settings: IngestSettings, gallery: Gallery, tmp_path: Path, ending: str
+) -> None:
+    """A tar file in place and a table by their photos, one that is copied as a whole."""
+    source = tmp_path / f"photos.{ending}"
+    if ending == "parquet":
+        paths = sorted(str(path) for path in zoo.rglob("*.jpg"))
+        parquet.write_table(pa.table({"path": paths, "n": list(range(len(paths)))}), source)
+    else:
+        with tarfile.open(source, f"w:{ending.removeprefix('tar').removeprefix('.')}") as tar:
+            tar.add(zoo, ".")
+    alias = settings.gallery
+    by_process(source, settings.model_copy(update={"gallery": f"{alias}one"}))
+    job = Job(source, settings, tmp_path / "checkpoint")
+    assert (len(job.sections) == 1) == (ending == "tar.gz")
+    job.run(5)
+    assert gallery.points(alias) == gallery.points(f"{alias}one")
