@@ -91,7 +91,7 @@ lock: $(VENV)/uv.stamp
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 		--extra demo --extra trace pyproject.toml -o requirements/demo.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
-		--extra demo --extra trace --extra train --extra model --extra s3 --extra gs --extra parquet --group dev -c requirements/demo.txt \
+		--extra demo --extra trace --extra train --extra model --extra s3 --extra gs --extra parquet --extra ray --group dev -c requirements/demo.txt \
 		pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 		-c requirements/dev.txt --group build -o requirements/build.txt

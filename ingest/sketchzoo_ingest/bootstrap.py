@@ -1,10 +1,9 @@
 """The composition root: settings and sources in, a report out."""
 
 import asyncio
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack
 from typing import TextIO
 
 import structlog
@@ -22,20 +21,19 @@ from sketchzoo.telemetry import MetricsPage, configure_logs, request_context, tr
 from sketchzoo_ingest.feed import ToldOf
 from sketchzoo_ingest.job import Job, JobOptions
 from sketchzoo_ingest.metrics import IngestMetrics
-from sketchzoo_ingest.progress import Bar, Display, Lines, progress
+from sketchzoo_ingest.progress import Bar, Display, Lines, counting, progress
+from sketchzoo_ingest.ray.environment import is_own, prepare
 from sketchzoo_ingest.report import Report
 from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.settings import IngestSettings
 from sketchzoo_ingest.sources import FolderSource, Source, local_folders, open_source
+from sketchzoo_ingest.stopping import stopped_by_signals
 from sketchzoo_ingest.tally import RefusalsFile, Tally
+from sketchzoo_ingest.usage import UsageError, usage
 from sketchzoo_ingest.watch import Watch
 
 PART = "ingest"
 log = structlog.get_logger()
-
-
-class UsageError(ValueError):
-    """What the operator asked for cannot be begun; the message says what would be right."""
 
 
 def run(settings: IngestSettings, names: Sequence[str], errors: TextIO | None = None) -> Report:
@@ -47,7 +45,7 @@ def run(settings: IngestSettings, names: Sequence[str], errors: TextIO | None = 
     """
     configure_logs(PART, level=settings.log_level, form=settings.log_format)
     with _storage(settings, names) as storage:
-        with _usage():
+        with usage():
             roots, prefixes = settings.manifest_root, settings.uri_prefixes()
             sources = [
                 open_source(name, storage, prefixes, roots, settings.class_from) for name in names
@@ -56,9 +54,26 @@ def run(settings: IngestSettings, names: Sequence[str], errors: TextIO | None = 
                 folders = [folder for name in (*names, *roots) for folder in local_folders(name)]
                 RootsFile(settings.gallery_roots_file).add(folders)
         with ExitStack() as open_parts:
-            with _usage():
+            with usage():
                 open_parts.enter_context(tracing(PART, settings.otlp_endpoint, begins=True))
+            if settings.engine == "ray":
+                return _on_cluster(settings, names, sources, errors)
             return run_main(ingest(settings, sources, errors, _display()))
+
+
+def _on_cluster(
+    settings: IngestSettings,
+    names: Sequence[str],
+    sources: Sequence[Source],
+    errors: TextIO | None,
+) -> Report:
+    prepare(own=is_own(settings))
+    try:
+        # Here, since it brings Ray along.
+        from sketchzoo_ingest.ray import bootstrap as on_cluster  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise UsageError(f"engine ray needs Ray ({error}): pip install 'sketchzoo[ray]'") from error
+    return on_cluster.run(settings, names, sources, errors, _display())
 
 
 async def ingest(
@@ -78,7 +93,7 @@ async def ingest(
     metrics = IngestMetrics(registry)
     refusals = RefusalsFile(errors) if errors is not None else None
     retry = RetryPolicy(settings.retry_seconds, stop, metrics.retried)
-    with _usage():
+    with usage():
         folders = _watched(settings, sources)
         connection = connect(settings, registry)
         encoder = EncoderClient(
@@ -125,10 +140,10 @@ async def ingest(
     try:
         # One request id for the whole run, from here to the encoder's and Qdrant's logs.
         async with AsyncExitStack() as open_parts:
-            with _usage():
+            with usage():
                 open_parts.enter_context(page)
             open_parts.enter_context(request_context(None))
-            open_parts.enter_context(_stopped_by_signals(stop))
+            open_parts.enter_context(stopped_by_signals(stop))
             log.info(
                 "ingesting",
                 sources=[source.name for source in sources],
@@ -150,7 +165,8 @@ async def ingest(
                 )
                 return await watch.run()
             tally = Tally(metrics, refusals)
-            await open_parts.enter_async_context(progress(display, tally, sources))
+            total = await open_parts.enter_async_context(counting(sources))
+            await open_parts.enter_async_context(progress(display, tally, total))
             return await make_job(sources, tally=tally).run()
     finally:
         await encoder.close()
@@ -173,15 +189,6 @@ def _watched(settings: IngestSettings, sources: Sequence[Source]) -> list[Folder
     return folders
 
 
-@contextmanager
-def _usage() -> Iterator[None]:
-    """Tell what is wrong with sources and settings from what is wrong with the code."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise UsageError(str(error)) from error
-
-
 def _storage(settings: IngestSettings, names: Sequence[str]) -> Storage:
     # Beside the schemes that are always read, those that the operator names.
     named = {scheme_of(name) for name in (*names, *settings.manifest_root)} - {""}
@@ -192,27 +199,6 @@ def _display() -> Display:
     if sys.stderr.isatty():
         return Bar(Console(stderr=True))
     return Lines()
-
-
-@contextmanager
-def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Set `stop` at the first SIGTERM or Ctrl-C; a second one ends the process as usual."""
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-
-    def first() -> None:
-        log.info("stopping", reason="a signal came; photos under way are finished")
-        stop.set()
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-    for number in numbers:
-        loop.add_signal_handler(number, first)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 def _options(settings: IngestSettings, *, prune: bool, publish: bool, published: str) -> JobOptions:

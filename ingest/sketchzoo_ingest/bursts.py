@@ -6,7 +6,7 @@ more. docs/adr/0071-bursts.md has what the numbers were measured by.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sketchzoo.qdrant import Photo
@@ -48,7 +48,8 @@ class Bursts:
         bursts: list[str] = []
         for photo in photos:
             key = photo.id
-            burst = _burst(key, photo, others)
+            alike = likenesses(photo, others)
+            burst = min(alike).burst if alike else key
             bursts.append(burst)
             others[key] = self._under_way[key] = replace(photo, burst=burst)
         return bursts
@@ -58,14 +59,23 @@ class Bursts:
         self._under_way.pop(photo_id, None)
 
 
-def _burst(key: str, photo: Photo, others: Mapping[str, Photo]) -> str:
-    """Return the burst of a photo with the id `key`; others are by theirs, each made once."""
-    alike = [
-        (distance(photo.phash, other.phash), other.burst or other_key)
+@dataclass(frozen=True, slots=True, order=True)
+class Likeness:
+    """How near another photo is that looks nearly the same, in bits, and its burst."""
+
+    distance: int
+    burst: str
+    photo_id: str
+
+
+def likenesses(photo: Photo, others: Mapping[str, Photo]) -> list[Likeness]:
+    """Return which of others, by their ids, look nearly the same."""
+    key = photo.id
+    return [
+        Likeness(distance(photo.phash, other.phash), other.burst or other_key, other_key)
         for other_key, other in others.items()
         if other_key != key and other.phash and (_is_copy(photo, other) or _is_series(photo, other))
     ]
-    return min(alike)[1] if alike else key
 
 
 def _is_copy(one: Photo, other: Photo) -> bool:

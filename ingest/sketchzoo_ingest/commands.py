@@ -64,7 +64,8 @@ def ingest(
     Ctrl-C. After 3, 4 and 130 a new collection is not published: search keeps the old.
     """
     # Here, so that --help stays quick.
-    from sketchzoo_ingest.bootstrap import UsageError, run  # noqa: PLC0415
+    from sketchzoo_ingest.bootstrap import run  # noqa: PLC0415
+    from sketchzoo_ingest.usage import UsageError  # noqa: PLC0415
 
     settings = of_running_stack(settings)
     try:

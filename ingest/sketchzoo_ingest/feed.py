@@ -62,15 +62,10 @@ class Feed(Protocol):
 
 
 class Listing:
-    """A finite feed: what sources list, one source after the other; a context.
+    """A finite feed: entries as they are listed; a context."""
 
-    `tell` is told of each photo what became of it.
-    """
-
-    def __init__(
-        self, sources: Sequence[Source], metrics: IngestMetrics, tell: ToldOf | None = None
-    ) -> None:
-        self._entries = _entries(sources, tell)
+    def __init__(self, entries: Iterator[Listed], metrics: IngestMetrics) -> None:
+        self._entries = entries
         self._metrics = metrics
         self._thread = ThreadPoolExecutor(1, "list")
         self._ahead: Future[list[Listed]] | None = None
@@ -98,7 +93,8 @@ class Listing:
         return list(islice(self._entries, most))
 
 
-def _entries(sources: Sequence[Source], tell: ToldOf | None) -> Iterator[Listed]:
+def entries_of(sources: Sequence[Source], tell: ToldOf | None = None) -> Iterator[Listed]:
+    """Yield what sources list, one source after the other; `tell` hears what became of photos."""
     for source in sources:
         for entry in source.candidates():
             told = _nobody if tell is None else partial(tell, entry)

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import structlog
-
 from sketchzoo.encoder_client import PART as ENCODER
 from sketchzoo.encoder_client import EncoderModel
 from sketchzoo.qdrant import PhotoWriter
@@ -15,19 +13,17 @@ from sketchzoo.rpc import CallError
 from sketchzoo_ingest.collection import PART as QDRANT
 from sketchzoo_ingest.collection import Collection, QdrantCollection, ReadOnlyCollection
 from sketchzoo_ingest.embedder import Embedder, Encoder, has_failed
-from sketchzoo_ingest.feed import Listing, ToldOf
+from sketchzoo_ingest.feed import Listing, ToldOf, entries_of
 from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
-from sketchzoo_ingest.outcome import Outcome
 from sketchzoo_ingest.pipeline import Pipeline
 from sketchzoo_ingest.prune import Pruned, prune, skipped
+from sketchzoo_ingest.publication import publish, withheld
 from sketchzoo_ingest.reading import Reading
 from sketchzoo_ingest.report import ExitStatus, Report
 from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.sources import Source
 from sketchzoo_ingest.tally import Tally
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +83,7 @@ class Job:
         self._stands = stands
         self._model: EncoderModel | None = None
         self._collection = ""
-        self._published = False
-        self._replaced = ""
+        self._replaced: str | None = None
         self._pruned = Pruned()
         self._prune_skipped: dict[str, str] = {}
 
@@ -109,8 +104,8 @@ class Job:
             fingerprint=self._model.fingerprint if self._model else "",
             collection=self._collection,
             alias=self._options.alias,
-            replaced=self._replaced,
-            published=self._published,
+            replaced=self._replaced or "",
+            published=self._replaced is not None,
             dry_run=self._options.dry_run,
             outcomes=dict(self._tally.outcomes),
             reasons=dict(self._tally.reasons),
@@ -151,31 +146,24 @@ class Job:
             verify=self._options.verify,
             stands=self._stands,
         )
-        with Listing(self._sources, self._metrics, self._tell) as listing:
+        with Listing(entries_of(self._sources, self._tell), self._metrics) as listing:
             await pipeline.run(listing)
         if self._stop.is_set():
             return ExitStatus.INTERRUPTED, "stopped before the end: run it again to go on"
-        problem = self._problem()
+        problem = withheld(self._tally.outcomes, self._options.max_bad)
         if self._options.prune or self._options.prune_empty:
             await self._prune(pipeline, collection, problem)
         if problem:
             return ExitStatus.TOO_MANY_REFUSED, problem
         if not dry_run and self._options.publish:
-            await self._publish()
-        return ExitStatus.DONE, ""
-
-    def _problem(self) -> str:
-        """Return why the run may neither prune nor publish; empty where it may."""
-        tally = self._tally
-        if not tally.settled:
-            return "no photo was found"
-        if tally.refused_share > self._options.max_bad:
-            return (
-                f"{tally.outcomes[Outcome.REFUSED]} of {tally.settled} photos were refused, "
-                f"more than the share of {self._options.max_bad:g} that --max-bad allows: "
-                "nothing was pruned or published"
+            self._replaced = await publish(
+                self._writer,
+                self._options.alias,
+                self._collection,
+                self._retry,
+                published=self._options.published,
             )
-        return ""
+        return ExitStatus.DONE, ""
 
     async def _open(self, model: EncoderModel) -> Collection:
         if self._options.dry_run:
@@ -202,23 +190,3 @@ class Job:
                 retry=self._retry,
                 dry_run=self._options.dry_run,
             )
-
-    async def _publish(self) -> None:
-        call = self._retry.call
-        before = await call(QDRANT, self._writer.published)
-        if before == self._collection:
-            return
-        if before is not None and self._collection == self._options.published:
-            log.warning(
-                "searches see another collection since", collection=self._collection, see=before
-            )
-            return
-        count = await call(QDRANT, partial(self._writer.count, self._collection))
-        if before is not None:
-            had = await call(QDRANT, partial(self._writer.count, before))
-            if count < had:
-                # It may be meant; whoever ingested only one of several folders will want to know.
-                log.warning("fewer photos than before", photos=count, before=had, replaced=before)
-        await call(QDRANT, partial(self._writer.publish, self._collection))
-        self._published, self._replaced = True, before or ""
-        log.info("published", alias=self._options.alias, collection=self._collection, photos=count)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -20,7 +20,6 @@ from rich.progress import (
 
 from sketchzoo_ingest.outcome import Outcome, Refusal
 from sketchzoo_ingest.sources import Candidate, Source
-from sketchzoo_ingest.tally import Tally
 
 log = structlog.get_logger()
 _BAR_SECONDS = 0.25
@@ -106,33 +105,55 @@ class Lines:
         """Nothing is left open."""
 
 
+class Counts(Protocol):
+    """How far a run is: a tally."""
+
+    @property
+    def settled(self) -> int:
+        """How many photos have met their outcome."""
+
+    @property
+    def outcomes(self) -> Mapping[Outcome, int]:
+        """How many met which."""
+
+
 @asynccontextmanager
 async def progress(
-    display: Display, tally: Tally, sources: Sequence[Source]
+    display: Display, done: Counts, total: Callable[[], int | None]
 ) -> AsyncIterator[None]:
-    """Show a run's progress while the context is open.
+    """Show a run's progress while the context is open; `total` is None until it is known."""
 
-    A second listing in a thread counts the photos; the run does not wait for it.
+    def show(total: int | None) -> None:
+        display.show(done.settled, total, done.outcomes.get(Outcome.REFUSED, 0))
+
+    async def show_forever() -> None:
+        while True:
+            await asyncio.sleep(display.interval_seconds)
+            show(total())
+
+    showing = asyncio.create_task(show_forever())
+    try:
+        yield
+    finally:
+        showing.cancel()
+        show(done.settled)
+        display.close()
+
+
+@asynccontextmanager
+async def counting(sources: Sequence[Source]) -> AsyncIterator[Callable[[], int | None]]:
+    """Count the photos by a second listing in a thread, which the run does not wait for.
+
+    What is given tells how many there are, None while that is not known.
     """
     counter = _Counter(sources)
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(1, "count") as pool:
-        counting = loop.run_in_executor(pool, counter.count)
-
-        async def show_forever() -> None:
-            while True:
-                await asyncio.sleep(display.interval_seconds)
-                total = counting.result() if counting.done() else None
-                display.show(tally.settled, total, tally.outcomes[Outcome.REFUSED])
-
-        showing = asyncio.create_task(show_forever())
+        count = loop.run_in_executor(pool, counter.count)
         try:
-            yield
+            yield lambda: count.result() if count.done() else None
         finally:
             counter.stopped = True
-            showing.cancel()
-            display.show(tally.settled, tally.settled, tally.outcomes[Outcome.REFUSED])
-            display.close()
 
 
 class _Counter:

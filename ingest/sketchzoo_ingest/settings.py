@@ -13,6 +13,7 @@ from sketchzoo.image_settings import ImageSettings
 from sketchzoo.settings import Count, Port, Seconds, Settings, TelemetrySettings
 from sketchzoo.storage import CopyLimits
 from sketchzoo_ingest.collection_settings import CollectionSettings
+from sketchzoo_ingest.ray.settings import EngineSettings
 from sketchzoo_ingest.sources import ClassFrom, UriPrefix
 
 if TYPE_CHECKING:
@@ -184,6 +185,7 @@ class WatchSettings(Settings):
 class IngestSettings(
     PipelineSettings,
     WatchSettings,
+    EngineSettings,
     QdrantSettings,
     TelemetrySettings,
 ):

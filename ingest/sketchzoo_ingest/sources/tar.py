@@ -48,7 +48,7 @@ class TarSource:
 
         """
         self.name = printable(name)
-        self._shards = tuple(shards)
+        self.shards = tuple(shards)
         self._storage = storage
         self._uris = uris
         self.classes = Classes(class_from) if class_from else self._look()
@@ -56,17 +56,33 @@ class TarSource:
     @property
     def root(self) -> str | None:
         """What the uris of one file's photos begin with; of several, nobody knows what was."""
-        return member.root(self._named(self._shards[0])) if len(self._shards) == 1 else None
+        return member.root(self._named(self.shards[0])) if len(self.shards) == 1 else None
 
     def candidates(self) -> Iterator[Entry]:
         """Yield the photos, file by file."""
-        for shard in self._shards:
-            try:
-                modified_at = found.modified_at if (found := self._storage.find(shard)) else None
-                for sample in self._samples(shard):
-                    yield from self._entries(shard, sample, modified_at)
-            except StorageError as error:
-                yield self._refuse(shard, "", refused(error))
+        for shard in self.shards:
+            yield from self.of(shard)
+
+    def of(self, shard: str) -> Iterator[Entry]:
+        """Yield the photos of one of the files."""
+        try:
+            modified_at = found.modified_at if (found := self._storage.find(shard)) else None
+            for sample in self._samples(shard):
+                yield from self._entries(shard, sample, modified_at)
+        except StorageError as error:
+            yield self._refuse(shard, "", refused(error))
+
+    def is_copied(self, shard: str) -> bool:
+        """Tell whether a file is copied to be read: it lies elsewhere or is compressed."""
+        return scheme_of(shard) != "file" or member.is_packed(shard)
+
+    def told_of(self, shard: str) -> tuple[int | None, datetime | None]:
+        """Return a file's size and time of change, None where only reading tells."""
+        try:
+            found = self._storage.find(shard)
+        except StorageError:
+            return None, None  # listing will say what is wrong
+        return (found.size, found.modified_at) if found else (None, None)
 
     def read(self, candidate: Candidate, limit: int) -> bytes:
         """Return a photo's bytes, from its file or the copy of it."""
@@ -135,9 +151,9 @@ class TarSource:
     def _look(self) -> Classes:
         """Look at the first photos: whether something beside them or their folder is a class."""
         try:
-            first = list(islice(self._samples(self._shards[0]), _LOOKED_AT))
+            first = list(islice(self._samples(self.shards[0]), _LOOKED_AT))
         except StorageError as error:
-            raise ValueError(f"{_origin(self._named(self._shards[0]))} {error}") from error
+            raise ValueError(f"{_origin(self._named(self.shards[0]))} {error}") from error
         if any("class" in sample.beside for sample in first):
             return Classes(ClassFrom.COLUMN, "a class stands beside the photos")
         names = [photo.name for sample in first for photo in sample.photo_members()]

@@ -13,7 +13,7 @@ from sketchzoo.images import ImageLimits
 from sketchzoo.qdrant import Photo
 from sketchzoo.rpc import invalid
 from sketchzoo_ingest.embedder import Embedder
-from sketchzoo_ingest.feed import Listed, Listing
+from sketchzoo_ingest.feed import Listed, Listing, entries_of
 from sketchzoo_ingest.limits import PipelineLimits
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome, Reason, Refusal, RefusedError, Settled
@@ -182,7 +182,7 @@ class Bench:
         )
 
     async def run(self, *sources: FakeSource) -> None:
-        with Listing(sources, self.metrics) as listing:
+        with Listing(entries_of(sources), self.metrics) as listing:
             await self.pipeline.run(listing)
 
 

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from sketchzoo.qdrant import photo_id
 from sketchzoo.rpc import CallError, unavailable
-from sketchzoo_ingest.feed import Inbox, Listed, Listing
+from sketchzoo_ingest.feed import Inbox, Listed, Listing, entries_of
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome, Reason, Settled
 from sketchzoo_ingest.sources import Candidate
@@ -75,7 +75,7 @@ async def test_listing_has_every_source() -> None:
     """A finite feed yields each source's entries in order, so many at a time, and ends."""
     sources = [FakeSource(photos(3), name="a"), FakeSource(photos(2), name="b")]
     taken: list[str] = []
-    with Listing(sources, IngestMetrics(CollectorRegistry())) as listing:
+    with Listing(entries_of(sources), IngestMetrics(CollectorRegistry())) as listing:
         while (some := await listing.next(2)) is not None:
             assert 1 <= len(some) <= 2
             taken += [each.candidate.uri for each in some]

@@ -13,7 +13,7 @@ from rich.console import Console
 from sketchzoo.telemetry import configure_logs
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.outcome import Outcome
-from sketchzoo_ingest.progress import Bar, Lines, progress
+from sketchzoo_ingest.progress import Bar, Lines, counting, progress
 from sketchzoo_ingest.tally import Tally
 from tests.unit.ingest.fakes import FakeSource, counted, photos
 
@@ -43,7 +43,7 @@ async def test_lines_have_rate_and_time_left(tally: Tally) -> None:
     lines = Lines()
     lines.interval_seconds = 0.02
     with structlog.testing.capture_logs() as logs:
-        async with progress(lines, tally, [FakeSource(photos(10))]):
+        async with counting([FakeSource(photos(10))]) as total, progress(lines, tally, total):
             for _ in range(4):
                 counted(tally, Outcome.WRITTEN)
                 await asyncio.sleep(0.03)
@@ -57,7 +57,7 @@ async def test_bar_on_a_terminal(tally: Tally) -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=120)
     bar = Bar(console)
-    async with progress(bar, tally, [FakeSource(photos(10))]):
+    async with progress(bar, tally, lambda: 10):
         counted(tally, Outcome.WRITTEN, 7)
         counted(tally, Outcome.REFUSED, 3)
         await asyncio.sleep(2 * bar.interval_seconds)
@@ -76,7 +76,7 @@ async def test_a_log_line_stands_above_the_bar(
     monkeypatch.setenv("TERM", "xterm")
     configure_logs("ingest", form="console")
     bar = Bar(Console(stderr=True, force_terminal=True, width=80))
-    async with progress(bar, tally, [FakeSource(photos(10))]):
+    async with progress(bar, tally, lambda: 10):
         counted(tally, Outcome.WRITTEN, 3)
         await asyncio.sleep(2 * bar.interval_seconds)
         structlog.get_logger().warning("a word")
@@ -89,7 +89,7 @@ async def test_time_left_is_told_in_words(tally: Tally) -> None:
     """What was and what will be are not set side by side."""
     screen = io.StringIO()
     bar = Bar(Console(file=screen, force_terminal=True, width=80))
-    async with progress(bar, tally, [FakeSource(photos(100))]):
+    async with progress(bar, tally, lambda: 100):
         for _ in range(3):
             counted(tally, Outcome.WRITTEN, 1)
             await asyncio.sleep(1.2 * bar.interval_seconds)
@@ -99,7 +99,6 @@ async def test_time_left_is_told_in_words(tally: Tally) -> None:
 
 async def test_failing_run_closes_the_bar(tally: Tally) -> None:
     """A failure inside ends the display and comes out as it is."""
-    source = FakeSource(photos(10))
     with pytest.raises(LookupError):
-        async with progress(Bar(Console(file=io.StringIO())), tally, [source]):
+        async with progress(Bar(Console(file=io.StringIO())), tally, lambda: None):
             raise LookupError
