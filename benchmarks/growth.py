@@ -53,7 +53,7 @@ def measure(
             *("search p99 ms meanwhile", "settled", "not OK"),
         ),
     )
-    stub = tiny_model(out / "tiny", dimension=234, size=32)
+    stub = tiny_model(out / "tiny", dimension=362, size=32)
     with Stack(out / "logs-growth") as stack:
         parts = start(stack, UpSettings(data=out / "growth-data", model=str(stub.folder)))
         for part in (parts.qdrant, parts.encoder):

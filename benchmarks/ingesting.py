@@ -203,7 +203,7 @@ def memory(out: Path, contents: Sequence[bytes], sizes: tuple[int, int]) -> Sect
     model is a tiny one, since the job's memory does not know what embeds.
     """
     section = Section("Memory of ingest", ("photos", "seconds", "peak MiB"))
-    model = tiny_model(out / "tiny", dimension=234, size=32)
+    model = tiny_model(out / "tiny", dimension=362, size=32)
     with Stack(out / "logs") as stack:
         parts = start(stack, UpSettings(data=out / "tiny-data", model=str(model.folder)))
         for part in (parts.qdrant, parts.encoder):
