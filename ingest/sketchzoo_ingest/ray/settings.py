@@ -61,7 +61,7 @@ class EngineSettings(Settings):
     ray_encoders: Annotated[int, Field(ge=0, le=4096)] = Field(
         0,
         description="Encoders that the job itself starts on the cluster, instead of calling "
-        "others: each is `sketchzoo encoder` with SKETCHZOO_ENCODER_* of this environment.",
+        "others: each is `sketchzoo encoder` with this environment's settings of it.",
     )
     ray_encoder_cpus: Annotated[float, Field(ge=0, le=256)] = Field(
         1.0, description="CPUs that Ray sets aside for each of these encoders."
