@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+import structlog
 from PIL import Image
 from pyarrow import parquet
 
@@ -38,6 +39,13 @@ from sketchzoo_ingest.ray.worker import Worker
 
 PHOTOS = 40
 A_PARTITION = 7
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[None]:
+    """Leave no log's level behind: workers configure this process's as if it were theirs."""
+    yield
+    structlog.reset_defaults()
 
 
 class _Answer:
