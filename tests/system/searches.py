@@ -29,15 +29,3 @@ def finds(stack: Stack, drawn: Path, tls: ClientTls | None = None) -> bool:
 def wait_found(stack: Stack, drawn: Path, tls: ClientTls | None = None) -> None:
     """Wait until the zebra is found; a search that fails meanwhile is asked again."""
     until(lambda: finds(stack, drawn, tls), lambda: search(stack, drawn, tls=tls))
-
-
-def wait_answered_by(stack: Stack, drawn: Path, fingerprint: str) -> None:
-    """Wait until a model answers; that none fails meanwhile is shown by processes elsewhere."""
-
-    def answered() -> bool:
-        try:
-            return search(stack, drawn).model_fingerprint == fingerprint
-        except SearchError:
-            return False
-
-    until(answered, lambda: search(stack, drawn))
