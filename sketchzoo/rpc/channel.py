@@ -15,6 +15,8 @@ from sketchzoo.telemetry import TRACEPARENT, current_request_id, traceparent
 
 REQUEST_ID = "x-request-id"
 
+_LOOK_UP_MS = 1_000
+
 # gRPC's own retries (gRFC A6), with a throttle that stops them when most calls fail:
 # UNAVAILABLE, and CANCELLED as a server sends it to a call that reaches it while it stops.
 # Every call may be repeated: they read, or write the same points again.
@@ -99,6 +101,9 @@ def channel_options(
         # Despite its name, how long one attempt to connect may take.
         ("grpc.min_reconnect_backoff_ms", keepalive.connect_ms),
         ("grpc.max_reconnect_backoff_ms", keepalive.max_backoff_ms),
+        # When a connection is lost its name is looked up again, by itself at most every 30 s: an
+        # address that is not the name's any more would be called, and another server may have it.
+        ("grpc.dns_min_time_between_resolutions_ms", _LOOK_UP_MS),
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ]
 
