@@ -7,7 +7,6 @@ answers. The plan (`shard_config.ShardConfig`) comes on stdin, since it may be n
 configuration in the folder.
 """
 
-import ctypes
 import json
 import os
 import signal
@@ -17,22 +16,12 @@ from pathlib import Path
 import qdrant_edge as edge
 
 from embedded_qdrant import shard_config, wal
-
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to end this process with its server; elsewhere it ends by itself, in vain."""
-    parent = os.getppid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            sys.exit("the server is gone")
+from sketchzoo.parent import end_with_parent
 
 
 def main(folder: str, nice: int) -> None:
     """Load the copy, build what is to be built, and leave it on disk."""
-    _die_with_parent()
+    end_with_parent(signal.SIGKILL)  # its server; elsewhere it ends by itself, in vain
     os.nice(nice)
     shard = edge.EdgeShard.load(folder, shard_config.make(json.load(sys.stdin)))
     shard.optimize()

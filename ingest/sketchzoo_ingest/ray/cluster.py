@@ -1,6 +1,5 @@
 """The cluster: connected to, or started on this machine for one run."""
 
-import ctypes
 import logging
 import os
 import signal
@@ -11,11 +10,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import ray
 
 from sketchzoo.address import listen
+from sketchzoo.parent import end_with_parent
 from sketchzoo_ingest.ray.environment import is_own, prepare
 from sketchzoo_ingest.settings import IngestSettings
 
@@ -23,7 +24,6 @@ _ALL = "0.0.0.0"  # noqa: S104 - a port that is free on every address
 _START_SECONDS = 180.0
 _STOP_SECONDS = 5.0
 _ANSWER_SECONDS = 10.0
-_PR_SET_PDEATHSIG = 1
 _STARTS = 3
 
 
@@ -118,7 +118,8 @@ def _start(
             stderr=subprocess.STDOUT,
             # Ctrl-C is for the run, which needs its cluster until it has stopped.
             start_new_session=True,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - one call of the system, no lock
+            # `ray start` ends its processes then.
+            preexec_fn=partial(end_with_parent, signal.SIGTERM),  # noqa: PLW1509 - no lock
         )
 
 
@@ -162,12 +163,6 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _end_with_parent() -> None:
-    """Let the system send SIGTERM when the parent is gone; `ray start` ends its processes then."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _free_port() -> int:

@@ -3,12 +3,14 @@
 import asyncio
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from pydantic import SecretStr
 
 from sketchzoo.address import authority
 from sketchzoo.encoder_client import PART, Embedded, EncoderClient, EncoderModel, ImageToEmbed
+from sketchzoo.parent import end_with_parent
 from sketchzoo.rpc import BETWEEN_PARTS, CallError, ChannelSettings, unavailable
 from sketchzoo.rpc.tls import ClientTls
 from sketchzoo_ingest.settings import IngestSettings
@@ -45,6 +48,8 @@ class EncoderActor:
             [sys.executable, "-m", "sketchzoo", "encoder"],
             env={**os.environ, **environment, **own},
             stdin=subprocess.DEVNULL,
+            # A killed actor's encoder would keep its GPU.
+            preexec_fn=partial(end_with_parent, signal.SIGTERM),  # noqa: PLW1509 - no lock
         )
         until = time.monotonic() + _START_SECONDS
         while not port_file.exists():

@@ -182,7 +182,9 @@ class Engine:
                 size=self._workers, max_tasks_in_flight_per_actor=_AHEAD
             ),
             num_cpus=self._settings.ray_worker_cpus,
-            ray_remote_args_fn=_again,
+            # A worker that ended is replaced, and what it had is begun again.
+            max_restarts=-1,
+            max_task_retries=_ATTEMPTS,
         )
         for row in done.iter_rows():
             loop.call_soon_threadsafe(self._took, row, shared)
@@ -211,11 +213,6 @@ class Engine:
         task = ray.remote(num_cpus=self._settings.ray_worker_cpus)(close)
         closed: Closed = await task.remote(plan, self._gauge.partitions, self._gauge.summary())
         return closed
-
-
-def _again() -> dict[str, int]:
-    """Return how Ray treats a worker that ended: another takes its place."""
-    return {"max_restarts": -1, "max_task_retries": _ATTEMPTS}
 
 
 async def _in_thread(work: Any) -> None:

@@ -165,8 +165,9 @@ class Records:
 
     def clear(self) -> None:
         """Delete the records: the job has come to its end."""
-        for path in self._store.glob(f"{self._folder}/*.record.parquet"):
-            self._store.rm_file(path)
+        for ending in ("", ".*.part"):  # what a killed worker had begun, too
+            for path in self._store.glob(f"{self._folder}/*.record.parquet{ending}"):
+                self._store.rm_file(path)
 
     def _path(self, number: int) -> str:
         return f"{self._folder}/{number:09}.record.parquet"
