@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ class Board:
         self._next = 0
         self._freed = asyncio.Condition()
         self._running: dict[int, str] = {}
+        self._begun: Counter[int] = Counter()
         self._stopped = False
         self._listed = 0
         self._is_listed = False
@@ -47,6 +49,11 @@ class Board:
             if self._held.pop(place, None) is not None:
                 self._freed.notify()
 
+    async def begin(self, number: int) -> int:
+        """Note that a partition is begun; return how often it was, since a worker ended."""
+        self._begun[number] += 1
+        return self._begun[number]
+
     async def tell(self, number: int, summary: str) -> bool:
         """Note how far a partition is; return whether to stop."""
         self._running[number] = summary
@@ -55,6 +62,7 @@ class Board:
     async def done(self, number: int) -> None:
         """Forget a partition that is done, or was given up."""
         self._running.pop(number, None)
+        self._begun.pop(number, None)
 
     async def listed(self, photos: int, *, is_all: bool) -> bool:
         """Note how many photos are listed; return whether to stop."""

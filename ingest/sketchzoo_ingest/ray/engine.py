@@ -34,8 +34,6 @@ from sketchzoo_ingest.sources import Source
 
 log = structlog.get_logger()
 
-# How often a partition is begun again whose workers ended: one photo may end them all.
-_ATTEMPTS = 10
 # Beyond a write's deadline, until the place of a killed writer is free again.
 _MARGIN_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
@@ -182,9 +180,6 @@ class Engine:
                 size=self._workers, max_tasks_in_flight_per_actor=_AHEAD
             ),
             num_cpus=self._settings.ray_worker_cpus,
-            # A worker that ended is replaced, and what it had is begun again.
-            max_restarts=-1,
-            max_task_retries=_ATTEMPTS,
         )
         for row in done.iter_rows():
             loop.call_soon_threadsafe(self._took, row, shared)

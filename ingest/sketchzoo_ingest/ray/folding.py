@@ -4,6 +4,7 @@ What looks alike is found as in one process, and so is the order: a photo joins 
 listed before it, or of one that was there before the job.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ from sketchzoo_ingest.outcome import Outcome
 from sketchzoo_ingest.ray.records import Records
 
 _ASKED = 16
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,16 @@ async def folded(
             photo = standing.get(row.photo_id, photo)
             if photo is not None and photo.phash:
                 photos[photo.id] = photo
-        keys = [key for key in photos if key not in found]
-        for first in range(0, len(keys), _ASKED):
-            asked = [photos[key] for key in keys[first : first + _ASKED]]
-            others = {each.id: each for each in await collection.alike(asked, SERIES)}
-            for photo in asked:
-                if alike := likenesses(photo, others):
-                    found[photo.id] = _Alike(photo, tuple(alike))
+        new = [photos[key] for key in photos if key not in found]
+        asked = [new[first : first + _ASKED] for first in range(0, len(new), _ASKED)]
+        for first in range(0, len(asked), _AT_ONCE):
+            some = asked[first : first + _AT_ONCE]
+            answers = await asyncio.gather(*(collection.alike(each, SERIES) for each in some))
+            for alike_of, answer in zip(some, answers, strict=True):
+                others = {each.id: each for each in answer}
+                for photo in alike_of:
+                    if alike := likenesses(photo, others):
+                        found[photo.id] = _Alike(photo, tuple(alike))
     for photo in _resolved(found):
         yield photo
 

@@ -25,10 +25,13 @@ from sketchzoo_ingest.ray.summary import Summary
 from sketchzoo_ingest.ray.writing import PartitionCollection, PlacedWriter
 from sketchzoo_ingest.reading import Reading
 from sketchzoo_ingest.retry import RetryPolicy
+from sketchzoo_ingest.sources import Candidate
 from sketchzoo_ingest.sources.section import Section
 from sketchzoo_ingest.tally import Tally
 
 _TELL_SECONDS = 1.0
+# Ray begins again what an ended worker had, without end: one photo may end them all.
+_ATTEMPTS = 10
 
 
 class Worker:
@@ -77,6 +80,8 @@ class Worker:
         before = await asyncio.to_thread(self._records.find, number, section.version)
         if before is not None:
             return before, None
+        if await self._board.begin.remote(number) > _ATTEMPTS:
+            return Summary(), f"{_ATTEMPTS} workers in a row ended at {_where(section)}"
         stop = asyncio.Event()
         registry = CollectorRegistry()
         metrics = IngestMetrics(registry, of_service=True)
@@ -152,3 +157,9 @@ class Worker:
             telling.cancel()
             with suppress(asyncio.CancelledError):
                 await telling
+
+
+def _where(section: Section) -> str:
+    photos = [entry.origin for entry in section.entries if isinstance(entry, Candidate)]
+    span = f"the photos from {photos[0]} to {photos[-1]}" if photos else "a listing without photos"
+    return section.shard or span

@@ -63,8 +63,9 @@ class _Answer:
         return self._given() if self._answer is not None else None
 
 
-def a_board() -> Any:
-    return SimpleNamespace(take_place=_Answer(1), give_back=_Answer(None), tell=_Answer(0))
+def a_board(begun: int = 1) -> Any:
+    places = {"take_place": _Answer(1), "give_back": _Answer(None)}
+    return SimpleNamespace(**places, tell=_Answer(0), begin=_Answer(begun))
 
 
 @pytest.fixture
@@ -197,6 +198,20 @@ def test_any_order_comes_to_the_gallery_of_one_process(
 
 def one_counts(report: Any) -> Any:
     return Counter(report.outcomes)
+
+
+def test_a_partition_that_ends_every_worker_is_named(
+    zoo: Path, settings: IngestSettings, gallery: Gallery, tmp_path: Path
+) -> None:
+    """Ray would begin it again without end; the eleventh worker does not touch it."""
+    job = Job(zoo, settings, tmp_path / "checkpoint")
+    worker = Worker(job.plan, a_board(begun=11), [Line(settings.encoder_target)])
+    answer = worker({"number": [0], "section": [pickle.dumps(job.sections[0])]})
+    worker.close()
+    assert answer["problem"] == [
+        f"10 workers in a row ended at the photos from {zoo}/class0/00.jpg to {zoo}/class0/30.jpg"
+    ]
+    assert not gallery.points(settings.gallery)
 
 
 def test_what_moved_and_what_changed_end_as_in_one_process(
