@@ -1,7 +1,8 @@
 """The class posterior that some embeddings begin with, read off them.
 
-The first values of a posterior head's embedding are the roots of the classes' posterior,
-times the root of its weight (`sketchzoo.heads.PosteriorHead`): nothing else needs to run.
+The first values of such a photo's embedding are the roots of the classes' posterior, the last of
+them that of all other things, times whatever the class part counts in that photo
+(`sketchzoo.heads.PosteriorHead`, `PartsHead`): nothing else needs to run.
 """
 
 from dataclasses import dataclass
@@ -16,14 +17,13 @@ from sketchzoo.parts import CLASS
 
 @dataclass(frozen=True, slots=True)
 class Posterior:
-    """Which classes a model's photo embeddings tell, and with which weight."""
+    """Which classes a model's photo embeddings tell."""
 
     classes: tuple[str, ...]
-    weight: float
 
     def __post_init__(self) -> None:
-        if not self.classes or not 0 < self.weight <= 1:
-            raise ValueError("classes must not be empty, and weight above 0 and at most 1")
+        if not self.classes:
+            raise ValueError("classes must not be empty")
 
     @classmethod
     def of(cls, artefact: ModelArtefact) -> Self | None:
@@ -32,11 +32,12 @@ class Posterior:
         classes = tuple(artefact.notes.get("shared_classes", ()))
         if part.name != CLASS or not classes or part.size != len(classes) + 1:
             return None
-        return cls(classes, part.weight)
+        return cls(classes)
 
     def read(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the posteriors `(n, classes)` of embeddings `(n, dimension)`."""
-        posteriors: npt.NDArray[np.float32] = np.minimum(
-            1, vectors[:, : len(self.classes)] ** 2 / self.weight
-        )
+        squares = vectors[:, : len(self.classes) + 1].astype(np.float32) ** 2
+        # How much the class part counts differs from photo to photo: a doubtful one's counts less.
+        whole = np.maximum(squares.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        posteriors: npt.NDArray[np.float32] = squares[:, :-1] / whole
         return posteriors

@@ -106,7 +106,7 @@ class Words:
         phrases = Phrases.read(own if own.is_file() else FILE)
         naming = Naming(open_sentences(), phrases, told.classes, kept_vectors())
         start = artefact.layout.slices()[CLASS].start
-        return cls(naming, start, told.weight, artefact.dimension)
+        return cls(naming, start, artefact.layout.parts[0].weight, artefact.dimension)
 
     @property
     def min_score(self) -> float:

@@ -18,7 +18,7 @@ def embedding(*posterior: float, weight: float = 0.7) -> bytes:
 
 def test_a_class_is_seen_from_the_models_threshold_on() -> None:
     """The likeliest one, with its posterior; below, and for something else, none."""
-    seeing = Seeing(Posterior(("owl", "swan"), 0.7), 0.9)
+    seeing = Seeing(Posterior(("owl", "swan")), 0.9)
     seen = seeing.on(embedding(0.05, 0.93, 0.02))
     assert seen is not None
     assert seen.class_name == "swan"
@@ -28,6 +28,13 @@ def test_a_class_is_seen_from_the_models_threshold_on() -> None:
     certain = seeing.on(embedding(1.0, 0.0, 0.0))
     assert certain is not None
     assert certain.confidence == 1
+
+
+def test_a_class_is_read_off_whatever_the_class_part_counts_in_a_photo() -> None:
+    """A photo tower that doubts gives it less of the norm; the posterior stays what it is."""
+    seeing = Seeing(Posterior(("owl", "swan")), 0.5)
+    found = [seeing.on(embedding(0.3, 0.6, 0.1, weight=weight)) for weight in (0.7, 0.2)]
+    assert [seen and round(seen.confidence, 4) for seen in found] == [0.6, 0.6]
 
 
 def test_the_shipped_model_names_what_it_was_calibrated_for() -> None:

@@ -123,7 +123,9 @@ def posteriors(right: int, wrong: int, sure: float) -> tuple[ModelArtefact, Embe
         truth, other = ("ant", "ape") if number % 2 else ("ape", "ant")
         named = truth if number < right else other
         row = 0.01 * random.random(shipped.dimension)
-        row[posterior.classes.index(named)] = (posterior.weight * sure) ** 0.5
+        row[: len(posterior.classes) + 1] = 0
+        row[posterior.classes.index(named)] = (0.6 * sure) ** 0.5
+        row[len(posterior.classes)] = (0.6 * (1 - sure)) ** 0.5
         classes.append(truth)
         rows.append(row)
     return shipped, Embedded(tuple(classes), np.array(rows, np.float32))
