@@ -111,9 +111,9 @@ class PartsHead(nn.Module):
     The class part is `PosteriorHead`'s, and so is the general one. The shape part is what the
     last feature maps hold where: they are pooled to `grid` x `grid` cells of `cell` values, which
     are mapped to `shape` in all. `weights` are the three parts' shares of a photo's squared norm.
-    A sketch tower that doubts its class says so: with `doubt` above 0 the class part is
-    multiplied by the likeliest class's posterior to that power, so that what no class names
-    is found by the other two.
+    A tower that doubts its class says so: with `doubt` above 0 the class part is multiplied by
+    the likeliest class's posterior to that power before the whole is scaled to norm 1, so that
+    what no class names asks, and is found, by the other two.
     """
 
     takes_maps = True

@@ -57,7 +57,7 @@ def naming_model(folder: Path, kind: str) -> ModelArtefact:
             head: PosteriorHead | PartsHead = PosteriorHead(FEATURES, **settings)
         else:
             settings |= {"shape": 5, "cell": 4, "grid": 2, "weights": (0.5, 0.3, 0.2)}
-            settings["doubt"] = 0.0 if modality is Modality.PHOTO else 0.5
+            settings["doubt"] = 1.0 if modality is Modality.PHOTO else 0.5
             head = PartsHead(FEATURES, **settings)
         net = TowerNetwork(backbone(channels)[0], head).eval()
         fit = "crop" if modality is Modality.PHOTO else "ink"

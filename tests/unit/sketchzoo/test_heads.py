@@ -1,4 +1,4 @@
-"""The head of three parts: what each says, and what a doubting sketch leaves out."""
+"""The head of three parts: what each says, and what a doubting tower leaves out."""
 
 import pytest
 import torch
@@ -39,7 +39,7 @@ def test_what_lies_elsewhere_changes_the_shape_part_alone() -> None:
     assert not torch.allclose(there[where[SHAPE]], mirrored[where[SHAPE]], atol=1e-3)
 
 
-def test_a_doubting_sketch_has_a_weaker_class_part() -> None:
+def test_a_doubting_tower_has_a_weaker_class_part() -> None:
     """The more doubt, the more the other two parts count; norm 1 stays."""
     maps = torch.rand(3, 6, 4, 4)
     sure, doubting = head(0.0)(maps), head(1.0)(maps)

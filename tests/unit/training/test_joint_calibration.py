@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from sketchzoo.heads import PartsHead, roots
+from sketchzoo.heads import PartsHead
 from sketchzoo.parts import Emphasis, Focus, Layout
 from sketchzoo_training.recipes.joint import calibration
 from sketchzoo_training.recipes.joint.calibration import (
     SLACK,
+    Asked,
     Calibration,
     Examples,
     Found,
@@ -19,6 +20,7 @@ from sketchzoo_training.recipes.joint.calibration import (
     calibrate,
     lifted,
 )
+from sketchzoo_training.recipes.joint.figures import pairs, precision
 from sketchzoo_training.recipes.joint.network import Parts
 
 CLASSES, EACH, ASKED = 4, 6, 12
@@ -68,7 +70,8 @@ def chosen(examples: Examples) -> Calibration:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration, "PHOTO_TEMPERATURES", (1.0,))
         patch.setattr(calibration, "SKETCH_TEMPERATURES", (0.5, 1.0))
-        patch.setattr(calibration, "DOUBTS", (0.0, 0.5))
+        patch.setattr(calibration, "PHOTO_DOUBTS", (0.0, 1.0))
+        patch.setattr(calibration, "SKETCH_DOUBTS", (0.0, 0.5))
         patch.setattr(calibration, "LIFTS", (0.0,))
         return calibrate(examples)
 
@@ -90,7 +93,7 @@ def test_photos_are_stored_by_the_default(chosen: Calibration) -> None:
 
 def test_heads_rank_as_what_was_chosen_ranks(examples: Examples, chosen: Calibration) -> None:
     """Embeddings of the exported heads, asked by a focus, give the chosen mixture's order."""
-    sharpness = replace(chosen.sharpness, doubt=0.5)
+    sharpness = replace(chosen.sharpness, photo_doubt=1.0, sketch_doubt=0.5)
     general, shape = examples.asked.general.shape[1], examples.asked.shape.shape[1]
 
     def head(temperature: float, doubt: float) -> PartsHead:
@@ -107,30 +110,24 @@ def test_heads_rank_as_what_was_chosen_ranks(examples: Examples, chosen: Calibra
             doubt=doubt,
         )
 
-    photo = head(sharpness.photo_temperature, 0.0)
+    photo = head(sharpness.photo_temperature, sharpness.photo_doubt)
     layout = Layout(
         photo.layout().parts,
         {focus: Emphasis(chosen.factors(focus)) for focus in Focus},
         chosen.default,
     )
     there = photo.joined(*examples.gallery)
-    here = head(sharpness.sketch_temperature, sharpness.doubt).joined(*examples.asked)
-    posterior = torch.softmax(examples.asked.logits / sharpness.sketch_temperature, 1)
-    likeliest = posterior.amax(1, keepdim=True)
-    named = roots(posterior, SHARED) * likeliest**sharpness.doubt
-    known = roots(torch.softmax(examples.gallery.logits / sharpness.photo_temperature, 1), SHARED)
+    here = head(sharpness.sketch_temperature, sharpness.sketch_doubt).joined(*examples.asked)
+    whose = np.flatnonzero(examples.photo >= 0)
     for focus in Focus:
-        weights = chosen.mixtures[focus]
-        wanted = (
-            weights[0] * named @ known.T
-            + weights[1] * examples.asked.general @ examples.gallery.general.T
-            + weights[2] * examples.asked.shape @ examples.gallery.shape.T
-        )
-        for row, query in enumerate(here):
-            asked = torch.from_numpy(layout.focused(query.detach().numpy(), focus))
-            scores = there @ asked
-            ratio = scores / wanted[row]
-            assert torch.allclose(ratio, ratio[:1].expand_as(ratio), rtol=1e-3)
+        asked = np.stack([layout.focused(query.detach().numpy(), focus) for query in here])
+        scores = torch.from_numpy(asked) @ there.T
+        mixtures = [chosen.mixtures[focus]]
+        ((_, found),) = Asked(examples, sharpness).all(mixtures, stored=chosen.weights)
+        own = np.arange(examples.own)
+        assert precision(scores[:, own], examples.labels[own], examples.wanted) == found.p12
+        near = pairs(scores[whose][:, own], own, examples.labels, examples.photo[whose])
+        assert (near["percentile"], near["first"]) == (found.percentile, found.first)
 
 
 def test_a_class_that_was_drawn_seldom_is_lifted() -> None:
@@ -146,7 +143,7 @@ def test_what_was_not_measured_counts_nothing() -> None:
     """Without unseen classes the very photo alone decides."""
     assert Found(0.5, 0.9, 0.3, float("nan")).worth == pytest.approx(0.4)
     notes = Calibration(
-        Sharpness(1.0, 0.5, 0.0, 0.0),
+        Sharpness(1.0, 0.5, 0.0, 0.0, 0.0),
         dict.fromkeys(Focus, (0.5, 0.3, 0.2)),
         dict.fromkeys(Focus, Found(0.5, 0.9, 0.3, float("nan"))),
     ).notes()

@@ -51,9 +51,11 @@ def assemble(
     shares = drawn_shares(recipe)
     chosen = calibrate(examples(material, said, shares))
     sharpness, shared = chosen.sharpness, material.shared
-    photo_head = _head(network.photo, shared, chosen, sharpness.photo_temperature)
+    photo_head = _head(
+        network.photo, shared, chosen, sharpness.photo_temperature, sharpness.photo_doubt
+    )
     sketch_head = _head(
-        network.sketch, shared, chosen, sharpness.sketch_temperature, doubt=sharpness.doubt
+        network.sketch, shared, chosen, sharpness.sketch_temperature, sharpness.sketch_doubt
     )
     with torch.no_grad():
         bias = sketch_head.classifier.bias
@@ -150,7 +152,7 @@ def chosen_by(unseen: Iterable[str]) -> list[str]:
 
 
 def _head(
-    tower: Tower, shared: int, chosen: Calibration, temperature: float, *, doubt: float = 0.0
+    tower: Tower, shared: int, chosen: Calibration, temperature: float, doubt: float
 ) -> PartsHead:
     """Return a trained head as it was calibrated."""
     classes, general, shape = tower.sizes

@@ -15,9 +15,10 @@ from sketchzoo.parts import Focus
 from sketchzoo_training.recipes.joint.figures import pairs, precision
 from sketchzoo_training.recipes.joint.network import Parts
 
-PHOTO_TEMPERATURES = (0.7, 1.0, 1.4)
+PHOTO_TEMPERATURES = (0.5, 0.7, 1.0)
 SKETCH_TEMPERATURES = (0.35, 0.5, 0.7, 1.0)
-DOUBTS = (0.0, 0.25, 0.5, 1.0)
+PHOTO_DOUBTS = (0.0, 0.5, 1.0, 2.0)
+SKETCH_DOUBTS = (0.0, 0.5, 1.0, 2.0)
 LIFTS = (0.0, 0.5)
 SLACK = 0.005
 """What of the best P@12 on val a search for both, subject and shape, may cost."""
@@ -32,12 +33,13 @@ class Sharpness:
     """How the class part is made of logits, on either side.
 
     `lift` takes back what training taught of how often each class is drawn (arXiv 2007.07314),
-    `doubt` is `PartsHead`'s.
+    either `doubt` is `PartsHead`'s.
     """
 
     photo_temperature: float
     sketch_temperature: float
-    doubt: float
+    photo_doubt: float
+    sketch_doubt: float
     lift: float
 
 
@@ -136,19 +138,21 @@ def calibrate(examples: Examples) -> Calibration:
     tried = [
         (sharpness, mixture, found)
         for sharpness in _sharpnesses()
-        for mixture, found in _Asked(examples, sharpness).all(_mixtures(10))
+        for mixture, found in Asked(examples, sharpness).all(_mixtures(10))
     ]
     best = max(found.p12 for *_, found in tried)
     enough = [each for each in tried if each[2].p12 >= best - SLACK]
     sharpness, *_ = max(enough, key=lambda each: each[2].worth)
-    finer = list(_Asked(examples, sharpness).all(_mixtures(20)))
-    best = max(best, *(found.p12 for _, found in finer))
-    stored = [each for each in finer if min(each[0]) > 0]
+    asked = Asked(examples, sharpness)
+    stored = [each for each in asked.all(_mixtures(20)) if min(each[0]) > 0]
+    best = max(best, *(found.p12 for _, found in stored))
     kept = [each for each in stored if each[1].p12 >= best - SLACK]
+    both = max(kept or stored, key=lambda each: (each[1].worth, each[1].p12))
+    others = list(asked.all(_mixtures(20), stored=both[0]))
     chosen = {
-        Focus.SUBJECT: max(finer, key=lambda each: (each[1].p12, each[1].worth)),
-        Focus.BOTH: max(kept or stored, key=lambda each: (each[1].worth, each[1].p12)),
-        Focus.SHAPE: max(finer, key=lambda each: (each[1].worth, each[1].p12)),
+        Focus.SUBJECT: max(others, key=lambda each: (each[1].p12, each[1].worth)),
+        Focus.BOTH: both,
+        Focus.SHAPE: max(others, key=lambda each: (each[1].worth, each[1].p12)),
     }
     return Calibration(
         sharpness,
@@ -162,37 +166,43 @@ def lifted(logits: Tensor, shares: Tensor, lift: float) -> Tensor:
     return logits - lift * shares.log()
 
 
-class _Asked:
+class Asked:
     """Val's sketches asked with one sharpness: how the parts agree with each photo's."""
 
     def __init__(self, examples: Examples, sharpness: Sharpness) -> None:
         self._examples = examples
-        there = _named(examples.gallery.logits, examples.shared, sharpness.photo_temperature)
-        self._known = self._agreement(examples.asked, sharpness, there, examples.own)
-        self._strange = self._agreement(examples.strange, sharpness, there, len(there))
+        self._sharpness = sharpness
+        gallery, shared = examples.gallery, examples.shared
+        there, sure = _named(gallery.logits, shared, sharpness.photo_temperature)
+        self._sure = sure**sharpness.photo_doubt
+        there = there * self._sure
+        self._known = self._agreement(examples.asked, there, examples.own)
+        self._strange = self._agreement(examples.strange, there, len(there))
 
-    def _agreement(
-        self, asked: Parts, sharpness: Sharpness, there: Tensor, photos: int
-    ) -> tuple[Tensor, ...]:
-        examples = self._examples
+    def _agreement(self, asked: Parts, there: Tensor, photos: int) -> tuple[Tensor, ...]:
+        examples, sharpness = self._examples, self._sharpness
         logits = lifted(asked.logits, examples.shares, sharpness.lift)
-        posterior = torch.softmax(logits / sharpness.sketch_temperature, 1)
-        here = roots(posterior, examples.shared)
-        here = here * posterior.amax(1, keepdim=True) ** sharpness.doubt
+        here, sure = _named(logits, examples.shared, sharpness.sketch_temperature)
         gallery = examples.gallery
         return (
-            here @ there[:photos].T,
+            here * sure**sharpness.sketch_doubt @ there[:photos].T,
             asked.general @ gallery.general[:photos].T,
             asked.shape @ gallery.shape[:photos].T,
         )
 
-    def all(self, mixtures: Iterable[Mixture]) -> Iterator[tuple[Mixture, Found]]:
-        """Yield what mixtures find."""
+    def all(
+        self, mixtures: Iterable[Mixture], stored: Mixture | None = None
+    ) -> Iterator[tuple[Mixture, Found]]:
+        """Yield what mixtures find among photos that are `stored` by one; None: each by its own."""
         examples = self._examples
         paired = np.flatnonzero(examples.photo >= 0)
         own = np.arange(examples.own)
         for mixture in mixtures:
-            known, strange = _mixed(self._known, mixture), _mixed(self._strange, mixture)
+            # A doubted class part leaves the others more of a photo's norm.
+            named, general, shape = stored or mixture
+            norms = (named * self._sure[:, 0].square() + general + shape).sqrt()
+            known = _mixed(self._known, mixture) / norms[: examples.own]
+            strange = _mixed(self._strange, mixture) / norms
             near = pairs(known[paired], own, examples.labels, examples.photo[paired])
             yield (
                 mixture,
@@ -210,12 +220,16 @@ def _mixed(agreements: tuple[Tensor, ...], mixture: Mixture) -> Tensor:
     return mixture[0] * named + mixture[1] * general + mixture[2] * shape
 
 
-def _named(logits: Tensor, shared: int, temperature: float) -> Tensor:
-    return roots(torch.softmax(logits / temperature, 1), shared)
+def _named(logits: Tensor, shared: int, temperature: float) -> tuple[Tensor, Tensor]:
+    """Return the class part's direction, and how sure a tower is of the likeliest class."""
+    posterior = torch.softmax(logits / temperature, 1)
+    return roots(posterior, shared), posterior.amax(1, keepdim=True)
 
 
 def _sharpnesses() -> Iterator[Sharpness]:
-    for values in product(PHOTO_TEMPERATURES, SKETCH_TEMPERATURES, DOUBTS, LIFTS):
+    for values in product(
+        PHOTO_TEMPERATURES, SKETCH_TEMPERATURES, PHOTO_DOUBTS, SKETCH_DOUBTS, LIFTS
+    ):
         yield Sharpness(*values)
 
 
