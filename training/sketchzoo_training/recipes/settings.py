@@ -74,6 +74,7 @@ class Configuration(Table):
 
 INDECISIVE = (
     "about",
+    "centred",
     "data.cache_bytes",
     "data.workers",
     "device.device",
@@ -83,7 +84,8 @@ INDECISIVE = (
     "budget.validate_every",
     "budget.checkpoint_every",
 )
-"""Fields that decide no weight: where a run computes, how often it is looked at."""
+"""Fields that decide nothing of what is learned: where a run computes, how often it is looked at,
+what is done with what it learned."""
 
 C = TypeVar("C", bound=Configuration)
 

@@ -23,6 +23,7 @@ from sketchzoo_training.models.export import export_artefact
 from sketchzoo_training.models.sketch_net import BACKBONE
 from sketchzoo_training.recipes.joint.batches import Sampler
 from sketchzoo_training.recipes.joint.calibration import Calibration, Examples, calibrate, lifted
+from sketchzoo_training.recipes.joint.centring import centre
 from sketchzoo_training.recipes.joint.material import Material
 from sketchzoo_training.recipes.joint.network import JointNetwork, Tower
 from sketchzoo_training.recipes.joint.recipe import JointRecipe
@@ -39,7 +40,7 @@ def assemble(
     run_dir: Path,
     minutes: float,
 ) -> ModelArtefact:
-    """Calibrate on val, give both towers their heads, and export them to `run_dir/zoo-1`.
+    """Centre, calibrate on val, give both towers their heads, and export to `run_dir/zoo-1`.
 
     Raises:
         ParityError: a graph's embeddings differ from torch's.
@@ -47,6 +48,8 @@ def assemble(
     """
     material, drawing = recipe.material, recipe.config.drawing
     network = network.eval()
+    if recipe.config.centred:
+        centre(network.photo, material)
     said = Said.by(network, material, drawing, run_dir / "cache", record.identity)
     shares = drawn_shares(recipe)
     chosen = calibrate(examples(material, said, shares))

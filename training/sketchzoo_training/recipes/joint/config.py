@@ -118,12 +118,14 @@ class BudgetConfig(Table):
 class JointConfig(Configuration):
     """A run of the joint recipe; see each table.
 
-    `starts_from` is a model's name or folder, or a preset of the recipe towers, which is run
-    first, in the folder of that name in the run's own.
+    `starts_from` is a model's name or folder, or a preset of the recipe towers or of this one,
+    which is run first, in the folder of that name in the run's own. When the model is exported,
+    photos are `centred` (`recipes.joint.centring`); a stage that another goes on from need not be.
     """
 
     recipe: Literal["joint"] = "joint"
     starts_from: str = "zoo-1-towers"
+    centred: bool = True
     data: DataConfig = DataConfig()
     drawing: DrawingConfig = DrawingConfig()
     network: NetworkConfig = NetworkConfig()

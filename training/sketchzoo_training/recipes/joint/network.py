@@ -74,11 +74,7 @@ class Tower(nn.Module):
 
     def forward(self, images: Tensor) -> Parts:
         """Map images `(n, channels, size, size)` to the three parts."""
-        net: Any = self.backbone
-        half = self._half and self.training
-        with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16, enabled=half):
-            maps = self.still()(images).float()
-        maps = net.bn2(net.conv_head(net.blocks[self._frozen :](maps)))
+        maps = self.maps(images)
         head = self.head
         features = self.dropout(maps.mean((2, 3)))
         cells = functional.gelu(head.cell(self.dropout(pooled(maps, head.grid))))
@@ -87,6 +83,15 @@ class Tower(nn.Module):
             functional.normalize(head.general(features), dim=1),
             functional.normalize(head.shape(self.dropout(cells.flatten(1))), dim=1),
         )
+
+    def maps(self, images: Tensor) -> Tensor:
+        """Map images to the last feature maps `(n, features, h, w)`."""
+        net: Any = self.backbone
+        half = self._half and self.training
+        with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+            maps = self.still()(images).float()
+        last: Tensor = net.bn2(net.conv_head(net.blocks[self._frozen :](maps)))
+        return last
 
 
 class JointNetwork(nn.Module):

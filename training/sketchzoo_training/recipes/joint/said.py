@@ -1,7 +1,7 @@
 """What the towers say of images as service shows them: the parts, before they are weighed."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -80,11 +80,16 @@ class Said:
 @torch.inference_mode()
 def of_photos(tower: Tower, squares: Bytes, device: torch.device) -> Parts:
     """Return what a tower says of photos, `Pictures.squares`."""
-    parts = []
-    for start in range(0, len(squares), _AT_ONCE):
-        some = torch.from_numpy(squares[start : start + _AT_ONCE]).to(device)
-        parts.append(_parts(tower, 2 * some.permute(0, 3, 1, 2).float() / 255 - 1))
+    parts = [_parts(tower, images.to(device)) for images in photos_as_shown(squares)]
     return _joined(parts, tower)
+
+
+def photos_as_shown(squares: Bytes) -> Iterator[Tensor]:
+    """Yield photos, a few at a time, as the network takes them: `(n, 3, size, size)`, -1 to 1."""
+    for start in range(0, len(squares), _AT_ONCE):
+        some = torch.from_numpy(squares[start : start + _AT_ONCE])
+        images = 2 * some.permute(0, 3, 1, 2).float() / 255 - 1
+        yield images.contiguous(memory_format=torch.channels_last)
 
 
 @torch.inference_mode()
