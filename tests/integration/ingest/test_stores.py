@@ -1,16 +1,13 @@
-"""Photos in buckets, behind urls, in tables and tar files, with a real S3 API and Qdrant."""
+"""Photos in buckets, in tables and tar files, with a real S3 API and Qdrant."""
 
 import asyncio
-import csv
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from prometheus_client import CollectorRegistry
-from pyarrow import parquet
 
 from sketchzoo.call_settings import QdrantSettings
 from sketchzoo.fetch import FetchLimits
@@ -24,14 +21,12 @@ from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.sources import Candidate, ClassFrom, PassedOver, Source, open_source
 from sketchzoo_ingest.tally import Tally
 from tests.artefacts import picture
-from tests.integration.fetch.site_server import Site, a_site
 from tests.integration.ingest.command import Command
+from tests.integration.ingest.stored import FILES, archive, in_folder, listed, table
 from tests.integration.storage.bucket_server import Buckets, bucket_server
 from tests.unit.ingest.fakes import FakeEncoder, small_limits
 
 FINGERPRINT = "f" * 16
-FILES = {f"{name}/{n}.jpg": picture(7 * n + len(name)) for name in ("owl", "swan") for n in (1, 2)}
-FILES |= {"owl/deep/ö & #.jpg": picture(99)}
 # What a listing tells in its own way: where a photo lies and when its file was written.
 OWN = ("uri", "modified_at", "ingested_at")
 
@@ -55,11 +50,7 @@ def bucket(server: Buckets, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Put the photos into a folder."""
-    for path, content in FILES.items():
-        (tmp_path / "zoo" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "zoo" / path).write_bytes(content)
-    return tmp_path / "zoo"
+    return in_folder(tmp_path / "zoo")
 
 
 @pytest.fixture
@@ -95,31 +86,6 @@ async def run(writer: PhotoWriter, *sources: Source, **options: Any) -> Report:
 
 async def points(writer: PhotoWriter) -> dict[str, Photo]:
     return {photo.id: photo async for photo in writer.scroll(writer.name(FINGERPRINT))}
-
-
-def listed(source: Source) -> list[Candidate]:
-    return [entry for entry in source.candidates() if isinstance(entry, Candidate)]
-
-
-def archive(folder: Path) -> tuple[Path, bytes]:
-    """Make a tar file of a folder and one beside it that is packed; return the first, and that."""
-    tar = folder.with_suffix(".tar")
-    subprocess.run(["tar", "cf", tar, "-C", folder, "."], check=True)
-    subprocess.run(["gzip", "-k", tar], check=True)
-    return tar, Path(f"{tar}.gz").read_bytes()
-
-
-def table(path: Path, where: str, base: str) -> bytes:
-    """Write the photos' places and classes into a table and return its bytes."""
-    rows = [(f"{base}{file}", file.partition("/")[0]) for file in FILES]
-    if path.suffix == ".csv":
-        with path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([(where, "class"), *rows])
-    else:
-        parquet.write_table(
-            pa.table({where: [r[0] for r in rows], "class": [r[1] for r in rows]}), path
-        )
-    return path.read_bytes()
 
 
 async def test_same_points_wherever_photos_lie(
@@ -246,92 +212,6 @@ def test_what_cannot_be_opened_is_said(bucket: str, storage: Storage) -> None:
             open_source(name, storage)
     with pytest.raises(ValueError, match=r"no file is called so"):
         open_source(f"s3://{bucket}/zoo/*.tar", storage)
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with a_site() as made:
-        yield made
-
-
-def page(site: Site, path: str, *links: str) -> None:
-    rows = "".join(f'<li><a href="{link}">x</a>' for link in links)
-    site.photo(path, f"<html><ul>{rows}</ul></html>".encode())
-
-
-def test_folders_behind_urls(site: Site, storage: Storage) -> None:
-    """A server's index pages are folders: what they link to right below themselves is listed."""
-    page(site, "/zoo/", "?C=N;O=D", "../", "/", "owl/", "/zoo/swan/", "https://example.org/x.jpg")
-    page(site, "/zoo/owl/", "a%20b.jpg", "./c.jpg", "c.jpg", "deep/d.jpg", ".h.jpg", "n.txt")
-    page(site, "/zoo/swan/", "e.jpg")
-    for path in ("owl/a%20b.jpg", "owl/c.jpg", "swan/e.jpg"):
-        site.photo(f"/zoo/{path}", path.encode())
-    source = open_source(f"{site.url}/zoo/", storage)
-    found = listed(source)
-    assert [(c.class_name, c.folder, c.file_name) for c in found] == [
-        ("owl", "owl", "a b.jpg"),
-        ("owl", "owl", "c.jpg"),
-        ("swan", "swan", "e.jpg"),
-    ]
-    assert source.read(found[0], 100) == b"owl/a%20b.jpg"
-    assert source.root == f"{site.url}/zoo/"
-    with pytest.raises(ValueError, match="ends in a slash"):
-        open_source(f"{site.url}/zoo", storage)
-
-
-def test_pages_without_end_are_listed_so_deep_and_no_further(site: Site, storage: Storage) -> None:
-    """A server that answers every url with the same page has folders for ever."""
-    for depth in range(80):
-        page(site, "/zoo/" + "x/" * depth, "x/", "a.jpg")
-    entries = list(open_source(f"{site.url}/zoo/", storage).candidates())
-    assert len([entry for entry in entries if isinstance(entry, Candidate)]) == 65
-    [refusal] = [entry for entry in entries if isinstance(entry, Refusal)]
-    assert (refusal.reason, "64 folders deep" in refusal.message) == (Reason.UNREADABLE, True)
-
-
-def test_tables_and_shards_behind_urls(site: Site, storage: Storage, folder: Path) -> None:
-    """A manifest and a tar file behind urls are read as those in a folder are."""
-    site.photo("/zoo/photos.csv", table(folder / "photos.csv", "path", ""))
-    found = listed(open_source(f"{site.url}/zoo/photos.csv", storage))
-    assert [c.folder for c in found] == [file.rpartition("/")[0] for file in FILES]
-    assert found[-1].uri.startswith(f"{site.url}/zoo/owl/deep/%C3%B6%20%26%20%23.jpg")
-    tar, _ = archive(folder)
-    source = open_source(site.photo("/zoo.tar", tar.read_bytes()), storage)
-    assert {source.read(each, 10**6) for each in listed(source)} == set(FILES.values())
-
-
-def test_a_signature_is_part_of_a_uri_alone(site: Site, storage: Storage, folder: Path) -> None:
-    """A presigned url is read by its query; names, origins and messages go without."""
-    signed = "?X-Amz-Signature=secret"
-    tar, _ = archive(folder)
-    shards = open_source(site.photo(f"/zoo.tar{signed}", tar.read_bytes()), storage)
-    rows = table(folder / "photos.csv", "path", "")
-    manifest = open_source(site.photo(f"/photos.csv{signed}", rows), storage)
-    told = [shards.name, manifest.name, *(each.origin for each in listed(shards))]
-    told += [each.origin for each in listed(manifest)]
-    for name in ("none.tar", "none.csv", "none.parquet", "none"):
-        with pytest.raises(ValueError, match="none") as error:
-            open_source(f"{site.url}/{name}{signed}", storage)
-        told.append(str(error.value))
-    assert "secret" not in " ".join(told)
-    first = listed(shards)[0]
-    assert shards.read(first, 10**6) in FILES.values()
-
-
-def test_password_of_a_url_is_shown_nowhere(site: Site, storage: Storage) -> None:
-    """User info in a source's url goes to its server, and into no uri, name or message."""
-    page(site, "/zoo/", "owl/")
-    page(site, "/zoo/owl/", "a.jpg")
-    url = site.url.replace("//", "//ada:secret@")
-    source = open_source(f"{url}/zoo/", storage)
-    [candidate] = listed(source)
-    assert site.headers[-1]["authorization"].startswith("Basic ")
-    told = f"{source.name} {source.root} {candidate!r}"
-    for name in ("none/", "none.tar", "none.csv", "none.parquet", "none"):
-        with pytest.raises(ValueError, match="none") as error:
-            open_source(f"{url}/{name}", storage)
-        told += str(error.value)
-    assert "secret" not in told
 
 
 def test_command_over_a_bucket(

@@ -1,105 +1,25 @@
-"""`sketchzoo query` as a process, against a service of three classes and addresses of none."""
+"""`sketchzoo query` as a process, against a service of three classes."""
 
-import http.server
 import json
-import os
 import re
 import shlex
-import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar
 
-import grpc
 import pytest
-from google.protobuf.timestamp_pb2 import Timestamp
-from grpc_status import rpc_status
-from PIL import Image, ImageDraw
 
-from sketchzoo.rpc import unimplemented
-from sketchzoo.search.v1 import search_pb2, search_pb2_grpc
-
-HERON = search_pb2.Hit(
-    photo_id="2",
-    score=0.8,
-    uri="s3://bucket/2024/lake/DSC_1.NEF",
-    near_duplicates=4,
-    seen_class="heron",
-    seen_confidence=0.75,
-    folder="2024/lake",
-    file_name="DSC_1.NEF",
-    taken_at=Timestamp(seconds=1_720_000_000),
-    camera="ACME X100",
-    location=search_pb2.GeoPoint(lat=47.5, lon=9.5),
-    rating=4,
-)
-
-
-class Zoo(search_pb2_grpc.SearchServiceServicer):
-    """Finds one crab, whatever is asked, and in the gallery `library` a heron.
-
-    In the galleries `words` and `drawings` it is sure of nothing; the first takes texts.
-    """
-
-    asked: ClassVar[list[search_pb2.SearchRequest]] = []
-
-    def Search(self, request: Any, context: Any) -> search_pb2.SearchResponse:  # noqa: N802
-        self.asked.append(request)
-        if request.query.text and request.gallery == "drawings":
-            said = "cannot be embedded by the model shapes"
-            problem = unimplemented("NO_TEXT_TOWER", said, field="query.text")
-            context.abort_with_status(rpc_status.to_status(problem.status()))
-        hit = search_pb2.Hit(photo_id="1", class_name="crab", score=0.9, uri="file:///crab.jpg")
-        hits = [HERON] if request.gallery == "library" else [hit]
-        answer = search_pb2.SearchResponse(hits=hits, model_fingerprint="f")
-        if request.gallery in ("words", "drawings"):
-            answer.hits.add(photo_id="2", class_name="cat", score=0.8, uri="file:///cat.jpg")
-            answer.confident_score = 0.95
-        return answer
-
-    def GetGallery(self, request: Any, context: Any) -> search_pb2.GetGalleryResponse:  # noqa: N802
-        return search_pb2.GetGalleryResponse(takes_text=request.gallery == "words")
-
-    def ListFolders(self, request: Any, context: Any) -> search_pb2.ListFoldersResponse:  # noqa: N802
-        names = {"": ["2024"], "2024": ["2024/lake", "2024/hill"]}.get(request.parent, [])
-        counts = [search_pb2.FolderCount(folder=name, count=1) for name in names]
-        return search_pb2.ListFoldersResponse(folders=counts)
-
-    def ListClasses(self, request: Any, context: Any) -> search_pb2.ListClassesResponse:  # noqa: N802
-        counts = [search_pb2.ClassCount(class_name=n, count=1) for n in ("cat", "crab", "Löwe")]
-        seen = [search_pb2.ClassCount(class_name="heron", count=1)]
-        return search_pb2.ListClassesResponse(classes=counts, seen_classes=seen)
+from tests.integration.sketchzoo.zoo_service import Zoo, crab_sketch, query, zoo_service
 
 
 @pytest.fixture(scope="module")
 def zoo() -> Iterator[str]:
-    server = grpc.server(ThreadPoolExecutor(2))
-    search_pb2_grpc.add_SearchServiceServicer_to_server(Zoo(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield f"127.0.0.1:{port}"
-    server.stop(None).wait(5)
+    with zoo_service() as target:
+        yield target
 
 
 @pytest.fixture(scope="module")
 def sketch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("sketch") / "crab.png"
-    image = Image.new("L", (64, 64), 255)
-    ImageDraw.Draw(image).ellipse((10, 10, 50, 50), outline=0)
-    image.save(path)
-    return path
-
-
-def query(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sketchzoo", "query", *map(str, arguments)]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GRPC_")}
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, env=environment
-    )
+    return crab_sketch(tmp_path_factory.mktemp("sketch"))
 
 
 def test_a_known_class_is_searched_in(zoo: str, sketch: Path) -> None:
@@ -260,65 +180,3 @@ def test_a_wrong_option_is_named_with_what_would_be_right(
     assert done.returncode == 2
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
-
-
-@pytest.fixture
-def web_page() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture
-def another_service() -> Iterator[str]:
-    server = grpc.server(ThreadPoolExecutor(1))
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield f"127.0.0.1:{port}"
-    server.stop(None).wait(5)
-
-
-@pytest.fixture
-def nobody() -> Iterator[str]:
-    with socket.socket() as taken:  # bound, but nothing listens
-        taken.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{taken.getsockname()[1]}"
-
-
-@pytest.mark.parametrize(
-    ("address", "said", "status"),
-    [
-        ("nobody", "connection refused", 4),
-        ("web_page", "does not speak gRPC", 4),
-        ("another_service", "no search service", 3),
-    ],
-)
-def test_a_wrong_address_is_told_in_plain_words(
-    request: pytest.FixtureRequest, sketch: Path, address: str, said: str, status: int
-) -> None:
-    """One line that names the address and why, none of gRPC's own."""
-    target = request.getfixturevalue(address)
-    done = query(sketch, "--search-target", target, "--timeout", "3")
-    assert done.returncode == status, done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert target in done.stderr
-    assert said in done.stderr
-
-
-@pytest.mark.parametrize("target", ["http://127.0.0.1:50052", "127.0.0.1", ":::"])
-def test_what_is_no_address_is_wrong_usage(sketch: Path, target: str) -> None:
-    """Status 2, and how an address is written."""
-    done = query(sketch, "--search-target", target)
-    assert done.returncode == 2
-    assert "host:port" in done.stderr.splitlines()[-1]
-
-
-def test_a_ca_that_is_none_is_named(sketch: Path, zoo: str) -> None:
-    """Status 2 and the file, not a handshake that failed."""
-    done = query(sketch, "--search-target", zoo, "--ca", sketch)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].endswith(f"{sketch} holds no certificate in PEM form")
