@@ -12,9 +12,10 @@ from sketchzoo.tower_config import TowerConfig
 
 
 def fingerprint(folder: Path, towers: Iterable[TowerConfig]) -> str:
-    """Hash each tower's weights (its safetensors file's bytes) and preprocessing.
+    """Hash each tower's weights (its safetensors file's bytes), network and preprocessing.
 
-    Of an imported tower the graph is hashed as well: nothing else says which of a network's
+    What describes a network holds what no weight says: temperatures, doubt, what each part counts.
+    Of an imported tower the graph is hashed in its place: nothing else says which of a network's
     values are the embedding. Returns 16 hexadecimal digits: two models with the same ones give
     the same embeddings.
 
@@ -29,6 +30,8 @@ def fingerprint(folder: Path, towers: Iterable[TowerConfig]) -> str:
         digest.update(hashed(folder / tower.safetensors))
         if tower.is_graph_alone:
             digest.update(hashed(folder / tower.onnx))
+        else:
+            digest.update(json.dumps(dict(tower.network), sort_keys=True).encode())
         digest.update(json.dumps(asdict(tower.preprocessing), sort_keys=True).encode())
     return digest.hexdigest()[:16]
 

@@ -157,7 +157,7 @@ class ModelArtefact:
             raise ModelError(f"{path}: {error!r}") from error
 
     def verify(self) -> None:
-        """See that weights and preprocessing come to the fingerprint that is stated.
+        """See that weights, networks and preprocessing come to the fingerprint that is stated.
 
         Raises:
             ModelError: they don't, or a file is missing.
@@ -169,7 +169,7 @@ class ModelArtefact:
         names = sorted({tower.safetensors for tower in towers})
         names += sorted({tower.onnx for tower in towers if tower.is_graph_alone})
         raise ModelError(
-            f"{self.folder}: weights ({', '.join(names)}) and preprocessing come to the "
+            f"{self.folder}: weights ({', '.join(names)}), networks and preprocessing come to the "
             f"fingerprint {found}, and config.json states {self.fingerprint}: a file is damaged, "
             "or another model's; copy the folder anew"
         )

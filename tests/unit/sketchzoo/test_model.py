@@ -33,6 +33,17 @@ def test_a_path_that_leads_nowhere_serves_nothing_else(
         ModelArtefact.load(path)
 
 
+def test_a_fingerprint_tells_what_no_weight_says(tmp_path: Path) -> None:
+    """Calibrated anew, the same weights give other embeddings: galleries must not mix them."""
+    (tmp_path / "photo.safetensors").write_bytes(b"weights")
+    how = Preprocessing(32, "crop", (0.5,), (0.5,))
+    towers = [
+        TowerConfig("photo", how, {"backbone": "tiny", "head": {"kind": "parts", "doubt": doubt}})
+        for doubt in (0.5, 1.0)
+    ]
+    assert len({fingerprint(tmp_path, [tower]) for tower in towers}) == 2
+
+
 def test_a_fingerprint_tells_the_preprocessings_version(tmp_path: Path) -> None:
     """Other pixels are other embeddings, though weights and settings are the same."""
     (tmp_path / "one.safetensors").write_bytes(b"weights")
