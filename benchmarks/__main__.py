@@ -27,7 +27,7 @@ PARTS = (
     "peers",
     "qdrant",
 )
-OWN = ("gpu", "growth")
+OWN = ("gpu", "growth", "driver")
 """Parts that run only where they are named: they need a machine of their own, or hours."""
 
 
@@ -142,10 +142,14 @@ class Run:
             from benchmarks import growth  # noqa: PLC0415 - see above
 
             self._done(growth.measure(self._out, self._workload, self._model, *self._growth))
+        if "driver" in self._wanted:
+            from benchmarks import growth  # noqa: PLC0415 - see above
+
+            self._done(growth.driver(self._out, self._growth[0]))
 
     def together(self) -> None:
         """Measure what needs the services."""
-        if not self._wanted - {"preparing", "cores", "gpu", "start", "memory", "growth"}:
+        if not self._wanted - {"preparing", "cores", "start", "memory", *OWN}:
             return
         import numpy as np  # noqa: PLC0415 - see above
 

@@ -40,6 +40,7 @@ _SETTLED_SECONDS = 15
 # Calls for longer than any run; Ctrl-C ends it.
 _FOR_EVER = 1_500_000
 _MIB = 2**20
+_TWO = ("--engine", "ray", "--ray-workers", "2")
 
 
 def measure(
@@ -53,11 +54,7 @@ def measure(
             *("search p99 ms meanwhile", "settled", "not OK"),
         ),
     )
-    stub = tiny_model(out / "tiny", dimension=362, size=32)
-    with Stack(out / "logs-growth") as stack:
-        parts = start(stack, UpSettings(data=out / "growth-data", model=str(stub.folder)))
-        for part in (parts.qdrant, parts.encoder):
-            stack.wait_serving(part)
+    with _stubbed(out) as (stack, parts):
         watched(parts, *shards(out / "growth", 0, min(_FIRST, sizes[0] // 2)))
         stack.wait_serving(parts.search)
         held = min(_FIRST, sizes[0] // 2)
@@ -76,6 +73,35 @@ def measure(
     )
     _engines(section, out, workload, model, min(_REAL, last))
     return section
+
+
+def driver(out: Path, sizes: Sequence[int]) -> Section:
+    """Ingest so many photos each with two workers of Ray; compare the peaks of its driver."""
+    section = Section("Ray's driver", ("photos", "photos/s", "driver's peak MiB"))
+    peaks = []
+    with _stubbed(out) as (_, parts):
+        for size in sizes:
+            with own_gallery():
+                report, peak = watched(parts, *_TWO, *shards(out / "growth", 0, size))
+            if report["photos"]["total"] != size:
+                raise RuntimeError(f"{report['photos']} of {size} photos")
+            peaks.append(peak)
+            section.rows.append((f"{size:,}", report["photos_per_second"], peak / _MIB))
+            print(*section.rows[-1], flush=True)
+    section.bars.append(Bar("ray_driver_memory", peaks[-1] / peaks[0], "<=", 1.2))
+    section.notes.append("tar files of 10,000 photos; embedding is a network of one layer")
+    return section
+
+
+@contextmanager
+def _stubbed(out: Path) -> Iterator[tuple[Stack, Parts]]:
+    """Run the parts in the context with a model that costs next to nothing."""
+    stub = tiny_model(out / "tiny", dimension=362, size=32)
+    with Stack(out / "logs-growth") as stack:
+        parts = start(stack, UpSettings(data=out / "growth-data", model=str(stub.folder)))
+        for part in (parts.qdrant, parts.encoder):
+            stack.wait_serving(part)
+        yield stack, parts
 
 
 def shards(folder: Path, first: int, end: int) -> list[str]:
