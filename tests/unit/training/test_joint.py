@@ -18,6 +18,7 @@ from sketchzoo_training.engine.processes import Share
 from sketchzoo_training.engine.report import StepReport
 from sketchzoo_training.errors import ConfigError
 from sketchzoo_training.recipes.joint import run
+from sketchzoo_training.recipes.joint.config import JointConfig
 from sketchzoo_training.recipes.joint.material import load_material
 from sketchzoo_training.recipes.joint.network import network_of
 from sketchzoo_training.recipes.joint.run import train_joint
@@ -84,6 +85,34 @@ def test_a_model_that_a_preset_of_another_recipe_is_called_after_is_gone_on_from
     config = tiny(begun).model_copy(update={"starts_from": "zoo-1"})
     train_joint(config, pairs, tmp_path / "run")
     assert losses(tmp_path / "run")
+
+
+@pytest.mark.usefixtures("without_joint_export")
+def test_a_preset_of_the_same_recipe_is_run_first_too(
+    pairs: Path, begun: ModelArtefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stage may follow another of its kind: zoo-1 goes on from zoo-1-parts."""
+    asked: list[tuple[str, int]] = []
+
+    def trains(config: JointConfig, _: Path, folder: Path, **__: object) -> ModelArtefact:
+        asked.append((folder.name, config.seed))
+        return begun
+
+    monkeypatch.setattr(run, "train_joint", trains)
+    config = tiny(begun).model_copy(update={"starts_from": "zoo-1-parts"})
+    train_joint(config, pairs, tmp_path / "run")
+    assert asked == [("zoo-1-parts", config.seed)]
+    assert losses(tmp_path / "run")
+
+
+def test_a_preset_of_another_recipe_is_nothing_to_go_on_from(
+    pairs: Path, begun: ModelArtefact, tmp_path: Path
+) -> None:
+    """The Siamese networks have no class part: said before anything is trained."""
+    config = tiny(begun).model_copy(update={"starts_from": "lite0/mini-contrastive-e2"})
+    with pytest.raises(ConfigError, match="joint goes on from one of towers or of joint"):
+        train_joint(config, pairs, tmp_path / "run")
+    assert not (tmp_path / "run/run.json").exists()
 
 
 @pytest.mark.usefixtures("without_joint_export")

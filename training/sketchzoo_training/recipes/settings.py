@@ -75,6 +75,7 @@ class Configuration(Table):
 INDECISIVE = (
     "about",
     "centred",
+    "blend",
     "data.cache_bytes",
     "data.workers",
     "device.device",

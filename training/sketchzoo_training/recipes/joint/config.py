@@ -121,11 +121,14 @@ class JointConfig(Configuration):
     `starts_from` is a model's name or folder, or a preset of the recipe towers or of this one,
     which is run first, in the folder of that name in the run's own. When the model is exported,
     photos are `centred` (`recipes.joint.centring`); a stage that another goes on from need not be.
+    `blend` is the share that the weights which the run began with have in the exported ones
+    (`recipes.joint.blending`).
     """
 
     recipe: Literal["joint"] = "joint"
     starts_from: str = "zoo-1-towers"
     centred: bool = True
+    blend: Part = 0.0
     data: DataConfig = DataConfig()
     drawing: DrawingConfig = DrawingConfig()
     network: NetworkConfig = NetworkConfig()

@@ -13,10 +13,11 @@ from sketchzoo_training.engine.memory import keep_freed
 from sketchzoo_training.engine.processes import Share, cpu_processes
 from sketchzoo_training.engine.recipe import RunDescription
 from sketchzoo_training.engine.run_folder import RunFolder
-from sketchzoo_training.errors import DataError
+from sketchzoo_training.errors import ConfigError, DataError
 from sketchzoo_training.recipes.card import Training, write_card
 from sketchzoo_training.recipes.figures import measure
 from sketchzoo_training.recipes.joint.assembly import assemble
+from sketchzoo_training.recipes.joint.blending import blend, check_blend
 from sketchzoo_training.recipes.joint.config import JointConfig
 from sketchzoo_training.recipes.joint.material import Material, load_material
 from sketchzoo_training.recipes.joint.pictures import ANYTHING
@@ -60,7 +61,9 @@ def train_joint(
     if Share.current().rank:
         return None  # of several GPUs' processes the first exports
     network = recipe.network()
+    began = {name: value.clone() for name, value in network.state_dict().items()}
     load_weights(network, RunFolder(run_dir).last, record.identity)
+    blend(network, began, config.blend)
     minutes = float(result["seconds"]) / 60
     artefact = assemble(recipe, network, record, run_dir, minutes)
     figures = measure(artefact, data, recipe.material.drawings)
@@ -73,6 +76,7 @@ def _training(recipe: JointRecipe, minutes: float) -> Training:
     config, material = recipe.config, recipe.material
     pairs = int((material.pair[material.drawings.where("train")] >= 0).sum())
     anything = len(material.pictures.where(ANYTHING))
+    blended = f"\nOf each weight {config.blend:.0%} is what it was before." if config.blend else ""
     return Training(
         photo_backbone="EfficientNet-Lite0, trained",
         sketch_backbone="EfficientNet-Lite0, grey, trained",
@@ -82,7 +86,7 @@ def _training(recipe: JointRecipe, minutes: float) -> Training:
             f"Both towers began with those of {recipe.artefact.name} "
             f"(`{recipe.artefact.fingerprint}`), whose classes they were taught,\n"
             f"and learned from {pairs} pairs of a photo and a sketch of it, and from contours of "
-            f"photos,\n{anything} of them of things that no class names."
+            f"photos,\n{anything} of them of things that no class names.{blended}"
         ),
         preset="zoo-1",
     )
@@ -96,15 +100,27 @@ def _begin(config: JointConfig, data: Path, run_dir: Path, listen: Listener) -> 
     """
     name = config.starts_from
     # A model may have the name of the preset that made it, as zoo-1 has.
-    if name not in preset_names() or read_preset(name).get("recipe") != "towers":
+    if name == NAME or name not in preset_names():
         return name
+    values = read_preset(name)
     folder = run_dir / name
     model = folder / NAME
     if (model / "MODEL_CARD.md").is_file():  # written last
         return model
-    towers = checked(TowersConfig, read_preset(name), name)
-    towers = towers.model_copy(update={"seed": config.seed, "device": config.device})
-    made = train_towers(towers, data, folder, listen=listen)
+    same = {"seed": config.seed, "device": config.device}
+    made: ModelArtefact | None
+    match values.get("recipe"):
+        case "towers":
+            towers = checked(TowersConfig, values, name).model_copy(update=same)
+            made = train_towers(towers, data, folder, listen=listen)
+        case "joint":
+            joint = checked(JointConfig, values, name).model_copy(update=same)
+            made = train_joint(joint, data, folder, listen=listen)
+        case recipe:
+            raise ConfigError(
+                f"starts_from: the preset {name} is of the recipe {recipe or 'siamese'}; "
+                "joint goes on from one of towers or of joint"
+            )
     return None if made is None or Share.current().size > 1 else made.folder
 
 
@@ -112,6 +128,7 @@ def _prepared(
     config: JointConfig, begun: Path | str, data: Path, run_dir: Path
 ) -> tuple[JointRecipe, RunDescription]:
     artefact = ModelArtefact.load(begun)
+    check_blend(config, artefact)
     material = load_material(data, config, artefact, run_dir / "cache")
     return JointRecipe(config, material, artefact), record_of(config, material, artefact)
 
