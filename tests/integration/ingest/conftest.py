@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sketchzoo.fetch import FetchLimits
 from sketchzoo.model import ModelArtefact
+from sketchzoo.storage import Storage
 from tests.artefacts import EncoderProcess, encoder_process, tiny_model
 from tests.contract.embedded_qdrant.server_process import ServerProcess
 
@@ -58,3 +60,10 @@ def folder(tmp_path: Path) -> Path:
     path = tmp_path / "zoo"
     path.mkdir()
     return path
+
+
+@pytest.fixture
+def storage() -> Iterator[Storage]:
+    """Reach buckets and urls, those of this machine too."""
+    with Storage(limits=FetchLimits(seconds=10, allow_private_addresses=True)) as opened:
+        yield opened

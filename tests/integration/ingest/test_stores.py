@@ -10,7 +10,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from sketchzoo.call_settings import QdrantSettings
-from sketchzoo.fetch import FetchLimits
 from sketchzoo.qdrant import Photo, PhotoWriter, connect
 from sketchzoo.storage import Storage
 from sketchzoo_ingest.job import Job, JobOptions
@@ -51,12 +50,6 @@ def bucket(server: Buckets, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return in_folder(tmp_path / "zoo")
-
-
-@pytest.fixture
-def storage() -> Iterator[Storage]:
-    with Storage(limits=FetchLimits(seconds=10, allow_private_addresses=True)) as opened:
-        yield opened
 
 
 @pytest.fixture

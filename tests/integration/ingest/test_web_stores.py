@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from sketchzoo.fetch import FetchLimits
 from sketchzoo.storage import Storage
 from sketchzoo_ingest.outcome import Reason, Refusal
 from sketchzoo_ingest.sources import Candidate, open_source
@@ -16,12 +15,6 @@ from tests.integration.ingest.stored import FILES, archive, in_folder, listed, t
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return in_folder(tmp_path / "zoo")
-
-
-@pytest.fixture
-def storage() -> Iterator[Storage]:
-    with Storage(limits=FetchLimits(seconds=10, allow_private_addresses=True)) as opened:
-        yield opened
 
 
 @pytest.fixture

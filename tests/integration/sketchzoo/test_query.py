@@ -3,23 +3,11 @@
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.sketchzoo.zoo_service import Zoo, crab_sketch, query, zoo_service
-
-
-@pytest.fixture(scope="module")
-def zoo() -> Iterator[str]:
-    with zoo_service() as target:
-        yield target
-
-
-@pytest.fixture(scope="module")
-def sketch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return crab_sketch(tmp_path_factory.mktemp("sketch"))
+from tests.integration.sketchzoo.zoo_service import Zoo, query
 
 
 def test_a_known_class_is_searched_in(zoo: str, sketch: Path) -> None:

@@ -10,18 +10,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.integration.sketchzoo.zoo_service import crab_sketch, query, zoo_service
-
-
-@pytest.fixture(scope="module")
-def zoo() -> Iterator[str]:
-    with zoo_service() as target:
-        yield target
-
-
-@pytest.fixture(scope="module")
-def sketch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return crab_sketch(tmp_path_factory.mktemp("sketch"))
+from tests.integration.sketchzoo.zoo_service import query
 
 
 @pytest.fixture
