@@ -171,7 +171,8 @@ class ModelArtefact:
         raise ModelError(
             f"{self.folder}: weights ({', '.join(names)}), networks and preprocessing come to the "
             f"fingerprint {found}, and config.json states {self.fingerprint}: a file is damaged, "
-            "or another model's; copy the folder anew"
+            "or another model's: copy the folder anew; or an earlier release made it: export it "
+            "anew"
         )
 
     def save_config(self) -> None:
