@@ -91,17 +91,17 @@ def test_a_model_that_a_preset_of_another_recipe_is_called_after_is_gone_on_from
 def test_a_preset_of_the_same_recipe_is_run_first_too(
     pairs: Path, begun: ModelArtefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stage may follow another of its kind: zoo-1 goes on from zoo-1-parts."""
-    asked: list[tuple[str, int]] = []
+    """A stage may follow another of its kind, whose card names its own preset."""
+    asked: list[tuple[str, int, object]] = []
 
-    def trains(config: JointConfig, _: Path, folder: Path, **__: object) -> ModelArtefact:
-        asked.append((folder.name, config.seed))
+    def trains(config: JointConfig, _: Path, folder: Path, **options: object) -> ModelArtefact:
+        asked.append((folder.name, config.seed, options["preset"]))
         return begun
 
     monkeypatch.setattr(run, "train_joint", trains)
     config = tiny(begun).model_copy(update={"starts_from": "zoo-1-parts"})
     train_joint(config, pairs, tmp_path / "run")
-    assert asked == [("zoo-1-parts", config.seed)]
+    assert asked == [("zoo-1-parts", config.seed, "zoo-1-parts")]
     assert losses(tmp_path / "run")
 
 

@@ -32,9 +32,16 @@ Listener = loop.Listener
 
 
 def train_joint(
-    config: JointConfig, data: Path, run_dir: Path, *, listen: Listener = lambda _: None
+    config: JointConfig,
+    data: Path,
+    run_dir: Path,
+    *,
+    preset: str = NAME,
+    listen: Listener = lambda _: None,
 ) -> ModelArtefact | None:
     """Train both towers and export them to `run_dir/zoo-1` with their figures and card.
+
+    The card says that `preset` trains the model again.
 
     A run that was ended at any point goes on from its last checkpoint; one that is finished is
     only exported again. Processes other than the first return nothing; on several GPUs nor does
@@ -67,16 +74,16 @@ def train_joint(
     minutes = float(result["seconds"]) / 60
     artefact = assemble(recipe, network, record, run_dir, minutes)
     figures = measure(artefact, data, recipe.material.drawings)
-    write_card(artefact, figures, _training(recipe, minutes))
+    write_card(artefact, figures, _training(recipe, minutes, preset))
     return artefact
 
 
-def _training(recipe: JointRecipe, minutes: float) -> Training:
+def _training(recipe: JointRecipe, minutes: float, preset: str) -> Training:
     """Return what a card says of how both towers were trained."""
     config, material = recipe.config, recipe.material
     pairs = int((material.pair[material.drawings.where("train")] >= 0).sum())
     anything = len(material.pictures.where(ANYTHING))
-    blended = f"\nOf each weight {config.blend:.0%} is what it was before." if config.blend else ""
+    blended = f"\nOf each weight {config.blend:.1%} is what it was before." if config.blend else ""
     return Training(
         photo_backbone="EfficientNet-Lite0, trained",
         sketch_backbone="EfficientNet-Lite0, grey, trained",
@@ -88,7 +95,7 @@ def _training(recipe: JointRecipe, minutes: float) -> Training:
             f"and learned from {pairs} pairs of a photo and a sketch of it, and from contours of "
             f"photos,\n{anything} of them of things that no class names.{blended}"
         ),
-        preset="zoo-1",
+        preset=preset,
     )
 
 
@@ -115,7 +122,7 @@ def _begin(config: JointConfig, data: Path, run_dir: Path, listen: Listener) -> 
             made = train_towers(towers, data, folder, listen=listen)
         case "joint":
             joint = checked(JointConfig, values, name).model_copy(update=same)
-            made = train_joint(joint, data, folder, listen=listen)
+            made = train_joint(joint, data, folder, preset=name, listen=listen)
         case recipe:
             raise ConfigError(
                 f"starts_from: the preset {name} is of the recipe {recipe or 'siamese'}; "
