@@ -23,6 +23,7 @@ from sketchzoo_ingest.job import Job, JobOptions
 from sketchzoo_ingest.metrics import IngestMetrics
 from sketchzoo_ingest.progress import Bar, Display, Lines, counting, progress
 from sketchzoo_ingest.ray.environment import is_own, prepare
+from sketchzoo_ingest.ray.own import OwnCluster
 from sketchzoo_ingest.report import Report
 from sketchzoo_ingest.retry import RetryPolicy
 from sketchzoo_ingest.settings import IngestSettings
@@ -57,23 +58,28 @@ def run(settings: IngestSettings, names: Sequence[str], errors: TextIO | None = 
             with usage():
                 open_parts.enter_context(tracing(PART, settings.otlp_endpoint, begins=True))
             if settings.engine == "ray":
-                return _on_cluster(settings, names, sources, errors)
+                named = tuple(zip(names, sources, strict=True))
+                return _on_cluster(settings, named, errors)
             return run_main(ingest(settings, sources, errors, _display()))
 
 
 def _on_cluster(
     settings: IngestSettings,
-    names: Sequence[str],
-    sources: Sequence[Source],
+    named: Sequence[tuple[str, Source]],
     errors: TextIO | None,
 ) -> Report:
     prepare(own=is_own(settings))
-    try:
-        # Here, since it brings Ray along.
-        from sketchzoo_ingest.ray import bootstrap as on_cluster  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise UsageError(f"engine ray needs Ray ({error}): pip install 'sketchzoo[ray]'") from error
-    return on_cluster.run(settings, names, sources, errors, _display())
+    with ExitStack() as opened:
+        own = None
+        if is_own(settings):
+            own = opened.enter_context(OwnCluster(settings.ray_object_store_bytes))
+        try:
+            # Here, since it brings Ray along, and takes as long as the cluster's start.
+            from sketchzoo_ingest.ray import bootstrap as on_cluster  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            install = "pip install 'sketchzoo[ray]'"
+            raise UsageError(f"engine ray needs Ray ({error}): {install}") from error
+        return on_cluster.run(settings, named, errors, _display(), own)
 
 
 async def ingest(

@@ -27,6 +27,7 @@ from sketchzoo_ingest.ray.encoders import Line, start_encoders, stop_encoders
 from sketchzoo_ingest.ray.engine import Engine
 from sketchzoo_ingest.ray.environment import is_own
 from sketchzoo_ingest.ray.gauge import Gauge
+from sketchzoo_ingest.ray.own import OwnCluster
 from sketchzoo_ingest.ray.plan import Draft
 from sketchzoo_ingest.ray.records import Records
 from sketchzoo_ingest.report import Report
@@ -43,22 +44,23 @@ _AT_ONCE = 1024
 
 def run(
     settings: IngestSettings,
-    names: Sequence[str],
-    sources: Sequence[Source],
+    named: Sequence[tuple[str, Source]],
     errors: TextIO | None,
     display: Display,
+    own: OwnCluster | None,
 ) -> Report:
-    """Ingest sources, opened by their names, on a cluster.
+    """Ingest sources, by their names, on a cluster: the run's own, or the one of the settings.
 
     Raises:
         UsageError: a setting cannot be used, or there is no cluster.
 
     """
     begun = time.perf_counter()
+    sources = [source for _, source in named]
     with usage():
         draft = Draft(
             settings,
-            tuple(names),
+            tuple(name for name, _ in named),
             tuple(source.classes.of for source in sources),
             _checkpoint(settings),
         )
@@ -68,7 +70,7 @@ def run(
         # Ray prints of processes that ended, whatever it is told: stdout is the report's.
         opened.enter_context(redirect_stdout(sys.stderr))
         with usage():
-            opened.enter_context(cluster(settings))
+            opened.enter_context(cluster(settings, own))
         return run_main(ingest(draft, sources, errors, display, begun))
 
 

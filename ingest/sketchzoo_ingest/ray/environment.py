@@ -25,6 +25,8 @@ def prepare(*, own: bool) -> None:
             "RAY_raylet_start_wait_time_s": "30",
             "RAY_gcs_rpc_server_connect_timeout_s": "60",
             "RAY_worker_register_timeout_seconds": "180",
+            # What has listed the sources closes the job, too, its imports done.
+            "RAY_kill_idle_workers_interval_ms": "0",
         }
     for name, value in values.items():
         os.environ.setdefault(name, value)

@@ -22,7 +22,7 @@ from tests.integration.ingest.test_killed import Gallery
 
 pytest.importorskip("ray", reason="needs the extra ray")
 
-from sketchzoo_ingest.ray.cluster import own_cluster
+from sketchzoo_ingest.ray.own import OwnCluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -49,8 +49,8 @@ def cluster() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
             patch.delenv(name, raising=False)  # what the cluster sets is unset after it
-        with own_cluster(128 * 2**20, cpus=2) as address:
-            yield address
+        with OwnCluster(128 * 2**20, cpus=2) as own:
+            yield own.address()
 
 
 @pytest.fixture
