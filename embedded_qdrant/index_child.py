@@ -1,10 +1,10 @@
 """The process that builds an index, on a copy of the shard that nobody else uses.
 
-    python -m embedded_qdrant.index_child FOLDER NICE < plan.json
+    python -m embedded_qdrant.index_child FOLDER NICE PLAN
 
 The engine's `optimize` holds the GIL until it is done, so it cannot run in the process that
-answers. The plan (`shard_config.ShardConfig`) comes on stdin, since it may be newer than the
-configuration in the folder.
+answers. The plan (`shard_config.ShardConfig`, as JSON) may be newer than the configuration in
+the folder.
 """
 
 import json
@@ -19,11 +19,11 @@ from embedded_qdrant import shard_config, wal
 from sketchzoo.parent import end_with_parent
 
 
-def main(folder: str, nice: int) -> None:
+def main(folder: str, nice: int, plan: str) -> None:
     """Load the copy, build what is to be built, and leave it on disk."""
     end_with_parent(signal.SIGKILL)  # its server; elsewhere it ends by itself, in vain
     os.nice(nice)
-    shard = edge.EdgeShard.load(folder, shard_config.make(json.load(sys.stdin)))
+    shard = edge.EdgeShard.load(folder, shard_config.make(json.loads(plan)))
     shard.optimize()
     shard.flush()
     shard.close()
@@ -33,4 +33,4 @@ def main(folder: str, nice: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])

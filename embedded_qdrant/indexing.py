@@ -182,11 +182,13 @@ class IndexBuild:
             "embedded_qdrant.index_child",
             str(folder),
             str(settings.index_nice),
-            stdin=asyncio.subprocess.PIPE,
+            # Not by its stdin: where it ends at once, nobody would read why.
+            json.dumps(plan),
+            stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
-        work = asyncio.ensure_future(process.communicate(json.dumps(plan).encode()))
+        work = asyncio.ensure_future(process.communicate())
         closing = asyncio.ensure_future(self._collection.closing.wait())
         try:
             await asyncio.wait(

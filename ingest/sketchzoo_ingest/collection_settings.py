@@ -49,7 +49,9 @@ class LayoutSettings(Settings):
         None, description="Keep payload on disk; by itself Qdrant does."
     )
     payload_indexes_on_disk: bool | None = Field(
-        None, description="Keep the payload fields' indexes on disk; by itself Qdrant does not."
+        None,
+        description="Keep the payload fields' indexes on disk; unset keeps those that no filter of "
+        "a search asks: of uris, contents, bursts.",
     )
     quantization: Literal["none", "scalar", "binary", "product"] | None = Field(
         None,

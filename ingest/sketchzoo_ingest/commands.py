@@ -65,9 +65,11 @@ def ingest(
     """
     # Here, so that --help stays quick.
     from sketchzoo_ingest.bootstrap import run  # noqa: PLC0415
+    from sketchzoo_ingest.priority import step_back  # noqa: PLC0415
     from sketchzoo_ingest.usage import UsageError  # noqa: PLC0415
 
     settings = of_running_stack(settings)
+    step_back(settings.nice)
     try:
         with ExitStack() as files:
             errors = None

@@ -245,6 +245,12 @@ class IngestSettings(
         "this machine that has the same setting may show their photos; unset lists none.",
     )
 
+    nice: Annotated[int, Field(ge=0, le=19)] = Field(
+        10,
+        description="How far the job steps back from what answers searches on this machine; 0 does "
+        "not.",
+    )
+
     metrics_host: Host = Field("127.0.0.1", description="Address of the /metrics page.")
     metrics_port: Port | None = Field(
         None,

@@ -17,6 +17,9 @@ _PARAMS = {
     api.FieldType.FieldTypeDatetime: "datetime_index_params",
     api.FieldType.FieldTypeGeo: "geo_index_params",
 }
+# Nearly as many values as photos, which ingest asks for, and searches for the bursts of a page
+# alone: in memory they would take four fifths of what all indexes take (docs/adr/0098-*.md).
+_OF_INGEST = frozenset(("uri", "sha256", "phash_bands", "burst"))
 _QUANTIZATION = {"quantization", "product_compression", "quantized_on_disk"}
 _KINDS = ("none", "scalar", "binary", "product")
 # Qdrant's middle of five.
@@ -138,9 +141,12 @@ class CollectionOptions:
         request = api.CreateFieldIndexCollection(
             collection_name=collection, field_name=field, field_type=kind, wait=True
         )
-        if self.payload_indexes_on_disk is not None:
+        on_disk = self.payload_indexes_on_disk
+        if on_disk is None and field in _OF_INGEST:
+            on_disk = True
+        if on_disk is not None:
             params = getattr(request.field_index_params, _PARAMS[kind])
-            params.on_disk = self.payload_indexes_on_disk
+            params.on_disk = on_disk
             if kind == api.FieldType.FieldTypeInteger:
                 params.lookup = params.range = True
         return request

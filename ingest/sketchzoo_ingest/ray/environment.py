@@ -25,6 +25,8 @@ def prepare(*, own: bool) -> None:
             "RAY_raylet_start_wait_time_s": "30",
             "RAY_gcs_rpc_server_connect_timeout_s": "60",
             "RAY_worker_register_timeout_seconds": "180",
+            # The job has stepped back already, by its own setting.
+            "RAY_worker_niceness": "0",
             # What has listed the sources closes the job, too, its imports done.
             "RAY_kill_idle_workers_interval_ms": "0",
         }

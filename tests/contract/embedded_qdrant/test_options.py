@@ -1,18 +1,23 @@
 """A collection's settings where Qdrant is embedded: what it has, and what it says of the rest."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import grpc
 import pytest
 import structlog
 from qdrant_client import AsyncQdrantClient
+from qdrant_client import grpc as api
 
-from sketchzoo.qdrant import CollectionOptions, PhotoWriter, QdrantConnection
+from sketchzoo.qdrant import CollectionOptions, Photo, PhotoWriter, QdrantConnection
+from sketchzoo.qdrant.collection_options import index_on_disk
 from sketchzoo.qdrant.galleries import Galleries
+from sketchzoo.qdrant.writer import INDEXED
 from sketchzoo.rpc import CallError
 from tests.contract.embedded_qdrant.conftest import Address
 
 FINGERPRINT = "0123456789abcdef"
+PHOTO = Photo("bee", "file:///zoo/1.jpg", "a" * 64, 4, 3, datetime(2026, 11, 29, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -47,6 +52,48 @@ async def test_a_collection_has_what_was_asked_for(
     assert facts.fields["class"] == "keyword"
 
 
+@pytest.mark.parametrize(
+    ("options", "on_disk"),
+    [
+        (CollectionOptions(), {"uri", "sha256", "phash_bands", "burst"}),
+        (CollectionOptions(payload_indexes_on_disk=False), set()),
+        (CollectionOptions(payload_indexes_on_disk=True), set(INDEXED)),
+    ],
+)
+async def test_indexes_that_no_filter_asks_lie_on_disk(
+    connection: QdrantConnection, gallery: str, options: CollectionOptions, on_disk: set[str]
+) -> None:
+    """Unless it is said otherwise; photos are found by them wherever they lie."""
+    writer = PhotoWriter(connection, gallery, options)
+    collection = await writer.open(FINGERPRINT, 4)
+    assert await _on_disk(connection, collection) == on_disk
+    await writer.upsert(collection, [(PHOTO, [1.0, 0.0, 0.0, 0.0])])
+    found = await writer.by_uri(collection, [PHOTO.uri])
+    assert [each.id for each in found.values()] == [PHOTO.id]
+
+
+async def test_indexes_are_moved_to_disk_and_back(
+    connection: QdrantConnection, gallery: str
+) -> None:
+    """They are made anew, with the photos that are there."""
+    writer = PhotoWriter(connection, gallery)
+    collection = await writer.open(FINGERPRINT, 4)
+    await writer.upsert(collection, [(PHOTO, [1.0, 0.0, 0.0, 0.0])])
+    for wanted in (True, False):
+        options = CollectionOptions(m=None, ef_construct=None, payload_indexes_on_disk=wanted)
+        changed = await Galleries(connection).change(collection, options)
+        assert changed == ["payload_indexes_on_disk"]
+        assert await _on_disk(connection, collection) == (set(INDEXED) if wanted else set())
+        assert await writer.by_uri(collection, [PHOTO.uri])
+
+
+async def _on_disk(connection: QdrantConnection, collection: str) -> set[str]:
+    info = await connection.ask(
+        "Collections/Get", api.GetCollectionInfoRequest(collection_name=collection)
+    )
+    return {name for name, index in info.result.payload_schema.items() if index_on_disk(index)}
+
+
 async def test_embedded_shards_are_one_and_said_to_be(
     connection: QdrantConnection, gallery: str, address: Address
 ) -> None:
@@ -64,7 +111,6 @@ async def test_embedded_shards_are_one_and_said_to_be(
     [
         (CollectionOptions(quantization="binary"), "binary"),
         (CollectionOptions(quantization="product"), "product"),
-        (CollectionOptions(payload_indexes_on_disk=True), "field_index_params"),
     ],
 )
 async def test_what_embedded_cannot_do_is_refused(

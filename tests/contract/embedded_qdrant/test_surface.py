@@ -206,7 +206,7 @@ async def test_parts_of_writes_that_are_not_served_are_named(
             client.create_payload_index(
                 filled, "tags", models.KeywordIndexParams(type="keyword", is_tenant=True)
             ),
-            "CreateFieldIndexCollection.field_index_params",
+            "KeywordIndexParams.is_tenant",
         ),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
