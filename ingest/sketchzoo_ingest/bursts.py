@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sketchzoo.qdrant import Photo
-from sketchzoo.qdrant.photo import phash_bands
+from sketchzoo.qdrant.photo import phash_keys
 from sketchzoo_ingest.collection import Collection
 from sketchzoo_ingest.phash import distance
 
@@ -85,7 +85,7 @@ def _is_copy(one: Photo, other: Photo) -> bool:
     if abs(ratio - 1) > _ASPECT:
         return False
     # As the collection finds them, so that it makes no difference who is asked.
-    return not set(phash_bands(one.phash)).isdisjoint(phash_bands(other.phash))
+    return not set(phash_keys(one.phash)).isdisjoint(phash_keys(other.phash))
 
 
 def _is_series(one: Photo, other: Photo) -> bool:

@@ -19,7 +19,7 @@ _PARAMS = {
 }
 # Nearly as many values as photos, which ingest asks for, and searches for the bursts of a page
 # alone: in memory they would take four fifths of what all indexes take (docs/adr/0098-*.md).
-_OF_INGEST = frozenset(("uri", "sha256", "phash_bands", "burst"))
+_OF_INGEST = frozenset(("uri", "sha256", "phash_keys", "burst"))
 _QUANTIZATION = {"quantization", "product_compression", "quantized_on_disk"}
 _KINDS = ("none", "scalar", "binary", "product")
 # Qdrant's middle of five.
@@ -148,7 +148,7 @@ class CollectionOptions:
             params = getattr(request.field_index_params, _PARAMS[kind])
             params.on_disk = on_disk
             if kind == api.FieldType.FieldTypeInteger:
-                params.lookup = params.range = True
+                params.lookup, params.range = True, field not in _OF_INGEST
         return request
 
     def differences(self, has: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import combinations
 from typing import Any, Self
 
 from sketchzoo.seen import SeenClass
@@ -31,7 +32,7 @@ _TYPES = {
     "bytes": int,
     "modified_at": str,
     "phash": str,
-    "phash_bands": list,
+    "phash_keys": list,
     "burst": str,
     "near_duplicate_of": str,
     "seen_class": str,
@@ -48,14 +49,15 @@ NAMED = frozenset(_FROM_FILE)
 """Fields that a source's columns of the same names fill, instead of the file itself."""
 RESERVED = frozenset(_TYPES)
 """Payload fields with a meaning of their own."""
-DERIVED = frozenset(("phash_bands", "near_duplicate_of"))
+DERIVED = frozenset(("phash_keys", "near_duplicate_of"))
 """Those that say nothing that others do not: indexes are made of them."""
 UNREAD = DERIVED | {"folders"}
 """Those that a photo is not read from."""
 SHOWN = frozenset((*_REQUIRED, *_FROM_FILE, "burst", "seen_class", "seen_confidence"))
 """Those that a hit shows, and what every photo must have."""
 _MAX_FOLDERS = 32
-_BAND_DIGITS = 4
+# Bits of a perceptual hash's parts, of which two make a key.
+_PARTS = (13, 13, 13, 13, 12)
 
 
 # Asked for a photo's id again and again on its way into the collection.
@@ -149,7 +151,7 @@ class Photo:
             "location": self.location and {"lat": self.location.lat, "lon": self.location.lon},
             "rating": self.rating,
             "phash": self.phash,
-            "phash_bands": phash_bands(self.phash),
+            "phash_keys": list(phash_keys(self.phash)),
             "burst": self.burst,
             # Of all but the first, whose id it is: where no point has it, nothing folds.
             "near_duplicate_of": self.burst if self.burst != self.id else "",
@@ -213,14 +215,23 @@ def folders(folder: str) -> list[str]:
     return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
 
 
-def phash_bands(phash: str) -> list[str]:
-    """Return a perceptual hash's four parts, each told by its place: `0:8f3a`.
+@lru_cache(maxsize=4096)
+def phash_keys(phash: str) -> tuple[int, ...]:
+    """Return the ten numbers by which photos are found whose perceptual hashes hardly differ.
 
-    Two hashes of up to three bits' difference share one of them at least: by these, Qdrant
-    finds the few photos that are worth comparing.
+    Each tells two of a hash's five parts, and which. Two hashes of up to three bits' difference
+    share one of them at least; of 7,132 photos each shared one with 0.02 others
+    (docs/adr/0071-bursts.md).
     """
-    parts = range(0, len(phash), _BAND_DIGITS)
-    return [f"{at // _BAND_DIGITS}:{phash[at : at + _BAND_DIGITS]}" for at in parts]
+    if not phash:
+        return ()
+    bits, left = int(phash, 16), sum(_PARTS)
+    parts: list[int] = []
+    for width in _PARTS:
+        left -= width
+        parts.append(bits >> left & (1 << width) - 1)
+    pairs = combinations(parts, 2)
+    return tuple(place << 26 | one << 13 | other for place, (one, other) in enumerate(pairs))
 
 
 def _time(text: Any) -> datetime | None:

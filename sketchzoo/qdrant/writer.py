@@ -16,7 +16,7 @@ from sketchzoo.qdrant.collection_options import CollectionOptions, settings_of
 from sketchzoo.qdrant.connection import QdrantConnection
 from sketchzoo.qdrant.errors import CollectionExistsError, CollectionNotFoundError
 from sketchzoo.qdrant.filter import AnyOf, FieldCondition, Filter, Range
-from sketchzoo.qdrant.photo import RESERVED, Photo, phash_bands
+from sketchzoo.qdrant.photo import RESERVED, UNREAD, Photo, phash_keys
 from sketchzoo.qdrant.publishing import publish
 from sketchzoo.qdrant.reader import PhotoReader
 
@@ -32,7 +32,7 @@ INDEXED = {
     "camera": _KEYWORD,
     "burst": _KEYWORD,
     "near_duplicate_of": _KEYWORD,
-    "phash_bands": _KEYWORD,
+    "phash_keys": api.FieldType.FieldTypeInteger,
     "rating": api.FieldType.FieldTypeInteger,
     "taken_at": api.FieldType.FieldTypeDatetime,
     "location": api.FieldType.FieldTypeGeo,
@@ -143,16 +143,16 @@ class PhotoWriter(PhotoReader):
     ) -> list[Photo]:
         """Return photos that may look like one of these: few, found by indexes.
 
-        They share a part of their perceptual hashes, or were taken by the same camera
+        They share two parts of their perceptual hashes, or were taken by the same camera
         within a time.
         """
         request = api.ScrollPoints(
             collection_name=collection, limit=_MOST_ALIKE * max(1, len(photos))
         )
-        request.with_payload.include.fields.extend(RESERVED)
-        bands = {band for photo in photos for band in phash_bands(photo.phash)}
-        if bands:
-            found = FieldCondition("phash_bands", AnyOf(tuple(sorted(bands))))
+        request.with_payload.include.fields.extend(RESERVED - UNREAD)
+        keys = {key for photo in photos for key in phash_keys(photo.phash)}
+        if keys:
+            found = FieldCondition("phash_keys", AnyOf(tuple(sorted(keys))))
             found.fill(request.filter.should.add().field)
         for photo in photos:
             if photo.taken_at is not None and photo.camera:

@@ -55,7 +55,7 @@ async def test_a_collection_has_what_was_asked_for(
 @pytest.mark.parametrize(
     ("options", "on_disk"),
     [
-        (CollectionOptions(), {"uri", "sha256", "phash_bands", "burst"}),
+        (CollectionOptions(), {"uri", "sha256", "phash_keys", "burst"}),
         (CollectionOptions(payload_indexes_on_disk=False), set()),
         (CollectionOptions(payload_indexes_on_disk=True), set(INDEXED)),
     ],

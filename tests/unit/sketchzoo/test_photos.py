@@ -22,6 +22,7 @@ from sketchzoo.qdrant import (
     SeenClass,
     photo_id,
 )
+from sketchzoo.qdrant.photo import phash_keys
 
 SHA = "ab" * 32
 
@@ -30,6 +31,28 @@ def test_the_same_content_has_the_same_id() -> None:
     """Ids depend on the content's hash alone, today and in every release."""
     assert photo_id(SHA) == "026c2941-3621-561d-962d-5588bae00666"
     assert photo_id(SHA) != photo_id("cd" * 32)
+
+
+@given(
+    bits=st.integers(0, 2**64 - 1),
+    places=st.sets(st.integers(0, 63), max_size=3),
+)
+def test_hashes_that_hardly_differ_share_a_key(bits: int, places: set[int]) -> None:
+    """Whichever three of their bits do; the ten keys are numbers that JSON holds."""
+    other = bits ^ sum(1 << place for place in places)
+    one, two = (phash_keys(f"{each:016x}") for each in (bits, other))
+    assert not set(one).isdisjoint(two)
+    assert len(set(one)) == 10
+    assert all(0 <= key < 2**53 for key in one)
+
+
+def test_parts_of_a_key_are_of_one_place() -> None:
+    """The same bits in other parts of a hash are another key."""
+    assert (
+        len({key for part in range(5) for key in phash_keys(f"{1 << 13 * part:016x}")})
+        == 10 + 5 * 4
+    )
+    assert phash_keys("") == ()
 
 
 def test_a_bad_hash_is_refused() -> None:
