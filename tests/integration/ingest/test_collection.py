@@ -66,13 +66,15 @@ async def test_photos_below_a_folder(writer: PhotoWriter, collection: str) -> No
 
 
 async def test_alike_photos(writer: PhotoWriter, collection: str) -> None:
-    """Found are those that share a part of the hash, and those of one camera and time."""
-    shares = photo(1, phash="0123ffffffffffff")
+    """Found are those that share two parts of the hash, and those of one camera and time."""
+    shares = photo(1, phash="01234567ffffffff")
     soon = photo(2, phash="f" * 16, camera="Pixel 8", taken_at=WHEN + timedelta(seconds=2))
     late = photo(3, phash="f" * 16, camera="Pixel 8", taken_at=WHEN + timedelta(seconds=9))
     other = photo(4, phash="f" * 16, camera="Pixel 9", taken_at=WHEN)
-    moved = photo(5, phash="ffff0123ffffffff")
-    await writer.upsert(collection, [(each, VECTOR) for each in (shares, soon, late, other, moved)])
+    moved = photo(5, phash="ffffffff01234567")
+    hardly = photo(6, phash="0123ffffffffffff")
+    kept = (shares, soon, late, other, moved, hardly)
+    await writer.upsert(collection, [(each, VECTOR) for each in kept])
     asked = photo(9, phash="0123456789abcdef", camera="Pixel 8", taken_at=WHEN)
     found = await writer.alike(collection, [asked], SERIES)
     assert {each.id for each in found} == {shares.id, soon.id}
