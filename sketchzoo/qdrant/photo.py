@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import combinations
+from itertools import pairwise
 from typing import Any, Self
 
 from sketchzoo.seen import SeenClass
@@ -56,7 +56,7 @@ UNREAD = DERIVED | {"folders"}
 SHOWN = frozenset((*_REQUIRED, *_FROM_FILE, "burst", "seen_class", "seen_confidence"))
 """Those that a hit shows, and what every photo must have."""
 _MAX_FOLDERS = 32
-# Bits of a perceptual hash's parts, of which two make a key.
+# Bits of a perceptual hash's parts, of which two neighbours make a key.
 _PARTS = (13, 13, 13, 13, 12)
 
 
@@ -217,11 +217,11 @@ def folders(folder: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def phash_keys(phash: str) -> tuple[int, ...]:
-    """Return the ten numbers by which photos are found whose perceptual hashes hardly differ.
+    """Return the five numbers by which photos are found whose perceptual hashes hardly differ.
 
-    Each tells two of a hash's five parts, and which. Two hashes of up to three bits' difference
-    share one of them at least; of 7,132 photos each shared one with 0.02 others
-    (docs/adr/0071-bursts.md).
+    Each tells two neighbours of a hash's five parts, which lie in a ring, and which. Two hashes
+    of up to two bits' difference share one of them at least; of 7,132 photos each shared one
+    with 0.02 others (docs/adr/0071-bursts.md).
     """
     if not phash:
         return ()
@@ -230,7 +230,7 @@ def phash_keys(phash: str) -> tuple[int, ...]:
     for width in _PARTS:
         left -= width
         parts.append(bits >> left & (1 << width) - 1)
-    pairs = combinations(parts, 2)
+    pairs = pairwise([*parts, parts[0]])
     return tuple(place << 26 | one << 13 | other for place, (one, other) in enumerate(pairs))
 
 

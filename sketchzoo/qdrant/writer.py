@@ -143,7 +143,7 @@ class PhotoWriter(PhotoReader):
     ) -> list[Photo]:
         """Return photos that may look like one of these: few, found by indexes.
 
-        They share two parts of their perceptual hashes, or were taken by the same camera
+        They share neighbouring parts of their perceptual hashes, or were taken by the same camera
         within a time.
         """
         request = api.ScrollPoints(

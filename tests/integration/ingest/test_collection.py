@@ -66,7 +66,7 @@ async def test_photos_below_a_folder(writer: PhotoWriter, collection: str) -> No
 
 
 async def test_alike_photos(writer: PhotoWriter, collection: str) -> None:
-    """Found are those that share two parts of the hash, and those of one camera and time."""
+    """Found are neighbouring parts of the hash, and one camera at the same time."""
     shares = photo(1, phash="01234567ffffffff")
     soon = photo(2, phash="f" * 16, camera="Pixel 8", taken_at=WHEN + timedelta(seconds=2))
     late = photo(3, phash="f" * 16, camera="Pixel 8", taken_at=WHEN + timedelta(seconds=9))

@@ -35,22 +35,21 @@ def test_the_same_content_has_the_same_id() -> None:
 
 @given(
     bits=st.integers(0, 2**64 - 1),
-    places=st.sets(st.integers(0, 63), max_size=3),
+    places=st.sets(st.integers(0, 63), max_size=2),
 )
 def test_hashes_that_hardly_differ_share_a_key(bits: int, places: set[int]) -> None:
-    """Whichever three of their bits do; the ten keys are numbers that JSON holds."""
+    """Whichever two of their bits do; the five keys are numbers that JSON holds."""
     other = bits ^ sum(1 << place for place in places)
     one, two = (phash_keys(f"{each:016x}") for each in (bits, other))
     assert not set(one).isdisjoint(two)
-    assert len(set(one)) == 10
+    assert len(set(one)) == 5
     assert all(0 <= key < 2**53 for key in one)
 
 
 def test_parts_of_a_key_are_of_one_place() -> None:
     """The same bits in other parts of a hash are another key."""
     assert (
-        len({key for part in range(5) for key in phash_keys(f"{1 << 13 * part:016x}")})
-        == 10 + 5 * 4
+        len({key for part in range(5) for key in phash_keys(f"{1 << 13 * part:016x}")}) == 5 + 5 * 2
     )
     assert phash_keys("") == ()
 
