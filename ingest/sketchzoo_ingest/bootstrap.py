@@ -72,7 +72,8 @@ def _on_cluster(
     with ExitStack() as opened:
         own = None
         if is_own(settings):
-            own = opened.enter_context(OwnCluster(settings.ray_object_store_bytes))
+            with usage():
+                own = opened.enter_context(OwnCluster(settings.ray_object_store_bytes))
         try:
             # Here, since it brings Ray along, and takes as long as the cluster's start.
             from sketchzoo_ingest.ray import bootstrap as on_cluster  # noqa: PLC0415

@@ -27,6 +27,10 @@ class OwnCluster:
 
     It starts as the context opens, beside what this process does meanwhile: importing Ray takes
     as long. It ends with this process, however that ends.
+
+    Raises:
+        OSError: this machine has no folder, port or process for it.
+
     """
 
     def __init__(self, object_store_bytes: int, cpus: int | None = None) -> None:
@@ -39,7 +43,11 @@ class OwnCluster:
         # Its sockets lie there, whose paths may have but 107 characters.
         folder = tempfile.TemporaryDirectory(prefix="sz-ray-", ignore_cleanup_errors=True)
         self._folder = Path(self._opened.enter_context(folder))
-        self._start(_STARTS)
+        try:
+            self._start(_STARTS)
+        except OSError:
+            self._opened.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,11 +2,14 @@
 
 import asyncio
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from sketchzoo_ingest import bootstrap
 from sketchzoo_ingest.bootstrap import run
+from sketchzoo_ingest.ray import own
 from sketchzoo_ingest.settings import IngestSettings
 from sketchzoo_ingest.sources import open_source
 from sketchzoo_ingest.sources.section import entries, sections
@@ -33,6 +36,24 @@ def test_without_ray_one_line_says_what_to_install(
             monkeypatch.delitem(sys.modules, name)
     with pytest.raises(UsageError, match=r"pip install 'sketchzoo\[ray\]'"):
         run(IngestSettings(engine="ray"), [str(zoo)])
+
+
+def test_a_cluster_that_cannot_be_begun_is_one_line(
+    zoo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The machine's own reason, and no folder is left behind."""
+
+    def begin(*_: object, **__: object) -> None:
+        raise OSError("Cannot allocate memory")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(own.subprocess, "Popen", begin)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    for module in (bootstrap, own):
+        monkeypatch.setattr(module, "prepare", lambda *, own: None)  # noqa: ARG005 - as it is called
+    with pytest.raises(UsageError, match="Cannot allocate memory"):
+        run(IngestSettings(engine="ray"), [str(zoo)])
+    assert not list(tmp_path.glob("sz-ray-*"))
 
 
 @pytest.mark.parametrize(
