@@ -11,6 +11,7 @@ from sketchzoo.model import ModelArtefact
 from sketchzoo.storage import Storage
 from tests.artefacts import EncoderProcess, encoder_process, tiny_model
 from tests.contract.embedded_qdrant.server_process import ServerProcess
+from tests.integration.ingest.gallery import Gallery
 
 _aliases = count()
 
@@ -20,6 +21,14 @@ def qdrant_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run an embedded Qdrant."""
     with ServerProcess(tmp_path_factory.mktemp("qdrant") / "storage") as server:
         yield f"http://127.0.0.1:{server.port}"
+
+
+@pytest.fixture
+def gallery(qdrant_url: str) -> Iterator[Gallery]:
+    """Look at what lies in it."""
+    gallery = Gallery(qdrant_url)
+    yield gallery
+    gallery.close()
 
 
 @pytest.fixture(scope="session")

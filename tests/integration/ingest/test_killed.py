@@ -3,16 +3,13 @@
 import random
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from qdrant_client import QdrantClient
 
 from tests.artefacts import picture
 from tests.integration.ingest.command import Command
+from tests.integration.ingest.gallery import Gallery
 
 KILLS = 20
 PHOTOS = 60
@@ -30,49 +27,6 @@ def finish(folder: Path, environment: dict[str, str]) -> float:
     run = Command(folder.parent, environment, folder)
     assert run.wait() == 0, run.err
     return time.monotonic() - begun
-
-
-class Gallery:
-    """What lies in Qdrant under an alias's collections."""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._client = QdrantClient(
-            host=parts.hostname,
-            grpc_port=parts.port or 0,
-            prefer_grpc=True,
-            check_compatibility=False,
-            timeout=120,
-        )
-
-    def close(self) -> None:
-        self._client.close()
-
-    def published(self, alias: str) -> bool:
-        """Tell whether the alias names a collection."""
-        return alias in {found.alias_name for found in self._client.get_aliases().aliases}
-
-    def points(self, alias: str) -> dict[str, Any]:
-        """Return all points of the alias's collection by id, but for the time of ingest."""
-        names = [c.name for c in self._client.get_collections().collections]
-        points = {}
-        for name in names:
-            if name.startswith(f"{alias}-"):
-                found, _ = self._client.scroll(
-                    name, limit=1000, with_payload=True, with_vectors=True
-                )
-                for record in found:
-                    payload = dict(record.payload or {})
-                    payload.pop("ingested_at")
-                    points[str(record.id)] = (payload, record.vector)
-        return points
-
-
-@pytest.fixture
-def gallery(qdrant_url: str) -> Iterator[Gallery]:
-    gallery = Gallery(qdrant_url)
-    yield gallery
-    gallery.close()
 
 
 @pytest.mark.slow

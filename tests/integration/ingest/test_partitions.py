@@ -26,7 +26,7 @@ from sketchzoo_ingest.settings import IngestSettings
 from sketchzoo_ingest.sources import open_source
 from sketchzoo_ingest.sources.section import Section, sections
 from tests.artefacts import EncoderProcess, picture
-from tests.integration.ingest.test_killed import Gallery
+from tests.integration.ingest.gallery import Gallery
 
 pytest.importorskip("ray", reason="needs the extra ray")
 
@@ -66,13 +66,6 @@ class _Answer:
 def a_board(begun: int = 1) -> Any:
     places = {"take_place": _Answer(1), "give_back": _Answer(None)}
     return SimpleNamespace(**places, tell=_Answer(0), begin=_Answer(begun))
-
-
-@pytest.fixture
-def gallery(qdrant_url: str) -> Iterator[Gallery]:
-    gallery = Gallery(qdrant_url)
-    yield gallery
-    gallery.close()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from sketchzoo.model import ModelArtefact
 from tests.artefacts import picture
 from tests.contract.embedded_qdrant.server_process import ServerProcess
 from tests.integration.ingest.command import SECONDS, Command
-from tests.integration.ingest.test_killed import Gallery
+from tests.integration.ingest.gallery import Gallery
 
 pytest.importorskip("ray", reason="needs the extra ray")
 
@@ -51,13 +51,6 @@ def cluster() -> Iterator[str]:
             patch.delenv(name, raising=False)  # what the cluster sets is unset after it
         with OwnCluster(128 * 2**20, cpus=2) as own:
             yield own.address()
-
-
-@pytest.fixture
-def gallery(qdrant_url: str) -> Iterator[Gallery]:
-    gallery = Gallery(qdrant_url)
-    yield gallery
-    gallery.close()
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from tests.integration.ingest.command import SECONDS
+from tests.integration.ingest.gallery import Gallery
 from tests.integration.ingest.stored import FILES
-from tests.integration.ingest.test_killed import Gallery
 from tests.integration.storage.bucket_server import Buckets, bucket_server
 
 pytest.importorskip("ray", reason="needs the extra ray")
@@ -25,13 +25,6 @@ OPTIONS = (
     *("--engine", "ray", "--ray-workers", "2", "--ray-worker-cpus", "0.5"),
     *("--ray-partition-photos", "2", "--ray-checkpoint", "s3://zoo/records", "--json", "-"),
 )
-
-
-@pytest.fixture
-def gallery(qdrant_url: str) -> Iterator[Gallery]:
-    gallery = Gallery(qdrant_url)
-    yield gallery
-    gallery.close()
 
 
 @pytest.fixture
