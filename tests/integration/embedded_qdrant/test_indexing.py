@@ -191,5 +191,8 @@ def test_a_collection_deleted_during_its_build_is_gone(
     assert client.count(name).count == 0
     client.upsert(name, _points(range(10)))
     assert client.count(name).count == 10
-    time.sleep(0.1)
-    assert len(list((server.path / "collections").iterdir())) == 1
+    collections = server.path / "collections"
+    end = time.monotonic() + 30
+    while len(list(collections.iterdir())) > 1 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert len(list(collections.iterdir())) == 1

@@ -131,12 +131,15 @@ async def others(
         ("sketchzoo-ingest", "ingest/embed", "sketchzoo.encoder.v1.EncoderService/Embed"),
         ("sketchzoo-ingest", "ingest/write", "qdrant.Points/Upsert"),
     ):
-        assert below in names_below(found, service, top), (service, top)
+        assert below in names_below(found, service, top, below), (service, top)
 
 
-def names_below(found: Collector, service: str, top: str) -> set[str]:
-    """Return the names of the spans in the trace that a span without a parent begins."""
-    end = time.monotonic() + 10
+def names_below(found: Collector, service: str, top: str, awaited: str) -> set[str]:
+    """Return the names of the spans in the traces that a span without a parent begins.
+
+    Other services' spans come when these send them: waits for the one `awaited`.
+    """
+    end = time.monotonic() + 30
     while True:
         tops = [
             s.trace_id
@@ -144,7 +147,7 @@ def names_below(found: Collector, service: str, top: str) -> set[str]:
             if name == service and s.name == top and not s.parent_span_id
         ]
         names = {s.name for _, s in found.spans if s.trace_id in tops}
-        if len(names) > 2 or time.monotonic() > end:
+        if awaited in names or time.monotonic() > end:
             return names
         time.sleep(0.1)
 

@@ -15,7 +15,10 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+# A run takes half a minute where nothing else does: only one that hangs takes longer than this.
+LONG = 280
 
 CONFIG = """
 [data]
@@ -106,16 +109,16 @@ def test_a_killed_run_goes_on_to_the_same_losses(zoo: Path, tmp_path: Path) -> N
     config = tmp_path / "config.toml"
     config.write_text(CONFIG)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start(zoo, whole, config).wait(timeout=120) == 0
+    assert start(zoo, whole, config).wait(timeout=LONG) == 0
     process = start(zoo, killed, config)
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + LONG
     while steps_done(killed) < 8 and process.poll() is None:
         assert time.monotonic() < deadline, "the run made no progress"
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
-    process.wait(timeout=10)
+    process.wait(timeout=60)
     assert not (killed / "result.json").exists(), "the run ended before it was killed"
-    assert start(zoo, killed, config).wait(timeout=120) == 0
+    assert start(zoo, killed, config).wait(timeout=LONG) == 0
     for name in ("losses.csv", "validation.csv"):
         assert (killed / name).read_text() == (whole / name).read_text()
     assert (killed / "result.json").exists()
@@ -152,20 +155,20 @@ def test_a_killed_run_of_two_processes_goes_on_to_the_same_losses(
 ) -> None:
     """The other process ends with the killed one; two new ones compute equal losses and weights."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start_towers(shapes, whole).wait(timeout=150) == 0
+    assert start_towers(shapes, whole).wait(timeout=LONG) == 0
     process = start_towers(shapes, killed)
     checkpoint = killed / "checkpoint.pt"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + LONG
     while not checkpoint.exists() and process.poll() is None:
         assert time.monotonic() < deadline, "the run made no progress"
         time.sleep(0.005)
     others = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGKILL)
-    process.wait(timeout=10)
+    process.wait(timeout=60)
     assert others, "the run was no run of two processes"
     assert not psutil.wait_procs(others, timeout=60)[1], "a process outlived its leader"
     assert not (killed / "result.json").exists(), "the run ended before it was killed"
-    assert start_towers(shapes, killed).wait(timeout=150) == 0
+    assert start_towers(shapes, killed).wait(timeout=LONG) == 0
     for name in ("losses.csv", "validation.csv"):
         assert (killed / name).read_text() == (whole / name).read_text()
     weights = [load_file(run / "network.safetensors") for run in (whole, killed)]
