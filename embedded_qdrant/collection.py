@@ -105,6 +105,7 @@ class Collection:
         self._journal: Journal | None = None
         self._operation = 0
         self._dirty_since: float | None = None
+        self._unflushed = 0
         self._sync_failed = False
         # Set once the collection takes no more writes and is about to go.
         self.closing = asyncio.Event()
@@ -164,13 +165,15 @@ class Collection:
         if self._dirty_since is not None:
             with engine_panics():
                 self.shard.flush()
-            self._dirty_since = None
+            self._dirty_since, self._unflushed = None, 0
 
-    def flush_if_due(self, quiet_seconds: float, longest_seconds: float) -> None:
-        """Flush after a pause in the writes, or after the longest time without one."""
+    def flush_if_due(self, quiet_seconds: float) -> None:
+        """Flush after a pause in the writes, or where too much is in the log alone."""
         now = time.monotonic()
         if self._dirty_since is not None and (
-            now - self.last_write >= quiet_seconds or now - self._dirty_since >= longest_seconds
+            now - self.last_write >= quiet_seconds
+            or now - self._dirty_since >= self._settings.flush_seconds
+            or self._unflushed >= self._settings.flush_points
         ):
             self.flush()
 
@@ -293,6 +296,7 @@ class Collection:
         if self._dirty_since is None:
             self._dirty_since = self.last_write
         self.unindexed += points_of(waiting.write)
+        self._unflushed += points_of(waiting.write)
         for operation in waiting.operations:
             self.shard.update(operation)
             await asyncio.sleep(0)

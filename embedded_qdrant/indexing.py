@@ -41,6 +41,7 @@ from sketchzoo.rpc import CallError
 log = structlog.get_logger()
 
 _ERROR_TAIL_BYTES = 2000
+_REPLAYS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +121,10 @@ class IndexBuild:
             await self._build(folder)
             with engine_panics():
                 shard = edge.EdgeShard.load(str(folder))
-            # Twice, so that little is left for the moment when writes wait. No more often:
+            # A few times, so that little is left for the moment when writes wait. No more often:
             # replaying is no faster than writing, and might never catch up.
-            for _ in range(2):
-                await self._replay(shard)
+            for _ in range(_REPLAYS):
+                await self._replay(shard, rest=True)
             with engine_panics():
                 shard.flush()
             await asyncio.to_thread(sync_tree, folder)
@@ -213,8 +214,12 @@ class IndexBuild:
             raise IndexBuildError(f"its process ended with {process.returncode}: {tail}")
         self._check_journal()
 
-    async def _replay(self, shard: edge.EdgeShard) -> None:
-        """Make the journal's writes in `shard` too, yielding to queries between slices."""
+    async def _replay(self, shard: edge.EdgeShard, *, rest: bool = False) -> None:
+        """Make the journal's writes in `shard` too, yielding to queries between slices.
+
+        With `rest` for as long as a slice took: a query comes to its answer by several turns of
+        the event loop, and would wait for a slice at each.
+        """
         collection = self._collection
         for write in self._journal.read(self._journal.length):
             # What failed in the current shard fails here in the same way.
@@ -222,8 +227,9 @@ class IndexBuild:
                 for operation in to_engine(
                     write, collection.dimensions, self._settings.write_slice_points
                 ):
+                    start = time.monotonic()
                     shard.update(operation)
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(time.monotonic() - start if rest else 0)
 
     async def _swap(self, folder: Path, shard: edge.EdgeShard) -> _Old:
         """Replay the rest and make `shard` the collection's; returns the old one."""
@@ -234,8 +240,8 @@ class IndexBuild:
             self._check_journal()
             with engine_panics():
                 shard.flush()
-            # The engine syncs files, not the folders that it makes them in.
-            sync_folders(folder)
+            # The engine syncs files, not the folders that it makes them in: a hundred.
+            await asyncio.to_thread(sync_folders, folder)
             old = _Old(collection.shard_folder, collection.shard, unneeded=self._point_to(folder))
             collection.stop_journal()
             collection.shard_folder, collection.shard = folder, shard

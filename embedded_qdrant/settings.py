@@ -51,9 +51,14 @@ class WriteSettings(Settings):
         "RESOURCE_EXHAUSTED, since the engine does not survive a full disk.",
     )
     flush_seconds: Seconds = Field(
-        30.0,
+        300.0,
         description="Longest time that written points stay in the log alone while writes go on; "
-        "a pause in the writes flushes at once.",
+        "a pause in the writes flushes at once. No query is answered during a flush.",
+    )
+    flush_points: Count = Field(
+        100_000,
+        description="Most points in the log alone: after a crash they are written again before "
+        "queries are answered, some 5,000 a second.",
     )
 
 

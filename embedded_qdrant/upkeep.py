@@ -17,7 +17,7 @@ from embedded_qdrant.supervision import supervised
 log = structlog.get_logger()
 _TICK_SECONDS = 0.25
 _FLUSH_TICK_SECONDS = 1.0
-# A flush syncs some twenty files, and no query is answered meanwhile: better between writes.
+# A flush syncs a hundred files, and no query is answered meanwhile: better between writes.
 _QUIET_SECONDS = 1.0
 # After a build that failed: not again at once, since it would most likely fail again.
 _RETRY_SECONDS = 60.0
@@ -65,7 +65,7 @@ class Upkeep:
                     if collection.closing.is_set():
                         continue
                     try:
-                        collection.flush_if_due(_QUIET_SECONDS, self._settings.flush_seconds)
+                        collection.flush_if_due(_QUIET_SECONDS)
                         collection.refresh()
                     except Exception:  # the engine's errors have no class; the log keeps the writes
                         log.exception("flush failed", collection=collection.name)

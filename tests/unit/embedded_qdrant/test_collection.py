@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import grpc as rpc
 import pytest
@@ -225,6 +226,31 @@ async def test_many_deleted_points_make_a_vacuum_due(
         collection.last_write -= 2000
     collection.last_copy = collection.last_write - 1
     assert littered(collection, settings) is expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "quiet_seconds", "flushed"),
+    [
+        ({"flush_seconds": 1000, "flush_points": 11}, 1000, False),
+        ({"flush_seconds": 1000, "flush_points": 11}, 0, True),
+        ({"flush_seconds": 1e-6, "flush_points": 11}, 1000, True),
+        ({"flush_seconds": 1000, "flush_points": 10}, 1000, True),
+    ],
+)
+async def test_what_is_in_the_log_alone_is_bounded(
+    make: Make, *, settings: dict[str, Any], quiet_seconds: float, flushed: bool
+) -> None:
+    """A flush is due when writes pause, after flush_seconds, or with flush_points."""
+    collection = make(**settings)
+    for first in (0, 5):
+        await collection.write(_upsert(*range(first, first + 5)), _soon())
+    flush = Mock()
+    collection.shard, shard = Mock(flush=flush), collection.shard
+    collection.flush_if_due(quiet_seconds)
+    assert flush.called is flushed
+    collection.flush_if_due(1000)
+    assert flush.call_count == flushed
+    collection.shard = shard
 
 
 async def test_a_build_whose_journal_overflows_leaves_everything_as_it_was(make: Make) -> None:
