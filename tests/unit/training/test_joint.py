@@ -131,6 +131,28 @@ def test_several_gpus_go_on_from_a_preset_by_the_same_command_again(
     assert not (tmp_path / "run/run.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("has", "dtype"),
+    [
+        ({"avx2": True, "avx512_bf16": False, "cpu_name": "bf16"}, torch.float32),
+        ({"avx512_bf16": True}, torch.bfloat16),
+    ],
+)
+def test_still_layers_compute_by_what_the_processor_has(
+    begun: ModelArtefact,
+    monkeypatch: pytest.MonkeyPatch,
+    has: dict[str, object],
+    dtype: torch.dtype,
+) -> None:
+    """bfloat16 where there are instructions for it, float32 where it would take longer."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    tower = network_of(begun, tiny(begun).network).photo.train()
+    seen: list[torch.dtype] = []
+    tower.still()[-1].register_forward_hook(lambda *said: seen.append(said[2].dtype))
+    tower.maps(torch.zeros(2, 3, 32, 32))
+    assert seen == [dtype]
+
+
 def test_packed_data_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
     """It holds no photos: not even the preset that comes first is run."""
     packed = tmp_path / "zoo.npz"

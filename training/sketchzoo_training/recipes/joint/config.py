@@ -53,8 +53,9 @@ class NetworkConfig(Table):
     """Both towers: EfficientNet-Lite0 with three heads.
 
     `frozen_blocks` stay as they are, beside the stem; in training they compute with
-    `frozen_precision` (CPUs with bfloat16 take less than half the time). The shape part maps each
-    cell of a `grid` over the last map to `cell` values, and all of them to `shape`.
+    `frozen_precision` (CPUs with bfloat16 take less than half the time, others take float32). The
+    shape part maps each cell of a `grid` over the last map to `cell` values, and all of them to
+    `shape`.
     """
 
     frozen_blocks: Annotated[int, Field(ge=0, le=7)] = 3

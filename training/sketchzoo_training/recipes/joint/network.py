@@ -87,11 +87,19 @@ class Tower(nn.Module):
     def maps(self, images: Tensor) -> Tensor:
         """Map images to the last feature maps `(n, features, h, w)`."""
         net: Any = self.backbone
-        half = self._half and self.training
+        half = self._half and self.training and computes_bfloat16(images.device)
         with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16, enabled=half):
             maps = self.still()(images).float()
         last: Tensor = net.bn2(net.conv_head(net.blocks[self._frozen :](maps)))
         return last
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Tell whether a device has instructions for it: a CPU without takes several times as long."""
+    if device.type != "cpu":
+        return True
+    has = torch.cpu.get_capabilities()
+    return any(there is True for name, there in has.items() if "bf16" in name)
 
 
 class JointNetwork(nn.Module):
