@@ -296,7 +296,8 @@ class Collection:
         if self._dirty_since is None:
             self._dirty_since = self.last_write
         self.unindexed += points_of(waiting.write)
-        self._unflushed += points_of(waiting.write)
+        # What writes no point is made again after a crash as well.
+        self._unflushed += points_of(waiting.write) or 1
         for operation in waiting.operations:
             self.shard.update(operation)
             await asyncio.sleep(0)

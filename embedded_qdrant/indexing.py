@@ -140,7 +140,8 @@ class IndexBuild:
             self._journal.close()
         # Apart from the swap, so that queries come in between: closing syncs some files.
         await asyncio.sleep(0)
-        if old.unneeded:
+        # That is a write, and the engine does not survive a full disk.
+        if old.unneeded and not collection.space.lacks(0):
             await _drop_field_indexes(old.shard)
         _close(old.shard, collection.name)
         if old.unneeded:

@@ -57,8 +57,8 @@ class WriteSettings(Settings):
     )
     flush_points: Count = Field(
         100_000,
-        description="Most points in the log alone: after a crash they are written again before "
-        "queries are answered, some 5,000 a second.",
+        description="Most points, and writes of other kinds, in the log alone: after a crash they "
+        "are written again before queries are answered.",
     )
 
 

@@ -231,19 +231,23 @@ async def test_many_deleted_points_make_a_vacuum_due(
 @pytest.mark.parametrize(
     ("settings", "quiet_seconds", "flushed"),
     [
-        ({"flush_seconds": 1000, "flush_points": 11}, 1000, False),
-        ({"flush_seconds": 1000, "flush_points": 11}, 0, True),
-        ({"flush_seconds": 1e-6, "flush_points": 11}, 1000, True),
-        ({"flush_seconds": 1000, "flush_points": 10}, 1000, True),
+        ({"flush_seconds": 1000, "flush_points": 12}, 1000, False),
+        ({"flush_seconds": 1000, "flush_points": 12}, 0, True),
+        ({"flush_seconds": 1e-6, "flush_points": 12}, 1000, True),
+        ({"flush_seconds": 1000, "flush_points": 11}, 1000, True),
     ],
 )
 async def test_what_is_in_the_log_alone_is_bounded(
     make: Make, *, settings: dict[str, Any], quiet_seconds: float, flushed: bool
 ) -> None:
-    """A flush is due when writes pause, after flush_seconds, or with flush_points."""
+    """A flush is due when writes pause, after flush_seconds, or with flush_points.
+
+    A write of no point counts as one.
+    """
     collection = make(**settings)
     for first in (0, 5):
         await collection.write(_upsert(*range(first, first + 5)), _soon())
+    await collection.write(_delete(0, 1), _soon())
     flush = Mock()
     collection.shard, shard = Mock(flush=flush), collection.shard
     collection.flush_if_due(quiet_seconds)
