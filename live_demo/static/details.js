@@ -24,7 +24,9 @@ export class Details extends EventTarget {
     $("details-burst").addEventListener("click", () => this.#leave("burst"));
     $("details-previous").addEventListener("click", () => this.#step(-1));
     $("details-next").addEventListener("click", () => this.#step(1));
-    $("details").addEventListener("close", () => {
+    $("details").addEventListener("close", ({ target }) => {
+      // The browser tells late: they may be open again, for another step of the history.
+      if (target.open) return;
       unload($("details-image"));
       this.dispatchEvent(new Event("closed"));
     });

@@ -24,13 +24,17 @@ let shownIn = views.current;
 let trouble = { state: "connecting", message: "", part: "" };
 let searching = false;
 let galleryIsEmpty = false;
+let isTold = false;
 
 const source = () => sourceOf(views.current, drawing, textBox.asked);
+// Words and a focus of a link mean what the model makes of them, which the gateway has yet to tell.
+const waits = () => !isTold && (views.current.text || place.isFocused);
 
 function search({ urgent = true, penUp = null, page = "" } = {}) {
   const view = views.current;
   const what = source();
   if (!page) [view.answer, view.at] = [null, place.key];
+  if (waits()) return;
   if (!what) return rest(NOTHING);
   if (!page) scrolling.reset();
   const limit = Math.min(Number($("limit").value), page ? MOST - shown.hits.length : MOST);
@@ -163,12 +167,14 @@ live.addEventListener("gallery", async ({ detail }) => {
   filters.learn(detail);
   where.learn(detail);
   adding.learn(detail);
+  const waited = waits();
+  isTold = true;
   const news = [focus, textBox].map((each) => each.learn(detail));
   $("leave").hidden = !detail.leave;
   galleryIsEmpty = detail.total === 0;
   if (detail.map) await mapCard.open();
   else mapCard.close();
-  if (news.includes(true)) searchNow();
+  if (waited || news.includes(true)) searchNow();
   tell();
 });
 

@@ -38,6 +38,11 @@ export class Place extends EventTarget {
     return this.focuses.includes(chosen) ? chosen : "";
   }
 
+  // Whether a model that can is to be asked otherwise than by itself.
+  get isFocused() {
+    return this.#values.has("focus");
+  }
+
   // As a search names it.
   get asked() {
     return { gallery: this.gallery, folder: this.folder, ...this.days, ...this.counted };

@@ -1,7 +1,8 @@
 """A browser, a gateway and a search service that tests may stop."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext
 
 from sketchzoo.rpc import RpcServer
+from sketchzoo.search.v1 import search_pb2
 from tests.e2e.live_demo.browser import Visitor, chromium, executable
 from tests.integration.live_demo.fake_search import FakeSearch, server
 from tests.integration.live_demo.live_here import Live, live_here
@@ -31,6 +33,16 @@ class Zoo:
 
     async def close(self) -> None:
         await self._running.aclose()
+
+    async def asked(
+        self, meets: Callable[[search_pb2.SearchRequest], object]
+    ) -> search_pb2.SearchRequest:
+        """Wait until the newest search meets this: the last one's photos may look the same."""
+        async with asyncio.timeout(60):
+            requests = self.fake.requests
+            while not (requests and meets(requests[-1])):  # noqa: ASYNC110 - the fake has no event
+                await asyncio.sleep(0.05)
+        return requests[-1]
 
     @property
     def target(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import BrowserContext, expect
+from playwright.async_api import BrowserContext, Route, expect
 
 from sketchzoo.search.v1 import search_pb2
 from tests.e2e.live_demo.browser import Visitor
@@ -73,7 +73,7 @@ async def test_what_counts_is_chosen_and_stays(zoo: Zoo, asker: Visitor) -> None
     await page.locator("#details").get_by_text("More like this").click()
     await expect(page.locator("#seed")).to_be_visible()
     await asker.sees_only("owl")
-    assert last(zoo).photo_id
+    await zoo.asked(lambda each: each.query.photo_id)
     assert last(zoo).focus == search_pb2.FOCUS_SHAPE
     assert await asker.barriers() == []
     await page.reload()
@@ -139,11 +139,32 @@ async def test_words_find_alone_and_beside_a_drawing(zoo: Zoo, asker: Visitor) -
     assert last(zoo).WhichOneof("source") == "strokes"
     assert await asker.barriers() == []
     await page.locator("#clear").click()
+    await zoo.asked(lambda each: each.query.WhichOneof("source") is None)
     await asker.sees_only("snail")
-    assert last(zoo).WhichOneof("source") is None
     await page.locator("#text").fill("")
     await expect(page.locator("#grid .tile")).to_have_count(0)
     await expect(page.locator("#welcome")).to_be_visible()
+
+
+async def test_a_link_is_asked_as_it_says_from_the_first(zoo: Zoo, asker: Visitor) -> None:
+    """However late the page learns what the model can be asked: nothing is shown for less."""
+    page = asker.page
+    await asker.draw([[(300, 300), (700, 700)]])
+    await page.locator("#text").fill("snail")
+    await page.get_by_text("the same pose").click()
+    await expect(page).to_have_url(re.compile("d=.*q=snail.*focus=shape"))
+    await asker.sees_only("snail")
+
+    async def late(route: Route) -> None:
+        await asyncio.sleep(1)
+        await route.continue_()
+
+    await page.route("**/gallery?*", late)
+    before = len(zoo.fake.requests)
+    await page.reload()
+    await asker.sees_only("snail")
+    asked = [(each.query.text, each.query.focus) for each in zoo.fake.requests[before:]]
+    assert set(asked) == {("snail", search_pb2.FOCUS_SHAPE)}
 
 
 async def test_a_new_query_begins_without_words_and_back_brings_them(
@@ -227,9 +248,7 @@ async def test_below_the_confidence_it_says_so_and_helps(zoo: Zoo, asker: Visito
     await expect(page.locator("#grid .tile")).to_have_count(36)
     await page.get_by_role("button", name="More like this: photos like this owl").first.click()
     await expect(page.locator("#seed")).to_contain_text("More like this owl")
-    async with asyncio.timeout(30):
-        while not last(zoo).photo_id:  # noqa: ASYNC110 - the fake has no event
-            await asyncio.sleep(0.05)
+    await zoo.asked(lambda each: each.query.photo_id)
 
 
 async def test_an_empty_answer_says_the_same(zoo: Zoo, asker: Visitor) -> None:

@@ -41,7 +41,8 @@ async def test_the_search_gets_the_strokes_as_they_were_drawn(zoo: Zoo, visitor:
     await visitor.page.locator("#width").fill("30")
     await visitor.draw([LINE])
     await expect(visitor.page.locator("#grid .tile")).to_have_count(12)
-    await visitor.page.wait_for_timeout(200)
+    # Lifted, the pen leaves a line of fewer points.
+    await visitor.strokes()
     drawing = zoo.fake.requests[-1].query.strokes
     assert (drawing.canvas_width, drawing.canvas_height) == (1024, 1024)
     (stroke,) = drawing.strokes
@@ -108,8 +109,8 @@ async def test_a_pens_pressure_makes_the_line_wider(zoo: Zoo, visitor: Visitor) 
             await pen("mouseMoved", 60 + 20 * step, y, force)
         await pen("mouseReleased", 240, y, force)
     await expect(visitor.page.locator("#grid .tile")).to_have_count(12)
-    await visitor.page.wait_for_timeout(300)
-    soft, hard = zoo.fake.requests[-1].query.strokes.strokes
+    two = await zoo.asked(lambda each: len(each.query.strokes.strokes) > 1)
+    soft, hard = two.query.strokes.strokes
     assert hard.width > 1.8 * soft.width
 
 

@@ -36,9 +36,9 @@ def stroke(pointer: int, kind: str, y: int) -> list[Event]:
     return [("down", pointer, kind, 200, y), *moves, ("up", pointer, kind, 800, y)]
 
 
-def rows(zoo: Zoo) -> list[int]:
-    """Return at what height the strokes searched last begin."""
-    return [each.y[0] for each in zoo.fake.requests[-1].query.strokes.strokes]
+async def finds(zoo: Zoo, *rows: int) -> None:
+    """Wait until strokes that begin at these heights are searched."""
+    await zoo.asked(lambda each: (*(line.y[0] for line in each.query.strokes.strokes),) == rows)
 
 
 async def test_a_palm_before_the_pen_leaves_no_mark(zoo: Zoo, visitor: Visitor) -> None:
@@ -49,7 +49,7 @@ async def test_a_palm_before_the_pen_leaves_no_mark(zoo: Zoo, visitor: Visitor) 
     await visitor.page.evaluate(POINT, [*palm, *line[:4], after[0], *line[4:], after[1]])
     await expect(visitor.page.locator("#grid .tile")).to_have_count(12)
     assert await visitor.strokes() == 1
-    assert rows(zoo) == [300]
+    await finds(zoo, 300)
 
 
 async def test_fingers_draw_again_once_the_pen_is_away(zoo: Zoo, visitor: Visitor) -> None:
@@ -60,7 +60,7 @@ async def test_fingers_draw_again_once_the_pen_is_away(zoo: Zoo, visitor: Visito
     assert await visitor.strokes() == 1
     await page.evaluate(POINT, [("wait", 2200, "", 0, 0), *stroke(9, "touch", 600)])
     assert await visitor.strokes() == 2
-    assert rows(zoo) == [300, 600]
+    await finds(zoo, 300, 600)
 
 
 @pytest.mark.parametrize("tool", ["p", "e"])
@@ -72,7 +72,7 @@ async def test_a_cancelled_touch_is_undone(zoo: Zoo, visitor: Visitor, tool: str
     events = stroke(2, "touch", 290)
     await page.evaluate(POINT, [*events[:-1], ("cancel", 2, "touch", 800, 290)])
     assert await visitor.strokes() == 1
-    assert rows(zoo) == [300]
+    await finds(zoo, 300)
     await page.keyboard.press("Control+z")
     assert await visitor.strokes() == 0
 

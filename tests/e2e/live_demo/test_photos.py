@@ -53,8 +53,7 @@ async def test_thumbs_refine_the_answer(zoo: Zoo, visitor: Visitor) -> None:
     await expect(page.locator("#grid .name").first).to_have_text("owl")
     await page.locator("#grid .tile").last.get_by_label("Dislike").click()
     await expect(page.locator("#refine .disliked button")).to_have_count(1)
-    await page.wait_for_timeout(300)
-    query = zoo.fake.requests[-1].query
+    query = (await zoo.asked(lambda each: each.query.disliked_photo_ids)).query
     assert (len(query.liked_photo_ids), len(query.disliked_photo_ids)) == (3, 1)
     await visitor.picture("refined")
     await page.get_by_text("Reset").click()

@@ -21,11 +21,9 @@ async def test_pictures_are_searched_as_sketch_or_photo(zoo: Zoo, visitor: Visit
     await visitor.page.locator("#file").set_input_files(files=[upload])
     await visitor.sees_only("giraffe")
     await visitor.page.locator("[name=modality][value=sketch]").check(force=True)
-    await visitor.page.wait_for_timeout(300)
-    assert zoo.fake.requests[-1].query.WhichOneof("source") == "sketch"
+    await zoo.asked(lambda each: each.query.WhichOneof("source") == "sketch")
     await visitor.page.locator("[name=modality][value=photo]").check(force=True)
-    await visitor.page.wait_for_timeout(300)
-    assert zoo.fake.requests[-1].query.WhichOneof("source") == "photo"
+    await zoo.asked(lambda each: each.query.WhichOneof("source") == "photo")
     await visitor.picture("picture")
     await visitor.page.get_by_text("Back to drawing").click()
     await expect(visitor.page.locator("#notice")).to_contain_text("Nothing drawn yet")

@@ -148,6 +148,19 @@ async def test_back_closes_the_details_and_leaves_their_photos(visitor: Visitor)
     await visitor.sees_only("butterfly")
 
 
+async def test_details_opened_again_at_once_stay(visitor: Visitor) -> None:
+    """The browser tells of their closing when they are open again: that is no step back."""
+    page = visitor.page
+    await visitor.start_from("butterfly")
+    await visitor.sees_only("butterfly")
+    await page.locator("#grid .open").first.click()
+    dialog = page.locator("#details")
+    await dialog.evaluate("(details) => { details.close(); details.showModal(); }")
+    await page.wait_for_timeout(300)
+    await expect(dialog).to_be_visible()
+    assert await page.evaluate("Boolean(history.state.details)")
+
+
 async def test_back_returns_from_more_like_this(zoo: Zoo, visitor: Visitor) -> None:
     """Step by step to the drawing, with the likes it had, and not off the page."""
     page = visitor.page
