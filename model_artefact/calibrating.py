@@ -11,12 +11,10 @@ from model_artefact.photos import Embedded
 from sketchzoo.model import ModelArtefact
 from sketchzoo.model_error import ModelError
 from sketchzoo.posterior import Posterior
-from sketchzoo.thresholds import SEEN_FROM, SEEN_PRECISION, OpenWorld, Scores
+from sketchzoo.thresholds import SEEN_FROM, SEEN_LEVELS, SEEN_PRECISION, OpenWorld, Scores
 
 FEWEST_CLAIMS = 20
 """Of so many photos a class must be claimed, before how often that is right says anything."""
-STRICTER = (SEEN_FROM, 0.97, 0.98, 0.99, 0.995)
-"""From which posterior a class may count as seen, the least that is right often enough."""
 _FIRST = 12
 _AT_ONCE = 512
 
@@ -147,7 +145,7 @@ def _seen(artefact: ModelArtefact, photos: Embedded) -> Seen:
     right = likeliest == np.array(photos.classes)
     if (best >= SEEN_FROM).sum() < FEWEST_CLAIMS:
         return Seen(None, why_not=f"it is sure of fewer than {FEWEST_CLAIMS} photos")
-    for begin in STRICTER:
+    for begin in SEEN_LEVELS:
         sure = best >= begin
         if sure.sum() >= FEWEST_CLAIMS and right[sure].mean() >= SEEN_PRECISION:
             return Seen(begin, round(float(sure.mean()), 4), round(float(right[sure].mean()), 4))

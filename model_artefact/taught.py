@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from model_artefact.calibrating import FEWEST_CLAIMS, STRICTER
+from model_artefact.calibrating import FEWEST_CLAIMS
 from model_artefact.checking import Promise, check
 from model_artefact.class_head import known_classes
 from model_artefact.fitting import PHOTOS, SKETCHES
@@ -18,7 +18,7 @@ from model_artefact.teaching import Figures, Teacher, cross_validated
 from model_artefact.widening import widened
 from sketchzoo.model import ModelArtefact
 from sketchzoo.model_error import ModelError
-from sketchzoo.thresholds import SEEN_PRECISION
+from sketchzoo.thresholds import SEEN_LEVELS, SEEN_PRECISION
 
 _PAPERS = ("LICENSE", "phrases.toml")
 """What is taken over of the base: its terms, and in which words its classes are asked for."""
@@ -129,7 +129,7 @@ def _seen_from(before: float | None, figures: Figures) -> float | None:
     if before is None:
         return None
     sure, right = figures.claims
-    for begin in (before, *(each for each in STRICTER if each > before)):
+    for begin in (before, *(each for each in SEEN_LEVELS if each > before)):
         claimed = sure >= begin
         if claimed.sum() < FEWEST_CLAIMS:
             return begin

@@ -10,6 +10,8 @@ Scores = npt.NDArray[np.float64]
 """`(n,)`, 0 to 1."""
 SEEN_FROM, SEEN_PRECISION = 0.95, 0.95
 """From which posterior a class counts as seen on a photo, if it is right as often."""
+SEEN_LEVELS = (SEEN_FROM, 0.97, 0.98, 0.99, 0.995)
+"""From which posterior a class may count as seen, the least that is right often enough."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,8 @@ async def test_48_megapixels_are_embedded_in_bounded_memory() -> None:
     outcomes = [answer.outcomes[0] for answer in answers]
     vectors = [np.array(each.values()) for each in outcomes if isinstance(each, Embedding)]
     assert len(vectors) == len(calls), outcomes
-    assert min(float(vectors[0] @ vector) for vector in vectors) >= 0.999
+    # One was saved at a quarter of the side, and rings are of no class more than of another.
+    assert min(float(vectors[0] @ vector) for vector in vectors) >= 0.998
     assert peak < MOST_MEGABYTES
 
 

@@ -97,8 +97,9 @@ def test_what_is_fitted_is_embedded_as_the_file_itself(
     np.testing.assert_array_equal(
         prepare(decode(sent), preprocessing), prepare(decoded, preprocessing)
     )
-    # Of real photos at 12 and 24 megapixels the median is .9999; this one is mostly grain.
-    assert float(vector(runtime, modality, image) @ seen(runtime, modality, sent)) >= 0.998
+    # Of sixty real photos, enlarged, the least is .9994; this one is grain that shows nothing, and
+    # of which class it is least far from is decided by next to nothing.
+    assert float(vector(runtime, modality, image) @ seen(runtime, modality, sent)) >= 0.996
 
 
 def test_a_small_file_is_sent_as_it_is() -> None:

@@ -11,7 +11,7 @@ from sketchzoo.model import ModelArtefact
 from sketchzoo.thresholds import SEEN_FROM
 from sketchzoo_training.recipes.card import card
 from sketchzoo_training.recipes.towers import calibration, photo_features
-from sketchzoo_training.recipes.towers.calibration import Seen
+from sketchzoo_training.recipes.towers.calibration import Seen, seen_from
 from sketchzoo_training.recipes.towers.config import TowersConfig
 from sketchzoo_training.recipes.towers.run import training_of
 
@@ -99,10 +99,18 @@ def test_a_class_is_seen_from_where_it_is_right_on() -> None:
     logits = torch.tensor([[9.0, 0.0], [9.0, 0.0], [0.1, 0.0], [0.0, 9.0]])
     right, wrong = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
     assert Seen.on(logits, right, 2, 1.0) == Seen(4, claimed=0.75, right=1.0)
-    assert Seen.on(logits, right, 2, 1.0).seen_from == SEEN_FROM
-    assert Seen.on(logits, wrong, 2, 1.0).seen_from is None
+    assert seen_from(logits, right, 2, 1.0) == SEEN_FROM
+    assert seen_from(logits, wrong, 2, 1.0) is None
     assert Seen.on(logits, right, 2, 100.0) == Seen(4, claimed=0.0, right=0.0)
-    assert Seen.on(logits[:0], right[:0], 2, 1.0).seen_from is None
+    assert seen_from(logits[:0], right[:0], 2, 1.0) is None
+
+
+def test_a_surer_model_is_believed_later() -> None:
+    """The least level from which claims are right, above those that are wrong."""
+    logits = torch.tensor([[9.0, 0.0], [9.0, 0.0], [3.6, 0.0]])
+    labels = np.array([0, 0, 1])
+    assert seen_from(logits, labels, 2, 1.0) == 0.98
+    assert Seen.on(logits, labels, 2, 1.0, 0.98) == Seen(3, claimed=0.6667, right=1.0)
 
 
 @pytest.mark.parametrize(

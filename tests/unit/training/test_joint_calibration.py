@@ -128,7 +128,7 @@ def test_heads_rank_as_what_was_chosen_ranks(examples: Examples, chosen: Calibra
         own = np.arange(examples.own)
         assert precision(scores[:, own], examples.labels[own], examples.wanted) == found.p12
         near = pairs(scores[whose][:, own], own, examples.labels, examples.photo[whose])
-        assert (near["percentile"], near["first"]) == (found.percentile, found.first)
+        assert near == {name: getattr(found, name) for name in near}
 
 
 def test_a_class_that_was_drawn_seldom_is_lifted() -> None:
@@ -142,11 +142,12 @@ def test_a_class_that_was_drawn_seldom_is_lifted() -> None:
 
 def test_what_was_not_measured_counts_nothing() -> None:
     """Without unseen classes the very photo alone decides."""
-    assert Found(0.5, 0.9, 0.3, float("nan")).worth == pytest.approx(0.4)
+    found = Found(0.5, 0.9, 0.3, 0.2, 0.6, float("nan"))
+    assert found.worth == pytest.approx(0.4)
     notes = Calibration(
         Sharpness(1.0, 0.5, 0.0, 0.0, 0.0),
         dict.fromkeys(Focus, (0.5, 0.3, 0.2)),
-        dict.fromkeys(Focus, Found(0.5, 0.9, 0.3, float("nan"))),
+        dict.fromkeys(Focus, found),
     ).notes()
     assert notes["val"]["both"]["unseen"] is None
     assert notes["val_p12"] == 0.5

@@ -181,7 +181,7 @@ def card(artefact: ModelArtefact, figures: Mapping[str, Any], training: Training
         refused=world.get("unknown_refused", 0.0),
         seen=_seen(artefact),
         robustness="\n".join(
-            f"| {name.replace('_', ' ')} | {loss:.1f} |"
+            f"| {name.replace('_', ' ')} | {round(loss, 1) + 0.0} |"  # no "-0.0"
             for name, loss in figures["robustness"]["loss_points"].items()
         ),
         classes="\n".join(_in_pairs(sorted(per_class.items()))),

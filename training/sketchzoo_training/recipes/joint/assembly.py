@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -14,7 +15,7 @@ from sketchzoo.heads import PartsHead
 from sketchzoo.images import Modality, Preprocessing
 from sketchzoo.model import ModelArtefact
 from sketchzoo.parts import Emphasis, Focus, Layout
-from sketchzoo.thresholds import OpenWorld
+from sketchzoo.thresholds import SEEN_FROM, OpenWorld
 from sketchzoo.tower_config import TowerConfig
 from sketchzoo.towers import TowerNetwork, backbone
 from sketchzoo_training.engine.recipe import RunDescription
@@ -29,7 +30,7 @@ from sketchzoo_training.recipes.joint.network import JointNetwork, Tower
 from sketchzoo_training.recipes.joint.recipe import JointRecipe
 from sketchzoo_training.recipes.joint.said import Said
 from sketchzoo_training.recipes.towers.assembly import NAME
-from sketchzoo_training.recipes.towers.calibration import Seen
+from sketchzoo_training.recipes.towers.calibration import Seen, seen_from
 from sketchzoo_training.recipes.towers.drawings import UNSEEN
 
 
@@ -72,7 +73,7 @@ def assemble(
     }
     default = chosen.default
     unseen = frozenset(recipe.artefact.notes.get("unseen_classes", ()))
-    seen = _seen(material, said, sharpness.photo_temperature)
+    begin, seen = _seen(material, said, sharpness.photo_temperature)
     return export_artefact(
         run_dir / NAME,
         NAME,
@@ -94,7 +95,7 @@ def assemble(
         layout=Layout(photo_head.layout().parts, focuses, default),
         classes=material.drawings.names[: material.drawings.zoo],
         min_score=focuses[default].min_score,
-        seen_from=seen["val"].seen_from if "val" in seen else None,
+        seen_from=begin,
         notes={
             "shared_classes": list(material.names[: material.shared]),
             "unseen_classes": sorted(unseen),
@@ -224,14 +225,17 @@ def _figures(world: OpenWorld | None) -> dict[str, Any]:
     return world.figures() if world else {}
 
 
-def _seen(material: Material, said: Said, temperature: float) -> dict[str, Seen]:
-    """Return what counts as seen on photos that training did not learn from, by their split."""
+def _seen(
+    material: Material, said: Said, temperature: float
+) -> tuple[float | None, dict[str, Seen]]:
+    """Return from where a class counts as seen, by photos of val, and what that claims by split."""
     pictures = material.pictures
     split, labels = pictures.split[said.photos], pictures.labels[said.photos]
-    seen = {}
-    for name in ("val", "test", UNSEEN):
+
+    def of(name: str) -> tuple[Tensor, npt.NDArray[np.int64], int, float]:
         chosen = split == name
-        if chosen.any():
-            logits = said.photos_where(chosen).logits
-            seen[name] = Seen.on(logits, labels[chosen], material.shared, temperature)
-    return seen
+        return said.photos_where(chosen).logits, labels[chosen], material.shared, temperature
+
+    begin = seen_from(*of("val"))
+    there = [name for name in ("val", "test", UNSEEN) if (split == name).any()]
+    return begin, {name: Seen.on(*of(name), begin or SEEN_FROM) for name in there}

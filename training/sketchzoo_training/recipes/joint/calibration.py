@@ -1,7 +1,7 @@
 """Calibration: temperatures, doubt and how the three parts count, chosen on val."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from itertools import product
 from typing import Any
 
@@ -20,7 +20,7 @@ SKETCH_TEMPERATURES = (0.35, 0.5, 0.7, 1.0)
 PHOTO_DOUBTS = (0.0, 0.5, 1.0)
 SKETCH_DOUBTS = (0.0, 0.5, 1.0, 2.0)
 LIFTS = (0.0, 0.5)
-SLACK = 0.01
+SLACK = 0.015
 """What of the best P@12 on val a search for both, subject and shape, may cost."""
 
 Mixture = tuple[float, float, float]
@@ -48,18 +48,22 @@ class Found:
     """What a mixture finds; each is a share of 1.
 
     P@12 of val's sketches; where the photo stands that a sketch of val was drawn from, among
-    those of its class: `percentile`, `first`; P@12 of things no class names, among all photos.
+    those of its class (`percentile`, `first`) and among all (`very_first`, `twelve`); P@12 of
+    things no class names, among all photos.
     """
 
     p12: float
     percentile: float
     first: float
+    very_first: float
+    twelve: float
     unseen: float
 
     @property
     def worth(self) -> float:
         """The mean of all that no class's name finds; what was not measured counts nothing."""
-        return float(np.nan_to_num([self.percentile, self.first, self.unseen]).mean())
+        _, *others = astuple(self)
+        return float(np.nan_to_num(others).mean())
 
     @property
     def nearness(self) -> float:
@@ -134,25 +138,29 @@ def calibrate(examples: Examples) -> Calibration:
     """Choose how the parts count.
 
     The objective, in this order. The subject's focus is the mixture of the best P@12 on val.
-    The focus on both, the default, is worth the most among those whose P@12 is at most `SLACK`
-    below the best that any setting reaches; that decides temperatures, doubt and lift too.
-    Worth is the mean of three: the paired photo's percentile within its class, how often it is
-    first there, and P@12 of unseen classes among all photos. The focus on shape finds the very
-    photo best, by the mean of the first two, whatever its P@12.
+    The focus on both, the default, is worth the most (`Found.worth`) among those whose P@12 is at
+    most `SLACK` below the best that any setting reaches. The focus on shape finds the very photo
+    best (`Found.nearness`), whatever its P@12, among photos that are stored by the default.
+    Temperatures, doubts and lift are those with which these two do best together.
     """
-    tried = [
-        (sharpness, mixture, found)
-        for sharpness in _sharpnesses()
-        for mixture, found in Asked(examples, sharpness).all(_mixtures(10))
-    ]
-    best = max(found.p12 for *_, found in tried)
-    enough = [each for each in tried if each[2].p12 >= best - SLACK]
-    sharpness, *_ = max(enough, key=lambda each: each[2].worth)
+    tried = {sharpness: _whole(Asked(examples, sharpness), 10) for sharpness in _sharpnesses()}
+    best = max(found.p12 for each in tried.values() for _, found in each)
+    defaults = {
+        sharpness: max(kept, key=lambda each: each[1].worth)
+        for sharpness, each in tried.items()
+        if (kept := _within(each, best))
+    }
+
+    def together(sharpness: Sharpness) -> float:
+        stored, found = defaults[sharpness]
+        others = Asked(examples, sharpness).all(_mixtures(10), stored)
+        return found.worth + max(other.nearness for _, other in others)
+
+    sharpness = max(defaults, key=together)
     asked = Asked(examples, sharpness)
-    stored = [each for each in asked.all(_mixtures(20)) if min(each[0]) > 0]
-    best = max(best, *(found.p12 for _, found in stored))
-    kept = [each for each in stored if each[1].p12 >= best - SLACK]
-    both = max(kept or stored, key=lambda each: (each[1].worth, each[1].p12))
+    finer = _whole(asked, 20)
+    best = max(best, *(found.p12 for _, found in finer))
+    both = max(_within(finer, best) or finer, key=lambda each: (each[1].worth, each[1].p12))
     others = list(asked.all(_mixtures(20), stored=both[0]))
     chosen = {
         Focus.SUBJECT: max(others, key=lambda each: (each[1].p12, each[1].worth)),
@@ -164,6 +172,15 @@ def calibrate(examples: Examples) -> Calibration:
         {focus: mixture for focus, (mixture, _) in chosen.items()},
         {focus: found for focus, (_, found) in chosen.items()},
     )
+
+
+def _whole(asked: "Asked", steps: int) -> list[tuple[Mixture, Found]]:
+    """Return what mixtures find in which every part counts: photos can be stored by these."""
+    return list(asked.all(each for each in _mixtures(steps) if min(each) > 0))
+
+
+def _within(tried: list[tuple[Mixture, Found]], best: float) -> list[tuple[Mixture, Found]]:
+    return [each for each in tried if each[1].p12 >= best - SLACK]
 
 
 def lifted(logits: Tensor, shares: Tensor, lift: float) -> Tensor:
@@ -215,6 +232,8 @@ class Asked:
                     precision(known, examples.labels[own], examples.wanted),
                     near["percentile"],
                     near["first"],
+                    near["very_first"],
+                    near["twelve"],
                     precision(strange, examples.labels, examples.strange_wanted),
                 ),
             )

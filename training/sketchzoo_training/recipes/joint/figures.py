@@ -114,9 +114,10 @@ def pairs(
     inside = others > 0
     share = 1 - before.sum(1)[inside] / others[inside]
     first = (before.sum(1)[inside] == 0).float()
-    twelve = ((scores > own).sum(1) < _FIRST).float()
+    above = (scores > own).sum(1)
     return {
         "percentile": float(share.mean()),
         "first": float(first.mean()),
-        "twelve": float(twelve.mean()),
+        "very_first": float((above == 0).float().mean()),
+        "twelve": float((above < _FIRST).float().mean()),
     }

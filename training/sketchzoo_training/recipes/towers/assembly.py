@@ -11,7 +11,7 @@ from torch import Tensor
 from sketchzoo.heads import PosteriorHead
 from sketchzoo.images import Modality, Preprocessing
 from sketchzoo.model import ModelArtefact
-from sketchzoo.thresholds import OpenWorld
+from sketchzoo.thresholds import SEEN_FROM, OpenWorld
 from sketchzoo.tower_config import TowerConfig
 from sketchzoo.towers import TowerNetwork
 from sketchzoo_training.engine.recipe import RunDescription
@@ -19,7 +19,7 @@ from sketchzoo_training.models.export import export_artefact
 from sketchzoo_training.models.sketch_net import BACKBONE, SketchNet
 from sketchzoo_training.recipes.towers import calibration, photo_features
 from sketchzoo_training.recipes.towers.batches import relative_shares
-from sketchzoo_training.recipes.towers.calibration import Calibration, Seen
+from sketchzoo_training.recipes.towers.calibration import Calibration, Seen, seen_from
 from sketchzoo_training.recipes.towers.config import DrawingConfig
 from sketchzoo_training.recipes.towers.drawings import UNSEEN
 from sketchzoo_training.recipes.towers.photo_features import Linear, PhotoFeatures
@@ -65,6 +65,7 @@ def assemble(
     min_score, open_world = _threshold(known, unknown)
     photo = TowerConfig("photo", photo_features.preprocessing(config), _described(photo_head))
     sketch = TowerConfig("sketch", preprocessing(config.drawing), _described(sketch_head))
+    begin = seen_from(unmet, photos.labels[gallery], shared, chosen.photo_temperature)
     return export_artefact(
         folder,
         NAME,
@@ -76,15 +77,13 @@ def assemble(
         layout=photo_head.layout(),
         classes=photos.names[: photos.zoo],
         min_score=min_score,
-        seen_from=Seen.on(
-            unmet, photos.labels[gallery], shared, chosen.photo_temperature
-        ).seen_from,
+        seen_from=begin,
         notes={
             "shared_classes": list(photos.shared),
             "unseen_classes": list(photos.names[shared:]),
             "calibration": chosen.notes(),
             "open_world": open_world,
-            "seen": _seen(photos, probe, chosen.photo_temperature),
+            "seen": _seen(photos, probe, chosen.photo_temperature, begin or SEEN_FROM),
             "settings": dict(record.settings),
             "minutes": round(minutes, 1),
         },
@@ -100,14 +99,14 @@ def _linear(layer: torch.nn.Linear) -> Linear:
     return Linear(layer.weight.detach().cpu(), layer.bias.detach().cpu())
 
 
-def _seen(photos: PhotoFeatures, probe: Linear, temperature: float) -> dict[str, Any]:
+def _seen(photos: PhotoFeatures, probe: Linear, temperature: float, begin: float) -> dict[str, Any]:
     """Return what counts as seen on photos that training did not see, by their split."""
     figures = {}
     for split, zoo in (("val", True), ("test", True), (UNSEEN, False)):
         chosen = np.flatnonzero((photos.split == split) & (zoo == (photos.labels < photos.zoo)))
         if len(chosen):
             logits = probe(torch.from_numpy(photos.features[chosen, 0])).detach()
-            found = Seen.on(logits, photos.labels[chosen], photos.seen, temperature)
+            found = Seen.on(logits, photos.labels[chosen], photos.seen, temperature, begin)
             figures[split] = asdict(found)
     return figures
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sketchzoo.heads import PosteriorHead
-from sketchzoo.thresholds import SEEN_FROM, SEEN_PRECISION
+from sketchzoo.thresholds import SEEN_FROM, SEEN_LEVELS, SEEN_PRECISION
 from sketchzoo_training.recipes.towers.photo_features import Linear
 
 PHOTO_TEMPERATURES = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5)
@@ -58,15 +58,21 @@ class Seen:
 
     @classmethod
     def on(
-        cls, logits: Tensor, labels: npt.NDArray[np.int64], shared: int, temperature: float
+        cls,
+        logits: Tensor,
+        labels: npt.NDArray[np.int64],
+        shared: int,
+        temperature: float,
+        begin: float = SEEN_FROM,
     ) -> Self:
         """Look at photos that the classifier did not learn from, by their `logits` `(n, classes)`.
 
-        Labels from `shared` on are of what no class names: nothing claimed of that is right.
+        Labels from `shared` on are of what no class names: nothing claimed of that is right. A
+        class is claimed from a posterior of `begin` on.
         """
         posterior = torch.softmax(logits / temperature, 1)[:, :shared]
         best, likeliest = (each.numpy() for each in posterior.max(1))
-        sure = best >= SEEN_FROM
+        sure = best >= begin
         hits = (likeliest == labels)[sure]
         return cls(
             len(labels),
@@ -74,10 +80,15 @@ class Seen:
             round(float(hits.mean()), 4) if len(hits) else 0.0,
         )
 
-    @property
-    def seen_from(self) -> float | None:
-        """`SEEN_FROM` where what is claimed from there on is right often enough, else None."""
-        return SEEN_FROM if self.right >= SEEN_PRECISION else None
+
+def seen_from(
+    logits: Tensor, labels: npt.NDArray[np.int64], shared: int, temperature: float
+) -> float | None:
+    """Return the least level from which what is claimed (`Seen.on`) is right often enough."""
+    for begin in SEEN_LEVELS:
+        if Seen.on(logits, labels, shared, temperature, begin).right >= SEEN_PRECISION:
+            return begin
+    return None
 
 
 def head(
