@@ -1,5 +1,6 @@
 """Large pictures: sent small, found the same, in little memory."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from encoder_service.runtimes.onnx import OnnxRuntime
+from sample_gallery.drawn import draw_picture
 from sketchzoo.client import TooLarge
 from sketchzoo.client.picture import content
 from sketchzoo.client.shrinking import SMALL_BYTES, Kind
@@ -34,6 +36,15 @@ def large_photo(size: tuple[int, int] = (4000, 3000)) -> Image.Image:
     shapes = Image.fromarray(noise.integers(0, 256, (9, 12, 3), dtype=np.uint8))
     grain = Image.fromarray(noise.integers(0, 256, size[::-1], dtype=np.uint8)).convert("RGB")
     return Image.blend(shapes.resize(size, Image.Resampling.BICUBIC), grain, 0.05)
+
+
+def large_elephant() -> Image.Image:
+    """Make a photo of something that the model knows, with a camera's grain."""
+    drawn = Image.open(io.BytesIO(draw_picture("elephant", 0))).convert("RGB")
+    size = (4000, 3000)
+    grain = np.random.default_rng(0).integers(0, 256, size[::-1], dtype=np.uint8)
+    whole = drawn.resize(size, Image.Resampling.BICUBIC)
+    return Image.blend(whole, Image.fromarray(grain).convert("RGB"), 0.05)
 
 
 def large_sketch() -> Image.Image:
@@ -89,7 +100,7 @@ def test_what_is_fitted_is_embedded_as_the_file_itself(
 ) -> None:
     """Whoever knows the model's preprocessing sends the network's very input."""
     preprocessing = MODEL.towers[modality].preprocessing
-    image = large_photo() if modality is Modality.PHOTO else large_sketch()
+    image = large_elephant() if modality is Modality.PHOTO else large_sketch()
     file = saved("JPEG", image, quality=95)
     decoded = decode(file, enough=enough_for(preprocessing))
     sent = lossless(fitted(decoded, preprocessing))
@@ -97,9 +108,7 @@ def test_what_is_fitted_is_embedded_as_the_file_itself(
     np.testing.assert_array_equal(
         prepare(decode(sent), preprocessing), prepare(decoded, preprocessing)
     )
-    # Of sixty real photos, enlarged, the least is .9994; this one is grain that shows nothing, and
-    # of which class it is least far from is decided by next to nothing.
-    assert float(vector(runtime, modality, image) @ seen(runtime, modality, sent)) >= 0.996
+    assert float(vector(runtime, modality, image) @ seen(runtime, modality, sent)) >= 0.999
 
 
 def test_a_small_file_is_sent_as_it_is() -> None:
