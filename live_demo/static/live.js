@@ -174,14 +174,14 @@ export class Live extends EventTarget {
     let found = null;
     let reached = true;
     let lacking = false;
+    const gallery = this.#gallery;
     try {
-      const gallery = this.#gallery;
       const response = await fetch(`/gallery?${new URLSearchParams({ gallery })}`, { signal: AbortSignal.timeout(5000) });
       // The session is over.
       if (response.status === 401) return void this.dispatchEvent(new Event("locked"));
       if (gallery !== this.#gallery) return this.#check();
-      // Busy is not away: the next look tells.
-      if (response.status === 429) return this.#later(() => this.#check(), LOOK);
+      // Busy is not away: the next look tells. The first one is waited for.
+      if (response.status === 429) return this.#later(() => this.#check(), this.#state === "connecting" ? POLL : LOOK);
       if (response.ok) found = await response.json();
       lacking = response.status === 404;
     } catch (error) {
@@ -198,6 +198,8 @@ export class Live extends EventTarget {
       }
     } else if (lacking) {
       this.dispatchEvent(new Event("lacking"));
+      // Nothing is known yet: another gallery is looked at at once.
+      if (this.#state === "connecting" && gallery !== this.#gallery) return this.#check();
     } else {
       if (reached) this.#become("away", "", "search");
       else this.#become("offline");

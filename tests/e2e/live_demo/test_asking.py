@@ -167,6 +167,21 @@ async def test_a_link_is_asked_as_it_says_from_the_first(zoo: Zoo, asker: Visito
     assert set(asked) == {("snail", search_pb2.FOCUS_SHAPE)}
 
 
+async def test_a_link_into_a_gallery_that_has_gone_is_asked_of_the_services_own(
+    zoo: Zoo, asker: Visitor
+) -> None:
+    """With the focus that it names, once the page knows of it."""
+    page = asker.page
+    await asker.start_from("owl")
+    await expect(page).to_have_url(re.compile("d="))
+    fragment = page.url.partition("#")[2]
+    await page.goto(f"{asker.url}/#gallery=gone&focus=shape&{fragment}")
+    await page.reload()
+    await expect(page.locator("#pill")).to_have_attribute("data-state", "live")
+    await zoo.asked(lambda each: each.query.focus == search_pb2.FOCUS_SHAPE)
+    await asker.sees_only("owl")
+
+
 async def test_a_new_query_begins_without_words_and_back_brings_them(
     zoo: Zoo, asker: Visitor
 ) -> None:
